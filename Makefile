@@ -1,0 +1,74 @@
+# Needs only make and Python >= 3.11; everything else goes into .venv at the pinned versions.
+# Another interpreter: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
+say = @printf '\n==> %s\n'
+
+# Two pytest workers with one thread each: with more, torch's and BLAS's threads fight over the cores.
+WORKERS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+export MPLBACKEND ?= Agg
+unexport PYTHONPATH
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint types unit docs-check format bench clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(say) 'environment: $(VENV), versions from constraints.txt (the first time takes minutes)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'robfair needs Python >= 3.11. Name one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) '.[test]'
+	@touch $@
+
+demo: $(STAMP) ## audit a classifier on UCI Adult, end to end
+	$(say) 'robfair demo'
+	@$(BIN)/robfair demo
+
+test: lint types unit ## every check that CI runs
+	$(say) 'all checks passed'
+
+lint: $(STAMP) ## ruff: rules (numpydoc style included) and format
+	$(say) 'ruff check'
+	@$(BIN)/ruff check .
+	$(say) 'ruff format --check'
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy --strict on the package
+	$(say) 'mypy (strict)'
+	@$(BIN)/mypy
+
+unit: $(STAMP) ## tests, doctests, README code, numpydoc validation, coverage
+	$(say) 'pytest: tests, doctests, README code and numpydoc validation, with coverage'
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term-missing:skip-covered
+
+docs-check: $(STAMP) ## only what the documentation claims: examples, README code, numpydoc
+	$(say) 'pytest: doctests, README code and numpydoc validation'
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet robfair tests/test_docstrings.py tests/test_readme.py
+
+format: $(STAMP) ## let ruff format the code and fix what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## install the peers and run every benchmarks/bench_*.py
+	$(say) 'environment: the libraries to compare with'
+	@$(INSTALL) '.[test,bench]'
+	@set -e; for script in benchmarks/bench_*.py; do \
+		printf '\n==> %s\n' "$$script"; $(BIN)/python "$$script"; done
+
+clean: ## remove what the tools leave behind, but not .venv
+	@rm -rf build dist robfair.egg-info robfair-demo docs/_build htmlcov .coverage .coverage.* \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find robfair tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv too
+	@rm -rf $(VENV)

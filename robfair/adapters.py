@@ -1,0 +1,305 @@
+"""Any differentiable model as a function to logits, in the space that is perturbed.
+
+:func:`as_logits` turns a model into a :class:`LogitModel`: a torch module, the labels of its
+outputs, and the transformers that stand before it. Everything below the adapters (distances,
+attacks) sees only that. The user's model is left as found: modules are put into evaluation mode
+for the time of a pass and every flag is set back, gradients are taken with ``autograd.grad``, which
+fills no ``.grad``, and nothing is moved to another device or dtype.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+__all__ = ["LogitModel", "affine_map", "as_logits", "evaluation_mode"]
+
+SUPPORTED = (
+    "a torch.nn.Module, a robfair classifier, a skorch classifier, one of scikit-learn's linear "
+    "classifiers (LogisticRegression, LinearSVC, SGDClassifier, RidgeClassifier, Perceptron, "
+    "LinearDiscriminantAnalysis, ...) or MLPClassifier, a Pipeline that ends in one of these, or "
+    "a fitted GridSearchCV (any *SearchCV) over one of these"
+)
+
+
+@contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Put `module` into evaluation mode, and set the flag of each submodule back at the end."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        # Per submodule: a user may have frozen some of them in evaluation mode.
+        for part in training:
+            part.training = True
+
+
+@dataclass(frozen=True)
+class LogitModel:
+    """A classifier as a function from a batch of samples to logits.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        The network, in its own dtype and on its own device.
+    classes : ndarray of shape (n_classes,) or None
+        The label of each logit; None for a bare module, whose labels are 0 to n_classes - 1.
+    transform : callable or None
+        What a Pipeline does before its last step.
+    to_logits : callable or None
+        Turns what the module returns into logits, where these are not the same.
+    """
+
+    module: nn.Module
+    classes: NDArray[Any] | None = None
+    transform: Callable[[Any], Any] | None = None
+    to_logits: Callable[[Tensor], Tensor] | None = None
+    dtype: torch.dtype = field(init=False)
+    device: torch.device = field(init=False)
+
+    def __post_init__(self) -> None:
+        floating = [p for p in self.module.parameters() if p.is_floating_point()]
+        first = floating[0] if floating else torch.zeros(0)
+        object.__setattr__(self, "dtype", first.dtype)
+        object.__setattr__(self, "device", first.device)
+
+    def inputs(self, X: Any) -> NDArray[Any]:
+        """Apply the transformers once and check what comes out: the array that is perturbed."""
+        if isinstance(X, Tensor):
+            X = X.detach().cpu().numpy()
+        if sparse.issparse(X):
+            raise ValueError(
+                "X is sparse, and a perturbation of it would not be: pass X.toarray()."
+            )
+        if self.transform is not None:
+            X = self.transform(X)
+            if sparse.issparse(X):  # OneHotEncoder's default output
+                X = X.toarray()  # type: ignore[attr-defined]
+        return check_array(  # type: ignore[no-any-return]
+            X, dtype=(np.float64, np.float32), allow_nd=True, input_name="X"
+        )
+
+    def tensor(self, X: NDArray[Any]) -> Tensor:
+        """Copy some samples to the model's dtype and device, flattened to (n, n_features)."""
+        flat = torch.from_numpy(np.ascontiguousarray(X.reshape(len(X), math.prod(X.shape[1:]))))
+        return flat.to(device=self.device, dtype=self.dtype, copy=True)
+
+    @contextmanager
+    def forward(self, shape: tuple[int, ...]) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Yield the function from flattened samples (n, n_features) to logits (n, n_classes)."""
+
+        def logits(flat: Tensor) -> Tensor:
+            out: Tensor = self.module(flat.reshape(len(flat), *shape))
+            if self.to_logits is not None:
+                out = self.to_logits(out)
+            if out.ndim == 1 or out.shape[1] == 1:
+                # One output is the logit of the second of two classes.
+                out = out.reshape(-1, 1)
+                out = torch.cat([torch.zeros_like(out), out], dim=1)
+            return out
+
+        with evaluation_mode(self.module):
+            yield logits
+
+    def check_output(self, X: NDArray[Any]) -> int:
+        """Return the number of classes, or raise if the model does not fit `X`."""
+        with torch.no_grad(), self.forward(X.shape[1:]) as forward:
+            try:
+                out = forward(self.tensor(X[:1]))
+            except (RuntimeError, IndexError) as error:
+                raise ValueError(
+                    f"the model does not take samples of shape {X.shape[1:]}: {error}"
+                ) from error
+        if out.ndim != 2 or len(out) != 1:
+            raise ValueError(
+                "the module must return logits of shape (n_samples, n_classes); for one sample it "
+                f"returned shape {tuple(out.shape)}."
+            )
+        if not bool(torch.isfinite(out).all()):
+            raise ValueError(
+                "the module returns NaN or infinity for the first sample of X; check its weights "
+                "and the scale of X."
+            )
+        n_classes = out.shape[1]
+        if self.classes is not None and n_classes != len(self.classes):
+            raise ValueError(
+                f"the module returns {n_classes} logits, but the model has {len(self.classes)} "
+                "classes."
+            )
+        return n_classes
+
+    def labels(self, codes: NDArray[np.intp]) -> NDArray[Any]:
+        """Class labels of the outputs `codes`."""
+        return codes if self.classes is None else self.classes[codes]
+
+    def codes(self, y: Any, n_classes: int) -> NDArray[np.intp]:
+        """Output index of each label in `y`; labels the model does not know are an error."""
+        y = np.asarray(y)
+        classes = np.arange(n_classes) if self.classes is None else self.classes
+        order = np.argsort(classes)
+        found = np.searchsorted(classes[order], y).clip(max=n_classes - 1)
+        unknown = classes[order][found] != y
+        if np.any(unknown):
+            raise ValueError(
+                f"y holds labels that the model does not know: {np.unique(y[unknown])[:5]}; its "
+                f"classes are {classes[:10]}."
+            )
+        return order[found]  # type: ignore[no-any-return]
+
+
+def as_logits(model: Any) -> LogitModel:
+    """Adapt `model` to a function to logits.
+
+    Parameters
+    ----------
+    model : object
+        A fitted classifier; see the TypeError for what is supported.
+
+    Returns
+    -------
+    LogitModel
+        The adapted model.
+
+    Raises
+    ------
+    TypeError
+        If the model is of a kind that cannot be differentiated.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    if isinstance(model, LogitModel):
+        return model
+    if isinstance(model, nn.Module):
+        return LogitModel(model)
+    if isinstance(model, BaseSearchCV):
+        check_is_fitted(model)
+        if not hasattr(model, "best_estimator_"):
+            raise TypeError(f"{type(model).__name__} was fitted with refit=False: it has no model.")
+        return as_logits(model.best_estimator_)
+    if isinstance(model, Pipeline):
+        return _from_pipeline(model)
+    if isinstance(model, LinearClassifierMixin):
+        check_is_fitted(model)
+        return LogitModel(_linear_module(model.coef_, model.intercept_), classes=model.classes_)
+    if isinstance(model, MLPClassifier):
+        return _from_mlp(model)
+    if hasattr(model, "get_params") and hasattr(model, "fit") and _is_torch_estimator(model):
+        check_is_fitted(model)
+        return LogitModel(
+            model.module_, classes=np.asarray(model.classes_), to_logits=_skorch_output(model)
+        )
+    raise TypeError(
+        f"cannot differentiate a model of type {type(model).__name__}. Supported: {SUPPORTED}."
+    )
+
+
+def _is_torch_estimator(model: Any) -> bool:
+    """Whether `model` follows the convention of skorch and robfair: ``module_`` and classes."""
+    return hasattr(type(model), "module_") or "module" in model.get_params(deep=False)
+
+
+def _skorch_output(model: Any) -> Callable[[Tensor], Tensor] | None:
+    # skorch's NeuralNetClassifier trains modules that return probabilities by default; their
+    # logarithm is a logit that does not saturate.
+    if isinstance(getattr(model, "criterion_", None), nn.NLLLoss):
+        return lambda out: out.clamp_min(torch.finfo(out.dtype).tiny).log()
+    return None
+
+
+def _from_pipeline(pipeline: Pipeline) -> LogitModel:
+    last = pipeline.steps[-1][1]
+    if last in (None, "passthrough"):
+        raise TypeError("the Pipeline ends in 'passthrough', not in a classifier.")
+    inner = as_logits(last)
+    if len(pipeline.steps) == 1:
+        return inner
+    check_is_fitted(pipeline)
+    return LogitModel(
+        inner.module,
+        classes=inner.classes,
+        transform=pipeline[:-1].transform,
+        to_logits=inner.to_logits,
+    )
+
+
+def _linear_module(coef: NDArray[Any], intercept: Any) -> nn.Module:
+    coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+    # skip_init: drawing weights only to overwrite them would advance torch's global generator.
+    layer: nn.Linear = nn.utils.skip_init(
+        nn.Linear, coef.shape[1], coef.shape[0], dtype=torch.float64
+    )
+    layer.requires_grad_(False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(coef))
+        layer.bias.copy_(torch.from_numpy(np.broadcast_to(np.asarray(intercept), len(coef)).copy()))
+    return layer
+
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+}
+
+
+def _from_mlp(model: MLPClassifier) -> LogitModel:
+    check_is_fitted(model)
+    if np.asarray(model.classes_).ndim != 1 or model._label_binarizer.y_type_.startswith("multil"):
+        raise TypeError("MLPClassifier was fitted on multilabel y; robfair needs one class each.")
+    layers: list[nn.Module] = []
+    for coef, intercept in zip(model.coefs_, model.intercepts_, strict=True):
+        layers += [_linear_module(coef.T, intercept), _ACTIVATIONS[model.activation]()]
+    return LogitModel(nn.Sequential(*layers[:-1]), classes=model.classes_)
+
+
+def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Weight (n_out, n_in) and bias (n_out,) in float64 if `module` is affine in eval mode.
+
+    An ``nn.Linear`` is, alone or in a (nested) Sequential with Flatten, Identity, Dropout and
+    BatchNorm1d that tracks its statistics.
+    """
+    found: tuple[Tensor, Tensor] | None = None
+    for layer in _flatten(module):
+        if isinstance(layer, nn.Identity | nn.Dropout) or (
+            isinstance(layer, nn.Flatten) and layer.start_dim == 1
+        ):
+            continue
+        if isinstance(layer, nn.Linear):
+            w = layer.weight.detach().double()
+            b = torch.zeros(len(w)).to(w) if layer.bias is None else layer.bias.detach().double()
+        elif isinstance(layer, nn.BatchNorm1d) and layer.running_mean is not None:
+            scale = (layer.running_var.double() + layer.eps).rsqrt()  # type: ignore[union-attr]
+            if layer.weight is not None:
+                scale = scale * layer.weight.detach().double()
+            w, b = torch.diag(scale), -layer.running_mean.double() * scale
+            if layer.bias is not None:
+                b = b + layer.bias.detach().double()
+        else:
+            return None
+        found = (w, b) if found is None else (w @ found[0], w @ found[1] + b)
+    return found
+
+
+def _flatten(module: nn.Module) -> Iterator[nn.Module]:
+    if type(module) is nn.Sequential:
+        for part in module:
+            yield from _flatten(part)
+    else:
+        yield module

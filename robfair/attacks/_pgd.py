@@ -1,0 +1,116 @@
+"""Projected gradient ascent on any loss, with an eps of its own for every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robfair.threat import ThreatModel
+
+__all__ = ["Ball", "projected_gradient"]
+
+
+@dataclass(frozen=True)
+class Ball:
+    """Samples at most eps from X in a norm, inside the box, with immutable features fixed.
+
+    Attributes
+    ----------
+    X : Tensor of shape (n, ...)
+        The centres.
+    eps : Tensor of shape (n,)
+        The radii.
+    norm : {2, inf}
+        The norm of the radii.
+    threat_model : ThreatModel
+        Box and mutable features; its norm is not used.
+    """
+
+    X: Tensor
+    eps: Tensor
+    norm: float
+    threat_model: ThreatModel
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.X.shape[1:])
+        wide = self.per_sample(self.eps)
+        low, high = (
+            (self.X - wide, self.X + wide)
+            if self.norm == torch.inf
+            else (torch.full_like(self.X, -torch.inf), torch.full_like(self.X, torch.inf))
+        )
+        box, mask = self.threat_model.box(shape), self.threat_model.mask(shape)
+        if box is not None:
+            sides = [torch.from_numpy(side.copy()).to(self.X).reshape(shape) for side in box]
+            low, high = torch.maximum(low, sides[0]), torch.minimum(high, sides[1])
+        if mask is not None:
+            free = torch.from_numpy(mask.copy()).to(self.X.device).reshape(shape)
+            low, high = torch.where(free, low, self.X), torch.where(free, high, self.X)
+        # Walls of the ball and the box in one, so that a projection is a single clamp for L-inf.
+        object.__setattr__(self, "_walls", (low, high))
+
+    def per_sample(self, values: Tensor) -> Tensor:
+        """Reshape (n,) so that it broadcasts against X."""
+        return values.reshape(-1, *([1] * (self.X.ndim - 1)))
+
+    def project(self, points: Tensor) -> Tensor:
+        """Bring points back. For L2, the ball first: clamping towards X cannot leave it again."""
+        low, high = self._walls  # type: ignore[attr-defined]
+        if self.norm == 2:
+            delta = points - self.X
+            size = delta.flatten(1).norm(dim=1)
+            shrink = self.per_sample((self.eps / size.clamp_min(1e-30)).clamp(max=1))
+            points = self.X + delta * shrink
+        return torch.clamp(points, low, high)
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """Direction of steepest ascent with unit norm."""
+        if self.norm == torch.inf:
+            return gradient.sign()
+        size = gradient.flatten(1).norm(dim=1)
+        return gradient / self.per_sample(torch.where(size > 0, size, 1))
+
+
+def projected_gradient(
+    forward: Callable[[Tensor], Tensor],
+    loss: Callable[[Tensor], Tensor],
+    ball: Ball,
+    *,
+    start: Tensor,
+    step: Tensor,
+    n_steps: int,
+) -> Tensor:
+    """Points of `ball` where `loss` is large, by `n_steps` of projected gradient ascent.
+
+    Parameters
+    ----------
+    forward : callable
+        From points of the shape of X to logits.
+    loss : callable
+        From logits to a scalar, a sum over samples, that is to grow.
+    ball : Ball
+        Where the points must stay.
+    start : Tensor of the shape of X
+        First points, before projection.
+    step : Tensor of shape (n,)
+        Step sizes.
+    n_steps : int
+        Number of steps; each is one forward and one backward pass.
+
+    Returns
+    -------
+    Tensor of the shape of X
+        The last points, detached.
+    """
+    points = ball.project(start)
+    step = ball.per_sample(step)
+    for _ in range(n_steps):
+        points.requires_grad_(True)
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(loss(forward(points)), points)
+        with torch.no_grad():
+            points = ball.project(points + step * ball.direction(gradient))
+    return points.detach()

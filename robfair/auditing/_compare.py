@@ -1,0 +1,131 @@
+"""`compare`: audits of several models in one table."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from robfair.auditing._audit import Audit, _number, audit
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Audits of several models on the same samples and partition.
+
+    Attributes
+    ----------
+    audits : dict of str to Audit
+        The audit of each model.
+    """
+
+    audits: dict[str, Audit]
+
+    @property
+    def overall(self) -> pd.DataFrame:
+        """A row per model: accuracy, Rob(f), V_f, CV, worst group and gap."""
+        return pd.DataFrame({name: a.overall["value"] for name, a in self.audits.items()}).T
+
+    @property
+    def by_group(self) -> pd.DataFrame:
+        """A row per model and group, with the columns of `Audit.by_group`."""
+        return pd.concat({name: a.by_group for name, a in self.audits.items()}, names=["model"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table of the models.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same as `overall`.
+        """
+        return self.overall
+
+    def __str__(self) -> str:
+        first = next(iter(self.audits.values()))
+        percent = f"{100 * first.settings['confidence']:g} % interval"
+        columns: dict[str, Any] = {"size": first.by_group["size"]}
+        for name, result in self.audits.items():
+            table = result.by_group
+            columns[name] = [
+                f"{_number(rob)} ({_number(low)} to {_number(high)})"
+                for rob, low, high in zip(
+                    table["robustness"], table["lower"], table["upper"], strict=True
+                )
+            ]
+        return "\n".join(
+            [
+                self.overall.map(_number).to_string(),
+                "",
+                f"Rob(P) of each group, with its {percent}:",
+                pd.DataFrame(columns).to_string(),
+                "",
+                *(
+                    line
+                    for name, result in self.audits.items()
+                    for line in textwrap.wrap(f"{name}: {result.method_line()}", 96)
+                ),
+            ]
+        )
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def compare(
+    models: Mapping[str, Any], X: Any, y: ArrayLike, *, sensitive_features: Any, **options: Any
+) -> Comparison:
+    """Audit several models on the same samples.
+
+    Parameters
+    ----------
+    models : mapping of str to model
+        Fitted classifiers by name.
+    X : array-like of shape (n_samples, n_features)
+        Samples that no model was trained on.
+    y : array-like of shape (n_samples,)
+        True labels.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        The group of each sample.
+    **options
+        Options of `audit`, the same for all models.
+
+    Returns
+    -------
+    Comparison
+        A table that prints.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `audit` does; TypeError also if `models` is not a mapping, ValueError if it is empty.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    >>> from robfair import compare
+    >>> from robfair.datasets import make_group_margins
+    >>> data = make_group_margins(random_state=0)
+    >>> models = {"logistic": LogisticRegression(), "ridge": RidgeClassifier()}
+    >>> models = {name: model.fit(data.X, data.y) for name, model in models.items()}
+    >>> compare(models, data.X, data.y, sensitive_features=data.groups).overall.columns.tolist()
+    ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap']
+    """
+    if not isinstance(models, Mapping):
+        raise TypeError(f"models must map names to models; got a {type(models).__name__}.")
+    if not models:
+        raise ValueError("models is empty: pass at least one.")
+    return Comparison(
+        {
+            str(name): audit(
+                model, X, y, sensitive_features=sensitive_features, name=str(name), **options
+            )
+            for name, model in models.items()
+        }
+    )

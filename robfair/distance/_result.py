@@ -1,0 +1,80 @@
+"""What a distance computation returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robfair.threat import ThreatModel
+
+__all__ = ["BoundaryDistance"]
+
+FOUND, EXACT, CENSORED, SKIPPED = STATUSES = ("found", "exact", "censored", "skipped")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BoundaryDistance:
+    """Distance d(x) of each sample to the decision boundary, and how it was found.
+
+    Attributes
+    ----------
+    distance : ndarray of shape (n_samples,), float64
+        Distance from the sample to the nearest point found that is predicted differently, in
+        `threat_model`'s norm and the units of the space that is perturbed. An upper bound of d(x),
+        or d(x) itself where `status` is "exact"; ``method="paper"`` averages the last two iterates
+        (Eq. 8) and is an estimate that can be lower. inf where no point was found, NaN where the
+        search was skipped. Never 0 for a failed search.
+    lower : ndarray of shape (n_samples,) or None
+        A certified lower bound of d(x), where the method gives one.
+    predicted : ndarray of shape (n_samples,)
+        The label that the model predicts.
+    status : ndarray of shape (n_samples,), str
+        "found", "exact", "censored" (no adversarial was found: `distance` is inf) or "skipped" (`y`
+        was given and the model is wrong there, so no measure needs the distance: NaN).
+    adversarial : ndarray of the shape of X, or None
+        The point behind `distance`, predicted again and found different; NaN where there is none.
+        For an exact distance it lies a relative 1e-6 or so beyond the boundary. None if it was not
+        asked for.
+    method : str
+        The method that ran: never "auto", but what "auto" chose.
+    threat_model : ThreatModel
+        Norm, box and mutable features.
+    n_forward, n_backward : ndarray of shape (n_samples,), int32
+        Times that the sample went through the model, forwards and backwards.
+    """
+
+    distance: NDArray[np.float64]
+    lower: NDArray[np.float64] | None
+    predicted: NDArray[Any]
+    status: NDArray[np.str_]
+    adversarial: NDArray[Any] | None
+    method: str
+    threat_model: ThreatModel
+    n_forward: NDArray[np.int32]
+    n_backward: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.distance)
+
+    def counts(self) -> dict[str, int]:
+        """Count the samples of each status, leaving out those that do not occur.
+
+        Returns
+        -------
+        dict of str to int
+            The number of samples by status.
+        """
+        found = {status: int((self.status == status).sum()) for status in STATUSES}
+        return {status: n for status, n in found.items() if n}
+
+    def __repr__(self) -> str:
+        finite = self.distance[np.isfinite(self.distance)]
+        mean = f"{finite.mean():.4g}" if len(finite) else "none"
+        counts = ", ".join(f"{n} {status}" for status, n in self.counts().items())
+        return (
+            f"BoundaryDistance({len(self)} samples: {counts}; mean distance {mean}; "
+            f"method={self.method!r}, {self.threat_model!r})"
+        )

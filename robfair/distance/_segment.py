@@ -1,0 +1,148 @@
+"""Where the label changes on a segment between a point and a flipped point.
+
+A regula falsi (Illinois) search on the margin: logits are nearly linear over the last step of an
+attack, so that two or three forward passes locate the boundary to less than a thousandth of the
+distance, where bisection would need ten. The flipped end of the bracket is always a point that the
+model has predicted differently, and what is returned is predicted once more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from robfair.distance._search import Forward, Problem, Results, distances, margins
+
+__all__ = ["Segments"]
+
+TOLERANCE = 5e-4  # of the distance of the sample
+MAX_EVALUATIONS = 12
+
+
+class Segments:
+    """Collects flipped samples and searches their segments a full batch at a time."""
+
+    def __init__(self, problem: Problem, results: Results, forward: Forward) -> None:
+        self.problem = problem
+        self.results = results
+        self.forward = forward
+        self.pending: list[dict[str, Tensor]] = []
+        self.size = 0
+
+    def add(self, **segment: Tensor) -> None:
+        """Add flipped samples; see :func:`search_segments` for the names."""
+        self.pending.append(segment)
+        self.size += len(segment["index"])
+        if self.size >= self.problem.batch_size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Search what has been collected and write the results."""
+        if not self.pending:
+            return
+        joined: dict[str, Any] = {
+            name: torch.cat([segment[name] for segment in self.pending]) for name in self.pending[0]
+        }
+        self.pending, self.size = [], 0
+        with torch.no_grad():
+            index = joined.pop("index")
+            points, n_forward = search_segments(self.forward, norm=self.problem.norm, **joined)
+            self.results.n_forward[index.numpy()] += n_forward.cpu().numpy()
+            flipped = ~points.isnan().any(dim=1)
+            distance = distances(points, joined["start"], self.problem.norm)
+            rows = flipped.cpu()
+            self.results.found(index[rows].numpy(), distance[flipped], points[flipped])
+            self.results.give_up(index[~rows].numpy())
+
+
+def search_segments(
+    forward: Forward,
+    *,
+    start: Tensor,
+    inside: Tensor,
+    outside: Tensor,
+    label: Tensor,
+    margin_inside: Tensor,
+    margin_outside: Tensor,
+    norm: float,
+) -> tuple[Tensor, Tensor]:
+    """Points just beyond the boundary on the segments from `inside` to `outside`.
+
+    Parameters
+    ----------
+    forward : callable
+        From points (n, d) to logits.
+    start, inside, outside : Tensor of shape (n, d)
+        The samples, and the ends of their segments: `outside` is flipped, `inside` is not.
+    label : Tensor of shape (n,)
+        Predicted class of the samples.
+    margin_inside, margin_outside : Tensor of shape (n,)
+        Margins at both ends.
+    norm : {2, inf}
+        Norm of the distance.
+
+    Returns
+    -------
+    points : Tensor of shape (n, d)
+        Flipped points, predicted again; NaN in rows that a last prediction did not confirm.
+    n_forward : Tensor of shape (n,)
+        Passes made for each row.
+    """
+    direction = outside - inside
+    width = distances(outside, inside, norm)
+    distance = distances(outside, start, norm)
+    # Where the segment is shorter than the tolerance there is nothing to search.
+    tolerance = (TOLERANCE * distance / width.clamp_min(torch.finfo(width.dtype).tiny)).clamp(max=1)
+    tolerance = tolerance.to(start.dtype)
+    low, high = torch.zeros_like(tolerance), torch.ones_like(tolerance)
+    g_low, g_high = margin_inside.clone(), margin_outside.clone()
+    n_forward = torch.zeros_like(label)
+    last = torch.zeros_like(label)
+    for evaluation in range(MAX_EVALUATIONS):
+        rows = ((high - low) > 2.5 * tolerance).nonzero()[:, 0]
+        if len(rows) == 0:
+            break
+        lo, hi, gl, gh, tol = low[rows], high[rows], g_low[rows], g_high[rows], tolerance[rows]
+        # Aim a tolerance to this side of the root, then to that: two near hits close the bracket.
+        aim = lo + (hi - lo) * (gl / (gl - gh)) + (tol if evaluation % 2 == 0 else -tol)
+        t = torch.maximum(torch.minimum(aim, hi - tol / 2), lo + tol / 2)
+        margin = margins(forward(inside[rows] + t[:, None] * direction[rows]), label[rows])
+        n_forward[rows] += 1
+        flipped = margin < 0
+        side = torch.where(flipped, 1, -1)
+        again = side == last[rows]
+        # Illinois: an end that stays twice in a row counts half, or the bracket would not close.
+        g_low[rows] = torch.where(flipped, torch.where(again, gl / 2, gl), margin)
+        g_high[rows] = torch.where(flipped, margin, torch.where(again, gh / 2, gh))
+        low[rows], high[rows] = torch.where(flipped, lo, t), torch.where(flipped, t, hi)
+        last[rows] = side
+    return _confirm(forward, inside, outside, high, tolerance, label, n_forward), n_forward
+
+
+def _confirm(
+    forward: Forward,
+    inside: Tensor,
+    outside: Tensor,
+    t: Tensor,
+    tolerance: Tensor,
+    label: Tensor,
+    n_forward: Tensor,
+) -> Tensor:
+    """Predict the points once more: another batch may round differently. Step out if need be."""
+    points = torch.full_like(inside, torch.nan)
+    rows = torch.arange(len(points), device=points.device)
+    for extra in (0.0, 1.0, 8.0, torch.inf):
+        if len(rows) == 0:
+            break
+        # The end itself, not inside + 1 * direction, which can round back over the boundary.
+        at_end = (t[rows] + extra * tolerance[rows] >= 1)[:, None]
+        share = (t[rows] + min(extra, 1e6) * tolerance[rows])[:, None]
+        between = inside[rows] + share * (outside[rows] - inside[rows])
+        candidate = torch.where(at_end, outside[rows], between)
+        n_forward[rows] += 1
+        flipped = forward(candidate).argmax(dim=1) != label[rows]
+        points[rows[flipped]] = candidate[flipped]
+        rows = rows[~flipped]
+    return points

@@ -1,0 +1,210 @@
+"""Adversarial training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from robfair.estimators._base import BaseRobustClassifier
+from robfair.threat import ThreatModel
+from robfair.training import Attack, Objective, PgdObjective, Strategy, TradesObjective
+
+__all__ = ["AdversarialClassifier", "AttackedClassifier"]
+
+OBJECTIVES: dict[str, type[Objective]] = {"trades": TradesObjective, "pgd": PgdObjective}
+
+
+class AttackedClassifier(BaseRobustClassifier):
+    """Base of the classifiers that attack their training samples."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseRobustClassifier._parameter_constraints,
+        "objective": [StrOptions(set(OBJECTIVES))],
+        "eps": [Interval(Real, 0, None, closed="neither")],
+        "norm": [Options(Real, {2, np.inf})],
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "step_size": [Interval(Real, 0, None, closed="neither"), None],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "distance_method": [StrOptions({"auto", "deepfool", "linear", "paper"})],
+        "threat_model": [ThreatModel, None],
+    }
+
+    objective: str
+    eps: float
+    norm: float
+    n_steps: int
+    step_size: float | None
+    beta: float
+    validation_fraction: float
+    distance_method: str
+    threat_model: ThreatModel | None
+
+    def _get_objective(self) -> Objective:
+        return OBJECTIVES[self.objective]()
+
+    def _get_attack(self, generator: torch.Generator) -> Attack:
+        step_size = 2.5 * self.eps / self.n_steps if self.step_size is None else self.step_size
+        return Attack(
+            self.n_steps, step_size / self.eps, self.norm, self._get_threat_model(), generator
+        )
+
+
+class AdversarialClassifier(AttackedClassifier):
+    """Neural network trained on attacked samples (adversarial robustness): TRADES or PGD.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, or callable that makes one, default=None
+        A network that returns logits, one per class. A class or function is called with what
+        `net_params` holds under ``module__``; an instance is copied, and training starts from its
+        weights. None: a fully connected network with `hidden_layer_sizes`.
+    hidden_layer_sizes : sequence of int, default=(64, 64)
+        Widths of the hidden layers (ReLU) if `module` is None.
+    objective : {"trades", "pgd"}, default="trades"
+        Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
+        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample.
+    strategy : Strategy, default=None
+        Gives each group its eps, beta and weights, epoch by epoch; see :mod:`robfair.training`.
+        None: the same for all.
+    eps : float, default=0.1
+        Radius of the attack in training, in the units of X.
+    norm : {2, numpy.inf}, default=numpy.inf
+        Norm of the attack in training.
+    n_steps : int, default=10
+        Steps of the attack; each is one forward and one backward pass.
+    step_size : float, default=None
+        Length of a step. None: ``2.5 * eps / n_steps``.
+    beta : float, default=6.0
+        Weight of the robust loss in TRADES.
+    max_epochs : int, default=20
+        Number of passes over the training data.
+    batch_size : int, default=128
+        Samples in a batch.
+    lr : float, default=1e-3
+        Learning rate.
+    optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
+        The optimiser; its other options go into `net_params` under ``optimizer__``.
+    validation_fraction : float, default=0.1
+        Part of each group that is held out, if `strategy` judges groups.
+    distance_method : {"auto", "deepfool", "linear", "paper"}, default="auto"
+        How `strategy` measures distances, if it does.
+    threat_model : ThreatModel, default=None
+        Box and mutable features of the attack, and the norm in which `strategy` measures
+        distances. None: no box, everything mutable, L2.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    device : str or torch.device, default="cpu"
+        Where to train.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights of the last `fit`.
+    verbose : int, default=0
+        1: a progress bar over the epochs. 2: skorch's table, a row per epoch.
+    random_state : int, RandomState or None, default=None
+        Seed of weights and batches. The global states of numpy and torch are not touched.
+    net_params : dict, default=None
+        Further parameters of :class:`skorch.NeuralNet`, such as
+        ``{"optimizer__weight_decay": 1e-4}``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had string column names.
+    groups_ : pandas.Index
+        Labels of the groups given to `fit`; the classes if none were given.
+    history_ : pandas.DataFrame
+        A row per epoch: phase, both losses and the duration in seconds.
+    net_ : skorch.NeuralNet
+        The net; its module is `module_`.
+    strategy_ : Strategy
+        The strategy that was followed, with what it learnt.
+
+    See Also
+    --------
+    NaturalClassifier : Training on clean samples.
+    FarmurClassifier : Fair adversarial retraining.
+
+    References
+    ----------
+    .. [1] H. Zhang, Y. Yu, J. Jiao, E. Xing, L. El Ghaoui, M. Jordan, "Theoretically Principled
+       Trade-off between Robustness and Accuracy", ICML 2019.
+    .. [2] A. Madry, A. Makelov, L. Schmidt, D. Tsipras, A. Vladu, "Towards Deep Learning Models
+       Resistant to Adversarial Attacks", ICLR 2018.
+
+    Examples
+    --------
+    >>> from robfair import AdversarialClassifier
+    >>> from robfair.datasets import make_group_margins
+    >>> data = make_group_margins(random_state=0)
+    >>> clf = AdversarialClassifier(eps=0.2, max_epochs=5, random_state=0).fit(data.X, data.y)
+    >>> clf.history_["phase"].unique().tolist()
+    ['training']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **AttackedClassifier._parameter_constraints,
+        "strategy": [Strategy, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        module: Any = None,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        objective: Literal["trades", "pgd"] = "trades",
+        strategy: Strategy | None = None,
+        eps: float = 0.1,
+        norm: float = np.inf,
+        n_steps: int = 10,
+        step_size: float | None = None,
+        beta: float = 6.0,
+        max_epochs: int = 20,
+        batch_size: int = 128,
+        lr: float = 1e-3,
+        optimizer: Any = "adam",
+        validation_fraction: float = 0.1,
+        distance_method: str = "auto",
+        threat_model: ThreatModel | None = None,
+        callbacks: list[Any] | None = None,
+        device: Any = "cpu",
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: Any = None,
+        net_params: dict[str, Any] | None = None,
+    ) -> None:
+        self.module = module
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.objective = objective
+        self.strategy = strategy
+        self.eps = eps
+        self.norm = norm
+        self.n_steps = n_steps
+        self.step_size = step_size
+        self.beta = beta
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.optimizer = optimizer
+        self.validation_fraction = validation_fraction
+        self.distance_method = distance_method
+        self.threat_model = threat_model
+        self.callbacks = callbacks
+        self.device = device
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+        self.net_params = net_params
+
+    def _get_strategy(self) -> Strategy:
+        # A copy, so that what a strategy learns does not change the parameter.
+        return Strategy() if self.strategy is None else clone(self.strategy)

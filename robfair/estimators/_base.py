@@ -1,0 +1,346 @@
+"""What the three classifiers share: checks, seeds, the net, predictions.
+
+The shell owns a skorch net (`net_`) and does not inherit from one, since scikit-learn's contract
+and skorch's differ in what `fit` takes, what a label is and when parameters are checked.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from robfair.adapters import LogitModel
+from robfair.estimators._groups import encode_fit_groups
+from robfair.models import tabular_network
+from robfair.threat import ThreatModel
+from robfair.training import Attack, Judge, Objective, RobustNet, Setting, Strategy
+from robfair.training._callbacks import EpochProgress
+from robfair.training._net import TensorBatches
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+PREDICT_BATCH = 4096
+
+# Initial weights come from torch's global generator: one estimator at a time, so that estimators
+# fitted in threads get the weights that they get alone.
+_INITIALISING = threading.Lock()
+
+
+class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
+    """Base of robfair's classifiers; a subclass gives the objective, strategy and attack."""
+
+    # Requested for the class, so that nobody has to call set_fit_request.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {
+        "groups": True,
+        "sensitive_features": False,
+    }
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "module": [callable, nn.Module, None],
+        "hidden_layer_sizes": ["array-like"],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "callbacks": [list, None],
+        "device": [str, torch.device],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "net_params": [dict, None],
+    }
+
+    module: Any
+    hidden_layer_sizes: Any
+    max_epochs: int
+    batch_size: int
+    lr: float
+    optimizer: Any
+    callbacks: Any
+    device: Any
+    warm_start: bool
+    verbose: Any
+    random_state: Any
+    net_params: Any
+
+    # What a subclass decides.
+
+    def _get_objective(self) -> Objective:
+        raise NotImplementedError
+
+    def _get_strategy(self) -> Strategy:
+        return Strategy()
+
+    def _get_n_epochs(self) -> int:
+        return self.max_epochs
+
+    def _get_threat_model(self) -> ThreatModel:
+        threat_model: ThreatModel | None = getattr(self, "threat_model", None)
+        return ThreatModel() if threat_model is None else threat_model
+
+    def _get_attack(self, generator: torch.Generator) -> Attack:
+        """Build the inner maximisation; natural training never calls it."""
+        return Attack(0, 0.0, np.inf, ThreatModel(), generator)
+
+    # Fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        groups: Any = None,
+        sensitive_features: Any = None,
+    ) -> Any:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with a `module`
+            Training samples, standardised.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        groups : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            The group of each sample. With several columns, groups are their combinations. With
+            metadata routing, `groups` is requested without further ado.
+        sensitive_features : array-like, default=None
+            Another name for `groups`, as in fairlearn. If both are given they must be equal.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity or leaves the bounds of the threat model, y has one class,
+            groups are of another length, missing for some samples, too few or too small to be
+            split, or the module does not return a finite logit for each class.
+        TypeError
+            If X is sparse.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=self.module is not None)
+        check_classification_targets(y)
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y has one class only, {classes[0]!r}: a classifier needs at least two classes."
+            )
+        strategy = self._get_strategy()
+        group_codes, group_labels = encode_fit_groups(
+            self, groups, sensitive_features, codes, classes, judged=strategy.needs_held_out
+        )
+        threat_model = self._get_threat_model()
+        threat_model.check(X)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        with self._seeded(seed):
+            module = self._make_module(X, classes, seed)
+            setting = Setting(
+                n_groups=len(group_labels),
+                n_epochs=self._get_n_epochs(),
+                eps=float(getattr(self, "eps", 0.0)),
+                beta=float(getattr(self, "beta", 0.0)),
+                device=torch.device(self.device),
+            )
+            held_out = (
+                hold_out(group_codes, codes, self._get_validation_fraction(), group_labels, seed)
+                if strategy.needs_held_out
+                else np.zeros(len(X), dtype=bool)
+            )
+            dtype = LogitModel(module).dtype
+            X = X.astype(torch.empty(0, dtype=dtype).numpy().dtype, copy=False)
+            judge = None
+            if strategy.needs_held_out:
+                judge = Judge(
+                    module.to(self.device),
+                    X[held_out],
+                    codes[held_out],
+                    group_codes[held_out],
+                    len(group_labels),
+                    method=getattr(self, "distance_method", "auto"),
+                    threat_model=threat_model,
+                )
+            generator = torch.Generator().manual_seed(seed)
+            net = self._make_net(module, strategy, judge, setting, generator)
+            train = ~held_out if held_out.any() else slice(None)
+            net.fit({"X": X[train], "groups": group_codes[train]}, codes[train])
+        net.judge = None  # or the held-out data would be pickled with the model
+        self.classes_, self.groups_, self.net_ = classes, group_labels, net
+        self.strategy_ = strategy
+        columns = ["epoch", "phase", "natural_loss", "robust_loss", "dur"]
+        self.history_ = pd.DataFrame(list(net.history), columns=columns)
+        return self
+
+    def _get_validation_fraction(self) -> float:
+        return getattr(self, "validation_fraction", 0.1)
+
+    @contextmanager
+    def _seeded(self, seed: int) -> Iterator[None]:
+        """Give the module's own draws (weights, dropout) a seed; leave the global state alone."""
+        on_cpu = torch.device(self.device).type == "cpu"
+        with torch.random.fork_rng(devices=[] if on_cpu else None):
+            torch.manual_seed(seed)
+            yield
+
+    def _make_module(self, X: NDArray[Any], classes: NDArray[Any], seed: int) -> nn.Module:
+        if self.warm_start and hasattr(self, "net_"):
+            if not np.array_equal(self.classes_, classes):
+                raise ValueError(
+                    f"warm_start=True continues with classes {self.classes_}, but y has {classes}."
+                )
+            module = self.module_
+        elif isinstance(self.module, nn.Module):
+            module = copy.deepcopy(self.module)
+        else:
+            with _INITIALISING:
+                torch.manual_seed(seed)
+                module = self._new_module(X.shape[1], len(classes))
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"module must be a torch.nn.Module, or make one; it made a {type(module).__name__}."
+            )
+        LogitModel(module, classes=classes).check_output(X)
+        return module
+
+    def _new_module(self, n_features: int, n_classes: int) -> Any:
+        if self.module is None:
+            return tabular_network(n_features, n_classes, self.hidden_layer_sizes)
+        prefix = "module__"
+        params = {
+            name.removeprefix(prefix): value
+            for name, value in (self.net_params or {}).items()
+            if name.startswith(prefix)
+        }
+        factory: Callable[..., Any] = self.module
+        return factory(**params)
+
+    def _make_net(
+        self,
+        module: nn.Module,
+        strategy: Strategy,
+        judge: Judge | None,
+        setting: Setting,
+        generator: torch.Generator,
+    ) -> RobustNet:
+        others = {
+            name: value
+            for name, value in (self.net_params or {}).items()
+            if not name.startswith("module__")
+        }
+        params: dict[str, Any] = {
+            "optimizer": OPTIMIZERS.get(self.optimizer, self.optimizer)
+            if isinstance(self.optimizer, str)
+            else self.optimizer,
+            "lr": self.lr,
+            "max_epochs": setting.n_epochs,
+            "batch_size": self.batch_size,
+            "iterator_train": TensorBatches,
+            "iterator_train__generator": generator,
+            "iterator_train__device": torch.device(self.device),
+            "train_split": None,
+            "callbacks": [
+                *([EpochProgress(type(self).__name__)] if self.verbose == 1 else []),
+                *(self.callbacks or []),
+            ],
+            "callbacks__valid_loss": None,
+            "device": self.device,
+            "verbose": max(int(self.verbose) - 1, 0),
+        }
+        return RobustNet(
+            module,
+            objective=self._get_objective(),
+            strategy=strategy,
+            attack=self._get_attack(generator),
+            judge=judge,
+            setting=setting,
+            **(params | others),
+        )
+
+    # Predicting
+
+    @property
+    def module_(self) -> nn.Module:
+        """The trained torch module; it returns logits."""
+        check_is_fitted(self, "net_")
+        module: nn.Module = self.net_.module_
+        return module
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with a `module`
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Softmax of the logits, in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, allow_nd=self.module is not None, reset=False)
+        model = LogitModel(self.module_, classes=self.classes_)
+        with torch.no_grad(), model.forward(X.shape[1:]) as forward:
+            parts = [
+                forward(model.tensor(X[start : start + PREDICT_BATCH])).double().softmax(dim=1)
+                for start in range(0, len(X), PREDICT_BATCH)
+            ]
+        return torch.cat(parts).cpu().numpy()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Most probable class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with a `module`
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        check_is_fitted(self)
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+
+def hold_out(
+    groups: NDArray[np.intp],
+    codes: NDArray[np.intp],
+    fraction: float,
+    labels: Any,
+    seed: int,
+) -> NDArray[np.bool_]:
+    """Mask of the samples to hold out: `fraction` of each group, its classes in proportion."""
+    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    # Sorted by class within a group, evenly spaced positions take each class in proportion.
+    order = shuffled[np.lexsort((codes[shuffled], groups[shuffled]))]
+    mask = np.zeros(len(groups), dtype=bool)
+    for group, label in enumerate(labels):
+        members = order[groups[order] == group]
+        if len(members) < 2:
+            raise ValueError(
+                f"group {label!r} has {len(members)} sample(s): it cannot be both trained on and "
+                "held out to be judged. Merge it with another group, or leave it out."
+            )
+        n = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        mask[members[((np.arange(n) + 0.5) * len(members) / n).astype(int)]] = True
+    return mask

@@ -1,0 +1,225 @@
+"""FARMUR, fair adversarial retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from robfair.estimators._adversarial import AttackedClassifier
+from robfair.threat import ThreatModel
+from robfair.training import Farmur, Strategy
+
+__all__ = ["FarmurClassifier"]
+
+
+class FarmurClassifier(AttackedClassifier):
+    """Neural network trained by FARMUR: adversarial training, then attacks on vulnerable groups.
+
+    Algorithm 1 of [1]_: after `max_epochs` of adversarial training, the robustness Rob(P) of each
+    group is measured on held-out data. Groups with ``Rob(P) < Rob(f)`` are vulnerable (Def. 5).
+    For `retrain_epochs` more, vulnerable groups keep the robust loss (Eq. 9) and the others are
+    trained on clean samples (Eq. 10); the losses of the two are added (Eq. 11).
+
+    Parameters
+    ----------
+    module : torch.nn.Module, or callable that makes one, default=None
+        A network that returns logits, one per class. A class or function is called with what
+        `net_params` holds under ``module__``; an instance is copied, and training starts from its
+        weights. None: a fully connected network with `hidden_layer_sizes`.
+    hidden_layer_sizes : sequence of int, default=(64, 64)
+        Widths of the hidden layers (ReLU) if `module` is None.
+    objective : {"trades", "pgd"}, default="trades"
+        Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
+        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample.
+    eps : float, default=0.1
+        Radius of the attack in training, in the units of X.
+    norm : {2, numpy.inf}, default=numpy.inf
+        Norm of the attack in training.
+    n_steps : int, default=10
+        Steps of the attack; each is one forward and one backward pass.
+    step_size : float, default=None
+        Length of a step. None: ``2.5 * eps / n_steps``.
+    beta : float, default=6.0
+        Weight of the robust loss in TRADES.
+    max_epochs : int, default=20
+        Epochs of adversarial training before the groups are judged. 0: judge `module` as it is,
+        which must then be a trained instance (or `warm_start` a fitted classifier).
+    retrain_epochs : int, default=4
+        Epochs of retraining. The paper has 100 and 20.
+    reduction : {"subset", "batch"}, default="subset"
+        How the two losses are added: "subset" takes the mean over each of the two subsets of a
+        batch and adds them (Eq. 11); "batch" takes the mean over the whole batch.
+    batch_size : int, default=128
+        Samples in a batch.
+    lr : float, default=1e-3
+        Learning rate.
+    optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
+        The optimiser; its other options go into `net_params` under ``optimizer__``.
+    validation_fraction : float, default=0.1
+        Part of each group that is held out to judge the groups.
+    distance_method : {"auto", "deepfool", "linear", "paper"}, default="auto"
+        How the distances of held-out samples are measured; see `boundary_distance`.
+    threat_model : ThreatModel, default=None
+        Box and mutable features of the attack, and the norm in which groups are judged. None: no
+        box, everything mutable, L2.
+    callbacks : list of skorch callbacks, default=None
+        Called during training.
+    device : str or torch.device, default="cpu"
+        Where to train.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights of the last `fit`.
+    verbose : int, default=0
+        1: a progress bar over the epochs. 2: skorch's table, a row per epoch.
+    random_state : int, RandomState or None, default=None
+        Seed of weights and batches. The global states of numpy and torch are not touched.
+    net_params : dict, default=None
+        Further parameters of :class:`skorch.NeuralNet`, such as
+        ``{"optimizer__weight_decay": 1e-4}``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had string column names.
+    groups_ : pandas.Index
+        Labels of the groups.
+    vulnerable_groups_ : pandas.Index
+        Labels of the groups that were found vulnerable.
+    group_robustness_ : pandas.Series
+        Rob(P) of each group on held-out data, before retraining.
+    history_ : pandas.DataFrame
+        A row per epoch: phase, both losses and the duration in seconds.
+    net_ : skorch.NeuralNet
+        The net; its module is `module_`.
+    strategy_ : Farmur
+        The strategy that was followed.
+
+    See Also
+    --------
+    AdversarialClassifier : The same without retraining.
+    robfair.audit : Measures by group, to see what retraining did.
+
+    Notes
+    -----
+    The paper leaves open on which data groups are judged (here: held out of the training data),
+    the number of attack steps, beta, and what happens to ties (here: robust, Def. 5).
+
+    References
+    ----------
+    .. [1] S. A. Mousavi, H. Mousavi, M. Daneshtalab, "FARMUR: Fair Adversarial Retraining to
+       Mitigate Unfairness in Robustness", ADBIS 2023.
+
+    Examples
+    --------
+    >>> from robfair import FarmurClassifier
+    >>> from robfair.datasets import make_group_margins
+    >>> data = make_group_margins(random_state=0)
+    >>> clf = FarmurClassifier(eps=0.2, max_epochs=5, retrain_epochs=1, random_state=0)
+    >>> clf = clf.fit(data.X, data.y, groups=data.groups)
+    >>> clf.history_["phase"].unique().tolist()
+    ['adversarial', 'retraining']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **AttackedClassifier._parameter_constraints,
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "retrain_epochs": [Interval(Integral, 1, None, closed="left")],
+        "reduction": [StrOptions({"subset", "batch"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        module: Any = None,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        objective: Literal["trades", "pgd"] = "trades",
+        eps: float = 0.1,
+        norm: float = np.inf,
+        n_steps: int = 10,
+        step_size: float | None = None,
+        beta: float = 6.0,
+        max_epochs: int = 20,
+        retrain_epochs: int = 4,
+        reduction: Literal["subset", "batch"] = "subset",
+        batch_size: int = 128,
+        lr: float = 1e-3,
+        optimizer: Any = "adam",
+        validation_fraction: float = 0.1,
+        distance_method: str = "auto",
+        threat_model: ThreatModel | None = None,
+        callbacks: list[Any] | None = None,
+        device: Any = "cpu",
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: Any = None,
+        net_params: dict[str, Any] | None = None,
+    ) -> None:
+        self.module = module
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.objective = objective
+        self.eps = eps
+        self.norm = norm
+        self.n_steps = n_steps
+        self.step_size = step_size
+        self.beta = beta
+        self.max_epochs = max_epochs
+        self.retrain_epochs = retrain_epochs
+        self.reduction = reduction
+        self.batch_size = batch_size
+        self.lr = lr
+        self.optimizer = optimizer
+        self.validation_fraction = validation_fraction
+        self.distance_method = distance_method
+        self.threat_model = threat_model
+        self.callbacks = callbacks
+        self.device = device
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+        self.net_params = net_params
+
+    def fit(
+        self, X: Any, y: Any, *, groups: Any = None, sensitive_features: Any = None
+    ) -> FarmurClassifier:
+        """Train the network, judge the groups, and retrain.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with a `module`
+            Training samples, standardised.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        groups : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            The group of each sample. With several columns, groups are their combinations. With
+            metadata routing, `groups` is requested without further ado. None: the classes are the
+            groups, as for MNIST and CIFAR-10 in the paper, and a warning says so; ``groups=y`` says
+            the same without a warning.
+        sensitive_features : array-like, default=None
+            Another name for `groups`, as in fairlearn. If both are given they must be equal.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+        """
+        super().fit(X, y, groups=groups, sensitive_features=sensitive_features)
+        strategy = self.strategy_
+        self.group_robustness_ = pd.Series(
+            strategy.robustness_, index=self.groups_, name="robustness"
+        )
+        self.vulnerable_groups_ = self.groups_[strategy.vulnerable_]
+        return self
+
+    def _get_strategy(self) -> Strategy:
+        return Farmur(self.max_epochs, self.reduction)
+
+    def _get_n_epochs(self) -> int:
+        return self.max_epochs + self.retrain_epochs

@@ -1,0 +1,22 @@
+"""Warnings that robfair raises.
+
+They are separate classes so that a user can silence or escalate one of them alone.
+"""
+
+__all__ = [
+    "CensoredDistanceWarning",
+    "GroupsWarning",
+    "UndefinedMetricWarning",
+]
+
+
+class UndefinedMetricWarning(UserWarning):
+    """A measure is undefined for this input, and NaN was returned."""
+
+
+class CensoredDistanceWarning(UserWarning):
+    """For some samples no adversarial was found, so their distance is only known to be large."""
+
+
+class GroupsWarning(UserWarning):
+    """An estimator that judges groups was fitted without any, and took the classes instead."""

@@ -1,0 +1,58 @@
+"""Measures of adversarial robustness and of its fairness, as functions of arrays.
+
+A *measure* is a function ``f(y_true, y_pred, *, ...)`` of true labels, predictions and, by keyword,
+what else it needs. It knows no model and runs no attack: the *distance* of a sample, from the
+sample to the nearest point where the classifier predicts something else, is an argument. It comes
+with a norm and a threat model, it is as a rule an upper bound, and its units are those of every
+robustness below. ``robfair.boundary_distance`` computes it.
+
+A *partition* splits the samples into *groups* P, such as the values of a race column (fairlearn's
+``sensitive_features``) or the classes. Several columns are crossed.
+
+The *robustness* of a group, Rob(P), is the mean of the distance over the group, with 0 for samples
+that are misclassified: nobody needs to attack those. It is the area under the curve I_P(tau), the
+fraction of the group that is right and farther than tau from the boundary. The robustness of a
+classifier, Rob(f), is the mean of Rob(P) over the groups, and depends on the partition.
+
+*Unfairness in robustness* is how much Rob(P) differs between groups: its variance V_f, its
+coefficient of variation CV, the gap between the extremes, or the worst group by itself. Two other
+measures are differences of means between classes or groups: CAU, of accuracy between classes, and
+EOU, of confidence between groups.
+
+A distance is *censored* where no adversarial was found: it is infinite, and the robustness of its
+group is NaN, with a warning that counts such samples, unless ``tau_max=`` caps the distances. A
+measure that compares groups is NaN, with a warning, where there is nothing to compare: with fewer
+than two groups, or an empty one. It is never 0 for that reason.
+
+A measure takes ``n_boot=`` for a bootstrap interval. It resamples within each group, so it tells
+the sampling error for groups of these sizes. It says nothing on how tight the distances are.
+"""
+
+from robfair.metrics._class_accuracy import class_accuracy_unfairness
+from robfair.metrics._curve import RobustnessCurve, group_robustness_curves, robustness_curve
+from robfair.metrics._disparity import robustness_dispersion, robustness_variance
+from robfair.metrics._equalized_odds import equalized_odds_unfairness, group_confidence
+from robfair.metrics._estimate import Estimate
+from robfair.metrics._extremes import robustness_gap, worst_group_robustness
+from robfair.metrics._robustness import (
+    classifier_robustness,
+    group_robustness,
+    robustness_score,
+)
+
+__all__ = [
+    "Estimate",
+    "RobustnessCurve",
+    "class_accuracy_unfairness",
+    "classifier_robustness",
+    "equalized_odds_unfairness",
+    "group_confidence",
+    "group_robustness",
+    "group_robustness_curves",
+    "robustness_curve",
+    "robustness_dispersion",
+    "robustness_gap",
+    "robustness_score",
+    "robustness_variance",
+    "worst_group_robustness",
+]

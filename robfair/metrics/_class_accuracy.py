@@ -1,0 +1,69 @@
+"""CAU: how much accuracy differs between classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
+from robfair.metrics._group_means import group_means
+from robfair.metrics._groups import encode_groups
+from robfair.metrics._validation import check_correct
+
+
+def class_accuracy_unfairness(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    n_boot: int | None = None,
+    ci_quantiles: tuple[float, float] = (0.025, 0.975),
+    random_state: RandomState = None,
+) -> Estimate:
+    """Measure the largest difference in accuracy between two classes: CAU.
+
+    The accuracy of a class is the fraction of its samples that are predicted to be of it [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. The categories of a pandas Categorical are the classes, used or not.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    n_boot : int, optional
+        Number of bootstrap samples, drawn within each class; None for no interval.
+    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
+        The quantiles of the bootstrap samples that are the ends of the interval.
+    random_state : int, numpy Generator, numpy RandomState or None
+        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+
+    Returns
+    -------
+    Estimate
+        CAU, a fraction in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two classes
+        in y_true or an empty one.
+
+    Raises
+    ------
+    TypeError
+        If the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    Notes
+    -----
+    scikit-learn takes it as ``make_scorer(class_accuracy_unfairness, greater_is_better=False)``.
+
+    References
+    ----------
+    .. [1] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", Definition 1.
+
+    Examples
+    --------
+    >>> from robfair.metrics import class_accuracy_unfairness
+    >>> class_accuracy_unfairness([0, 0, 1, 1], [0, 0, 1, 0])
+    0.5
+    """
+    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    correct = check_correct(y_true, y_pred)
+    sample = group_means(correct.astype(float), encode_groups(y_true, len(correct), "y_true"))
+    return estimate("CAU", lambda accuracy: np.ptp(accuracy, axis=-1), sample, resampling)

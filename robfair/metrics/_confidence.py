@@ -1,0 +1,119 @@
+"""Checks of confidences, and of which class each column of them belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from robfair.metrics._groups import encode_groups
+from robfair.metrics._validation import check_length, check_vector, to_array
+
+# A softmax in single precision can exceed 1 by rounding.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Confidence:
+    """Confidences with the classes that they are for.
+
+    Attributes
+    ----------
+    proba : ndarray of shape (n_samples, n_columns)
+        The confidences: one column for the last label alone, or one for each label.
+    codes : ndarray of shape (n_samples,)
+        The position in `labels` of each sample's true label.
+    labels : pandas Index of length n_classes
+        The classes.
+    """
+
+    proba: NDArray[np.float64]
+    codes: NDArray[np.intp]
+    labels: pd.Index[Any]
+
+
+def check_confidence(y_true: Any, y_proba: Any, labels: Any) -> Confidence:
+    """Check true labels and confidences, and find the class of each column.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. Categories that a Categorical declares and does not use are left out: the
+        columns of a fitted classifier are the sorted classes that it saw.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Confidences.
+    labels : array-like of shape (n_classes,) or None
+        The classes in the order of the columns.
+
+    Returns
+    -------
+    Confidence
+        The confidences as two-dimensional array, and the labels.
+
+    Raises
+    ------
+    TypeError
+        If the confidences are not numbers.
+    ValueError
+        If shapes, values or labels are wrong.
+    """
+    true = check_vector(y_true, "y_true")
+    proba = _check_proba(y_proba, len(true))
+    observed = encode_groups(true, len(true), "y_true")
+    n_classes = 2 if proba.ndim == 1 else proba.shape[1]
+    if labels is None:
+        names = observed.labels
+        if len(names) != n_classes:
+            raise ValueError(
+                f"y_proba of shape {proba.shape} has confidences for {n_classes} classes, and "
+                f"y_true holds {len(names)}: {_shown(names)}. Pass labels= with the "
+                f"{n_classes} classes in the order of the columns (negative first for 1-D), or a "
+                "y_proba with one column for each class."
+            )
+    else:
+        names = pd.Index(check_vector(labels, "labels"))
+        if len(names) != n_classes or not names.is_unique:
+            raise ValueError(
+                f"labels must name {n_classes} different classes for y_proba of shape "
+                f"{proba.shape}; got {_shown(names)}."
+            )
+    positions = names.get_indexer(observed.labels)
+    if (positions < 0).any():
+        raise ValueError(
+            f"y_true holds {_shown(observed.labels[positions < 0])}, which labels "
+            f"{_shown(names)} do not name. Pass all classes, in the order of the columns."
+        )
+    codes = np.asarray(positions[observed.codes], dtype=np.intp)
+    return Confidence(proba.reshape(len(true), -1), codes, names)
+
+
+def _check_proba(y_proba: Any, n_samples: int) -> NDArray[np.float64]:
+    raw = to_array(y_proba)
+    if raw.ndim not in (1, 2):
+        raise ValueError(
+            "y_proba must have shape (n_samples,) or (n_samples, n_classes); got a "
+            f"{type(y_proba).__name__} of shape {raw.shape}."
+        )
+    check_length(len(raw), "y_proba", n_samples)
+    try:
+        proba = raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"y_proba must hold numbers; got values of type {raw.dtype}. Pass what predict_proba "
+            "returns, not predicted labels."
+        ) from error
+    n_outside = int((~((proba >= -_ROUNDING) & (proba <= 1 + _ROUNDING))).sum())
+    if n_outside:
+        raise ValueError(
+            f"y_proba must lie in [0, 1]; {n_outside} of {proba.size} values do not, or are not "
+            "finite. Pass what predict_proba returns: for logits, their softmax."
+        )
+    return proba.clip(0.0, 1.0)
+
+
+def _shown(labels: pd.Index[Any]) -> str:
+    names = [repr(label) for label in labels[:10]]
+    return "[" + ", ".join(names) + (", ..." if len(labels) > 10 else "") + "]"

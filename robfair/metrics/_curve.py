@@ -1,0 +1,245 @@
+"""The robustness curves I_P and I_f, as exact step functions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics._groups import encode_groups
+from robfair.metrics._validation import check_robustness_inputs, warn
+
+
+@dataclass(frozen=True, eq=False)
+class RobustnessCurve:
+    """I(tau), the fraction of samples that are right and farther than tau from the boundary.
+
+    A right-continuous step function on [0, inf) that never rises.
+
+    Parameters
+    ----------
+    tau : ndarray of shape (n_steps,)
+        The breakpoints in increasing order, in the units of the distances. The first one is 0.
+    fraction : ndarray of shape (n_steps,)
+        The value from each breakpoint (included) up to the next one (excluded).
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length, or `tau` does not increase from 0.
+
+    Examples
+    --------
+    >>> from robfair.metrics import RobustnessCurve
+    >>> curve = RobustnessCurve(tau=[0.0, 1.0, 3.0], fraction=[1.0, 0.5, 0.0])
+    >>> curve(0.99), curve(1.0)
+    (1.0, 0.5)
+    >>> curve.area()
+    2.0
+    """
+
+    tau: NDArray[np.float64]
+    fraction: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        tau, fraction = np.array(self.tau, dtype=float), np.array(self.fraction, dtype=float)
+        if tau.ndim != 1 or len(tau) == 0 or tau.shape != fraction.shape:
+            raise ValueError(
+                "tau and fraction must be 1-D and of one length, at least 1; got shapes "
+                f"{tau.shape} and {fraction.shape}."
+            )
+        if tau[0] != 0 or not (np.diff(tau) > 0).all():
+            raise ValueError(f"tau must start at 0 and increase; got {tau}.")
+        for name, array in (("tau", tau), ("fraction", fraction)):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    @overload
+    def __call__(self, tau: float) -> float: ...
+    @overload
+    def __call__(self, tau: ArrayLike) -> float | NDArray[np.float64]: ...
+    def __call__(self, tau: ArrayLike) -> float | NDArray[np.float64]:
+        """Evaluate the curve.
+
+        Parameters
+        ----------
+        tau : float or array-like
+            Finite distances of at least 0.
+
+        Returns
+        -------
+        float or ndarray of the shape of tau
+            The fraction at each distance.
+
+        Raises
+        ------
+        ValueError
+            If a distance is negative or not finite.
+        """
+        at = np.asarray(tau, dtype=float)
+        if not (np.isfinite(at).all() and (at >= 0).all()):
+            raise ValueError(f"tau must be finite and not negative; got {tau!r}.")
+        values = self.fraction[np.searchsorted(self.tau, at, side="right") - 1]
+        return float(values) if at.ndim == 0 else np.asarray(values)
+
+    def area(self) -> float:
+        """Integrate the curve over [0, inf), exactly.
+
+        Returns
+        -------
+        float
+            The area, in the units of tau; inf where the curve does not end at 0.
+        """
+        if self.fraction[-1] > 0:
+            return float("inf")
+        # The last fraction is 0, or NaN for an empty group, whose area is then NaN.
+        return float(self.fraction[:-1] @ np.diff(self.tau) + self.fraction[-1])
+
+
+def robustness_curve(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike | None = None,
+    tau_max: float | None = None,
+) -> RobustnessCurve:
+    """Measure the fraction of samples still right beyond each distance: I_P, or I_f with groups.
+
+    I_P(tau) is the number of samples of P that are classified correctly and lie farther than tau
+    from the decision boundary, divided by the number of samples of P [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Distance of each sample to the decision boundary, in the units of its norm. inf where no
+        adversarial was found: the curve never drops for that sample. NaN is allowed where the
+        prediction is wrong.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), optional
+        Group of each sample; several columns are crossed. Without it all samples are one group.
+    tau_max : float, optional
+        Cap on the distances. The curve is 0 from there on.
+
+    Returns
+    -------
+    RobustnessCurve
+        I_P of all samples; with groups I_f, the mean of the groups' curves, in which every group
+        weighs the same. It is NaN, with an UndefinedMetricWarning, if a group is empty.
+
+    Raises
+    ------
+    TypeError
+        If distance is None or not numeric, or the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    References
+    ----------
+    .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
+       Unfairness in Robustness", ADBIS 2023, Definition 1 (Eq. 1) and Definition 3 (Eq. 4).
+
+    Examples
+    --------
+    >>> from robfair.metrics import robustness_curve
+    >>> curve = robustness_curve([0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5])
+    >>> curve.tau
+    array([0., 1., 2., 3.])
+    >>> curve.fraction
+    array([0.75, 0.5 , 0.25, 0.  ])
+    >>> curve.area()
+    1.5
+    """
+    if sensitive_features is None:
+        return _curve(*check_robustness_inputs(y_true, y_pred, distance, tau_max))
+    curves = group_robustness_curves(
+        y_true, y_pred, distance=distance, sensitive_features=sensitive_features, tau_max=tau_max
+    )
+    tau = np.unique(np.concatenate([curve.tau for curve in curves.values()]))
+    total = np.zeros(len(tau))
+    for curve in curves.values():
+        total += curve(tau)
+    return RobustnessCurve(tau, total / len(curves))
+
+
+def group_robustness_curves(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+) -> dict[Hashable, RobustnessCurve]:
+    """Measure, for each group P, the fraction of samples still right beyond each distance: I_P.
+
+    These are the lines of figure 2 of [1]_. Their mean is ``robustness_curve`` with groups.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample; several columns are crossed, and their groups are named by tuples.
+    tau_max : float, optional
+        Cap on the distances. The curves are 0 from there on.
+
+    Returns
+    -------
+    dict of group label to RobustnessCurve
+        The curve of each group; NaN, with an UndefinedMetricWarning, for an empty group.
+
+    Raises
+    ------
+    TypeError
+        If distance is None or not numeric, or the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    References
+    ----------
+    .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
+       Unfairness in Robustness", ADBIS 2023, Definition 1 (Eq. 1).
+
+    Examples
+    --------
+    >>> from robfair.metrics import group_robustness_curves
+    >>> curves = group_robustness_curves(
+    ...     [0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5],
+    ...     sensitive_features=["a", "a", "b", "b"])
+    >>> curves["a"](1.0), curves["b"](1.0)
+    (0.5, 0.5)
+    """
+    correct, capped = check_robustness_inputs(y_true, y_pred, distance, tau_max)
+    groups = encode_groups(sensitive_features, len(correct))
+    curves = {}
+    for code, label in enumerate(groups.labels):
+        members = groups.codes == code
+        curves[label] = _curve(correct[members], capped[members])
+    empty = [repr(label) for label, curve in curves.items() if np.isnan(curve.fraction[0])]
+    if empty:
+        warn(
+            f"I_P is undefined and NaN is returned for groups without samples: {', '.join(empty)}.",
+            UndefinedMetricWarning,
+        )
+    return curves
+
+
+def _curve(correct: NDArray[np.bool_], distance: NDArray[np.float64]) -> RobustnessCurve:
+    if len(correct) == 0:
+        return RobustnessCurve(np.zeros(1), np.full(1, np.nan))
+    ordered = np.sort(distance[correct])
+    tau = np.unique(np.append(ordered[np.isfinite(ordered)], 0.0))
+    beyond = len(ordered) - np.searchsorted(ordered, tau, side="right")
+    return RobustnessCurve(tau, beyond / len(correct))

@@ -1,0 +1,216 @@
+"""How much robustness differs between groups: V_f, CV, the worst group and the gap."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
+from robfair.metrics._group_means import GroupMeans
+from robfair.metrics._robustness import robustness_sample
+from robfair.metrics._validation import check_ddof, warn
+
+
+def robustness_variance(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+    ddof: int = 0,
+    bias_corrected: bool = False,
+    n_boot: int | None = None,
+    ci_quantiles: tuple[float, float] = (0.025, 0.975),
+    random_state: RandomState = None,
+) -> Estimate:
+    r"""Measure unfairness in robustness as the variance over groups of their robustness: V_f.
+
+    The paper calls it "fairness in robustness"; smaller is fairer [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    tau_max : float, optional
+        Cap on the distances, which makes V_f defined where one is infinite.
+    ddof : {0, 1}, default=0
+        0 divides by the number of groups, 1 by one less. The paper does not say which.
+    bias_corrected : bool, default=False
+        Whether to subtract what sampling noise within the groups adds to V_f on average. The result
+        is not clipped at 0: a negative value says that the groups differ by less than the noise.
+    n_boot : int, optional
+        Number of bootstrap samples, drawn within each group; None for no interval.
+    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
+        The quantiles of the bootstrap samples that are the ends of the interval.
+    random_state : int, numpy Generator, numpy RandomState or None
+        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+
+    Returns
+    -------
+    Estimate
+        V_f, in the squared units of the distance. NaN, with a warning, with fewer than two groups
+        or an empty one, if a distance is infinite and `tau_max` is None, or if `bias_corrected`
+        meets a group of one sample.
+
+    Raises
+    ------
+    TypeError
+        If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
+        be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    Notes
+    -----
+    V_f alone misleads. It grows with the square of Rob(f): a classifier with Rob(f) = 0 has
+    V_f = 0, and so does one that brings every group down to the worst one. Read it beside accuracy,
+    ``classifier_robustness``, ``robustness_dispersion`` (which has no scale) and
+    ``worst_group_robustness``.
+
+    With :math:`\hat r_g = r_g + e_g`, independent noise of variance :math:`\sigma_g^2 / n_g` and G
+    groups, the expected sum of squares around the mean of the :math:`\hat r_g` is the one of the
+    :math:`r_g` plus :math:`(1 - 1/G) \sum_g \sigma_g^2 / n_g`. The correction is therefore
+    :math:`(1 - 1/G)` times the mean of :math:`s_g^2 / n_g` for ``ddof=0``, and the mean itself for
+    ``ddof=1``, with :math:`s_g^2` the unbiased variance within the group.
+
+    A bootstrap sample adds that noise once more, so the plain interval lies too high where groups
+    are small. With `bias_corrected` the interval is moved down by the noise of both.
+
+    References
+    ----------
+    .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
+       Unfairness in Robustness", ADBIS 2023, Definition 4 (Eq. 6).
+
+    Examples
+    --------
+    >>> from robfair.metrics import robustness_variance
+    >>> y_true, y_pred = [0, 0, 1, 1], [0, 0, 1, 0]
+    >>> d, race = [1.0, 3.0, 2.0, 0.5], ["a", "a", "b", "b"]
+    >>> robustness_variance(y_true, y_pred, distance=d, sensitive_features=race)
+    0.25
+    >>> robustness_variance(
+    ...     y_true, y_pred, distance=d, sensitive_features=race, bias_corrected=True)
+    -0.25
+    """
+    check_ddof(ddof)
+    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
+    return estimate(
+        "V_f",
+        lambda rob: rob.var(axis=-1, ddof=ddof),
+        sample,
+        resampling,
+        offsets=_bias_offsets(sample, ddof) if bias_corrected else (0.0, 0.0),
+    )
+
+
+def _bias_offsets(sample: GroupMeans, ddof: int) -> tuple[float, float]:
+    """Return what to add to V_f, and to its replicates, to take the sampling noise out."""
+    if len(sample.labels) < 2:
+        return 0.0, 0.0  # V_f is NaN, for a reason that is told elsewhere
+    single = [repr(label) for label in sample.labels[sample.count == 1]]
+    if single:
+        warn(
+            f"The bias-corrected V_f is undefined and NaN is returned: the groups {single} have "
+            "one sample, which tells nothing of the noise. Use bias_corrected=False, or more data.",
+            UndefinedMetricWarning,
+        )
+    factor = (len(sample.labels) - 1) / (len(sample.labels) - ddof)
+    noise = factor * float(sample.squared_error.mean())
+    # Resampling draws from the data, whose variance has the divisor n_g.
+    drawn = sample.squared_error * (1 - 1 / np.maximum(sample.count, 1))
+    return -noise, -noise - factor * float(drawn.mean())
+
+
+def robustness_dispersion(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+    ddof: int = 0,
+    n_boot: int | None = None,
+    ci_quantiles: tuple[float, float] = (0.025, 0.975),
+    random_state: RandomState = None,
+) -> Estimate:
+    """Measure unfairness in robustness without a scale: CV = sqrt(V_f) / Rob(f).
+
+    The coefficient of variation of Rob(P) over the groups [1]_. Multiplying all distances by a
+    number leaves it as it is, which V_f does not.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    tau_max : float, optional
+        Cap on the distances, which makes CV defined where one is infinite.
+    ddof : {0, 1}, default=0
+        0 divides by the number of groups, 1 by one less.
+    n_boot : int, optional
+        Number of bootstrap samples, drawn within each group; None for no interval.
+    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
+        The quantiles of the bootstrap samples that are the ends of the interval.
+    random_state : int, numpy Generator, numpy RandomState or None
+        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+
+    Returns
+    -------
+    Estimate
+        CV, without unit. NaN, with a warning, with fewer than two groups or an empty one, if Rob(f)
+        is 0, or if a distance is infinite and `tau_max` is None.
+
+    Raises
+    ------
+    TypeError
+        If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
+        be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    References
+    ----------
+    .. [1] The quantities are Eq. 5 and 6 of Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair
+       Adversarial Retraining to Mitigate Unfairness in Robustness", ADBIS 2023; the ratio is
+       not in the paper.
+
+    Examples
+    --------
+    >>> from robfair.metrics import robustness_dispersion
+    >>> robustness_dispersion([0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.0],
+    ...                       sensitive_features=["a", "a", "b", "b"])
+    0.3333333333333333
+    """
+    check_ddof(ddof)
+    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
+    if len(sample.labels) > 1 and not sample.mean.any():
+        warn(
+            "CV is undefined and NaN is returned: Rob(f) is 0, as no sample is both classified "
+            "correctly and away from the boundary. Look at the accuracy.",
+            UndefinedMetricWarning,
+        )
+
+    def cv(rob: NDArray[np.float64]) -> NDArray[np.float64]:
+        mean = rob.mean(axis=-1)
+        return np.asarray(rob.std(axis=-1, ddof=ddof) / np.where(mean > 0, mean, np.nan))
+
+    return estimate("CV", cv, sample, resampling)

@@ -1,0 +1,217 @@
+"""EOU: how much the mean confidence in a class differs between groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics._confidence import check_confidence
+from robfair.metrics._estimate import (
+    Estimate,
+    RandomState,
+    check_resampling,
+    estimate,
+    warn_undefined,
+)
+from robfair.metrics._group_means import GroupMeans, group_means
+from robfair.metrics._groups import Groups, encode_groups
+from robfair.metrics._validation import warn
+
+ConditionOn = Literal["label"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Mean confidences by (true label, group), or by group alone as if there were one label."""
+
+    sample: GroupMeans
+    n_labels: int
+    groups: pd.Index[Any]
+    columns: pd.Index[Any]
+
+
+def equalized_odds_unfairness(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    sensitive_features: ArrayLike,
+    condition_on: ConditionOn = "label",
+    labels: ArrayLike | None = None,
+    n_boot: int | None = None,
+    ci_quantiles: tuple[float, float] = (0.025, 0.975),
+    random_state: RandomState = None,
+) -> Estimate:
+    """Measure the largest difference between groups in the mean confidence in a class: EOU.
+
+    For a class y and two groups i, j it takes the difference between the mean of F(x)_y in group i
+    and in group j, and then the maximum over classes and pairs of groups [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order, as
+        scikit-learn's scorers pass them for two classes. 2-D: of every class, in sorted order.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    condition_on : {"label", None}, default="label"
+        "label" compares groups among the samples of one true label and takes the maximum over the
+        labels too: soft equalised odds, as the paper uses EOU. None compares whole groups: soft
+        demographic parity, as the paper defines it.
+    labels : array-like of shape (n_classes,), optional
+        The classes in the order of the columns (two for 1-D, negative first), needed where one of
+        them is absent from `y_true`. By default the sorted distinct values of `y_true`.
+    n_boot : int, optional
+        Number of bootstrap samples, drawn within each group (and label); None for no interval.
+    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
+        The quantiles of the bootstrap samples that are the ends of the interval.
+    random_state : int, numpy Generator, numpy RandomState or None
+        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+
+    Returns
+    -------
+    Estimate
+        EOU, a fraction in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two groups,
+        an empty one, or (given a label) no samples of some group with some label.
+
+    Raises
+    ------
+    TypeError
+        If sensitive_features is None or y_proba is not numeric.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    Notes
+    -----
+    scikit-learn takes it as ``make_scorer(equalized_odds_unfairness,
+    response_method="predict_proba", greater_is_better=False)``, with `sensitive_features` requested
+    by ``set_score_request``.
+
+    References
+    ----------
+    .. [1] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", Definition 4
+       and section IV.E (Fig. 5 and 6).
+
+    Examples
+    --------
+    >>> from robfair.metrics import equalized_odds_unfairness
+    >>> income, sex = [0, 0, 1, 1], ["f", "m", "f", "m"]
+    >>> equalized_odds_unfairness(income, [0.25, 0.5, 0.5, 1.0], sensitive_features=sex)
+    0.5
+    >>> equalized_odds_unfairness(
+    ...     income, [0.25, 0.5, 0.5, 1.0], sensitive_features=sex, condition_on=None)
+    0.375
+    """
+    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
+    n_groups = len(cells.groups)
+    if n_groups < 2:
+        only = next(iter(cells.groups))
+        warn(
+            "EOU is undefined and NaN is returned: it compares groups, and there is only one "
+            f"({only!r}). Use data of two or more.",
+            UndefinedMetricWarning,
+        )
+        nan = float("nan")
+        return Estimate(nan, None if resampling is None else (nan, nan))
+
+    def largest_difference(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        by_label = mean.reshape(len(mean), cells.n_labels, n_groups, -1)
+        return np.asarray(np.ptp(by_label, axis=2).max(axis=(1, 2)))
+
+    return estimate("EOU", largest_difference, cells.sample, resampling)
+
+
+def group_confidence(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    sensitive_features: ArrayLike,
+    condition_on: ConditionOn = "label",
+    labels: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """Measure the mean confidence in each class by group, of which EOU is the largest difference.
+
+    These are the numbers of Tables IV and V of [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order. 2-D: of
+        every class, in sorted order.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    condition_on : {"label", None}, default="label"
+        "label" takes the means among the samples of one true label, None over whole groups.
+    labels : array-like of shape (n_classes,), optional
+        The classes in the order of the columns (two for 1-D, negative first), needed where one of
+        them is absent from `y_true`. By default the sorted distinct values of `y_true`.
+
+    Returns
+    -------
+    pandas DataFrame
+        A row for each true label and group, or for each group, and a column for each class that
+        `y_proba` has. NaN, with an UndefinedMetricWarning, where a row has no samples.
+
+    Raises
+    ------
+    TypeError
+        If sensitive_features is None or y_proba is not numeric.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    References
+    ----------
+    .. [1] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", Tables IV and V.
+
+    Examples
+    --------
+    >>> from robfair.metrics import group_confidence
+    >>> table = group_confidence([0, 0, 1, 1], [0.25, 0.5, 0.5, 1.0],
+    ...                          sensitive_features=["f", "m", "f", "m"])
+    >>> float(table.loc[(1, "m"), 1])
+    1.0
+    """
+    cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
+    warn_undefined("The mean confidence of a row without samples", cells.sample, min_groups=1)
+    return pd.DataFrame(cells.sample.mean, index=cells.sample.labels, columns=cells.columns)
+
+
+def _cells(
+    y_true: Any, y_proba: Any, sensitive_features: Any, condition_on: ConditionOn, labels: Any
+) -> _Cells:
+    if condition_on not in ("label", None):
+        raise ValueError(
+            f"condition_on must be 'label' (within each true label) or None (whole groups); "
+            f"got {condition_on!r}."
+        )
+    confidence = check_confidence(y_true, y_proba, labels)
+    groups = encode_groups(sensitive_features, len(confidence.proba))
+    columns = confidence.labels[-confidence.proba.shape[1] :]
+    if condition_on is None:
+        return _Cells(group_means(confidence.proba, groups), 1, groups.labels, columns)
+    codes = confidence.codes * len(groups) + groups.codes
+    crossed = Groups(codes, _label_by_group(confidence.labels, groups.labels))
+    sample = group_means(confidence.proba, crossed)
+    return _Cells(sample, len(confidence.labels), groups.labels, columns)
+
+
+def _label_by_group(labels: pd.Index[Any], groups: pd.Index[Any]) -> pd.MultiIndex:
+    """Name every cell by the true label and the columns that name the group."""
+    at_label = np.repeat(np.arange(len(labels)), len(groups))
+    at_group = np.tile(np.arange(len(groups)), len(labels))
+    levels = [groups.get_level_values(i) for i in range(groups.nlevels)]
+    return pd.MultiIndex.from_arrays(
+        [labels.take(at_label), *(level.take(at_group) for level in levels)],
+        names=["y_true", *groups.names],
+    )

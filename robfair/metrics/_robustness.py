@@ -1,0 +1,246 @@
+"""Rob(P) of a group and Rob(f) of a classifier."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.exceptions import CensoredDistanceWarning
+from robfair.metrics._estimate import (
+    Estimate,
+    RandomState,
+    check_resampling,
+    estimate,
+    warn_undefined,
+)
+from robfair.metrics._group_means import GroupMeans, group_means
+from robfair.metrics._groups import encode_groups
+from robfair.metrics._validation import check_robustness_inputs, warn
+
+
+def robustness_score(
+    y_true: ArrayLike, y_pred: ArrayLike, *, distance: ArrayLike, tau_max: float | None = None
+) -> float:
+    """Measure how far a group's samples are from being fooled: Rob(P).
+
+    Rob(P) is the area under I_P. As I_P is a step function, this is the mean over P of the
+    distance where the prediction is right, and of 0 where it is wrong [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels of the samples of one group.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong.
+    tau_max : float, optional
+        Cap on the distances. It makes Rob(P) defined where a distance is infinite; the result is
+        not divided by it.
+
+    Returns
+    -------
+    float
+        Rob(P), in the units of the distance. NaN, with a CensoredDistanceWarning, where a distance
+        is infinite and `tau_max` is None.
+
+    Raises
+    ------
+    TypeError
+        If distance is None or not numeric, or the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    Notes
+    -----
+    fairlearn's MetricFrame takes it with ``sample_params={"distance": d}``. Rob(P) is the product
+    of the group's accuracy and the mean distance of its correctly classified samples.
+
+    References
+    ----------
+    .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
+       Unfairness in Robustness", ADBIS 2023, Definition 2 (Eq. 2 and 3).
+
+    Examples
+    --------
+    >>> from robfair.metrics import robustness_score
+    >>> robustness_score([0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5])
+    1.5
+    """
+    return float(_values(y_true, y_pred, distance, tau_max).mean())
+
+
+def group_robustness(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+    n_boot: int | None = None,
+    ci_quantiles: tuple[float, float] = (0.025, 0.975),
+    random_state: RandomState = None,
+) -> pd.Series | pd.DataFrame:
+    """Measure how far each group's samples are from being fooled: Rob(P) for every group P.
+
+    See ``robustness_score`` for the definition [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    tau_max : float, optional
+        Cap on the distances, which makes Rob(P) defined where one is infinite.
+    n_boot : int, optional
+        Number of bootstrap samples, drawn within each group; None for no interval.
+    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
+        The quantiles of the bootstrap samples that are the ends of the interval.
+    random_state : int, numpy Generator, numpy RandomState or None
+        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+
+    Returns
+    -------
+    pandas Series or DataFrame
+        Rob(P) by group, in the units of the distance; with `n_boot` the columns robustness, lower
+        and upper. NaN, with a warning, for an empty group and where a distance is infinite and
+        `tau_max` is None.
+
+    Raises
+    ------
+    TypeError
+        If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
+        be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    References
+    ----------
+    .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
+       Unfairness in Robustness", ADBIS 2023, Definition 2 (Eq. 2 and 3).
+
+    Examples
+    --------
+    >>> from robfair.metrics import group_robustness
+    >>> group_robustness([0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5],
+    ...                  sensitive_features=["a", "a", "b", "b"])
+    a    2.0
+    b    1.0
+    Name: robustness, dtype: float64
+    """
+    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
+    warn_undefined("Rob(P) of an empty group", sample, min_groups=1)
+    if resampling is None:
+        return pd.Series(sample.mean, index=sample.labels, name="robustness")
+    low, high = resampling.quantiles(sample.replicates(resampling.n_boot, resampling.generator))
+    return pd.DataFrame(
+        {"robustness": sample.mean, "lower": low, "upper": high}, index=sample.labels
+    )
+
+
+def classifier_robustness(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+    n_boot: int | None = None,
+    ci_quantiles: tuple[float, float] = (0.025, 0.975),
+    random_state: RandomState = None,
+) -> Estimate:
+    """Measure the robustness of a classifier as the mean over groups of their robustness: Rob(f).
+
+    Rob(f) is the area under I_f, the mean of the groups' curves. As the integral is linear, this
+    is the mean of Rob(P), in which every group weighs the same whatever its size [1]_. It depends
+    on the partition.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    tau_max : float, optional
+        Cap on the distances, which makes Rob(f) defined where one is infinite.
+    n_boot : int, optional
+        Number of bootstrap samples, drawn within each group; None for no interval.
+    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
+        The quantiles of the bootstrap samples that are the ends of the interval.
+    random_state : int, numpy Generator, numpy RandomState or None
+        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+
+    Returns
+    -------
+    Estimate
+        Rob(f), in the units of the distance. NaN, with a warning, if a group is empty, or if a
+        distance is infinite and `tau_max` is None.
+
+    Raises
+    ------
+    TypeError
+        If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
+        be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    References
+    ----------
+    .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
+       Unfairness in Robustness", ADBIS 2023, Definition 3 (Eq. 4 and 5).
+
+    Examples
+    --------
+    >>> from robfair.metrics import classifier_robustness
+    >>> classifier_robustness([0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5],
+    ...                       sensitive_features=["a", "a", "b", "b"])
+    1.5
+    """
+    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
+    return estimate("Rob(f)", lambda rob: rob.mean(axis=-1), sample, resampling, min_groups=1)
+
+
+def robustness_sample(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None,
+) -> GroupMeans:
+    """Prepare the kernel whose means are Rob(P)."""
+    values = _values(y_true, y_pred, distance, tau_max)
+    return group_means(values, encode_groups(sensitive_features, len(values)))
+
+
+def _values(
+    y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None
+) -> NDArray[np.float64]:
+    """Return the per-sample value of which Rob(P) is the mean: NaN where it is censored."""
+    correct, values = check_robustness_inputs(y_true, y_pred, distance, tau_max)
+    censored = np.isinf(values)
+    if censored.any():
+        warn(
+            f"The distance is infinite for {int(censored.sum())} of {int(correct.sum())} "
+            "correctly classified samples: no adversarial was found for them (they are censored). "
+            "The robustness of their groups, and every measure across groups, is NaN. Pass "
+            "tau_max= to cap the distances at a value that matters.",
+            CensoredDistanceWarning,
+        )
+    return np.where(censored, np.nan, values)

@@ -1,0 +1,32 @@
+"""Training: objectives (a loss per sample), strategies (a plan per group) and the net.
+
+An objective knows nothing of groups and a strategy nothing of losses: the net gives each sample
+the eps, beta and weights that the strategy plans for its group, the objective turns them into a
+loss per sample, and the net takes one optimiser step. A new training method is a new strategy, a
+new loss a new objective; the net stays as it is.
+"""
+
+from robfair.training._judge import Judge
+from robfair.training._net import RobustNet
+from robfair.training._objectives import (
+    Attack,
+    NaturalObjective,
+    Objective,
+    PgdObjective,
+    TradesObjective,
+)
+from robfair.training._strategies import Farmur, Plan, Setting, Strategy
+
+__all__ = [
+    "Attack",
+    "Farmur",
+    "Judge",
+    "NaturalObjective",
+    "Objective",
+    "PgdObjective",
+    "Plan",
+    "RobustNet",
+    "Setting",
+    "Strategy",
+    "TradesObjective",
+]

@@ -1,0 +1,44 @@
+"""Progress of a training run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+__all__ = ["EpochProgress"]
+
+
+class EpochProgress(Callback):
+    """A progress bar over all epochs of a run, with the losses of the last one.
+
+    Parameters
+    ----------
+    description : str, default="training"
+        What stands before the bar.
+    """
+
+    def __init__(self, description: str = "training") -> None:
+        self.description = description
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, desc=self.description, unit="epoch")
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Move the bar and show the losses."""
+        last = net.history[-1]
+        self.bar_.set_postfix(
+            phase=last["phase"],
+            natural=f"{last['natural_loss']:.3f}",
+            robust=f"{last['robust_loss']:.3f}",
+        )
+        self.bar_.update()
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Close the bar."""
+        self.bar_.close()
+        # A bar holds a lock and a stream, which cannot be pickled with the net.
+        del self.bar_

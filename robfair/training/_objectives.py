@@ -1,0 +1,205 @@
+"""Objectives: the natural and the robust loss of each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robfair.adapters import evaluation_mode
+from robfair.attacks import Ball, projected_gradient
+from robfair.threat import ThreatModel
+
+__all__ = [
+    "Attack",
+    "Losses",
+    "NaturalObjective",
+    "Objective",
+    "PgdObjective",
+    "TradesObjective",
+]
+
+# Start of the TRADES attack, relative to eps: the KL divergence has no gradient at x itself. The
+# official code adds 0.001 * N(0, 1) at eps = 0.031, whatever the scale of the features.
+TRADES_START = 0.001 / 0.031
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses of a batch, each of shape (n,).
+
+    Attributes
+    ----------
+    natural : Tensor
+        Natural loss; 0 where the objective has none for the sample.
+    robust : Tensor
+        Robust loss, beta included; 0 for samples that are not attacked.
+    has_natural, attacked : Tensor of bool
+        Which samples have a natural and a robust loss.
+    """
+
+    natural: Tensor
+    robust: Tensor
+    has_natural: Tensor
+    attacked: Tensor
+
+    def detach(self) -> Losses:
+        """Return the same losses without their graph."""
+        return replace(self, natural=self.natural.detach(), robust=self.robust.detach())
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The inner maximisation: how many steps, how long, in which norm and box.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of projected gradient ascent.
+    relative_step : float
+        Step size divided by eps, so that it follows an eps per sample.
+    norm : {2, inf}
+        Norm of the eps-ball.
+    threat_model : ThreatModel
+        Box and mutable features.
+    generator : torch.Generator
+        Where random starts come from.
+    """
+
+    n_steps: int
+    relative_step: float
+    norm: float
+    threat_model: ThreatModel
+    generator: torch.Generator
+
+    def __call__(
+        self,
+        module: nn.Module,
+        X: Tensor,
+        eps: Tensor,
+        loss: Callable[[Tensor], Tensor],
+        *,
+        uniform_start: bool,
+    ) -> Tensor:
+        """Adversarial examples for `loss`, a scalar function of the logits, in evaluation mode."""
+        ball = Ball(X, eps, self.norm, self.threat_model)
+        wide = ball.per_sample(eps)
+        if uniform_start:
+            noise = torch.rand(X.shape, generator=self.generator).to(X) * 2 - 1
+        else:
+            noise = torch.randn(X.shape, generator=self.generator).to(X) * TRADES_START
+        with evaluation_mode(module):
+            return projected_gradient(
+                module,
+                loss,
+                ball,
+                start=X + wide * noise,
+                step=eps * self.relative_step,
+                n_steps=self.n_steps,
+            )
+
+
+class Objective(Protocol):
+    """A loss per sample."""
+
+    def __call__(
+        self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
+    ) -> Losses:
+        """Losses of a batch. A sample with ``beta = 0`` or ``eps = 0`` is not attacked."""
+
+
+class NaturalObjective:
+    """Cross-entropy (Eq. 10 of paper A)."""
+
+    def __call__(
+        self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
+    ) -> Losses:
+        """Losses of a batch."""
+        natural = F.cross_entropy(module(X), y, reduction="none")
+        every = torch.ones_like(natural, dtype=torch.bool)
+        return Losses(natural, torch.zeros_like(natural), every, ~every)
+
+
+class TradesObjective:
+    """TRADES (Eq. 9 of paper A): CE(f(x), y) + beta * max over the eps-ball of KL(p(x) || p(x')).
+
+    The clean logits are computed once a batch. Where the module may behave differently in training
+    and in evaluation mode (dropout, batch normalisation, any module of the user's own), the attack
+    gets clean logits of its own, from one more pass in evaluation mode.
+    """
+
+    def __call__(
+        self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
+    ) -> Losses:
+        """Losses of a batch."""
+        logits = module(X)
+        natural = F.cross_entropy(logits, y, reduction="none")
+        robust = torch.zeros_like(natural)
+        attacked = (beta > 0) & (eps > 0)
+        every = torch.ones_like(attacked)
+        if not bool(attacked.any()):
+            return Losses(natural, robust, every, attacked)
+        whole = bool(attacked.all())  # spares a copy of the batch in plain adversarial training
+        x, clean = (X, logits) if whole else (X[attacked], logits[attacked])
+        target = _clean_probabilities(module, x, clean)
+        adversarial = attack(
+            module,
+            x,
+            eps if whole else eps[attacked],
+            lambda out: -(target * F.log_softmax(out, dim=1)).sum(),  # KL up to a constant
+            uniform_start=False,
+        )
+        divergence = F.kl_div(
+            F.log_softmax(module(adversarial), dim=1), F.softmax(clean, dim=1), reduction="none"
+        ).sum(dim=1)
+        if whole:
+            return Losses(natural, beta * divergence, every, attacked)
+        robust = robust.masked_scatter(attacked, beta[attacked] * divergence)
+        return Losses(natural, robust, every, attacked)
+
+
+class PgdObjective:
+    """Madry's adversarial training: the cross-entropy of the attacked samples, CE(f(x'), y).
+
+    A sample that is not attacked has its natural loss; one that is attacked has no natural loss,
+    and beta only says whether it is.
+    """
+
+    def __call__(
+        self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
+    ) -> Losses:
+        """Losses of a batch."""
+        attacked = (beta > 0) & (eps > 0)
+        if bool(attacked.any()):
+            label = y[attacked]
+            adversarial = attack(
+                module,
+                X[attacked],
+                eps[attacked],
+                lambda out: F.cross_entropy(out, label, reduction="sum"),
+                uniform_start=True,
+            )
+            X = X.index_put((attacked,), adversarial)
+        loss = F.cross_entropy(module(X), y, reduction="none")
+        none = torch.zeros_like(loss)
+        natural, robust = torch.where(attacked, none, loss), torch.where(attacked, loss, none)
+        return Losses(natural, robust, ~attacked, attacked)
+
+
+# Modules that compute the same in both modes. Anything else may look at `self.training`.
+_SAME_IN_BOTH_MODES = (
+    nn.Sequential, nn.Linear, nn.Conv1d, nn.Conv2d, nn.Flatten, nn.Unflatten, nn.Identity,
+    nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus,
+    nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.LayerNorm, nn.GroupNorm,
+)  # fmt: skip
+
+
+def _clean_probabilities(module: nn.Module, x: Tensor, logits: Tensor) -> Tensor:
+    if not all(type(part) in _SAME_IN_BOTH_MODES for part in module.modules()):
+        with torch.no_grad(), evaluation_mode(module):
+            logits = module(x)
+    return F.softmax(logits.detach(), dim=1)

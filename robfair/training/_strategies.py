@@ -1,0 +1,244 @@
+"""Strategies: a plan for every group, that may change from epoch to epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from robfair.training._judge import Judge
+    from robfair.training._objectives import Losses
+
+__all__ = ["Farmur", "Plan", "Setting", "Strategy"]
+
+Reduction = Literal["subset", "batch"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each group is trained with.
+
+    Attributes
+    ----------
+    eps, beta, natural_weight, robust_weight : Tensor of shape (n_groups,)
+        Radius of the attack, weight of the robust loss inside the objective, and weights of both
+        losses. A group with ``eps = 0`` or ``beta = 0`` is not attacked, which saves its passes.
+    reduction : {"batch", "subset"}
+        "batch": the mean over the batch. "subset": the mean over the attacked samples plus the mean
+        over the others (Eq. 11 of paper A, each expectation normalised by its own subset).
+    phase : str
+        Name of the phase of training, for the history.
+    """
+
+    eps: Tensor
+    beta: Tensor
+    natural_weight: Tensor
+    robust_weight: Tensor
+    reduction: Reduction = "batch"
+    phase: str = "training"
+
+    def __post_init__(self) -> None:
+        for name in ("eps", "beta", "natural_weight", "robust_weight"):
+            values = getattr(self, name)
+            if not bool((torch.isfinite(values) & (values >= 0)).all()):
+                raise ValueError(
+                    f"a plan's {name} must be finite and not negative; got {values.tolist()}."
+                )
+
+    def reduce(self, losses: Losses, groups: Tensor) -> Tensor:
+        """Loss of a batch from the losses of its samples."""
+        total = (
+            self.natural_weight[groups] * losses.natural
+            + self.robust_weight[groups] * losses.robust
+        )
+        if self.reduction == "batch":
+            return total.mean()
+        parts = [part for part in (total[losses.attacked], total[~losses.attacked]) if len(part)]
+        return torch.stack([part.mean() for part in parts]).sum()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a strategy starts from.
+
+    Attributes
+    ----------
+    n_groups : int
+        Number of groups.
+    n_epochs : int
+        Number of epochs that will be run.
+    eps, beta : float
+        The estimator's parameters.
+    device : torch.device
+        Where the plan has to be.
+    """
+
+    n_groups: int
+    n_epochs: int
+    eps: float
+    beta: float
+    device: torch.device
+
+    def uniform(self) -> Plan:
+        """Build the plan that treats all groups alike."""
+        ones = torch.ones(self.n_groups, device=self.device)
+        return Plan(self.eps * ones, self.beta * ones, ones, ones)
+
+
+class Strategy(BaseEstimator):
+    """The same plan for all groups, in all epochs: plain adversarial training.
+
+    Subclass it for another strategy. Parameters are set in ``__init__`` as in any scikit-learn
+    estimator; what is learnt goes into attributes that end in an underscore.
+
+    Attributes
+    ----------
+    needs_held_out : bool
+        Whether the strategy judges groups on held-out data.
+
+    Examples
+    --------
+    A strategy that leaves out the attack for the first epochs:
+
+    >>> from dataclasses import replace
+    >>> from robfair.training import Strategy
+    >>> class WarmUp(Strategy):
+    ...     def __init__(self, n_natural=5):
+    ...         self.n_natural = n_natural
+    ...
+    ...     def on_epoch(self, epoch, plan, judge):
+    ...         if epoch < self.n_natural:
+    ...             return replace(self.setting_.uniform(), beta=0 * plan.beta)
+    ...         return self.setting_.uniform()
+    """
+
+    needs_held_out = False
+
+    def start(self, setting: Setting) -> Plan:
+        """Plan of the first epoch.
+
+        Parameters
+        ----------
+        setting : Setting
+            Groups, epochs, eps and beta.
+
+        Returns
+        -------
+        Plan
+            The plan.
+        """
+        self.setting_ = setting
+        return setting.uniform()
+
+    def on_epoch(self, epoch: int, plan: Plan, judge: Judge | None) -> Plan:
+        """Plan of the epoch that is about to begin.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        plan : Plan
+            The plan so far.
+        judge : Judge or None
+            Gives Rob(P) of each group on held-out data, if `needs_held_out`.
+
+        Returns
+        -------
+        Plan
+            The plan from now on.
+        """
+        return plan
+
+    def on_batch(self, plan: Plan, losses: Losses, groups: Tensor) -> Plan:
+        """Plan by which the losses of a batch, already computed, are reduced.
+
+        Parameters
+        ----------
+        plan : Plan
+            The plan of the epoch.
+        losses : Losses
+            Losses of each sample, detached.
+        groups : Tensor of shape (n,)
+            Group of each sample.
+
+        Returns
+        -------
+        Plan
+            The plan for this batch.
+        """
+        return plan
+
+
+class Farmur(Strategy):
+    """FARMUR (Algorithm 1 of paper A): attack only the vulnerable groups after a warm-up.
+
+    After `n_adversarial` epochs of plain adversarial training, a group is vulnerable if
+    ``Rob(P) < Rob(f)`` on held-out data (Def. 5; ties are robust). From then on the vulnerable
+    groups have the robust objective (Eq. 9), the others the natural loss (Eq. 10).
+
+    Parameters
+    ----------
+    n_adversarial : int
+        Epochs before the groups are judged.
+    reduction : {"subset", "batch"}, default="subset"
+        How the two expectations are added up (Eq. 11).
+
+    Attributes
+    ----------
+    robustness_ : ndarray of shape (n_groups,)
+        Rob(P) on held-out data when the groups were judged.
+    vulnerable_ : ndarray of bool, of shape (n_groups,)
+        Which groups are vulnerable.
+    """
+
+    needs_held_out = True
+
+    def __init__(self, n_adversarial: int, reduction: Reduction = "subset") -> None:
+        self.n_adversarial = n_adversarial
+        self.reduction = reduction
+
+    def start(self, setting: Setting) -> Plan:
+        """Plan of the first epoch: all groups attacked.
+
+        Parameters
+        ----------
+        setting : Setting
+            Groups, epochs, eps and beta.
+
+        Returns
+        -------
+        Plan
+            The plan.
+        """
+        return replace(super().start(setting), phase="adversarial")
+
+    def on_epoch(self, epoch: int, plan: Plan, judge: Judge | None) -> Plan:
+        """Judge the groups when the warm-up is over.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        plan : Plan
+            The plan so far.
+        judge : Judge or None
+            Gives Rob(P) of each group on held-out data.
+
+        Returns
+        -------
+        Plan
+            The plan from now on.
+        """
+        if epoch != self.n_adversarial or judge is None:
+            return plan
+        self.robustness_ = judge.robustness()
+        self.vulnerable_ = self.robustness_ < np.mean(self.robustness_)
+        vulnerable = torch.from_numpy(self.vulnerable_).to(plan.beta)
+        return replace(
+            plan, beta=plan.beta * vulnerable, reduction=self.reduction, phase="retraining"
+        )

@@ -1,0 +1,196 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics import (
+    RobustnessCurve,
+    classifier_robustness,
+    group_robustness_curves,
+    robustness_curve,
+    robustness_score,
+)
+
+# No deadline: it fails on a busy machine.
+FAST = settings(max_examples=40, deadline=None)
+
+SAMPLES = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.one_of(st.just(0.0), st.sampled_from([0.5, 1.0, 2.0]), st.floats(1e-6, 100.0)),
+        st.sampled_from("abc"),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def arrays(samples):
+    right, distance, group = (list(column) for column in zip(*samples, strict=True))
+    return [0] * len(samples), [0 if ok else 1 for ok in right], distance, group
+
+
+def brute_force(y_true, y_pred, distance, tau):
+    count = 0
+    for true, pred, d in zip(y_true, y_pred, distance, strict=True):
+        if true == pred and d > tau:
+            count += 1
+    return count / len(y_true)
+
+
+def test_by_hand():
+    curve = robustness_curve([0, 0, 1, 1, 1], [0, 0, 1, 1, 0], distance=[1, 3, 1, 0, 9])
+    assert_array_equal(curve.tau, [0, 1, 3])
+    assert_array_equal(curve.fraction, [0.6, 0.2, 0.0])
+    assert curve.area() == pytest.approx(1.0)
+    assert curve(0) == 0.6
+    assert curve(1) == 0.2
+    assert curve(np.nextafter(1, 0)) == 0.6
+    assert curve(100.0) == 0.0
+    assert isinstance(curve(1), float)
+    assert_array_equal(curve([[0, 1], [2, 3]]), [[0.6, 0.2], [0.2, 0.0]])
+
+
+@FAST
+@given(SAMPLES)
+def test_definition_1(samples):
+    y_true, y_pred, distance, _ = arrays(samples)
+    curve = robustness_curve(y_true, y_pred, distance=distance)
+    for tau in [0.0, 0.7, *distance, *(d + 0.1 for d in distance)]:
+        assert curve(tau) == brute_force(y_true, y_pred, distance, tau)
+
+
+@FAST
+@given(SAMPLES)
+def test_definition_3_curve(samples):
+    y_true, y_pred, distance, group = arrays(samples)
+    curve = robustness_curve(y_true, y_pred, distance=distance, sensitive_features=group)
+    for tau in [0.0, 0.7, *distance]:
+        parts = []
+        for name in sorted(set(group)):
+            at = [i for i, g in enumerate(group) if g == name]
+            parts.append(
+                brute_force(
+                    [y_true[i] for i in at], [y_pred[i] for i in at], [distance[i] for i in at], tau
+                )
+            )
+        assert curve(tau) == pytest.approx(sum(parts) / len(parts))
+
+
+@FAST
+@given(SAMPLES)
+def test_shape_of_the_curve(samples):
+    y_true, y_pred, distance, group = arrays(samples)
+    for more in ({}, {"sensitive_features": group}):
+        curve = robustness_curve(y_true, y_pred, distance=distance, **more)
+        assert curve.tau[0] == 0
+        assert (np.diff(curve.tau) > 0).all()
+        assert (np.diff(curve.fraction) <= 0).all()
+        assert ((curve.fraction >= 0) & (curve.fraction <= 1)).all()
+        assert curve.fraction[-1] == 0
+        # Continuous from the right at every breakpoint, and a step up to the left of it.
+        assert_array_equal(curve(curve.tau), curve.fraction)
+        right = np.nextafter(curve.tau, np.inf)
+        apart = ~np.isin(right, curve.tau)
+        assert_array_equal(curve(right[apart]), curve.fraction[apart])
+        assert_array_equal(curve(np.nextafter(curve.tau[1:], 0)), curve.fraction[:-1])
+
+
+@FAST
+@given(SAMPLES)
+def test_area_is_the_closed_form(samples):
+    y_true, y_pred, distance, group = arrays(samples)
+    curve = robustness_curve(y_true, y_pred, distance=distance)
+    assert curve.area() == pytest.approx(robustness_score(y_true, y_pred, distance=distance))
+    curve = robustness_curve(y_true, y_pred, distance=distance, sensitive_features=group)
+    assert curve.area() == pytest.approx(
+        classifier_robustness(y_true, y_pred, distance=distance, sensitive_features=group)
+    )
+
+
+@FAST
+@given(SAMPLES, st.floats(0.01, 50.0))
+def test_tau_max_cuts_the_curve(samples, tau_max):
+    y_true, y_pred, distance, _ = arrays(samples)
+    full = robustness_curve(y_true, y_pred, distance=distance)
+    cut = robustness_curve(y_true, y_pred, distance=distance, tau_max=tau_max)
+    below = full.tau[full.tau < tau_max]
+    assert_array_equal(cut(below), full(below))
+    assert cut(tau_max) == 0
+    assert cut.area() == pytest.approx(
+        robustness_score(y_true, y_pred, distance=distance, tau_max=tau_max)
+    )
+
+
+def test_infinite_distance_never_drops():
+    curve = robustness_curve([0, 0], [0, 0], distance=[1.0, np.inf])
+    assert_array_equal(curve.tau, [0, 1])
+    assert_array_equal(curve.fraction, [1.0, 0.5])
+    assert curve(1e300) == 0.5
+    assert curve.area() == np.inf
+    assert robustness_curve([0, 0], [0, 0], distance=[1, np.inf], tau_max=3).area() == 2.0
+
+
+def test_group_curves():
+    frame = pd.DataFrame({"race": list("aabb"), "sex": [0, 1, 0, 0]})
+    curves = group_robustness_curves(
+        [0] * 4, [0] * 4, distance=[1.0, 2.0, 3.0, 5.0], sensitive_features=frame
+    )
+    assert list(curves) == [("a", 0), ("a", 1), ("b", 0)]
+    assert [curve.area() for curve in curves.values()] == [1.0, 2.0, 4.0]
+
+
+def test_empty_group():
+    groups = pd.Categorical(["a", "a"], categories=["a", "b"])
+    keywords = {"distance": [1.0, 2.0], "sensitive_features": groups}
+    with pytest.warns(UndefinedMetricWarning, match="without samples: 'b'") as record:
+        curves = group_robustness_curves([0, 0], [0, 0], **keywords)
+    assert len(record) == 1
+    assert curves["a"].area() == 1.5
+    assert np.isnan(curves["b"].area())
+    assert np.isnan(curves["b"](1.0))
+    with pytest.warns(UndefinedMetricWarning, match="without samples: 'b'") as record:
+        curve = robustness_curve([0, 0], [0, 0], **keywords)
+    assert len(record) == 1
+    assert np.isnan(curve.area())
+    assert np.isnan(curve.fraction).all()
+
+
+@pytest.mark.parametrize("tau", [-0.1, np.nan, np.inf, [0.0, -1.0]])
+def test_tau_outside_the_domain(tau):
+    curve = robustness_curve([0], [0], distance=[1.0])
+    with pytest.raises(ValueError, match="tau must be finite and not negative"):
+        curve(tau)
+
+
+def test_curve_is_frozen():
+    curve = robustness_curve([0], [0], distance=[1.0])
+    with pytest.raises(AttributeError):
+        curve.tau = np.zeros(1)
+    with pytest.raises(ValueError, match="read-only"):
+        curve.tau[0] = 1
+
+
+def test_curve_copies_its_arguments():
+    tau = np.array([0.0, 1.0])
+    RobustnessCurve(tau, np.array([1.0, 0.0]))
+    tau[0] = 5.0
+    assert_allclose(tau, [5.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("tau", "fraction", "message"),
+    [
+        ([0.0, 1.0], [1.0], "of one length"),
+        ([], [], "at least 1"),
+        ([[0.0]], [[1.0]], "must be 1-D"),
+        ([1.0, 2.0], [1.0, 0.0], "start at 0"),
+        ([0.0, 2.0, 2.0], [1.0, 0.5, 0.0], "and increase"),
+    ],
+)
+def test_wrong_curve(tau, fraction, message):
+    with pytest.raises(ValueError, match=message):
+        RobustnessCurve(tau, fraction)

@@ -1,0 +1,229 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics import (
+    classifier_robustness,
+    group_robustness,
+    robustness_dispersion,
+    robustness_variance,
+)
+from robfair.metrics._disparity import _bias_offsets
+from robfair.metrics._robustness import robustness_sample
+
+# No deadline: it fails on a busy machine.
+FAST = settings(max_examples=40, deadline=None)
+
+SAMPLES = st.lists(
+    st.tuples(st.booleans(), st.floats(0.0, 100.0), st.sampled_from("abc")),
+    min_size=2,
+    max_size=25,
+).filter(lambda samples: len({group for _, _, group in samples}) > 1)
+
+
+def arrays(samples):
+    right, distance, group = (list(column) for column in zip(*samples, strict=True))
+    return [0] * len(samples), [0 if ok else 1 for ok in right], distance, group
+
+
+def brute_force(samples, ddof):
+    robs = []
+    for name in sorted({group for _, _, group in samples}):
+        total = count = 0
+        for right, distance, group in samples:
+            if group == name:
+                count += 1
+                total += distance if right else 0.0
+        robs.append(total / count)
+    mean = sum(robs) / len(robs)
+    return mean, sum((rob - mean) ** 2 for rob in robs) / (len(robs) - ddof)
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+@FAST
+@given(samples=SAMPLES)
+def test_definition_4(samples, ddof):
+    y_true, y_pred, distance, group = arrays(samples)
+    keywords = {"distance": distance, "sensitive_features": group, "ddof": ddof}
+    mean, variance = brute_force(samples, ddof)
+    assert robustness_variance(y_true, y_pred, **keywords) == pytest.approx(variance, abs=1e-9)
+    if mean > 1e-3:
+        assert robustness_dispersion(y_true, y_pred, **keywords) == pytest.approx(
+            np.sqrt(variance) / mean, abs=1e-6
+        )
+
+
+@FAST
+@given(SAMPLES, st.randoms(use_true_random=False))
+def test_order_and_names_do_not_matter(samples, random):
+    before = robustness_variance(
+        *arrays(samples)[:2], distance=arrays(samples)[2], sensitive_features=arrays(samples)[3]
+    )
+    random.shuffle(samples)
+    renamed = {"a": "z", "b": "y", "c": "m"}
+    y_true, y_pred, distance, group = arrays(samples)
+    after = robustness_variance(
+        y_true, y_pred, distance=distance, sensitive_features=[renamed[name] for name in group]
+    )
+    assert after == pytest.approx(before, abs=1e-9)
+
+
+@FAST
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.0, 100.0)), min_size=1, max_size=10))
+def test_identical_groups(samples):
+    twice = [(*sample, name) for name in "abc" for sample in samples]
+    y_true, y_pred, distance, group = arrays(twice)
+    keywords = {"distance": distance, "sensitive_features": group}
+    assert robustness_variance(y_true, y_pred, **keywords) == pytest.approx(0.0, abs=1e-20)
+
+
+@FAST
+@given(SAMPLES, st.floats(0.1, 10.0))
+def test_scale(samples, scale):
+    y_true, y_pred, distance, group = arrays(samples)
+    scaled = [scale * d for d in distance]
+    before = {"distance": distance, "sensitive_features": group}
+    after = {"distance": scaled, "sensitive_features": group}
+    assert robustness_variance(y_true, y_pred, **after) == pytest.approx(
+        scale**2 * robustness_variance(y_true, y_pred, **before), rel=1e-6, abs=1e-9
+    )
+    if classifier_robustness(y_true, y_pred, **before) > 1e-3:
+        assert robustness_dispersion(y_true, y_pred, **after) == pytest.approx(
+            robustness_dispersion(y_true, y_pred, **before), abs=1e-6
+        )
+
+
+def test_notes_say_what_the_variance_hides():
+    assert "misleads" in robustness_variance.__doc__
+    everyone_wrong = {"distance": [1.0, 2.0], "sensitive_features": ["a", "b"]}
+    assert robustness_variance([0, 0], [1, 1], **everyone_wrong) == 0
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_bias_correction_by_hand(ddof):
+    distance, group = np.array([1.0, 3.0, 2.0, 4.0, 9.0]), list("aabbb")
+    y = np.zeros(5)
+    plain, corrected = (
+        robustness_variance(
+            y, y, distance=distance, sensitive_features=group, ddof=ddof, bias_corrected=flag
+        )
+        for flag in (False, True)
+    )
+    noise = np.mean([distance[:2].var(ddof=1) / 2, distance[2:].var(ddof=1) / 3])
+    assert plain - corrected == pytest.approx(noise * (0.5 if ddof == 0 else 1.0))
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_bias_corrected_variance_is_unbiased(ddof):
+    rng = np.random.default_rng(0)
+    sizes = np.array([4, 8, 16, 30])
+    group = np.repeat(np.arange(4), sizes)
+    accuracy, scale = np.array([0.6, 0.7, 0.9, 1.0]), np.array([1.0, 1.1, 0.9, 1.2])
+    truth = (accuracy * scale).var(ddof=ddof)
+    plain, corrected = [], []
+    y = np.zeros(len(group))
+    for _ in range(500):
+        pred = (rng.random(len(group)) > accuracy[group]).astype(int)
+        distance = rng.exponential(scale[group])
+        keywords = {"distance": distance, "sensitive_features": group, "ddof": ddof}
+        plain.append(robustness_variance(y, pred, **keywords))
+        corrected.append(robustness_variance(y, pred, bias_corrected=True, **keywords))
+    error = np.std(corrected) / np.sqrt(len(corrected))
+    assert abs(np.mean(corrected) - truth) < 3.5 * error
+    assert np.mean(plain) - truth > 6 * error
+    assert min(corrected) < 0  # not clipped
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_replicates_of_the_corrected_variance_are_centred_on_it(ddof):
+    rng = np.random.default_rng(0)
+    # Tiny groups, where the divisors n and n - 1 of a variance are far apart.
+    group, y = np.repeat([0, 1, 2], [2, 2, 3]), np.zeros(7)
+    sample = robustness_sample(y, y, np.array([1.0, 2.0, 0.5, 3.0, 2.0, 4.0, 5.0]), group, None)
+    at_value, at_replicates = _bias_offsets(sample, ddof)
+    replicates = sample.replicates(20_000, rng).var(axis=1, ddof=ddof) + at_replicates
+    error = replicates.std() / np.sqrt(len(replicates))
+    assert abs(replicates.mean() - (sample.mean.var(ddof=ddof) + at_value)) < 4 * error
+
+
+def test_interval_of_the_corrected_variance_is_moved_by_the_noise_of_data_and_resampling():
+    distance, group = np.array([1.0, 3.0, 2.0, 4.0, 9.0]), list("aabbb")
+    keywords = {"distance": distance, "sensitive_features": group, "n_boot": 50, "random_state": 0}
+    plain, corrected = (
+        robustness_variance([0] * 5, [0] * 5, bias_corrected=flag, **keywords)
+        for flag in (False, True)
+    )
+    data = np.mean([distance[:2].var(ddof=1) / 2, distance[2:].var(ddof=1) / 3]) / 2
+    resampling = np.mean([distance[:2].var() / 2, distance[2:].var() / 3]) / 2
+    assert plain - corrected == pytest.approx(data)
+    assert np.subtract(plain.interval, corrected.interval) == pytest.approx(data + resampling)
+
+
+def test_coverage_of_the_corrected_variance():
+    rng = np.random.default_rng(2)
+    group, scale = np.repeat([0, 1, 2, 3], 50), np.array([1.0, 2.0, 3.0, 4.0])
+    y, hits, n_runs = np.zeros(200), 0, 200
+    for _ in range(n_runs):
+        low, high = robustness_variance(
+            y,
+            y,
+            distance=rng.uniform(0, 2 * scale[group]),
+            sensitive_features=group,
+            bias_corrected=True,
+            n_boot=300,
+            random_state=rng,
+        ).interval
+        hits += low <= scale.var() <= high
+    assert 0.87 < hits / n_runs < 0.99
+
+
+@pytest.mark.parametrize("measure", [robustness_variance, robustness_dispersion])
+def test_one_group(measure):
+    with pytest.warns(UndefinedMetricWarning, match=r"compares groups.*only one \('a'\)") as record:
+        value = measure([0, 0], [0, 0], distance=[1.0, 2.0], sensitive_features=["a", "a"], ddof=1)
+    assert len(record) == 1
+    assert np.isnan(value)
+
+
+def test_bias_correction_of_one_group():
+    with pytest.warns(UndefinedMetricWarning, match="compares groups") as record:
+        value = robustness_variance(
+            [0], [0], distance=[1.0], sensitive_features=["a"], bias_corrected=True, ddof=1
+        )
+    assert len(record) == 1
+    assert np.isnan(value)
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_bias_correction_of_a_single_sample(ddof):
+    keywords = {"distance": [1.0, 2.0, 3.0], "sensitive_features": list("abb"), "ddof": ddof}
+    with pytest.warns(UndefinedMetricWarning, match=r"groups \[\"'a'\"\] have one") as record:
+        value = robustness_variance([0] * 3, [0] * 3, bias_corrected=True, **keywords)
+    assert len(record) == 1
+    assert np.isnan(value)
+    assert np.isfinite(robustness_variance([0] * 3, [0] * 3, **keywords))
+
+
+@pytest.mark.parametrize("n_boot", [None, 5])
+def test_dispersion_where_nothing_is_robust(n_boot):
+    with pytest.warns(UndefinedMetricWarning, match=r"CV .* Rob\(f\) is 0") as record:
+        value = robustness_dispersion(
+            [0, 0], [1, 1], distance=[1, 2], sensitive_features=["a", "b"], n_boot=n_boot
+        )
+    assert len(record) == 1
+    assert np.isnan(value)
+    assert value.interval is None if n_boot is None else np.isnan(value.interval).all()
+
+
+def test_dispersion_is_that_of_pandas():
+    robs = group_robustness(
+        [0] * 4, [0] * 4, distance=[1.0, 2.0, 4.0, 4.0], sensitive_features=list("abcc")
+    )
+    value = robustness_dispersion(
+        [0] * 4, [0] * 4, distance=[1.0, 2.0, 4.0, 4.0], sensitive_features=list("abcc"), ddof=1
+    )
+    assert isinstance(robs, pd.Series)
+    assert value == pytest.approx(robs.std() / robs.mean())

@@ -1,0 +1,258 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import cross_validate
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics import equalized_odds_unfairness, group_confidence
+
+# No deadline: it fails on a busy machine.
+FAST = settings(max_examples=40, deadline=None)
+
+Y, P, G = [0, 0, 1, 1], [0.25, 0.5, 0.5, 1.0], ["f", "m", "f", "m"]
+
+
+@st.composite
+def samples(draw, n_classes=3):
+    """Draw labels, probabilities and groups in which every (label, group) cell has samples."""
+    cells = [(y, g) for y in range(n_classes) for g in "ab"]
+    cells += draw(st.lists(st.sampled_from(cells), max_size=12))
+    weights = [draw(st.tuples(*[st.floats(0.01, 1.0)] * n_classes)) for _ in cells]
+    y, g = zip(*cells, strict=True)
+    proba = np.array(weights)
+    return list(y), proba / proba.sum(axis=1, keepdims=True), list(g)
+
+
+def brute_force(y_true, proba, groups, condition_on):
+    worst = 0.0
+    for subset in sorted(set(y_true)) if condition_on else [None]:
+        for column in range(proba.shape[1]):
+            for i in set(groups):
+                for j in set(groups):
+                    means = []
+                    for name in (i, j):
+                        total = count = 0
+                        for k in range(len(y_true)):
+                            if groups[k] == name and subset in (None, y_true[k]):
+                                total += proba[k, column]
+                                count += 1
+                        means.append(total / count)
+                    worst = max(worst, abs(means[0] - means[1]))
+    return worst
+
+
+@pytest.mark.parametrize("condition_on", ["label", None])
+@FAST
+@given(data=samples())
+def test_definition_4(data, condition_on):
+    y_true, proba, groups = data
+    found = equalized_odds_unfairness(
+        y_true, proba, sensitive_features=groups, condition_on=condition_on
+    )
+    assert found == pytest.approx(brute_force(y_true, proba, groups, condition_on))
+    assert 0 <= found <= 1
+
+
+@pytest.mark.parametrize("condition_on", ["label", None])
+@FAST
+@given(data=samples(n_classes=2))
+def test_one_column_is_enough_for_two_classes(data, condition_on):
+    y_true, proba, groups = data
+    keywords = {"sensitive_features": groups, "condition_on": condition_on}
+    assert equalized_odds_unfairness(y_true, proba[:, 1], **keywords) == pytest.approx(
+        equalized_odds_unfairness(y_true, proba, **keywords)
+    )
+
+
+def test_tables_4_and_5():
+    # The standard classifier of Table IV; its EOU is 0.074 in D_0 and 0.091 in D_1 (Fig. 5).
+    proba = [0.272, 0.198, 0.717, 0.626]
+    sex = pd.Series(["male", "female", "male", "female"], name="gender")
+    assert equalized_odds_unfairness([0, 0, 1, 1], proba, sensitive_features=sex) == pytest.approx(
+        0.717 - 0.626
+    )
+    table = group_confidence([0, 0, 1, 1], proba, sensitive_features=sex)
+    assert table.index.names == ["y_true", "gender"]
+    assert list(table.columns) == [1]
+    assert table.loc[(0, "female"), 1] == 0.198
+    # The robust classifier of Table V: Asian against Indian american, in D_1.
+    races = ["White", "Asian", "Indian american", "Black", "Other"]
+    proba = [0.233, 0.242, 0.148, 0.159, 0.149, 0.754, 0.763, 0.64, 0.658, 0.642]
+    found = equalized_odds_unfairness([0] * 5 + [1] * 5, proba, sensitive_features=races * 2)
+    assert found == pytest.approx(0.763 - 0.64)
+
+
+def test_confidence_table():
+    proba = np.array([[0.5, 0.25, 0.25], [0.0, 0.5, 0.5], [0.25, 0.25, 0.5], [1.0, 0.0, 0.0]])
+    table = group_confidence(
+        ["x", "y", "z", "x"], proba, sensitive_features=[1, 1, 2, 2], condition_on=None
+    )
+    assert table.index.tolist() == [1, 2]
+    assert list(table.columns) == ["x", "y", "z"]
+    assert_allclose(table.loc[1], [0.25, 0.375, 0.375])
+
+
+def test_confidence_table_of_crossed_groups():
+    frame = pd.DataFrame({"race": ["a", "b", "a", "b"], "sex": ["f", "m", "f", "m"]})
+    table = group_confidence(Y, P, sensitive_features=frame)
+    assert table.index.names == ["y_true", "race", "sex"]
+    assert table.loc[(1, "b", "m"), 1] == 1.0
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        list,
+        np.array,
+        lambda v: pd.Series(v, index=[3, 3, 0, 1]),
+        pl.Series,
+        lambda v: torch.tensor(v, requires_grad=isinstance(v[0], float)),
+    ],
+)
+def test_containers(container):
+    found = equalized_odds_unfairness(
+        container(Y), container(P), sensitive_features=container([0, 1, 0, 1])
+    )
+    assert found == 0.5
+
+
+@pytest.mark.parametrize("container", [pd.DataFrame, pl.DataFrame, torch.tensor, np.ndarray.tolist])
+def test_two_dimensional_containers(container):
+    proba = np.column_stack([1 - np.array(P), P])
+    assert equalized_odds_unfairness(Y, container(proba), sensitive_features=G) == 0.5
+
+
+def test_absent_class():
+    proba = np.array([[0.5, 0.25, 0.25], [0.5, 0.0, 0.5], [0.25, 0.5, 0.25], [0.0, 0.5, 0.5]])
+    keywords = {"sensitive_features": list("abab")}
+    with pytest.raises(ValueError, match=r"3 classes, and y_true holds 2: \[0, 1\].*labels="):
+        equalized_odds_unfairness(Y, proba, **keywords)
+    keywords["labels"] = [0, 1, 2]
+    assert equalized_odds_unfairness(Y, proba, condition_on=None, **keywords) == 0.25
+    table = group_confidence(Y, proba, condition_on=None, **keywords)
+    assert table.loc["b", 2] == 0.5
+    with pytest.warns(UndefinedMetricWarning, match=r"2 of 6 .*: \(2, 'a'\), \(2, 'b'\)") as record:
+        assert np.isnan(equalized_odds_unfairness(Y, proba, **keywords))
+    assert len(record) == 1
+    with pytest.warns(UndefinedMetricWarning, match="mean confidence") as record:
+        table = group_confidence(Y, proba, **keywords)
+    assert len(record) == 1
+    assert table.loc[2].isna().all(axis=None)
+    assert table.loc[[0, 1]].notna().all(axis=None)
+
+
+def test_labels_give_the_order_of_the_columns():
+    keywords = {"sensitive_features": G, "condition_on": None}
+    assert list(group_confidence(Y, P, labels=[1, 0], **keywords).columns) == [0]
+    with pytest.raises(ValueError, match=r"2 classes, and y_true holds 1: \[1\]"):
+        group_confidence([1] * 4, P, **keywords)
+    assert list(group_confidence([1] * 4, P, labels=[0, 1], **keywords).columns) == [1]
+
+
+@pytest.mark.parametrize("condition_on", ["label", None])
+@pytest.mark.parametrize("n_boot", [None, 5])
+def test_one_group(condition_on, n_boot):
+    with pytest.warns(UndefinedMetricWarning, match=r"EOU .* only one \('a'\)") as record:
+        value = equalized_odds_unfairness(
+            Y, P, sensitive_features=["a"] * 4, condition_on=condition_on, n_boot=n_boot
+        )
+    assert len(record) == 1
+    assert np.isnan(value)
+    assert value.interval is None if n_boot is None else np.isnan(value.interval).all()
+
+
+def test_empty_cell_and_empty_group():
+    with pytest.warns(UndefinedMetricWarning, match=r"1 of 4 groups .*: \(1, 'm'\)"):
+        assert np.isnan(equalized_odds_unfairness(Y, P, sensitive_features=list("fmff")))
+    keywords = {"sensitive_features": list("fmff"), "condition_on": None}
+    assert np.isfinite(equalized_odds_unfairness(Y, P, **keywords))
+    keywords["sensitive_features"] = pd.Categorical(G, categories=["f", "m", "x"])
+    with pytest.warns(UndefinedMetricWarning, match="1 of 3 groups have no samples: 'x'"):
+        assert np.isnan(equalized_odds_unfairness(Y, P, **keywords))
+
+
+def test_interval_resamples_within_label_and_group():
+    # Constant within each cell, so that a resampling within cells leaves EOU as it is.
+    y, g = np.repeat([0, 0, 1, 1], 10), np.tile(np.repeat(["f", "m"], 10), 2)
+    proba = np.repeat([0.25, 0.5, 0.5, 1.0], 10)
+    found = equalized_odds_unfairness(y, proba, sensitive_features=g, n_boot=50, random_state=0)
+    assert found.interval == pytest.approx((0.5, 0.5))
+    free = equalized_odds_unfairness(
+        y, proba, sensitive_features=g, condition_on=None, n_boot=50, random_state=0
+    )
+    assert free.interval[0] < free < free.interval[1]
+
+
+@pytest.mark.parametrize("measure", [equalized_odds_unfairness, group_confidence])
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"y_true": []}, ValueError, "y_true is empty"),
+        ({"y_true": [[0], [0], [1], [1]]}, ValueError, "y_true must"),
+        ({"y_true": [0, 0, 1, None]}, ValueError, r"y_true is missing .* 1 of 4"),
+        ({"y_true": [0, 1, 2, 2]}, ValueError, r"\(4,\) has .* 2 classes, and y_true holds 3"),
+        ({"y_proba": P[:3]}, ValueError, "y_proba has 3 samples and y_true has 4"),
+        ({"y_proba": np.full((4, 3), 0.3)}, ValueError, "3 classes, and y_true holds 2"),
+        ({"y_proba": np.full((4, 1), 0.3)}, ValueError, "1 classes, and y_true holds 2"),
+        ({"y_proba": np.zeros((4, 2, 1))}, ValueError, r"y_proba must .* shape \(4, 2, 1\)"),
+        ({"y_proba": [0.5, 1.5, -0.5, 1.0]}, ValueError, r"lie in \[0, 1\]; 2 of 4 values"),
+        ({"y_proba": [0.5, np.nan, 0.5, 1.0]}, ValueError, "1 of 4 values do not"),
+        ({"y_proba": [0.5, np.inf, 0.5, 1.0]}, ValueError, "not finite"),
+        ({"y_proba": ["a", "b", "a", "b"]}, TypeError, "y_proba must hold numbers"),
+        ({"sensitive_features": ["f"]}, ValueError, "sensitive_features has 1 samples"),
+        ({"sensitive_features": ["f", None, "m", None]}, ValueError, "missing .* 2 of 4"),
+        ({"sensitive_features": None}, TypeError, "sensitive_features is None"),
+        ({"condition_on": "group"}, ValueError, "condition_on must be .* got 'group'"),
+        ({"labels": [0, 1, 2]}, ValueError, "labels must name 2 different classes"),
+        ({"labels": [0, 0]}, ValueError, "labels must name 2 different classes"),
+        ({"labels": [0, 7]}, ValueError, r"y_true holds \[1\], which labels \[0, 7\] do not name"),
+    ],
+)
+def test_wrong_arguments(measure, changed, error, message):
+    good = {"y_true": Y, "y_proba": P, "sensitive_features": G}
+    with pytest.raises(error, match=message):
+        measure(**{**good, **changed})
+
+
+def test_rounding_of_a_softmax_is_forgiven():
+    found = equalized_odds_unfairness(
+        [0, 0, 1, 1], [0.0, 1.0 + 1e-7, -1e-7, 1.0], sensitive_features=G
+    )
+    assert found == 1.0
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_scorer_with_metadata_routing(n_classes):
+    X, y = make_classification(
+        300, n_classes=n_classes, n_informative=4, flip_y=0.2, random_state=0
+    )
+    race = np.where(X[:, 0] > 0, "a", "b")
+    scorer = make_scorer(
+        equalized_odds_unfairness, response_method="predict_proba", greater_is_better=False
+    )
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer.set_score_request(sensitive_features=True)
+        scores = cross_validate(
+            LogisticRegression(),
+            X,
+            y,
+            scoring={"eou": scorer},
+            cv=3,
+            params={"sensitive_features": pd.Series(race)},
+            error_score="raise",
+        )["test_eou"]
+        model = LogisticRegression().fit(X, y)
+        score = scorer(model, X, y, sensitive_features=race)
+    assert scores.shape == (3,)
+    assert ((scores < 0) & (scores >= -1)).all()
+    expected = equalized_odds_unfairness(y, model.predict_proba(X), sensitive_features=race)
+    assert score == pytest.approx(-expected)

@@ -1,0 +1,123 @@
+"""numpydoc validation of every name that robfair and its public modules export."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from numpydoc.docscrape import ClassDoc
+from numpydoc.validate import validate
+
+import robfair
+
+# What a reader needs. Off are GL01 to GL03 (layout, which ruff's D rules settle), ES01 (a good
+# summary may be enough), SA01 (See Also) and PR06 (a spelling of types).
+CHECKS = frozenset(
+    [
+        *("GL05", "GL06", "GL07", "GL08", "GL09", "GL10"),
+        *("SS01", "SS02", "SS03", "SS04", "SS05", "SS06"),
+        *("PR01", "PR02", "PR03", "PR04", "PR05", "PR07", "PR08", "PR09", "PR10"),
+        *("RT01", "RT03", "RT04", "RT05", "YD01"),
+    ]
+)
+# Where a user starts, every function and class also shows an example.
+WITH_EXAMPLES = ("robfair", "robfair.metrics", "robfair.datasets")
+# In the engine rooms a method may leave its parameters to its signature (many are hooks of skorch
+# or torch), but what it does say must be true. Functions and classes themselves are not let off.
+ENGINE_ROOMS = ("robfair.adapters", "robfair.attacks", "robfair.training", "robfair.models")
+LEFT_TO_THE_SIGNATURE = {"PR01", "RT01", "YD01"}
+
+
+def public_modules():
+    """robfair, and every module below it without a leading underscore in its path."""
+    found = pkgutil.walk_packages(robfair.__path__, "robfair.", onerror=lambda name: None)
+    names = [module.name for module in found]
+    return ["robfair", *(n for n in names if not any(p.startswith("_") for p in n.split(".")))]
+
+
+def exports():
+    """Yield (module, name) for each ``__all__``; name is None where the import itself fails."""
+    for module in public_modules():
+        try:
+            names = getattr(importlib.import_module(module), "__all__", None)
+        except Exception:  # reported by test_module_imports_and_lists_its_names
+            continue
+        yield from ((module, name) for name in names or ())
+
+
+EXPORTS = sorted(set(exports()))
+
+
+def methods(cls):
+    """Public methods and properties that robfair itself defines, on `cls` or on a base of it."""
+    for name in dir(cls):
+        if name.startswith("_"):
+            continue
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        attribute = vars(owner)[name]
+        wrapped = isinstance(attribute, (property, classmethod, staticmethod))
+        if owner.__module__.startswith("robfair") and (wrapped or inspect.isfunction(attribute)):
+            yield name
+
+
+def problems(name, checks):
+    """Return the errors that numpydoc finds in the docstring of the object called `name`."""
+    return [f"{name}: {code} {text}" for code, text in validate(name)["errors"] if code in checks]
+
+
+def undocumented_parameters(cls):
+    """The parameters of `cls` in neither Parameters nor Attributes, where a result keeps them."""
+    doc = ClassDoc(cls, config={"show_class_members": False})
+    documented = {
+        name.strip().lstrip("*")
+        for section in ("Parameters", "Attributes", "Other Parameters")
+        for entry in doc[section]
+        for name in entry.name.split(",")
+    }
+    return sorted(set(inspect.signature(cls).parameters) - documented)
+
+
+@pytest.mark.parametrize("module", public_modules())
+def test_module_imports_and_lists_its_names(module):
+    imported = importlib.import_module(module)
+    assert imported.__doc__, f"{module} has no docstring"
+    names = getattr(imported, "__all__", None)
+    assert names is not None, f"{module} has no __all__"
+    assert len(set(names)) == len(names), f"{module}.__all__ names something twice"
+    missing = [name for name in names if not hasattr(imported, name)]
+    assert not missing, f"{module}.__all__ names what is not there: {missing}"
+
+
+@pytest.mark.parametrize(("module", "name"), EXPORTS, ids=[".".join(e) for e in EXPORTS])
+def test_docstring(module, name):
+    exported = getattr(importlib.import_module(module), name)
+    if not (inspect.isroutine(exported) or inspect.isclass(exported)):
+        # A constant or a scorer: its type's docstring says nothing about it, so its module must.
+        assert (
+            name.startswith("__")
+            or name in importlib.import_module(module).__doc__
+            or (inspect.getdoc(exported) not in (None, inspect.getdoc(type(exported))))
+        ), f"{module}.{name} is explained neither by a docstring of its own nor by its module's"
+        return
+    path = f"{module}.{name}"
+    checks = CHECKS | ({"EX01"} if module in WITH_EXAMPLES else set())
+    if not inspect.isclass(exported):
+        found = problems(path, checks)
+    elif issubclass(exported, BaseException):
+        found = problems(path, checks - {"PR01", "EX01"})  # its parameters are BaseException's
+    else:
+        found = problems(path, checks - {"PR01"})
+        # The signature of a Protocol is a placeholder of typing's: nobody calls it.
+        missing = not getattr(exported, "_is_protocol", False) and undocumented_parameters(exported)
+        if missing:
+            found.append(f"{path}: {missing} are in neither Parameters nor Attributes")
+        in_engine_room = module.startswith(ENGINE_ROOMS)
+        for method in methods(exported):
+            left_off = LEFT_TO_THE_SIGNATURE if in_engine_room else set()
+            found += problems(f"{path}.{method}", CHECKS - left_off)
+    assert not found, "\n".join(found)
+
+
+def test_the_validation_can_fail():
+    # From the standard library: documented, but not in numpydoc's form.
+    assert any(": PR01 " in problem for problem in problems("inspect.isroutine", CHECKS))
