@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,17 @@ SUPPORTED = (
 
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Put `module` into evaluation mode, and set the flag of each submodule back at the end."""
+    """Put a module into evaluation mode, and set the flag of each submodule back at the end.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Yields
+    ------
+    None
+    """
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
@@ -97,8 +107,11 @@ class LogitModel:
 
     def tensor(self, X: NDArray[Any]) -> Tensor:
         """Copy some samples to the model's dtype and device, flattened to (n, n_features)."""
-        flat = torch.from_numpy(np.ascontiguousarray(X.reshape(len(X), math.prod(X.shape[1:]))))
-        return flat.to(device=self.device, dtype=self.dtype, copy=True)
+        flat = X.reshape(len(X), math.prod(X.shape[1:]))
+        # "W": torch warns of arrays it could not write to, although it copies them here.
+        return torch.from_numpy(np.require(flat, requirements=["C", "W"])).to(
+            device=self.device, dtype=self.dtype, copy=True
+        )
 
     @contextmanager
     def forward(self, shape: tuple[int, ...]) -> Iterator[Callable[[Tensor], Tensor]]:
@@ -230,12 +243,21 @@ def _from_pipeline(pipeline: Pipeline) -> LogitModel:
     if len(pipeline.steps) == 1:
         return inner
     check_is_fitted(pipeline)
-    return LogitModel(
-        inner.module,
-        classes=inner.classes,
-        transform=pipeline[:-1].transform,
-        to_logits=inner.to_logits,
-    )
+    transform = pipeline[:-1].transform
+    if inner.transform is not None:
+        transform = _Chain(transform, inner.transform)
+    return replace(inner, transform=transform)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Two transformations, one after the other; a class so that it can be pickled and hashed."""
+
+    first: Callable[[Any], Any]
+    second: Callable[[Any], Any]
+
+    def __call__(self, X: Any) -> Any:
+        return self.second(self.first(X))
 
 
 def _linear_module(coef: NDArray[Any], intercept: Any) -> nn.Module:
@@ -270,10 +292,20 @@ def _from_mlp(model: MLPClassifier) -> LogitModel:
 
 
 def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """Weight (n_out, n_in) and bias (n_out,) in float64 if `module` is affine in eval mode.
+    """Write a module as one affine map, if it is affine in evaluation mode.
 
     An ``nn.Linear`` is, alone or in a (nested) Sequential with Flatten, Identity, Dropout and
     BatchNorm1d that tracks its statistics.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+
+    Returns
+    -------
+    tuple of (weight, bias), float64, of shapes (n_out, n_in) and (n_out,), or None
+        The map; None if the module is not affine.
     """
     found: tuple[Tensor, Tensor] | None = None
     for layer in _flatten(module):

@@ -19,6 +19,13 @@ Distances are computed once per estimator and fold, and shared by all scorers of
 call. scikit-learn's own cache serves ``predict`` and the like only. The one here has a single
 place, and its key is the content of the model, X and y, so that a refit or a changed array can
 never meet an old result.
+
+The ready-made scorers, all of them greater is better:
+
+- ``rob_scorer``: Rob(f), the mean over groups of their robustness.
+- ``neg_v_f_scorer``: minus V_f, the variance over groups of their robustness.
+- ``neg_cau_scorer``: minus CAU, the largest gap between the accuracies of classes.
+- ``neg_eou_scorer``: minus EOU, the largest gap between mean confidences of groups.
 """
 
 from __future__ import annotations
@@ -29,9 +36,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
+import torch
+from joblib.hashing import NumpyHasher
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from robfair.adapters import as_logits
@@ -65,6 +73,17 @@ _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
 (3) bind it to a pandas Series that has the index of X, groups=series."""
 
 
+class _ContentHasher(NumpyHasher):
+    """joblib's hash, made to see the values of tensors instead of where they lie in memory."""
+
+    def save(self, obj: Any) -> None:
+        """Hash `obj`."""
+        if isinstance(obj, torch.Tensor):
+            values = obj.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+            obj = (type(obj).__name__, str(obj.dtype), tuple(obj.shape), values)
+        super().save(obj)
+
+
 class _LastDistance:
     """The last distance computation, with the content it was computed from as its key."""
 
@@ -75,9 +94,17 @@ class _LastDistance:
 
     def get(self, estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> BoundaryDistance:
         model = as_logits(estimator)
-        before = getattr(model.transform, "__self__", None)
+        content = (
+            type(estimator),
+            model.module,
+            model.classes,
+            model.transform,
+            X,
+            y,
+            sorted(options.items()),
+        )
         try:
-            key = joblib.hash((model.module, model.classes, before, X, y, sorted(options.items())))
+            key = _ContentHasher(hash_name="md5").hash(content)
         except Exception:  # something that cannot be pickled has no content to compare
             return boundary_distance(estimator, X, y=y, return_adversarial=False, **options)
         with self.lock:
@@ -85,6 +112,9 @@ class _LastDistance:
                 self.value = boundary_distance(
                     estimator, X, y=y, return_adversarial=False, **options
                 )
+                for array in vars(self.value).values():
+                    if isinstance(array, np.ndarray):
+                        array.flags.writeable = False  # others will be given the same arrays
                 self.key = key
             return self.value
 
@@ -101,7 +131,7 @@ def shared_distance(
     threat_model: ThreatModel | None = None,
     **options: Any,
 ) -> BoundaryDistance:
-    """Distances of the samples that `estimator` classifies correctly, computed once.
+    """Compute the distances of the correctly classified samples, once for all scorers.
 
     A second call with the same content of model, X, y and options returns the result of the first.
 
@@ -164,7 +194,8 @@ class RobustnessScorer:
         names = list(inspect.signature(metric).parameters)
         self._needs_distance = "distance" in names
         self._needs_groups = "sensitive_features" in names
-        self._needs_proba = "y_proba" in names
+        self._needs_proba = names[1:2] == ["y_proba"]
+        self._needs_labels = self._needs_proba and "labels" in names
         if not callable(groups) and not isinstance(groups, str | int | pd.Series | None):
             raise TypeError(
                 "groups must be the name or number of a column of X, a function of X, or a pandas "
@@ -182,7 +213,8 @@ class RobustnessScorer:
             response: Any = found.predicted
         elif self._needs_proba:
             response = estimator.predict_proba(X)
-            params.setdefault("labels", estimator.classes_)
+            if self._needs_labels:
+                params.setdefault("labels", estimator.classes_)
         else:
             response = estimator.predict(X)
         return self.sign * float(self.metric(y, response, **params))

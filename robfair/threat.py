@@ -113,27 +113,57 @@ class ThreatModel:
         return low, high
 
     def box(self, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Both sides of the box for samples of `shape`, flattened; None without a box."""
+        """Spread both sides of the box over samples of a shape, and flatten them.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of one sample.
+
+        Returns
+        -------
+        tuple of two ndarrays of shape (n_features,), or None
+            Low and high side; None without a box.
+        """
         if self.bounds is None:
             return None
         low, high = (_fit(side, shape, "bounds") for side in self._sides())
         return low, high
 
     def mask(self, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-        """Which of the flattened features may change; None when all may."""
+        """Spread `mutable` over samples of a shape, and flatten it.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of one sample.
+
+        Returns
+        -------
+        ndarray of bool, of shape (n_features,), or None
+            Which features may change; None when all may.
+        """
         if self.mutable is None:
             return None
         mask: NDArray[np.bool_] = _fit(np.asarray(self.mutable), shape, "mutable")
         return None if mask.all() else mask
 
     def check(self, X: NDArray[Any]) -> None:
-        """Raise a ValueError if a sample of `X` lies outside the box."""
+        """Raise a ValueError if a sample lies outside the box, or has another shape.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            Samples.
+        """
         shape = X.shape[1:]
         self.mask(shape)
         box = self.box(shape)
         if box is None:
             return
         flat = X.reshape(len(X), -1)
+        # Rounded as X was: float32 data may lie an ulp outside of the float64 bounds they define.
+        box = (box[0].astype(X.dtype), box[1].astype(X.dtype))
         outside = (flat.min(axis=0) < box[0]) | (flat.max(axis=0) > box[1])
         if outside.any():
             worst = int(np.flatnonzero(outside)[0])
@@ -162,7 +192,20 @@ def _fit(array: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]
 
 
 def norms(delta: Tensor, norm: float) -> Tensor:
-    """Norm of each row of `delta`, of shape (n, d)."""
+    """Compute the norm of each row.
+
+    Parameters
+    ----------
+    delta : Tensor of shape (n, d)
+        Differences.
+    norm : {2, inf}
+        The norm.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        The norms.
+    """
     sizes: Tensor = torch.linalg.vector_norm(delta, norm, dim=1)
     return sizes
 

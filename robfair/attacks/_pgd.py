@@ -83,7 +83,7 @@ def projected_gradient(
     step: Tensor,
     n_steps: int,
 ) -> Tensor:
-    """Points of `ball` where `loss` is large, by `n_steps` of projected gradient ascent.
+    """Search the ball for points where the loss is large, by projected gradient ascent.
 
     Parameters
     ----------

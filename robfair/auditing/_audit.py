@@ -76,14 +76,24 @@ class Audit:
         Returns
         -------
         str
-            Method, threat model, and samples by the status of their search.
+            Method, threat model and cap.
         """
-        counts = ", ".join(f"{n} {status}" for status, n in self.distance.counts().items())
         cap = self.settings["tau_max"]
         return (
             f"distance: {self.distance.method}, {self.distance.threat_model!r}"
-            f"{'' if cap is None else f', capped at {cap:g}'}; samples: {counts}"
+            f"{'' if cap is None else f', capped at {cap:g}'}"
         )
+
+    def status_line(self) -> str:
+        """Say how the searches ended.
+
+        Returns
+        -------
+        str
+            Samples by status.
+        """
+        counts = ", ".join(f"{n} {status}" for status, n in self.distance.counts().items())
+        return f"{len(self.distance)} samples: {counts}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table of the groups.
@@ -117,6 +127,7 @@ class Audit:
             [
                 self.name,
                 *textwrap.wrap(self.method_line(), 96),
+                self.status_line(),
                 "",
                 overall.to_string(),
                 "",
@@ -138,7 +149,7 @@ def audit(
     method: str = "auto",
     threat_model: ThreatModel | None = None,
     tau_max: float | None = None,
-    n_boot: int = 1000,
+    n_boot: int | None = 1000,
     confidence: float = 0.95,
     random_state: Any = 0,
     **distance_options: Any,
@@ -165,8 +176,8 @@ def audit(
     tau_max : float, default=None
         Distance at which all distances are capped. Needed where for some samples no adversarial is
         found; without it the measures are then NaN.
-    n_boot : int, default=1000
-        Bootstrap samples behind each interval, drawn within the groups.
+    n_boot : int or None, default=1000
+        Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
     confidence : float, default=0.95
         Level of the intervals. They hold the error of sampling, not that of the distances.
     random_state : int, RandomState, Generator or None, default=0
@@ -220,8 +231,10 @@ def audit(
     rows = {"accuracy": (correct.mean(), np.nan, np.nan)}
     for label, measure in MEASURES.items():
         found = measure(y_true, distance.predicted, **keywords)
-        rows[label] = (float(found), *found.interval)
-    by_group = pd.DataFrame(group_robustness(y_true, distance.predicted, **keywords))
+        rows[label] = (float(found), *(found.interval or (np.nan, np.nan)))
+    by_group = pd.DataFrame(group_robustness(y_true, distance.predicted, **keywords)).reindex(
+        columns=["robustness", "lower", "upper"]
+    )
     accuracy = group_means(correct.astype(float), groups)
     by_group.insert(0, "size", accuracy.count)
     by_group.insert(1, "accuracy", accuracy.mean)

@@ -50,27 +50,35 @@ class Comparison:
     def __str__(self) -> str:
         first = next(iter(self.audits.values()))
         percent = f"{100 * first.settings['confidence']:g} % interval"
-        columns: dict[str, Any] = {"size": first.by_group["size"]}
+        groups = first.by_group[["size"]].copy()
         for name, result in self.audits.items():
             table = result.by_group
-            columns[name] = [
-                f"{_number(rob)} ({_number(low)} to {_number(high)})"
+            cells = [
+                _number(rob) + ("" if pd.isna(low) else f" ({_number(low)} to {_number(high)})")
                 for rob, low, high in zip(
                     table["robustness"], table["lower"], table["upper"], strict=True
                 )
             ]
+            # insert, since a model may be called "size"
+            groups.insert(groups.shape[1], name, cells, allow_duplicates=True)
+        methods: dict[str, list[str]] = {}
+        for name, result in self.audits.items():
+            methods.setdefault(result.method_line(), []).append(name)
         return "\n".join(
             [
                 self.overall.map(_number).to_string(),
                 "",
                 f"Rob(P) of each group, with its {percent}:",
-                pd.DataFrame(columns).to_string(),
+                groups.to_string(),
                 "",
                 *(
                     line
-                    for name, result in self.audits.items()
-                    for line in textwrap.wrap(f"{name}: {result.method_line()}", 96)
+                    for method, names in methods.items()
+                    for line in textwrap.wrap(
+                        method if len(methods) == 1 else f"{', '.join(names)}: {method}", 96
+                    )
                 ),
+                *(f"{name}: {a.status_line()}" for name, a in self.audits.items()),
             ]
         )
 
@@ -121,6 +129,8 @@ def compare(
         raise TypeError(f"models must map names to models; got a {type(models).__name__}.")
     if not models:
         raise ValueError("models is empty: pass at least one.")
+    if len({str(name) for name in models}) < len(models):
+        raise ValueError(f"two models have the same name as text: {list(models)}.")
     return Comparison(
         {
             str(name): audit(

@@ -44,6 +44,14 @@ class BoundaryDistance:
         Norm, box and mutable features.
     n_forward, n_backward : ndarray of shape (n_samples,), int32
         Times that the sample went through the model, forwards and backwards.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from robfair import boundary_distance
+    >>> X, y = [[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 1]
+    >>> boundary_distance(LogisticRegression().fit(X, y), X)
+    BoundaryDistance(4 samples: 4 exact; mean distance 1.5; method='linear', ThreatModel(norm=2))
     """
 
     distance: NDArray[np.float64]

@@ -107,7 +107,9 @@ class AdversarialClassifier(AttackedClassifier):
     verbose : int, default=0
         1: a progress bar over the epochs. 2: skorch's table, a row per epoch.
     random_state : int, RandomState or None, default=None
-        Seed of weights and batches. The global states of numpy and torch are not touched.
+        Seed of weights and batches. The global states of numpy and torch are not touched. The same
+        seed gives the same weights, whatever `n_jobs` around it; with a `module` of your own, for
+        the same number of torch threads.
     net_params : dict, default=None
         Further parameters of :class:`skorch.NeuralNet`, such as
         ``{"optimizer__weight_decay": 1e-4}``.

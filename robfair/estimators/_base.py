@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -24,7 +24,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from robfair.adapters import LogitModel
+from robfair._isolation import one_thread, untouched_random_state
+from robfair.adapters import LogitModel, evaluation_mode
 from robfair.estimators._groups import encode_fit_groups
 from robfair.models import tabular_network
 from robfair.threat import ThreatModel
@@ -194,7 +195,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     def _seeded(self, seed: int) -> Iterator[None]:
         """Give the module's own draws (weights, dropout) a seed; leave the global state alone."""
         on_cpu = torch.device(self.device).type == "cpu"
-        with torch.random.fork_rng(devices=[] if on_cpu else None):
+        threads = one_thread() if self.module is None and on_cpu else nullcontext()
+        with threads, untouched_random_state(cuda=not on_cpu):
             torch.manual_seed(seed)
             yield
 
@@ -215,11 +217,29 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             raise TypeError(
                 f"module must be a torch.nn.Module, or make one; it made a {type(module).__name__}."
             )
-        LogitModel(module, classes=classes).check_output(X)
+        model = LogitModel(module, classes=classes)
+        model.check_output(X)
+        with torch.no_grad(), evaluation_mode(module):
+            out = module(model.tensor(X[:1]).reshape(1, *X.shape[1:]))
+        if tuple(out.shape) != (1, len(classes)):
+            # As an adapter reads it one output is a logit, too; cross-entropy needs one per class.
+            raise ValueError(
+                f"the module returns {out.shape[-1] if out.ndim > 1 else 1} logit(s) in shape "
+                f"{tuple(out.shape)} for one sample; training needs one logit per class, shape "
+                f"(n_samples, {len(classes)})."
+            )
         return module
 
     def _new_module(self, n_features: int, n_classes: int) -> Any:
         if self.module is None:
+            if not all(
+                isinstance(width, int | np.integer) and width > 0
+                for width in self.hidden_layer_sizes
+            ):
+                raise ValueError(
+                    "hidden_layer_sizes must hold positive integers; got "
+                    f"{list(self.hidden_layer_sizes)}."
+                )
             return tabular_network(n_features, n_classes, self.hidden_layer_sizes)
         prefix = "module__"
         params = {

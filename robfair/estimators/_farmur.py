@@ -76,7 +76,9 @@ class FarmurClassifier(AttackedClassifier):
     verbose : int, default=0
         1: a progress bar over the epochs. 2: skorch's table, a row per epoch.
     random_state : int, RandomState or None, default=None
-        Seed of weights and batches. The global states of numpy and torch are not touched.
+        Seed of weights and batches. The global states of numpy and torch are not touched. The same
+        seed gives the same weights, whatever `n_jobs` around it; with a `module` of your own, for
+        the same number of torch threads.
     net_params : dict, default=None
         Further parameters of :class:`skorch.NeuralNet`, such as
         ``{"optimizer__weight_decay": 1e-4}``.
@@ -212,6 +214,12 @@ class FarmurClassifier(AttackedClassifier):
         """
         super().fit(X, y, groups=groups, sensitive_features=sensitive_features)
         strategy = self.strategy_
+        if not hasattr(strategy, "robustness_"):
+            raise RuntimeError(
+                f"training ended after {len(self.history_)} of {self._get_n_epochs()} epochs, "
+                "before the groups were judged: there was no retraining. Was it stopped by a "
+                "callback or interrupted?"
+            )
         self.group_robustness_ = pd.Series(
             strategy.robustness_, index=self.groups_, name="robustness"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from robfair.exceptions import GroupsWarning
 from robfair.metrics._groups import encode_groups
+from robfair.metrics._validation import warn
 
 __all__ = ["encode_fit_groups"]
 
@@ -50,13 +50,12 @@ def encode_fit_groups(
     name = type(estimator).__name__
     if groups is None and sensitive_features is None:
         if judged:
-            warnings.warn(
+            warn(
                 f"{name}.fit got no groups: the classes are taken as groups. Pass groups=; in "
                 "GridSearchCV or cross_validate they arrive only with metadata routing on "
                 "(sklearn.set_config(enable_metadata_routing=True)), or as sensitive_features=. "
                 "groups=y says that classes are meant.",
                 GroupsWarning,
-                stacklevel=4,
             )
         return codes, pd.Index(classes)
     encoded = [

@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+_PASSED_ON = {__name__.partition(".")[0], "sklearn", "skorch", "joblib"}
 _NUMBERS = {"integer", "floating", "boolean", "mixed-integer-float", "decimal"}
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the line that called robfair, wherever inside robfair the cause was noticed."""
-    root = __name__.partition(".")[0]
+    """Warn at the line of the user's, wherever inside robfair the cause was noticed.
+
+    That is the first line outside of robfair and of what calls it on the user's behalf.
+    """
     level, frame = 1, sys._getframe()
-    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == root:
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in _PASSED_ON:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from robfair.distance import boundary_distance
 from robfair.exceptions import CensoredDistanceWarning
+from robfair.metrics._validation import warn
 from robfair.threat import ThreatModel
 
 __all__ = ["Judge"]
@@ -63,12 +63,11 @@ class Judge:
         if censored.any():
             finite = distance[~censored]
             cap = finite.max() if finite.size else 0.0
-            warnings.warn(
+            warn(
                 f"no boundary was found for {int(censored.sum())} of {len(distance)} held-out "
                 f"samples; to judge the groups they count with distance {cap:.4g}, the largest "
                 "found.",
                 CensoredDistanceWarning,
-                stacklevel=2,
             )
             distance[censored] = cap
         sizes = np.bincount(self.groups, minlength=self.n_groups)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch import Tensor, nn
 
+from robfair.adapters import evaluation_mode
 from robfair.training._judge import Judge
 from robfair.training._objectives import Attack, Objective
 from robfair.training._strategies import Plan, Setting, Strategy
@@ -40,8 +42,8 @@ class TensorBatches:
     def __init__(
         self, dataset: Any, batch_size: int, generator: torch.Generator, device: torch.device
     ) -> None:
-        self.arrays = {name: torch.as_tensor(a, device=device) for name, a in dataset.X.items()}
-        self.y = torch.as_tensor(dataset.y, device=device)
+        self.arrays = {name: _tensor(a, device) for name, a in dataset.X.items()}
+        self.y = _tensor(dataset.y, device)
         self.batch_size = batch_size
         self.generator = generator
 
@@ -52,6 +54,11 @@ class TensorBatches:
         order = torch.randperm(len(self.y), generator=self.generator).to(self.y.device)
         for rows in order.split(self.batch_size):
             yield {name: a[rows] for name, a in self.arrays.items()}, self.y[rows]
+
+
+def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:
+    # "W": torch warns of arrays that it could not write to.
+    return torch.as_tensor(np.require(array, requirements="W"), device=device)
 
 
 class RobustNet(NeuralNet):
@@ -112,13 +119,19 @@ class RobustNet(NeuralNet):
         super().on_epoch_end(net, *args, **kwargs)
         with np.errstate(invalid="ignore"):
             natural, robust = self._sums[:, 0] / self._sums[:, 1]
-        if not np.isfinite(self._sums).all():
+        if not (np.isfinite(self._sums).all() and self._finite_logits(kwargs["dataset_train"])):
             raise ValueError(
                 f"the loss became NaN or infinite in epoch {self.epoch_ + 1}: training diverged. "
                 "Lower lr or beta, or standardise X."
             )
         self.history.record("natural_loss", float(natural))
         self.history.record("robust_loss", float(robust))
+
+    def _finite_logits(self, dataset: Any) -> bool:
+        """Tell whether the last step left a usable network: no loss has seen it yet."""
+        row = torch.as_tensor(np.array(dataset.X["X"][:1]), device=self.device)
+        with torch.no_grad(), evaluation_mode(self.module_):
+            return bool(torch.isfinite(self.module_(row)).all())
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Compute the loss of a batch and its gradients."""

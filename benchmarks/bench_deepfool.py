@@ -1,0 +1,237 @@
+"""DeepFool: seconds, distances and failures of robfair and of four other libraries.
+
+Target: `method="deepfool"` at least 3 times as fast as the fastest peer that searches all classes,
+and its mean distance not larger than that peer's.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from common import adult, alternate, digits, lenet, machine, median_ratio, options, table, verdict
+from numpy.typing import NDArray
+from peers import MAX_ITER, PACKAGES, Peer, missing, peers
+from torch import Tensor, nn
+
+from robfair import AdversarialClassifier, NaturalClassifier, ThreatModel, boundary_distance
+
+TARGET = 3.0
+PART = 64  # samples for a peer that takes them one by one
+
+LEGEND = f"""\
+Samples are searched from the class that the network predicts, L2, at most {MAX_ITER} steps, in the
+box [0, 1] unless it says "no box". Seconds are medians over rounds in which all methods take turns;
+"ratio" is to the first row. Every returned point is predicted again: "failed" is the share that is
+not adversarial (most peers return the sample itself or the last iterate). "mean L2" is over a
+method's successes, "robfair there" the first row's mean over the same samples. "forwards" and
+"backwards" are passes per sample. torchattacks takes samples one by one: it has the first {PART},
+its seconds are scaled."""
+
+
+@dataclass
+class Case:
+    """A trained network, the samples to attack and the classes it predicts for them."""
+
+    title: str
+    model: nn.Sequential
+    x: Tensor
+    label: Tensor
+    n_classes: int
+    accuracy: float
+
+    def run(self, method: Peer) -> Tensor:
+        """Points that a method returns, for the first few samples if it takes them one by one."""
+        rows = slice(PART if method.one_by_one else None)
+        return method.run(self.model, self.x[rows], self.label[rows]).detach()
+
+
+@dataclass
+class Outcome:
+    """What a method returned, predicted again."""
+
+    found: NDArray[np.bool_]
+    distance: NDArray[np.float64]
+    n_forward: float
+    n_backward: float
+
+
+def robfair_methods(n_classes: int) -> list[Peer]:
+    """Return robfair in the peers' box with its default, with all classes, and without a box."""
+
+    def method(n_candidates: int, bounds: tuple[float, float] | None) -> Peer:
+        def run(model: nn.Module, x: Tensor, label: Tensor) -> Tensor:
+            found = boundary_distance(
+                model,
+                x,
+                method="deepfool",
+                threat_model=ThreatModel(bounds=bounds),
+                n_candidates=n_candidates,
+            )
+            return torch.from_numpy(found.adversarial)
+
+        rivals = min(n_candidates, n_classes - 1)
+        name = f"robfair, {rivals} rival{'s' if rivals > 1 else ''}"
+        return Peer(name if bounds is not None else f"{name}, no box", rivals == n_classes - 1, run)
+
+    box = (0.0, 1.0)
+    everything = [method(n_classes - 1, box)] if n_classes > 4 else []
+    return [method(3, box), *everything, method(3, None)]
+
+
+def make_cases(quick: bool) -> Iterator[Case]:
+    """Train the four networks; the tabular ones are robfair's."""
+    epochs = 3 if quick else 20
+    X, y, X_test, y_test = digits(n_test=64 if quick else 512)
+    images = NaturalClassifier(module=lenet, max_epochs=epochs, batch_size=64, random_state=0)
+    robust_images = AdversarialClassifier(
+        module=lenet, eps=0.1, n_steps=5, max_epochs=epochs, batch_size=64, random_state=0
+    )
+    yield _case("LeNet, digits, natural training", images, X, y, X_test, y_test)
+    yield _case("LeNet, digits, TRADES, eps 0.1", robust_images, X, y, X_test, y_test)
+
+    (X, y, X_test, y_test), _ = adult(unit_interval=True)
+    n, epochs = (128, 1) if quick else (2048, 5)
+    X_test, y_test = X_test[:n], y_test[:n]
+    rows = NaturalClassifier(max_epochs=epochs, random_state=0)
+    robust_rows = AdversarialClassifier(eps=0.05, n_steps=5, max_epochs=epochs, random_state=0)
+    yield _case("Adult, 104 features, natural training", rows, X, y, X_test, y_test)
+    yield _case("Adult, 104 features, TRADES, eps 0.05", robust_rows, X, y, X_test, y_test)
+
+
+def _case(
+    title: str,
+    estimator: NaturalClassifier | AdversarialClassifier,
+    X: NDArray[np.float32],
+    y: NDArray[np.intp],
+    X_test: NDArray[np.float32],
+    y_test: NDArray[np.intp],
+) -> Case:
+    estimator.fit(X, y)
+    model = estimator.module_.eval()
+    x = torch.from_numpy(X_test)
+    with torch.no_grad():
+        logits = model(x)
+    accuracy = float(estimator.score(X_test, y_test))
+    return Case(title, model, x, logits.argmax(dim=1), logits.shape[1], accuracy)
+
+
+@contextmanager
+def counting(model: nn.Sequential) -> Iterator[list[int]]:
+    """Count samples through `model`: [forwards, backwards], each time they go.
+
+    At its last layer, since ART calls the layers of a Sequential one by one.
+    """
+    counts = [0, 0]
+
+    def backwards(gradient: Tensor) -> None:
+        counts[1] += len(gradient)
+
+    def forwards(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        counts[0] += len(output)
+        if output.requires_grad:
+            output.register_hook(backwards)
+
+    handle = model[-1].register_forward_hook(forwards)
+    try:
+        yield counts
+    finally:
+        handle.remove()
+
+
+def examine(method: Peer, case: Case) -> Outcome:
+    """Run a method once, untimed, and predict what it returns."""
+    with counting(case.model) as counts:
+        points = case.run(method)
+    n = len(points)
+    with torch.no_grad():
+        finite = points.flatten(1).isfinite().all(dim=1)
+        predicted = case.model(points.nan_to_num()).argmax(dim=1)
+    return Outcome(
+        found=(finite & (predicted != case.label[:n])).numpy(),
+        distance=(points.double() - case.x[:n].double()).flatten(1).norm(dim=1).numpy(),
+        n_forward=counts[0] / n,
+        n_backward=counts[1] / n,
+    )
+
+
+def report(case: Case, rounds: int) -> None:
+    """Print the table of one network, and whether the target was met."""
+    methods = [*robfair_methods(case.n_classes), *peers(case.n_classes)]
+    outcomes = [examine(method, case) for method in methods]  # the warm-up, too
+    calls: dict[str, Callable[[], object]] = {
+        method.name: partial(case.run, method) for method in methods
+    }
+    seconds = alternate(calls, rounds, budget=10)
+    for method, outcome in zip(methods, outcomes, strict=True):
+        scale = len(case.x) / len(outcome.found)
+        seconds[method.name] = [scale * duration for duration in seconds[method.name]]
+    ours = seconds[methods[0].name]
+    means = [_means(outcome, outcomes[0]) for outcome in outcomes]
+
+    print(f"### {case.title}\n")
+    print(f"{len(case.x):,} test samples, accuracy {case.accuracy:.3f}.\n")
+    rows = [
+        {
+            "method": method.name,
+            "all classes": "yes" if method.searches_all else "no",
+            "seconds": f"{statistics.median(seconds[method.name]):.3f}",
+            "ratio": f"{median_ratio(seconds[method.name], ours):.2f}",
+            "mean L2": f"{mean:.4f}",
+            "robfair there": f"{ours_there:.4f}",
+            "failed": f"{(~outcome.found).mean():.1%}",
+            "forwards": f"{outcome.n_forward:.1f}",
+            "backwards": f"{outcome.n_backward:.1f}",
+        }
+        for method, outcome, (mean, ours_there) in zip(methods, outcomes, means, strict=True)
+    ]
+    print(table(rows))
+    print(f"\n{_targets(methods, seconds, means)}\n", flush=True)
+
+
+def _means(outcome: Outcome, reference: Outcome) -> tuple[float, float]:
+    """Mean distance over the samples for which both succeeded, of each of the two."""
+    n = len(outcome.found)
+    both = outcome.found & reference.found[:n]
+    return float(outcome.distance[both].mean()), float(reference.distance[:n][both].mean())
+
+
+def _targets(
+    methods: list[Peer], seconds: dict[str, list[float]], means: list[tuple[float, float]]
+) -> str:
+    others = [
+        i
+        for i, method in enumerate(methods)
+        if method.searches_all and not method.name.startswith("robfair")
+    ]
+    fastest = min(others, key=lambda i: statistics.median(seconds[methods[i].name]))
+    ratio = median_ratio(seconds[methods[fastest].name], seconds[methods[0].name])
+    mean, mean_ours = means[fastest]
+    return (
+        f"Fastest peer that searches all classes: {methods[fastest].name}. "
+        f"Speed: {ratio:.2f} times as fast, target {TARGET:g}: {verdict(ratio >= TARGET)}. "
+        f"Mean distance: {mean_ours:.4f} against {mean:.4f}, target not larger: "
+        f"{verdict(mean_ours <= mean)}."
+    )
+
+
+def main() -> None:
+    """Print a table for each network."""
+    args = options(__doc__ or "")
+    absent = missing()
+    if absent:
+        raise SystemExit(f"not installed: {', '.join(absent)}; see benchmarks/README.md")
+    print("## DeepFool\n")
+    print(f"{machine(PACKAGES)}\n")
+    print(f"{LEGEND}\n", flush=True)
+    for case in make_cases(args.quick):
+        report(case, args.rounds or (1 if args.quick else 5))
+
+
+if __name__ == "__main__":
+    main()

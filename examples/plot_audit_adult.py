@@ -1,0 +1,61 @@
+"""
+Audit a model that you already have
+===================================
+
+A data scientist has a classifier for UCI Adult and a column, race. Are some groups closer to the
+decision boundary, so that a smaller change of their data flips the decision?
+"""
+
+import numpy as np
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from robfair import ThreatModel, audit
+from robfair.datasets import load_adult
+from robfair.plotting import RobustnessCurveDisplay
+
+train, test = load_adult(split="train"), load_adult(split="test")
+
+# %%
+# The model is any scikit-learn Pipeline that ends in a classifier with gradients.
+numbers = ["age", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
+categories = ["workclass", "marital-status", "occupation", "race", "sex"]
+model = make_pipeline(
+    make_column_transformer(
+        (StandardScaler(), numbers), (OneHotEncoder(handle_unknown="ignore"), categories)
+    ),
+    LogisticRegression(max_iter=1000),
+).fit(train.data, train.target)
+print(f"accuracy {model.score(test.data, test.target):.3f}")
+
+# %%
+# The transformers are applied once and the last step is attacked, in its own input space: numbers
+# in standard deviations, one-hot categories. Here an attacker may change the numbers, within the
+# range of the training data, and nothing else.
+encoded = model[:-1].transform(train.data).toarray()
+threat_model = ThreatModel(
+    bounds=(encoded.min(axis=0), encoded.max(axis=0)),
+    mutable=np.arange(encoded.shape[1]) < len(numbers),
+)
+result = audit(
+    model,
+    test.data,
+    test.target,
+    sensitive_features=test.sensitive_features["race"],
+    threat_model=threat_model,
+    tau_max=10,
+)
+print(result)
+
+# %%
+# The same as curves: the fraction of each group that is classified correctly and lies farther than
+# tau from the boundary. The area under a curve is Rob(P).
+display = RobustnessCurveDisplay.from_predictions(
+    result.y_true,
+    result.distance.predicted,
+    distance=result.distance.distance,
+    sensitive_features=result.sensitive_features,
+    name="LogisticRegression on UCI Adult",
+).plot()

@@ -1,0 +1,36 @@
+"""
+Robustness beside accuracy in fairlearn's MetricFrame
+=====================================================
+
+The measures of robfair are functions of arrays. Distances go into a MetricFrame as sample
+parameters, so that Rob(P) stands in the same table as accuracy and selection rate.
+"""
+
+from fairlearn.metrics import MetricFrame, selection_rate
+from sklearn.metrics import accuracy_score
+
+from robfair import NaturalClassifier, boundary_distance
+from robfair.datasets import make_group_margins
+from robfair.metrics import robustness_score
+
+data = make_group_margins(3000, margins=(0.4, 0.8, 1.2), random_state=0)
+model = NaturalClassifier(random_state=0).fit(data.X, data.y)
+
+# %%
+# One pass gives the distance of every sample to the decision boundary, and the predicted label.
+found = boundary_distance(model, data.X, y=data.y)
+print(found)
+
+frame = MetricFrame(
+    metrics={"accuracy": accuracy_score, "selected": selection_rate, "Rob(P)": robustness_score},
+    y_true=data.y,
+    y_pred=found.predicted,
+    sensitive_features=data.groups,
+    sample_params={"Rob(P)": {"distance": found.distance}},
+)
+print(frame.by_group.round(3))
+print(frame.difference().round(3))
+
+# %%
+# The problem is synthetic, so that Rob(P) of the best linear classifier is known:
+print(data.group_robustness)

@@ -1,0 +1,7 @@
+"""``python -m robfair``."""
+
+import sys
+
+from robfair.cli import main
+
+sys.exit(main())

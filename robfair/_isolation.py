@@ -1,0 +1,77 @@
+"""Torch's process-wide settings during a fit: threads and the global random generator."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+__all__ = ["one_thread", "untouched_random_state"]
+
+
+class _Shared:
+    """A process-wide setting that blocks in several threads may change at once.
+
+    The first block in saves it, the last one out sets it back: were each to do so by itself, one
+    would save what another has changed, and leave that behind.
+    """
+
+    def __init__(self, save: Callable[[], Any], restore: Callable[[Any], Any]) -> None:
+        self.save, self.restore = save, restore
+        self.lock = threading.Lock()
+        self.inside = 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            if self.inside == 0:
+                self.saved = self.save()
+            self.inside += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if self.inside == 0:
+                    self.restore(self.saved)
+
+
+_threads = _Shared(torch.get_num_threads, torch.set_num_threads)
+_random = _Shared(torch.get_rng_state, torch.set_rng_state)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread, and set the number back afterwards.
+
+    How a sum is split over threads changes its last bit, and training makes another network of
+    that. joblib gives its workers fewer threads, so that without this the result of a fit would
+    depend on `n_jobs`. The networks in question are too small to gain from a second thread.
+
+    Yields
+    ------
+    None
+    """
+    with _threads():
+        torch.set_num_threads(1)
+        yield
+
+
+@contextmanager
+def untouched_random_state(cuda: bool) -> Iterator[None]:
+    """Leave torch's global generators as they were.
+
+    Parameters
+    ----------
+    cuda : bool
+        Whether the generators of CUDA devices are concerned, too.
+
+    Yields
+    ------
+    None
+    """
+    with _random(), torch.random.fork_rng(enabled=cuda):
+        yield

@@ -1,0 +1,99 @@
+"""One DeepFool step: gradients of the nearest rivals, and the smallest step among them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from robfair.distance._search import Problem, distances
+from robfair.distance._slots import Slots
+from robfair.threat import norms, step_to_hyperplane
+
+__all__ = ["Stepper"]
+
+
+class Stepper:
+    """Steps from logits that still have their graph.
+
+    Parameters
+    ----------
+    problem : Problem
+        Norm, box and mutable features.
+    overshoot : float
+        How far beyond the linearised boundary a step aims, relative to its distance.
+    n_candidates : int
+        Rivals considered, those with the greatest logits; each costs a backward pass.
+    """
+
+    def __init__(self, problem: Problem, overshoot: float, n_candidates: int) -> None:
+        self.norm = problem.norm
+        self.overshoot = overshoot
+        self.n_backward = min(n_candidates, problem.n_classes - 1)
+        self.box = problem.box(problem.model.dtype)
+        self.mask = problem.mask()
+
+    def __call__(
+        self, logits: Tensor, points: Tensor, slots: Slots
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Step of each slot, its reach for Eq. 8, and whether it is stuck (no way to move).
+
+        Three things would let DeepFool go on for ever without a flip. A gap that is lost in the
+        rounding of the network: a step aims beyond by a part of the way made so far. A positive
+        minimum of the margin, across which steps go back and forth: that part grows with their
+        number. A place where the logits are flat: the direction that led there is followed.
+        """
+        normals, gaps = self._linearise(logits, points, slots.label)
+        with torch.no_grad():
+            point, way = points.detach(), points.detach() - slots.start
+            beyond = (self.overshoot * 1.5**slots.steps).clamp(max=1).to(point.dtype)[:, None]
+            made = torch.stack([(normal * way).sum(dim=1).abs() for normal in normals], dim=1)
+            rounding = 8 * torch.finfo(point.dtype).eps * logits.detach().abs().amax(dim=1)
+            aim = gaps + beyond * (gaps + made) + rounding[:, None]
+            step, stuck = self._smallest(normals, aim, point)
+            if bool(stuck.any()):
+                step = torch.where(stuck[:, None], way, step)
+                stuck = stuck & (step.abs().amax(dim=1) == 0)
+            reach = distances(point + step / (1 + beyond), slots.start, self.norm)
+            return step, reach.to(point.dtype), stuck
+
+    def _linearise(
+        self, logits: Tensor, points: Tensor, label: Tensor
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return normals (b, d) that point from the label to each rival, and their gaps (b, m)."""
+        own = logits.gather(1, label[:, None])
+        others = logits.detach().scatter(1, label[:, None], -torch.inf)
+        rivals = others.topk(self.n_backward, dim=1).indices
+        gaps = own - logits.gather(1, rivals)
+        normals = []
+        for j in range(self.n_backward):
+            (gradient,) = torch.autograd.grad(
+                gaps[:, j].sum(), points, retain_graph=j + 1 < self.n_backward
+            )
+            normals.append(-gradient if self.mask is None else -gradient * self.mask)
+        return normals, gaps.detach()
+
+    def _smallest(
+        self, normals: list[Tensor], gaps: Tensor, points: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Smallest step to a hyperplane, and whether there is none."""
+        if self.box is None:
+            stack = torch.stack(normals, dim=1)  # (b, m, d)
+            dual = stack.norm(dim=2) if self.norm == 2 else stack.abs().sum(dim=2)
+            nearest = torch.where(dual > 0, gaps / dual, torch.inf).argmin(dim=1)
+            rows = torch.arange(len(points), device=points.device)
+            step, reached = step_to_hyperplane(stack[rows, nearest], gaps[rows, nearest], self.norm)
+            return step, ~reached
+        room = (points - self.box[0], self.box[1] - points)
+        best = torch.zeros_like(points)
+        least = torch.full_like(gaps[:, 0], torch.inf)
+        for normal, gap in zip(normals, gaps.T, strict=True):
+            step, reached = step_to_hyperplane(normal, gap, self.norm, room)
+            size = norms(step, self.norm)
+            # A rival that the linearisation cannot reach is taken only if none can be: the step
+            # to the corner may bring it within reach. The largest number ranks it last.
+            size = torch.where(reached, size, torch.finfo(size.dtype).max)
+            size = torch.where(step.abs().amax(dim=1) > 0, size, torch.inf)
+            nearer = size < least
+            best = torch.where(nearer[:, None], step, best)
+            least = torch.where(nearer, size, least)
+        return best, ~least.isfinite()

@@ -1,0 +1,278 @@
+"""`audit`: every number is that of the measures, computed by hand on the distances."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from torch import nn
+
+from robfair import ThreatModel, audit, boundary_distance
+from robfair.datasets import make_group_margins
+from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
+from robfair.metrics import (
+    classifier_robustness,
+    group_robustness,
+    robustness_dispersion,
+    robustness_gap,
+    robustness_variance,
+    worst_group_robustness,
+)
+
+DATA = make_group_margins(240, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
+RACE = np.array(["a", "b", "c"])[DATA.groups]
+CLF = LogisticRegression().fit(DATA.X, DATA.y)
+MEASURES = {
+    "Rob(f)": classifier_robustness,
+    "V_f": robustness_variance,
+    "CV": robustness_dispersion,
+    "worst group": worst_group_robustness,
+    "gap": robustness_gap,
+}
+
+
+def run(model=CLF, X=DATA.X, y=DATA.y, groups=RACE, **options):
+    return audit(model, X, y, sensitive_features=groups, **{"n_boot": 20, **options})
+
+
+def rule():
+    """The true rule, for which the numbers are known in closed form."""
+    module = nn.Linear(3, 2).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(np.stack([-DATA.coef, DATA.coef])))
+        module.bias.copy_(torch.tensor([-DATA.intercept, DATA.intercept], dtype=torch.float64))
+    return module
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"threat_model": ThreatModel(norm=np.inf)}, {"method": "paper"}, {"tau_max": 0.8}],
+)
+def test_numbers_are_the_measures(options):
+    tau_max = options.get("tau_max")
+    result = run(**options)
+    found = boundary_distance(CLF, DATA.X, **{k: v for k, v in options.items() if k != "tau_max"})
+    args = {"distance": found.distance, "sensitive_features": RACE, "tau_max": tau_max}
+    for name, measure in MEASURES.items():
+        by_hand = measure(DATA.y, found.predicted, **args)
+        assert result.overall.loc[name, "value"] == pytest.approx(by_hand), name
+    assert result.overall.loc["accuracy", "value"] == CLF.score(DATA.X, DATA.y)
+    rob = group_robustness(DATA.y, found.predicted, **args)
+    assert_allclose(result.by_group["robustness"], rob)
+    distance = found.distance if tau_max is None else np.minimum(found.distance, tau_max)
+    for group in "abc":
+        row, here = result.by_group.loc[group], group == RACE
+        correct = here & (found.predicted == DATA.y)
+        assert row["size"] == here.sum()
+        assert row["accuracy"] == pytest.approx(correct.sum() / here.sum())
+        assert row["mean_distance"] == pytest.approx(distance[correct].mean())
+        assert row["robustness"] == pytest.approx(row["accuracy"] * row["mean_distance"])
+        assert row["vulnerable"] == (rob[group] < rob.mean())
+
+
+def test_closed_form():
+    result = run(rule(), groups=DATA.groups)
+    table = result.by_group
+    assert_allclose(table["robustness"], DATA.group_robustness)
+    assert_allclose(table["accuracy"], 1 - DATA.group_error)
+    assert_allclose(table["mean_distance"], [0.5, 1.0, 1.5])
+    assert table["vulnerable"].tolist() == [True, True, False]
+    assert result.overall.loc["Rob(f)", "value"] == pytest.approx(DATA.classifier_robustness)
+    assert result.overall.loc["V_f", "value"] == pytest.approx(DATA.robustness_variance)
+    assert result.name == "Linear"
+
+
+def test_intervals_are_those_of_the_measures():
+    result = run(n_boot=200, confidence=0.8, random_state=3)
+    found = boundary_distance(CLF, DATA.X, y=DATA.y)
+    args = {
+        "distance": found.distance,
+        "sensitive_features": RACE,
+        "n_boot": 200,
+        "ci_quantiles": (0.1, 0.9),
+        "random_state": 3,
+    }
+    for name, measure in MEASURES.items():
+        interval = measure(DATA.y, found.predicted, **args).interval
+        assert_allclose(result.overall.loc[name, ["lower", "upper"]].astype(float), interval)
+    table = group_robustness(DATA.y, found.predicted, **args)
+    assert_allclose(result.by_group[["lower", "upper"]], table[["lower", "upper"]])
+    assert (result.by_group["lower"] < result.by_group["robustness"]).all()
+    assert (result.by_group["robustness"] < result.by_group["upper"]).all()
+    assert result.overall.loc["accuracy", ["lower", "upper"]].isna().all()
+
+
+def test_intervals_are_reproducible_and_leave_global_states_alone():
+    state, torch_state = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    first, second, other = run(), run(), run(random_state=1)
+    assert first.overall.equals(second.overall)
+    assert first.by_group.equals(second.by_group)
+    assert not first.by_group.equals(other.by_group)
+    assert np.array_equal(state[1], np.random.get_state()[1])  # noqa: NPY002
+    assert torch.equal(torch_state, torch.get_rng_state())
+
+
+def test_wider_confidence_is_wider():
+    narrow, wide = run(confidence=0.5, n_boot=200), run(confidence=0.99, n_boot=200)
+    widths = [(r.by_group["upper"] - r.by_group["lower"]).to_numpy() for r in (narrow, wide)]
+    assert (widths[0] < widths[1]).all()
+
+
+def test_the_table():
+    result = run(name="my model", confidence=0.9, tau_max=3.0)
+    text = str(result)
+    assert repr(result) == text
+    lines = text.splitlines()
+    assert lines[0] == "my model"
+    skipped = int((CLF.predict(DATA.X) != DATA.y).sum())
+    flat = " ".join(lines)
+    assert "distance: linear, ThreatModel(norm=2), capped at 3" in flat
+    assert f"240 samples: {240 - skipped} exact, {skipped} skipped" in flat
+    assert text.count("90 % interval") == 2
+    for name in ("accuracy", *MEASURES, "size", "mean distance", "Rob(P)"):
+        assert name in text
+    for group, row in result.by_group.iterrows():
+        (line,) = [line for line in lines if line.startswith(f"{group} ")]
+        assert f"{row['robustness']:.4g}" in line
+        assert f"{row['lower']:.4g} to {row['upper']:.4g}" in line
+        assert ("vulnerable" in line) == row["vulnerable"]
+    assert max(map(len, lines)) <= 100
+
+
+def test_small_numbers_do_not_print_as_zero():
+    text = str(run(LogisticRegression().fit(DATA.X / 1000, DATA.y), X=DATA.X / 1000))
+    variance = run(LogisticRegression().fit(DATA.X / 1000, DATA.y), X=DATA.X / 1000).overall.loc[
+        "V_f", "value"
+    ]
+    assert 0 < variance < 1e-3
+    assert f"{variance:.4g}" in text
+
+
+def test_columns_are_crossed():
+    frame = pd.DataFrame({"race": RACE, "sex": np.where(np.arange(240) % 2, "f", "m")})
+    result = run(groups=frame)
+    assert result.by_group.index.names == ["race", "sex"]
+    assert len(result.by_group) == 6
+    assert result.by_group["size"].sum() == 240
+    here = (frame["race"] == "b") & (frame["sex"] == "f")
+    row = result.by_group.loc[("b", "f")]
+    assert row["size"] == here.sum()
+    assert row["accuracy"] == pytest.approx(CLF.score(DATA.X[here], DATA.y[here]))
+    assert "race" in str(result)
+
+
+def test_a_pipeline_over_a_frame_with_strings():
+    frame = pd.DataFrame(DATA.X, columns=["x0", "x1", "x2"]).assign(city=RACE)
+    model = make_pipeline(
+        make_column_transformer(
+            (StandardScaler(), ["x0", "x1", "x2"]), (OneHotEncoder(), ["city"])
+        ),
+        LogisticRegression(),
+    ).fit(frame, DATA.y)
+    result = run(model, frame, groups=frame["city"])
+    inner = run(model[-1], model[0].transform(frame))
+    assert_allclose(result.by_group["robustness"], inner.by_group["robustness"])
+    assert result.name == "Pipeline"
+    assert result.by_group.index.name == "city"
+
+
+@pytest.mark.parametrize("wrap", [list, pd.Series, pl.Series, pd.Categorical, torch.as_tensor])
+def test_containers(wrap):
+    result = run(y=DATA.y.tolist(), groups=wrap(DATA.groups.tolist()))
+    assert_allclose(result.by_group["robustness"], run().by_group["robustness"])
+
+
+def test_a_group_seen_by_no_model_just_works():
+    groups = np.where(np.arange(240) < 9, "new", RACE)
+    assert run(groups=groups).by_group.loc["new", "size"] == 9
+
+
+def constant():
+    model = LogisticRegression().fit(DATA.X, DATA.y)
+    model.coef_ = 0 * model.coef_
+    return model
+
+
+def test_censored_samples():
+    with pytest.warns(CensoredDistanceWarning, match="tau_max="):
+        result = run(constant())
+    assert np.isnan(result.overall.loc[list(MEASURES), "value"]).all()
+    assert "censored" in result.status_line()
+    assert "nan" in str(result)
+    assert not result.by_group["vulnerable"].any()
+    capped = run(constant(), tau_max=2.0)
+    assert_allclose(capped.by_group["mean_distance"], 2.0)
+    assert "capped at 2" in capped.method_line()
+
+
+def test_one_group_is_not_fair():
+    with pytest.warns(UndefinedMetricWarning):
+        result = run(groups=["all"] * 240)
+    assert np.isnan(result.overall.loc["V_f", "value"])
+    assert result.overall.loc["Rob(f)", "value"] > 0
+
+
+def test_a_group_that_is_always_wrong():
+    y = np.where(RACE == "a", 1 - CLF.predict(DATA.X), DATA.y)
+    row = run(y=y).by_group.loc["a"]
+    assert row["accuracy"] == row["robustness"] == 0
+    assert np.isnan(row["mean_distance"])
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 1.5, -0.1, np.nan])
+def test_confidence(confidence):
+    with pytest.raises(ValueError, match="confidence must be between 0 and 1"):
+        run(confidence=confidence)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"groups": RACE[:5]}, ValueError, "sensitive_features has 5 samples"),
+        ({"groups": [None, *RACE[1:]]}, ValueError, r"is missing \(NaN or None\) for 1 of 240"),
+        ({"groups": None}, TypeError, "sensitive_features is None"),
+        ({"X": DATA.X[:5]}, ValueError, "inconsistent numbers of samples"),
+        ({"X": DATA.X[:, :2]}, ValueError, "does not take samples of shape"),
+        ({"y": DATA.y + 1}, ValueError, "labels that the model does not know"),
+        ({"n_boot": 0}, ValueError, "n_boot"),
+        ({"tau_max": -1.0}, ValueError, "tau_max must be a positive"),
+        ({"method": "magic"}, ValueError, "method must be one of"),
+        ({"threat_model": "l2"}, TypeError, "threat_model must be a ThreatModel"),
+        ({"model": RandomForestClassifier().fit([[0], [1]], [0, 1])}, TypeError, "cannot differ"),
+    ],
+)
+def test_errors(options, error, message):
+    with pytest.raises(error, match=message):
+        run(**options)
+
+
+def test_the_result_is_data():
+    result = run()
+    frame = result.to_frame()
+    frame["size"] = 0
+    assert (result.by_group["size"] > 0).all()
+    assert str(pickle.loads(pickle.dumps(result))) == str(result)
+    assert result.settings == {"tau_max": None, "n_boot": 20, "confidence": 0.95}
+    assert np.array_equal(result.y_true, DATA.y)
+
+
+def test_without_bootstrap_there_are_no_intervals():
+    plain = audit(
+        LogisticRegression().fit(DATA.X, DATA.y),
+        DATA.X,
+        DATA.y,
+        sensitive_features=RACE,
+        n_boot=None,
+    )
+    assert plain.overall[["lower", "upper"]].isna().all(axis=None)
+    assert plain.by_group[["lower", "upper"]].isna().all(axis=None)
+    assert np.isfinite(plain.overall["value"]).all()
+    assert "nan" not in str(plain)

@@ -1,0 +1,105 @@
+"""`compare`: the audits of several models, side by side."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from robfair import NaturalClassifier, ThreatModel, audit, compare
+from robfair.datasets import make_group_margins
+
+DATA = make_group_margins(120, n_features=3, flip=(0.2, 0.0, 0.0), random_state=0)
+RACE = np.array(["a", "b", "c"])[DATA.groups]
+MODELS = {
+    "logistic": LogisticRegression(),
+    "scaled": make_pipeline(StandardScaler(), RidgeClassifier()),
+    "net": NaturalClassifier(hidden_layer_sizes=[6], max_epochs=8, lr=0.02, random_state=0),
+}
+MODELS = {name: model.fit(DATA.X, DATA.y) for name, model in MODELS.items()}
+OPTIONS = {"n_boot": 20, "tau_max": 4.0, "confidence": 0.9, "threat_model": ThreatModel()}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, **OPTIONS)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_each_row_is_an_audit(result, name):
+    alone = audit(MODELS[name], DATA.X, DATA.y, sensitive_features=RACE, **OPTIONS)
+    assert result.audits[name].name == name
+    assert result.overall.loc[name].tolist() == alone.overall["value"].tolist()
+    assert result.by_group.loc[name].equals(alone.by_group)
+    assert result.audits[name].overall.equals(alone.overall)
+
+
+def test_tables(result):
+    assert result.overall.index.tolist() == list(MODELS)
+    assert result.overall.columns.tolist() == [
+        "accuracy", "Rob(f)", "V_f", "CV", "worst group", "gap"
+    ]  # fmt: skip
+    assert result.to_frame().equals(result.overall)
+    assert len(result.by_group) == 9
+    assert result.by_group.index.names[0] == "model"
+    product = result.by_group["accuracy"] * result.by_group["mean_distance"]
+    assert_allclose(product, result.by_group["robustness"])
+
+
+def test_the_print(result):
+    text = str(result)
+    assert repr(result) == text
+    assert "Rob(P) of each group, with its 90 % interval:" in text
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == list(MODELS)
+    method = "distance: linear, ThreatModel(norm=2), capped at 4"
+    assert lines.count(f"logistic, scaled: {method}") == 1
+    assert "net: distance: deepfool, ThreatModel(norm=2), capped at 4" in lines
+    for name, found in result.audits.items():
+        assert f"{found.overall.loc['V_f', 'value']:.4g}" in text
+        assert f"{name}: {found.status_line()}" in lines
+        row = found.by_group.loc["a"]
+        assert f"{row['robustness']:.4g} ({row['lower']:.4g} to {row['upper']:.4g})" in text
+
+
+def test_it_is_reproducible(result):
+    again = compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, **OPTIONS)
+    assert str(again) == str(result)
+
+
+def test_one_model_and_names_that_are_not_strings():
+    result = compare(
+        {1: MODELS["logistic"]}, DATA.X, DATA.y, sensitive_features=RACE, n_boot=5
+    )  # fmt: skip
+    assert result.overall.index.tolist() == ["1"]
+
+
+def test_a_model_called_size():
+    """The names of models are the user's; the table keeps the sizes of the groups all the same."""
+    result = compare({"size": MODELS["logistic"]}, DATA.X, DATA.y, sensitive_features=RACE)
+    rob = result.audits["size"].by_group["robustness"]
+    group_rows = [line for line in str(result).splitlines() if line[:2] in ("a ", "b ", "c ")]
+    assert len(group_rows) == 3
+    for line, value in zip(group_rows, rob, strict=True):
+        assert " 40 " in line
+        assert f"{value:.4g}" in line
+
+
+@pytest.mark.parametrize("models", [[MODELS["net"]], MODELS["net"], None, "net"])
+def test_models_must_be_a_mapping(models):
+    with pytest.raises(TypeError, match="models must map names to models; got a"):
+        compare(models, DATA.X, DATA.y, sensitive_features=RACE)
+
+
+def test_errors_of_the_audits():
+    with pytest.raises(ValueError, match="models is empty"):
+        compare({}, DATA.X, DATA.y, sensitive_features=RACE)
+    with pytest.raises(ValueError, match="confidence must be between"):
+        compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, confidence=2)
+    with pytest.raises(ValueError, match="sensitive_features has 3 samples"):
+        compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE[:3])
+    with pytest.raises(TypeError, match="cannot differentiate a model of type str"):
+        compare({"a": "b"}, DATA.X, DATA.y, sensitive_features=RACE)
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, n_bot=5)

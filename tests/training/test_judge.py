@@ -1,0 +1,128 @@
+"""Rob(P) on held-out data, with what the judge does about samples that cannot be fooled."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torch import nn
+
+from robfair import boundary_distance
+from robfair.datasets import make_group_margins
+from robfair.exceptions import CensoredDistanceWarning
+from robfair.metrics import group_robustness
+from robfair.threat import ThreatModel
+from robfair.training import Judge
+
+
+def linear(coef, intercept):
+    """The rule ``X @ coef + intercept > 0`` as a module with two logits."""
+    coef = np.asarray(coef)
+    module = nn.Linear(len(coef), 2).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(np.stack([0 * coef, coef])))
+        module.bias.copy_(torch.tensor([0.0, intercept], dtype=torch.float64))
+    return module
+
+
+def judge(module, data, method="auto", n_groups=3, **threat):
+    return Judge(module, data.X, data.y, data.groups, n_groups, method, ThreatModel(**threat))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_group_margins(90, n_features=4, flip=(0.1, 0.0, 0.3), random_state=3)
+
+
+def test_closed_form(data):
+    found = judge(linear(data.coef, data.intercept), data).robustness()
+    assert_allclose(found, data.group_robustness, rtol=1e-9)
+
+
+def test_the_threat_model_is_used(data):
+    module = linear(data.coef, data.intercept)
+    found = judge(module, data, norm=np.inf).robustness()
+    assert_allclose(found, data.group_robustness / np.abs(data.coef).sum(), rtol=1e-9)
+    first_only = np.arange(4) == 0
+    found = judge(module, data, mutable=first_only).robustness()
+    assert_allclose(found, data.group_robustness / abs(data.coef[0]), rtol=1e-9)
+
+
+def test_the_method_is_used(data):
+    """Eq. 8 gives half of the distance on a linear model."""
+    found = judge(linear(data.coef, data.intercept), data, method="paper").robustness()
+    assert_allclose(found, data.group_robustness / 2, rtol=0.01)
+
+
+def test_on_a_network_it_is_the_measure(data):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    distance = boundary_distance(net, data.X, y=data.y, threat_model=ThreatModel(norm=np.inf))
+    expected = group_robustness(
+        data.y,
+        distance.predicted,
+        distance=distance.distance,
+        sensitive_features=data.groups,
+        tau_max=distance.distance[np.isfinite(distance.distance)].max(),
+    )
+    assert_allclose(judge(net, data, norm=np.inf).robustness(), expected)
+
+
+def test_nobody_can_be_fooled():
+    """The box ends before the boundary: all groups are equally robust."""
+    held = Judge(
+        linear([1.0, 0.0], 0.0),
+        np.array([[-1.0, 0.0], [-2.0, 0.0], [-1.5, 0.0], [-3.0, 0.0]]),
+        np.array([0, 0, 0, 0]),
+        np.array([0, 0, 1, 1]),
+        2,
+        "auto",
+        ThreatModel(bounds=([-10.0, -1.0], [-0.25, 1.0])),
+    )
+    with pytest.warns(CensoredDistanceWarning, match="4 of 4 held-out samples.*distance 0,"):
+        assert held.robustness().tolist() == [0.0, 0.0]
+
+
+def test_some_censored():
+    """The classes part at 0, and the second feature, all that may move, matters to some only."""
+
+    class Partly(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+        def forward(self, X):
+            score = torch.where(X[:, 0] > 0, X[:, 1], -torch.ones_like(X[:, 1])) * self.scale
+            return torch.stack([-score, score], dim=1)
+
+    X = np.array([[1.0, -2.0], [1.0, -6.0], [-1.0, 0.0], [-1.0, 5.0]])
+    held = Judge(
+        Partly(),
+        X,
+        np.array([0, 0, 0, 0]),
+        np.array([0, 1, 0, 1]),
+        2,
+        "deepfool",
+        ThreatModel(mutable=np.array([False, True])),
+    )
+    with pytest.warns(CensoredDistanceWarning, match="2 of 4 held-out samples") as record:
+        found = held.robustness()
+    assert_allclose(found, [(2 + 6) / 2, (6 + 6) / 2], rtol=1e-3)
+    assert "distance 6.0" in str(record[0].message)
+
+
+def test_samples_predicted_wrong_count_zero(data):
+    wrong = linear(-data.coef, -data.intercept)
+    swapped = judge(wrong, data).robustness()
+    error = data.group_error
+    assert_allclose(swapped, error * np.array([0.5, 1.0, 1.5]), rtol=1e-9)
+
+
+def test_a_group_far_smaller_than_the_others_counts_as_itself(data):
+    keep = (data.groups != 1) | (np.cumsum(data.groups == 1) == 1)
+    small = Judge(
+        linear(data.coef, data.intercept),
+        data.X[keep], data.y[keep], data.groups[keep], 3, "auto", ThreatModel(),
+    ).robustness()  # fmt: skip
+    assert_allclose(small[[0, 2]], data.group_robustness[[0, 2]], rtol=1e-9)
+    assert small[1] == pytest.approx(data.distance[(data.groups == 1) & keep][0])

@@ -1,0 +1,231 @@
+"""Plans and strategies: reductions by hand, FARMUR's judgement, and strategies of one's own."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+
+from robfair import AdversarialClassifier, boundary_distance
+from robfair.datasets import make_group_margins
+from robfair.metrics import group_robustness
+from robfair.training import Farmur, Plan, Setting, Strategy
+from robfair.training._objectives import Losses
+
+SETTING = Setting(n_groups=3, n_epochs=5, eps=0.2, beta=6.0, device=torch.device("cpu"))
+TINY = {"hidden_layer_sizes": [6], "n_steps": 2, "batch_size": 32, "random_state": 0}
+
+
+class FixedJudge:
+    def __init__(self, *values):
+        self.values = values
+        self.asked = 0
+
+    def robustness(self):
+        self.asked += 1
+        return np.array(self.values)
+
+
+def losses(attacked):
+    natural = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+    attacked = torch.tensor(attacked)
+    robust = torch.tensor([10.0, 20.0, 30.0, 40.0, 50.0]) * attacked
+    return Losses(natural, robust, torch.ones(5, dtype=torch.bool), attacked)
+
+
+GROUPS = torch.tensor([0, 1, 2, 0, 1])
+
+
+def test_uniform_plan():
+    plan = SETTING.uniform()
+    assert_allclose(plan.eps, [0.2] * 3)
+    assert_allclose(plan.beta, [6] * 3)
+    assert plan.natural_weight.tolist() == plan.robust_weight.tolist() == [1, 1, 1]
+    assert plan.reduction == "batch"
+
+
+def test_equation_11_by_hand():
+    found = losses([True, False, False, True, True])
+    subset = replace(SETTING.uniform(), reduction="subset")
+    vulnerable = (1 + 10 + 4 + 40 + 5 + 50) / 3  # Eq. 9, over the vulnerable samples
+    robust = (2 + 3) / 2  # Eq. 10, over the robust ones
+    assert subset.reduce(found, GROUPS).item() == pytest.approx(vulnerable + robust)
+    batch = SETTING.uniform().reduce(found, GROUPS).item()
+    assert batch == pytest.approx((3 * vulnerable + 2 * robust) / 5)
+
+
+@pytest.mark.parametrize("attacked", [True, False])
+def test_subset_with_an_empty_subset_is_the_mean(attacked):
+    found = losses([attacked] * 5)
+    one, other = (
+        replace(SETTING.uniform(), reduction=r).reduce(found, GROUPS) for r in ("subset", "batch")
+    )
+    assert one.item() == pytest.approx(other.item())
+
+
+def test_weights_of_the_groups():
+    plan = replace(
+        SETTING.uniform(),
+        natural_weight=torch.tensor([1.0, 0.0, 2.0]),
+        robust_weight=torch.tensor([0.5, 3.0, 0.0]),
+    )
+    found = losses([True] * 5)
+    expected = [1 + 5, 0 + 60, 6 + 0, 4 + 20, 0 + 150]
+    assert plan.reduce(found, GROUPS).item() == pytest.approx(np.mean(expected))
+
+
+@pytest.mark.parametrize("name", ["eps", "beta", "natural_weight", "robust_weight"])
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
+def test_a_plan_is_finite_and_not_negative(name, bad):
+    with pytest.raises(ValueError, match=f"a plan's {name} must be finite and not negative"):
+        replace(SETTING.uniform(), **{name: torch.tensor([1.0, bad, 1.0])})
+
+
+def test_plain_strategy_never_changes_its_plan():
+    strategy = Strategy()
+    plan = strategy.start(SETTING)
+    assert strategy.on_epoch(3, plan, None) is plan
+    assert strategy.on_batch(plan, losses([True] * 5), GROUPS) is plan
+    assert not strategy.needs_held_out
+
+
+@pytest.mark.parametrize("reduction", ["subset", "batch"])
+def test_farmur_judges_once_and_attacks_the_vulnerable_only(reduction):
+    strategy, judge = Farmur(2, reduction), FixedJudge(1.0, 4.0, 2.5)
+    plan = strategy.start(SETTING)
+    phases, betas = [], []
+    for epoch in range(5):
+        plan = strategy.on_epoch(epoch, plan, judge)
+        phases.append(plan.phase)
+        betas.append(plan.beta.tolist())
+    assert phases == ["adversarial"] * 2 + ["retraining"] * 3
+    # 2.5 equals the mean: a tie, robust by Def. 5.
+    assert betas == [[6, 6, 6]] * 2 + [[6, 0, 0]] * 3
+    assert judge.asked == 1
+    assert strategy.vulnerable_.tolist() == [True, False, False]
+    assert strategy.robustness_.tolist() == [1.0, 4.0, 2.5]
+    assert plan.reduction == reduction
+    assert_allclose(plan.eps, [0.2] * 3)
+
+
+def test_equally_robust_groups_are_not_attacked():
+    strategy = Farmur(0)
+    plan = strategy.on_epoch(0, strategy.start(SETTING), FixedJudge(0.5, 0.5, 0.5))
+    assert plan.beta.tolist() == [0, 0, 0]
+    assert not strategy.vulnerable_.any()
+
+
+def test_strategies_clone_and_pickle():
+    strategy = Farmur(7, "batch")
+    for copy in (clone(strategy), pickle.loads(pickle.dumps(strategy))):
+        assert copy.get_params() == {"n_adversarial": 7, "reduction": "batch"}
+
+
+class GroupDro(Strategy):
+    """Sagawa et al. 2020: weights of the groups grow with their loss, batch by batch."""
+
+    def __init__(self, rate=0.5):
+        self.rate = rate
+
+    def start(self, setting):
+        self.weights_ = torch.ones(setting.n_groups) / setting.n_groups
+        return super().start(setting)
+
+    def on_batch(self, plan, losses, groups):
+        total = losses.natural + losses.robust
+        size = torch.bincount(groups, minlength=len(self.weights_))
+        mean = torch.zeros(len(size)).index_add(0, groups, total) / size.clamp_min(1)
+        weights = self.weights_ * torch.exp(self.rate * mean)
+        self.weights_ = weights / weights.sum()
+        scale = self.weights_ * len(groups) / size.clamp_min(1)
+        return replace(plan, natural_weight=scale, robust_weight=scale)
+
+
+class FairRadius(Strategy):
+    """As in CFA (Wei et al. 2023): the less robust a group on held-out data, the smaller eps."""
+
+    needs_held_out = True
+
+    def on_epoch(self, epoch, plan, judge):
+        self.robustness_ = judge.robustness()
+        share = self.robustness_ / self.robustness_.max()
+        eps = self.setting_.eps * (0.5 + 0.5 * torch.from_numpy(share)).float()
+        self.plans_ = [*getattr(self, "plans_", []), eps]
+        return replace(plan, eps=eps, phase=f"radius {epoch}")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_group_margins(120, n_features=3, flip=(0.4, 0.0, 0.0), random_state=0)
+
+
+@pytest.mark.parametrize("objective", ["trades", "pgd"])
+def test_group_dro_through_the_estimator(data, objective):
+    strategy = GroupDro(0.1)
+    settings = {**TINY, "objective": objective, "max_epochs": 8, "lr": 0.02}
+    clf = AdversarialClassifier(strategy=strategy, **settings)
+    clf.fit(data.X, data.y, groups=data.groups)
+    weights = clf.strategy_.weights_
+    assert weights.sum().item() == pytest.approx(1)
+    assert weights.argmax() == 0  # the group with wrong labels and the smallest margin
+    assert not hasattr(strategy, "weights_")
+    plain = AdversarialClassifier(**settings)
+    plain.fit(data.X, data.y, groups=data.groups)
+    assert not np.array_equal(clf.predict_proba(data.X), plain.predict_proba(data.X))
+
+
+def test_an_eps_per_group_and_epoch_through_the_estimator(data):
+    clf = AdversarialClassifier(strategy=FairRadius(), max_epochs=3, **TINY)
+    clf.fit(data.X, data.y, groups=data.groups)
+    assert clf.history_["phase"].tolist() == ["radius 0", "radius 1", "radius 2"]
+    assert len(clf.strategy_.plans_) == 3
+    assert all(float(eps.max()) == pytest.approx(0.1) for eps in clf.strategy_.plans_)
+    assert clf.strategy_.robustness_.shape == (3,)
+
+
+def test_farmur_as_a_strategy_is_farmur(data):
+    """The estimator adds nothing to the strategy but its names."""
+    from robfair import FarmurClassifier
+
+    settings = {**TINY, "validation_fraction": 0.3}
+    one = FarmurClassifier(max_epochs=2, retrain_epochs=1, **settings)
+    other = AdversarialClassifier(strategy=Farmur(2), max_epochs=3, **settings)
+    probabilities = [
+        clf.fit(data.X, data.y, groups=data.groups).predict_proba(data.X) for clf in (one, other)
+    ]
+    assert np.array_equal(*probabilities)
+
+
+def test_judged_values_are_the_measure_on_held_out_rows(data):
+    seen = []
+
+    class Look(FairRadius):
+        def on_epoch(self, epoch, plan, judge):
+            seen.append(judge)
+            plan = super().on_epoch(epoch, plan, judge)
+            found = boundary_distance(judge.module, judge.X, y=judge.y)
+            by_hand = group_robustness(
+                judge.y,
+                found.predicted,
+                distance=found.distance,
+                sensitive_features=judge.groups,
+                tau_max=np.max(found.distance, where=np.isfinite(found.distance), initial=0),
+            )
+            assert_allclose(self.robustness_, by_hand)
+            return plan
+
+    clf = AdversarialClassifier(strategy=Look(), max_epochs=2, validation_fraction=0.25, **TINY)
+    clf.fit(data.X, data.y, groups=data.groups)
+    assert len(seen[0].X) == 30
+    assert np.bincount(seen[0].groups).tolist() == [10, 10, 10]
+    assert isinstance(seen[0].n_groups, int)
+
+
+def test_plan_is_frozen():
+    plan = SETTING.uniform()
+    with pytest.raises(AttributeError):
+        plan.phase = "other"
+    assert isinstance(plan, Plan)
