@@ -211,9 +211,9 @@ def main() -> None:
     print(
         f"An epoch of FARMUR on UCI Adult ({n or 30162:,} rows, a tenth held out, 104 features), "
         f"network 104-64-64-2, TRADES with {N_STEPS} steps; medians of {rounds} epochs of each "
-        "phase, in turns. robfair trains its own networks on one thread; the ratio is to the faster "
-        "of the plain loops. Losses (natural, robust) are those of the first epoch of each phase, "
-        "which both start from the same state.\n"
+        "phase, in turns. robfair trains its own networks on one thread; the ratio is to the "
+        "faster of the plain loops. Losses (natural, robust) are those of the first epoch of each "
+        "phase, which both start from the same state.\n"
     )
     print(table(rows))
     worst = max(float(row["ratio"]) for row in rows)

@@ -25,6 +25,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
 __all__ = ["LogitModel", "affine_map", "as_logits", "evaluation_mode"]
@@ -119,9 +120,14 @@ class LogitModel:
 
         def logits(flat: Tensor) -> Tensor:
             out: Tensor = self.module(flat.reshape(len(flat), *shape))
+            if not isinstance(out, Tensor):
+                raise ValueError(
+                    "the module must return logits of shape (n_samples, n_classes); it returned a "
+                    f"{type(out).__name__}."
+                )
             if self.to_logits is not None:
                 out = self.to_logits(out)
-            if out.ndim == 1 or out.shape[1] == 1:
+            if out.ndim < 2 or out.shape[1] == 1:
                 # One output is the logit of the second of two classes.
                 out = out.reshape(-1, 1)
                 out = torch.cat([torch.zeros_like(out), out], dim=1)
@@ -198,6 +204,11 @@ def as_logits(model: Any) -> LogitModel:
     """
     if isinstance(model, LogitModel):
         return model
+    if isinstance(model, type):
+        raise TypeError(
+            f"model is the class {model.__name__}, not a fitted instance of it. Supported: "
+            f"{SUPPORTED}."
+        )
     if isinstance(model, nn.Module):
         return LogitModel(model)
     if isinstance(model, BaseSearchCV):
@@ -209,6 +220,11 @@ def as_logits(model: Any) -> LogitModel:
         return _from_pipeline(model)
     if isinstance(model, LinearClassifierMixin):
         check_is_fitted(model)
+        binarizer = getattr(model, "_label_binarizer", None)  # RidgeClassifier
+        if getattr(binarizer, "y_type_", "").startswith("multilabel"):
+            raise TypeError(
+                f"{type(model).__name__} was fitted on multilabel y; robfair needs one class each."
+            )
         return LogitModel(_linear_module(model.coef_, model.intercept_), classes=model.classes_)
     if isinstance(model, MLPClassifier):
         return _from_mlp(model)
@@ -232,6 +248,12 @@ def _skorch_output(model: Any) -> Callable[[Tensor], Tensor] | None:
     # logarithm is a logit that does not saturate.
     if isinstance(getattr(model, "criterion_", None), nn.NLLLoss):
         return lambda out: out.clamp_min(torch.finfo(out.dtype).tiny).log()
+    if isinstance(model, NeuralNetBinaryClassifier):
+        shift = math.log(model.threshold) - math.log1p(-model.threshold)
+        if isinstance(model.criterion_, nn.BCELoss):
+            return lambda out: torch.logit(out, torch.finfo(out.dtype).eps) - shift
+        if shift:
+            return lambda out: out - shift
     return None
 
 
@@ -261,6 +283,8 @@ class _Chain:
 
 
 def _linear_module(coef: NDArray[Any], intercept: Any) -> nn.Module:
+    if sparse.issparse(coef):  # after sparsify()
+        coef = coef.toarray()  # type: ignore[attr-defined]
     coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
     # skip_init: drawing weights only to overwrite them would advance torch's global generator.
     layer: nn.Linear = nn.utils.skip_init(
@@ -310,13 +334,13 @@ def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
     found: tuple[Tensor, Tensor] | None = None
     for layer in _flatten(module):
         if isinstance(layer, nn.Identity | nn.Dropout) or (
-            isinstance(layer, nn.Flatten) and layer.start_dim == 1
+            isinstance(layer, nn.Flatten) and layer.start_dim == 1 and found is None
         ):
             continue
-        if isinstance(layer, nn.Linear):
+        if type(layer) is nn.Linear:
             w = layer.weight.detach().double()
             b = torch.zeros(len(w)).to(w) if layer.bias is None else layer.bias.detach().double()
-        elif isinstance(layer, nn.BatchNorm1d) and layer.running_mean is not None:
+        elif type(layer) is nn.BatchNorm1d and layer.running_mean is not None:
             scale = (layer.running_var.double() + layer.eps).rsqrt()  # type: ignore[union-attr]
             if layer.weight is not None:
                 scale = scale * layer.weight.detach().double()

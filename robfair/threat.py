@@ -252,16 +252,19 @@ def step_to_hyperplane(
         return distance[:, None] * speed * normal.sign(), reached
 
     wall = torch.where(normal > 0, room[1], room[0])
+    gain = weight * wall.nan_to_num(posinf=0)  # of a coordinate that has met its wall
     met = distance[:, None] * speed >= wall
-    while bool((met & (speed > 0)).any()):
-        taken = torch.where(met, weight * wall.nan_to_num(posinf=0), 0).sum(dim=1)
-        slope = torch.where(met, 0, pace).sum(dim=1)
-        reached = reached & ((slope > 0) | (taken >= gap))
+    rows = (met & (speed > 0)).any(dim=1).nonzero()[:, 0]
+    met = met[rows]
+    while len(rows):
+        taken = torch.where(met, gain[rows], 0).sum(dim=1)
+        slope = torch.where(met, 0, pace[rows]).sum(dim=1)
+        rest = gap[rows] - taken
+        reached[rows] &= (slope > 0) | (rest <= 0)
         # With every coordinate at its wall the multiplier no longer matters.
-        further = torch.where(slope > 0, (gap - taken) / torch.where(slope > 0, slope, 1), distance)
-        distance = torch.maximum(distance, further)
-        new = distance[:, None] * speed >= wall
-        if bool((new == met).all()):
-            break
-        met = new
+        further = torch.where(slope > 0, rest / torch.where(slope > 0, slope, 1), distance[rows])
+        distance[rows] = torch.maximum(distance[rows], further)
+        new = distance[rows, None] * speed[rows] >= wall[rows]
+        changed = (new != met).any(dim=1)
+        rows, met = rows[changed], new[changed]
     return torch.minimum(distance[:, None] * speed, wall) * normal.sign(), reached

@@ -70,8 +70,11 @@ class Ball:
         """Direction of steepest ascent with unit norm."""
         if self.norm == torch.inf:
             return gradient.sign()
-        size = gradient.flatten(1).norm(dim=1)
-        return gradient / self.per_sample(torch.where(size > 0, size, 1))
+        # The largest entry first: squares of vanishing gradients underflow.
+        for norm in (torch.inf, 2):
+            size = torch.linalg.vector_norm(gradient.flatten(1), norm, dim=1)
+            gradient = gradient / self.per_sample(torch.where(size > 0, size, 1))
+        return gradient
 
 
 def projected_gradient(
@@ -107,10 +110,10 @@ def projected_gradient(
     """
     points = ball.project(start)
     step = ball.per_sample(step)
-    for _ in range(n_steps):
-        points.requires_grad_(True)
-        with torch.enable_grad():
+    with torch.enable_grad():
+        for _ in range(n_steps):
+            points = points.detach().requires_grad_(True)
             (gradient,) = torch.autograd.grad(loss(forward(points)), points)
-        with torch.no_grad():
-            points = ball.project(points + step * ball.direction(gradient))
+            with torch.no_grad():
+                points = ball.project(points.addcmul(step, ball.direction(gradient)))
     return points.detach()

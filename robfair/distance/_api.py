@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ def boundary_distance(
     y: ArrayLike | None = None,
     method: Literal["auto", "linear", "deepfool", "paper"] = "auto",
     threat_model: ThreatModel | None = None,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     max_iter: int = 50,
     overshoot: float = 0.001,
     n_candidates: int = 3,
@@ -61,8 +62,9 @@ def boundary_distance(
         model. "auto": "linear" if the model is affine, else "deepfool".
     threat_model : ThreatModel, default=None
         Norm, box and mutable features. None: L2, no box, everything mutable.
-    batch_size : int, default=512
-        Samples in flight; bounds the memory.
+    batch_size : int, default=None
+        Samples in flight; bounds the memory. None: as many as have 2**18 features together, but at
+        least 512.
     max_iter : int, default=50
         DeepFool steps after which a sample is given up as "censored".
     overshoot : float, default=0.001
@@ -116,8 +118,8 @@ def boundary_distance(
     >>> boundary_distance(LogisticRegression().fit(X, y), X).distance.round(3)
     array([2., 1., 1., 2.])
     """
-    problem = _problem(model, X, y, threat_model, batch_size)
     _check_options(method, max_iter, overshoot, n_candidates)
+    problem = _problem(model, X, y, threat_model, batch_size, method)
     affine = affine_map(problem.model.module) is not None and problem.model.to_logits is None
     if method == "auto":
         method = "linear" if affine else "deepfool"
@@ -140,34 +142,47 @@ def boundary_distance(
 
 
 def _problem(
-    model: Any, X: Any, y: ArrayLike | None, threat_model: ThreatModel | None, batch_size: int
+    model: Any,
+    X: Any,
+    y: ArrayLike | None,
+    threat_model: ThreatModel | None,
+    batch_size: int | None,
+    method: str,
 ) -> Problem:
     """Check everything that can be checked before any work starts."""
     threat_model = ThreatModel() if threat_model is None else threat_model
     if not isinstance(threat_model, ThreatModel):
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
-    if operator.index(batch_size) < 1:
+    if batch_size is not None and operator.index(batch_size) < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     logit_model: LogitModel = as_logits(model)
     array = logit_model.inputs(X)
     if array.ndim < 2:
         raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
     threat_model.check(array)
-    n_classes = logit_model.check_output(array)
-    codes = None
+    if method == "linear" and (
+        affine_map(logit_model.module) is None or logit_model.to_logits is not None
+    ):
+        raise ValueError(
+            'method="linear" needs an affine model, and this one is not: use method="auto".'
+        )
     if y is not None:
         y = np.asarray(y)
         if y.ndim != 1:
             raise ValueError(f"y must be one-dimensional; got shape {y.shape}.")
         check_consistent_length(array, y)
-        codes = logit_model.codes(y, n_classes)
+    n_classes = logit_model.check_output(array)
+    codes = None if y is None else logit_model.codes(y, n_classes)
+    if batch_size is None:
+        # Rows of a table are cheap, and small batches would spend their time between the passes.
+        batch_size = max(512, 2**18 // math.prod(array.shape[1:]))
     return Problem(logit_model, array, codes, n_classes, threat_model, batch_size)
 
 
 def _check_options(method: str, max_iter: int, overshoot: float, n_candidates: int) -> None:
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
-    if max_iter < 1 or n_candidates < 1:
+    if operator.index(max_iter) < 1 or operator.index(n_candidates) < 1:
         raise ValueError(
             f"max_iter and n_candidates must be at least 1; got {max_iter} and {n_candidates}."
         )

@@ -3,7 +3,7 @@
 A slot holds one sample until it is flipped, skipped or given up; then a waiting sample takes its
 place, so that one stubborn sample never holds up a batch. The forward pass that tests whether a
 sample is flipped also carries the graph for its next step, and for a sample that has just moved in
-it gives the predicted label: one pass an iteration, no separate prediction. What remains of a
+it gives the predicted label: there is no separate prediction. What remains of a
 flipped sample, the search for the boundary between its last two iterates, needs no gradients and
 runs on full batches of such samples in :mod:`._segment`.
 """
@@ -65,7 +65,10 @@ def deepfool_distance(
                 _finish(slots[flipped], values[flipped], results, segments, problem.norm, bisect)
             lost = ~skipped & ~flipped & (slots.steps >= max_iter)
             done = skipped | flipped | lost
-            if not bool(done.all()):
+            n_done = int(done.sum())
+            # Where many are finished it is cheaper to pass the others once more, beside fresh
+            # samples, than to pull the finished ones through the backward passes.
+            if n_done * stepper.n_backward <= len(slots) - n_done:
                 step, reach, stuck = stepper(logits, points, slots)
                 results.n_backward[index] += stepper.n_backward
                 lost, done = lost | (stuck & ~done), done | stuck

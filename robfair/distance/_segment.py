@@ -1,9 +1,10 @@
 """Where the label changes on a segment between a point and a flipped point.
 
 A regula falsi (Illinois) search on the margin: logits are nearly linear over the last step of an
-attack, so that two or three forward passes locate the boundary to less than a thousandth of the
-distance, where bisection would need ten. The flipped end of the bracket is always a point that the
-model has predicted differently, and what is returned is predicted once more.
+attack, so that two or three forward passes locate the boundary to a thousandth of the
+distance, where bisection would need ten. What is returned is the flipped end of the
+bracket, a point that the model has predicted differently; it is predicted once more if its margin
+is within rounding.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from robfair.distance._search import Forward, Problem, Results, distances, margi
 __all__ = ["Segments"]
 
 TOLERANCE = 5e-4  # of the distance of the sample
-MAX_EVALUATIONS = 12
+MAX_EVALUATIONS = 40
 
 
 class Segments:
@@ -46,15 +47,23 @@ class Segments:
             name: torch.cat([segment[name] for segment in self.pending]) for name in self.pending[0]
         }
         self.pending, self.size = [], 0
+        index = joined.pop("index")
         with torch.no_grad():
-            index = joined.pop("index")
-            points, n_forward = search_segments(self.forward, norm=self.problem.norm, **joined)
-            self.results.n_forward[index.numpy()] += n_forward.cpu().numpy()
-            flipped = ~points.isnan().any(dim=1)
-            distance = distances(points, joined["start"], self.problem.norm)
-            rows = flipped.cpu()
-            self.results.found(index[rows].numpy(), distance[flipped], points[flipped])
-            self.results.give_up(index[~rows].numpy())
+            parts = [
+                search_segments(
+                    self.forward,
+                    norm=self.problem.norm,
+                    **{name: joined[name][i : i + self.problem.batch_size] for name in joined},
+                )
+                for i in range(0, len(index), self.problem.batch_size)
+            ]
+        points, n_forward = (torch.cat(column) for column in zip(*parts, strict=True))
+        self.results.n_forward[index.numpy()] += n_forward.cpu().numpy()
+        flipped = ~points.isnan().any(dim=1)
+        distance = distances(points, joined["start"], self.problem.norm)
+        kept = flipped.cpu()
+        self.results.found(index[kept].numpy(), distance[flipped], points[flipped])
+        self.results.give_up(index[~kept].numpy())
 
 
 def search_segments(
@@ -86,31 +95,36 @@ def search_segments(
     Returns
     -------
     points : Tensor of shape (n, d)
-        Flipped points, predicted again; NaN in rows that a last prediction did not confirm.
+        Flipped points; NaN in rows that a last prediction did not confirm.
     n_forward : Tensor of shape (n,)
         Passes made for each row.
     """
     direction = outside - inside
+    eps = torch.finfo(start.dtype).eps
+    sure = torch.zeros_like(label, dtype=torch.bool)
     width = distances(outside, inside, norm)
-    distance = distances(outside, start, norm)
-    # Where the segment is shorter than the tolerance there is nothing to search.
-    tolerance = (TOLERANCE * distance / width.clamp_min(torch.finfo(width.dtype).tiny)).clamp(max=1)
-    tolerance = tolerance.to(start.dtype)
+    tolerance = _tolerance(distances(outside, start, norm), width).to(start.dtype)
     low, high = torch.zeros_like(tolerance), torch.ones_like(tolerance)
     g_low, g_high = margin_inside.clone(), margin_outside.clone()
     n_forward = torch.zeros_like(label)
     last = torch.zeros_like(label)
+    slow = torch.zeros_like(sure)
     for evaluation in range(MAX_EVALUATIONS):
         rows = ((high - low) > 2.5 * tolerance).nonzero()[:, 0]
         if len(rows) == 0:
             break
         lo, hi, gl, gh, tol = low[rows], high[rows], g_low[rows], g_high[rows], tolerance[rows]
         # Aim a tolerance to this side of the root, then to that: two near hits close the bracket.
-        aim = lo + (hi - lo) * (gl / (gl - gh)) + (tol if evaluation % 2 == 0 else -tol)
+        aim = lo + (hi - lo) * (gl / (gl - gh)) + torch.where(last[rows] > 0, -tol, tol)
         t = torch.maximum(torch.minimum(aim, hi - tol / 2), lo + tol / 2)
-        margin = margins(forward(inside[rows] + t[:, None] * direction[rows]), label[rows])
+        t = torch.where(slow[rows], (lo + hi) / 2, t)
+        tried = inside[rows] + t[:, None] * direction[rows]
+        logits = forward(tried)
+        margin = margins(logits, label[rows])
         n_forward[rows] += 1
         flipped = margin < 0
+        beyond_rounding = margin < -32 * eps * logits.abs().amax(dim=1)
+        sure[rows] = torch.where(flipped, beyond_rounding, sure[rows])
         side = torch.where(flipped, 1, -1)
         again = side == last[rows]
         # Illinois: an end that stays twice in a row counts half, or the bracket would not close.
@@ -118,7 +132,23 @@ def search_segments(
         g_high[rows] = torch.where(flipped, margin, torch.where(again, gh / 2, gh))
         low[rows], high[rows] = torch.where(flipped, lo, t), torch.where(flipped, t, hi)
         last[rows] = side
-    return _confirm(forward, inside, outside, high, tolerance, label, n_forward), n_forward
+        # A bisection where the bracket has not been halved.
+        slow[rows] = ~slow[rows] & (high[rows] - low[rows] > (hi - lo) / 2) & (evaluation >= 2)
+        nearer = rows[flipped]
+        reach = distances(tried[flipped], start[nearer], norm)
+        tolerance[nearer] = _tolerance(reach, width[nearer]).to(start.dtype)
+    points = inside + high[:, None] * direction
+    rows = (~sure).nonzero()[:, 0]
+    points[rows] = _confirm(
+        forward, inside[rows], outside[rows], high[rows], tolerance[rows], label[rows]
+    )
+    n_forward[rows] += 1
+    return points, n_forward
+
+
+def _tolerance(distance: Tensor, width: Tensor) -> Tensor:
+    """Tolerance as a share of the segment; all of it where it is shorter than the tolerance."""
+    return (TOLERANCE * distance / width.clamp_min(torch.finfo(width.dtype).tiny)).clamp(max=1)
 
 
 def _confirm(
@@ -128,9 +158,8 @@ def _confirm(
     t: Tensor,
     tolerance: Tensor,
     label: Tensor,
-    n_forward: Tensor,
 ) -> Tensor:
-    """Predict the points once more: another batch may round differently. Step out if need be."""
+    """Predict points once more whose margin another batch may round away; step out if need be."""
     points = torch.full_like(inside, torch.nan)
     rows = torch.arange(len(points), device=points.device)
     for extra in (0.0, 1.0, 8.0, torch.inf):
@@ -141,7 +170,6 @@ def _confirm(
         share = (t[rows] + min(extra, 1e6) * tolerance[rows])[:, None]
         between = inside[rows] + share * (outside[rows] - inside[rows])
         candidate = torch.where(at_end, outside[rows], between)
-        n_forward[rows] += 1
         flipped = forward(candidate).argmax(dim=1) != label[rows]
         points[rows[flipped]] = candidate[flipped]
         rows = rows[~flipped]

@@ -11,6 +11,8 @@ from robfair.threat import norms, step_to_hyperplane
 
 __all__ = ["Stepper"]
 
+ENOUGH = 0.5
+
 
 class Stepper:
     """Steps from logits that still have their graph.
@@ -49,6 +51,11 @@ class Stepper:
             made = torch.stack([(normal * way).sum(dim=1).abs() for normal in normals], dim=1)
             rounding = 8 * torch.finfo(point.dtype).eps * logits.detach().abs().amax(dim=1)
             aim = gaps + beyond * (gaps + made) + rounding[:, None]
+            if bool((aim <= 0).any()):  # all logits are 0: the gap has no scale, the features may
+                size = point.abs().amax(dim=1)
+                size = torch.where(size > 0, size, 1) * torch.finfo(point.dtype).eps
+                dual = torch.stack([norms(n, 2 if self.norm == 2 else 1) for n in normals], dim=1)
+                aim = torch.where(aim > 0, aim, size[:, None] * dual)
             step, stuck = self._smallest(normals, aim, point)
             if bool(stuck.any()):
                 step = torch.where(stuck[:, None], way, step)
@@ -56,6 +63,7 @@ class Stepper:
             reach = distances(point + step / (1 + beyond), slots.start, self.norm)
             return step, reach.to(point.dtype), stuck
 
+    @torch.enable_grad()
     def _linearise(
         self, logits: Tensor, points: Tensor, label: Tensor
     ) -> tuple[list[Tensor], Tensor]:
@@ -67,7 +75,10 @@ class Stepper:
         normals = []
         for j in range(self.n_backward):
             (gradient,) = torch.autograd.grad(
-                gaps[:, j].sum(), points, retain_graph=j + 1 < self.n_backward
+                gaps[:, j].sum(),
+                points,
+                retain_graph=j + 1 < self.n_backward,
+                materialize_grads=True,
             )
             normals.append(-gradient if self.mask is None else -gradient * self.mask)
         return normals, gaps.detach()
@@ -76,24 +87,38 @@ class Stepper:
         self, normals: list[Tensor], gaps: Tensor, points: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Smallest step to a hyperplane, and whether there is none."""
+        stack = torch.stack(normals, dim=1)  # (b, m, d)
+        dual = stack.norm(dim=2) if self.norm == 2 else stack.abs().sum(dim=2)
+        # Without the box, each rival's distance: no step inside the box is shorter.
+        bound, order = torch.where(dual > 0, gaps / dual, torch.inf).sort(dim=1)
+        rows = torch.arange(len(points), device=points.device)
+        nearest = order[:, 0]
+        normal, gap = stack[rows, nearest], gaps[rows, nearest]
+        step, reached = step_to_hyperplane(normal, gap, self.norm)
         if self.box is None:
-            stack = torch.stack(normals, dim=1)  # (b, m, d)
-            dual = stack.norm(dim=2) if self.norm == 2 else stack.abs().sum(dim=2)
-            nearest = torch.where(dual > 0, gaps / dual, torch.inf).argmin(dim=1)
-            rows = torch.arange(len(points), device=points.device)
-            step, reached = step_to_hyperplane(stack[rows, nearest], gaps[rows, nearest], self.norm)
             return step, ~reached
-        room = (points - self.box[0], self.box[1] - points)
-        best = torch.zeros_like(points)
-        least = torch.full_like(gaps[:, 0], torch.inf)
-        for normal, gap in zip(normals, gaps.T, strict=True):
-            step, reached = step_to_hyperplane(normal, gap, self.norm, room)
+        # The step without the box, clipped to it, if that still makes up for most of the gap. To
+        # make up for all of it takes longer moves of the other features, where the linearisation
+        # is worth less: on an adversarially trained network distances come out half as long again.
+        clipped = (points + step).clamp(*self.box) - points
+        enough = (normal * clipped).sum(dim=1) >= ENOUGH * gap
+        rows = (~enough).nonzero()[:, 0]
+        best = torch.where(enough[:, None], clipped, 0)
+        least = torch.where(enough, 0, torch.inf).to(gaps.dtype)
+        for j in range(len(normals)):
+            rows = rows[bound[rows, j] < least[rows]]
+            if len(rows) == 0:
+                break
+            rival, point = order[rows, j], points[rows]
+            room = (point - self.box[0], self.box[1] - point)
+            step, reached = step_to_hyperplane(
+                stack[rows, rival], gaps[rows, rival], self.norm, room
+            )
             size = norms(step, self.norm)
             # A rival that the linearisation cannot reach is taken only if none can be: the step
             # to the corner may bring it within reach. The largest number ranks it last.
             size = torch.where(reached, size, torch.finfo(size.dtype).max)
             size = torch.where(step.abs().amax(dim=1) > 0, size, torch.inf)
-            nearer = size < least
-            best = torch.where(nearer[:, None], step, best)
-            least = torch.where(nearer, size, least)
+            nearer = size < least[rows]
+            best[rows[nearer]], least[rows[nearer]] = step[nearer], size[nearer]
         return best, ~least.isfinite()
