@@ -61,7 +61,7 @@ format: $(STAMP) ## let ruff format the code and fix what it can
 
 bench: $(STAMP) ## install the peers and run every benchmarks/bench_*.py
 	$(say) 'environment: the libraries to compare with'
-	@$(INSTALL) '.[test,bench]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --requirement benchmarks/requirements.txt
 	@set -e; for script in benchmarks/bench_*.py; do \
 		printf '\n==> %s\n' "$$script"; $(BIN)/python "$$script"; done
 
