@@ -35,7 +35,7 @@ class BoundaryDistance:
         "found", "exact", "censored" (no adversarial was found: `distance` is inf) or "skipped" (`y`
         was given and the model is wrong there, so no measure needs the distance: NaN).
     adversarial : ndarray of the shape of X, or None
-        The point behind `distance`, predicted again and found different; NaN where there is none.
+        The point behind `distance`, which the model predicted differently; NaN where there is none.
         For an exact distance it lies a relative 1e-6 or so beyond the boundary. None if it was not
         asked for.
     method : str

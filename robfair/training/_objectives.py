@@ -150,7 +150,9 @@ class TradesObjective:
             module,
             x,
             eps if whole else eps[attacked],
-            lambda out: -(target * F.log_softmax(out, dim=1)).sum(),  # KL up to a constant
+            # Its gradient is that of the KL divergence, softmax(out) - target, without a backward
+            # pass through a logarithm and a softmax.
+            lambda out: (out * (F.softmax(out.detach(), dim=1) - target)).sum(),
             uniform_start=False,
         )
         divergence = F.kl_div(
