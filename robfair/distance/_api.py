@@ -119,16 +119,21 @@ def boundary_distance(
     array([2., 1., 1., 2.])
     """
     _check_options(method, max_iter, overshoot, n_candidates)
-    problem = _problem(model, X, y, threat_model, batch_size, method)
-    affine = affine_map(problem.model.module) is not None and problem.model.to_logits is None
+    logit_model = as_logits(model)
+    affine = None if logit_model.to_logits is not None else affine_map(logit_model.module)
     if method == "auto":
-        method = "linear" if affine else "deepfool"
+        method = "deepfool" if affine is None else "linear"
+    if method == "linear" and affine is None:
+        raise ValueError(
+            'method="linear" needs an affine model, and this one is not: use method="auto".'
+        )
+    problem = _problem(logit_model, X, y, threat_model, batch_size)
     with tqdm(
         total=len(problem.X), desc=f"distance ({method})", unit="sample", disable=verbose <= 0
     ) as bar:
         results = Results(problem, return_adversarial, bar.update)
-        if method == "linear":
-            linear_distance(problem, results)
+        if method == "linear" and affine is not None:
+            linear_distance(problem, results, affine)
         else:
             deepfool_distance(
                 problem,
@@ -142,12 +147,11 @@ def boundary_distance(
 
 
 def _problem(
-    model: Any,
+    logit_model: LogitModel,
     X: Any,
     y: ArrayLike | None,
     threat_model: ThreatModel | None,
     batch_size: int | None,
-    method: str,
 ) -> Problem:
     """Check everything that can be checked before any work starts."""
     threat_model = ThreatModel() if threat_model is None else threat_model
@@ -155,17 +159,10 @@ def _problem(
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     if batch_size is not None and operator.index(batch_size) < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
-    logit_model: LogitModel = as_logits(model)
     array = logit_model.inputs(X)
     if array.ndim < 2:
         raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
     threat_model.check(array)
-    if method == "linear" and (
-        affine_map(logit_model.module) is None or logit_model.to_logits is not None
-    ):
-        raise ValueError(
-            'method="linear" needs an affine model, and this one is not: use method="auto".'
-        )
     if y is not None:
         y = np.asarray(y)
         if y.ndim != 1:

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robfair.adapters import affine_map
 from robfair.distance._search import Forward, Problem, Results
 from robfair.threat import norms, step_to_hyperplane
 
@@ -21,17 +20,12 @@ def two_logits(affine: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return torch.cat([torch.zeros_like(weight), weight]), torch.cat([torch.zeros_like(bias), bias])
 
 
-def linear_distance(problem: Problem, results: Results) -> None:
+def linear_distance(problem: Problem, results: Results, affine: tuple[Tensor, Tensor]) -> None:
     r"""Fill `results` with ``min_l |f_k - f_l| / ||w_k - w_l||_*``, or its minimum in the box.
 
     The paper prints the squared norm, which is the multiplier of DeepFool's step; the distance has
     the norm itself. The arithmetic is in float64 whatever the dtype of the model.
     """
-    affine = affine_map(problem.model.module)
-    if affine is None or problem.model.to_logits is not None:
-        raise ValueError(
-            'method="linear" needs an affine model, and this one is not: use method="auto".'
-        )
     weight, bias = two_logits(affine)
     box, mask = problem.box(torch.float64), problem.mask()
     with torch.no_grad(), problem.model.forward(problem.shape) as forward:

@@ -139,10 +139,10 @@ def search_segments(
         tolerance[nearer] = _tolerance(reach, width[nearer]).to(start.dtype)
     points = inside + high[:, None] * direction
     rows = (~sure).nonzero()[:, 0]
-    points[rows] = _confirm(
+    points[rows], passes = _confirm(
         forward, inside[rows], outside[rows], high[rows], tolerance[rows], label[rows]
     )
-    n_forward[rows] += 1
+    n_forward[rows] += passes
     return points, n_forward
 
 
@@ -158,9 +158,9 @@ def _confirm(
     t: Tensor,
     tolerance: Tensor,
     label: Tensor,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Predict points once more whose margin another batch may round away; step out if need be."""
-    points = torch.full_like(inside, torch.nan)
+    points, passes = torch.full_like(inside, torch.nan), torch.zeros_like(label)
     rows = torch.arange(len(points), device=points.device)
     for extra in (0.0, 1.0, 8.0, torch.inf):
         if len(rows) == 0:
@@ -170,7 +170,8 @@ def _confirm(
         share = (t[rows] + min(extra, 1e6) * tolerance[rows])[:, None]
         between = inside[rows] + share * (outside[rows] - inside[rows])
         candidate = torch.where(at_end, outside[rows], between)
+        passes[rows] += 1
         flipped = forward(candidate).argmax(dim=1) != label[rows]
         points[rows[flipped]] = candidate[flipped]
         rows = rows[~flipped]
-    return points
+    return points, passes
