@@ -7,19 +7,20 @@ and its mean distance not larger than that peer's.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
-from common import adult, alternate, digits, lenet, machine, median_ratio, options, table, verdict
+from cases import Case, adult_cases, digits_cases
+from common import alternate, counting, machine, median_ratio, options, table, verdict
 from numpy.typing import NDArray
 from peers import MAX_ITER, PACKAGES, Peer, missing, peers
 from torch import Tensor, nn
 
-from robfair import AdversarialClassifier, NaturalClassifier, ThreatModel, boundary_distance
+from robfair import ThreatModel, boundary_distance
 
 TARGET = 3.0
 PART = 64  # samples for a peer that takes them one by one
@@ -32,23 +33,6 @@ not adversarial (most peers return the sample itself or the last iterate). "mean
 method's successes, "robfair there" the first row's mean over the same samples. "forwards" and
 "backwards" are passes per sample. torchattacks takes samples one by one: it has the first {PART},
 its seconds are scaled."""
-
-
-@dataclass
-class Case:
-    """A trained network, the samples to attack and the classes it predicts for them."""
-
-    title: str
-    model: nn.Sequential
-    x: Tensor
-    label: Tensor
-    n_classes: int
-    accuracy: float
-
-    def run(self, method: Peer) -> Tensor:
-        """Points that a method returns, for the first few samples if it takes them one by one."""
-        rows = slice(PART if method.one_by_one else None)
-        return method.run(self.model, self.x[rows], self.label[rows]).detach()
 
 
 @dataclass
@@ -84,70 +68,16 @@ def robfair_methods(n_classes: int) -> list[Peer]:
     return [method(3, box), *everything, method(3, None)]
 
 
-def make_cases(quick: bool) -> Iterator[Case]:
-    """Train the four networks; the tabular ones are robfair's."""
-    epochs = 3 if quick else 20
-    X, y, X_test, y_test = digits(n_test=64 if quick else 512)
-    images = NaturalClassifier(module=lenet, max_epochs=epochs, batch_size=64, random_state=0)
-    robust_images = AdversarialClassifier(
-        module=lenet, eps=0.1, n_steps=5, max_epochs=epochs, batch_size=64, random_state=0
-    )
-    yield _case("LeNet, digits, natural training", images, X, y, X_test, y_test)
-    yield _case("LeNet, digits, TRADES, eps 0.1", robust_images, X, y, X_test, y_test)
-
-    (X, y, X_test, y_test), _ = adult(unit_interval=True)
-    n, epochs = (128, 1) if quick else (2048, 5)
-    X_test, y_test = X_test[:n], y_test[:n]
-    rows = NaturalClassifier(max_epochs=epochs, random_state=0)
-    robust_rows = AdversarialClassifier(eps=0.05, n_steps=5, max_epochs=epochs, random_state=0)
-    yield _case("Adult, 104 features, natural training", rows, X, y, X_test, y_test)
-    yield _case("Adult, 104 features, TRADES, eps 0.05", robust_rows, X, y, X_test, y_test)
-
-
-def _case(
-    title: str,
-    estimator: NaturalClassifier | AdversarialClassifier,
-    X: NDArray[np.float32],
-    y: NDArray[np.intp],
-    X_test: NDArray[np.float32],
-    y_test: NDArray[np.intp],
-) -> Case:
-    estimator.fit(X, y)
-    model = estimator.module_.eval()
-    x = torch.from_numpy(X_test)
-    with torch.no_grad():
-        logits = model(x)
-    accuracy = float(estimator.score(X_test, y_test))
-    return Case(title, model, x, logits.argmax(dim=1), logits.shape[1], accuracy)
-
-
-@contextmanager
-def counting(model: nn.Sequential) -> Iterator[list[int]]:
-    """Count samples through `model`: [forwards, backwards], each time they go.
-
-    At its last layer, since ART calls the layers of a Sequential one by one.
-    """
-    counts = [0, 0]
-
-    def backwards(gradient: Tensor) -> None:
-        counts[1] += len(gradient)
-
-    def forwards(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        counts[0] += len(output)
-        if output.requires_grad:
-            output.register_hook(backwards)
-
-    handle = model[-1].register_forward_hook(forwards)
-    try:
-        yield counts
-    finally:
-        handle.remove()
+def run(method: Peer, case: Case) -> Tensor:
+    """Points that a method returns, for the first few samples if it takes them one by one."""
+    rows = slice(PART if method.one_by_one else None)
+    return method.run(case.model, case.x[rows], case.label[rows]).detach()
 
 
 def examine(method: Peer, case: Case) -> Outcome:
     """Run a method once, untimed, and predict what it returns."""
     with counting(case.model) as counts:
-        points = case.run(method)
+        points = run(method, case)
     n = len(points)
     with torch.no_grad():
         finite = points.flatten(1).isfinite().all(dim=1)
@@ -165,7 +95,7 @@ def report(case: Case, rounds: int) -> None:
     methods = [*robfair_methods(case.n_classes), *peers(case.n_classes)]
     outcomes = [examine(method, case) for method in methods]  # the warm-up, too
     calls: dict[str, Callable[[], object]] = {
-        method.name: partial(case.run, method) for method in methods
+        method.name: partial(run, method, case) for method in methods
     }
     seconds = alternate(calls, rounds, budget=10)
     for method, outcome in zip(methods, outcomes, strict=True):
@@ -229,7 +159,7 @@ def main() -> None:
     print("## DeepFool\n")
     print(f"{machine(PACKAGES)}\n")
     print(f"{LEGEND}\n", flush=True)
-    for case in make_cases(args.quick):
+    for case in chain(digits_cases(args.quick), adult_cases(args.quick)):
         report(case, args.rounds or (1 if args.quick else 5))
 
 

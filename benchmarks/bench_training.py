@@ -159,7 +159,7 @@ class TakeTurns(Callback):
 
 def compare(batch_size: int, rounds: int, threads: int, n: int | None) -> list[dict[str, Any]]:
     """Train once; a row of the table for each phase."""
-    (X, y, _, _), race = adult(unit_interval=False)
+    (X, y, _, _), race, _ = adult(unit_interval=False)
     turns = TakeTurns(batch_size, threads)
     clf = FarmurClassifier(
         eps=EPS,

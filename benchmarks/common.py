@@ -8,7 +8,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
-from torch import nn
+from torch import Tensor, nn
 
 from robfair.datasets import load_adult
 
@@ -29,10 +30,12 @@ __all__ = [
     "Arrays",
     "adult",
     "alternate",
+    "counting",
     "digits",
     "lenet",
     "machine",
     "median_ratio",
+    "mnist",
     "options",
     "table",
     "verdict",
@@ -41,8 +44,16 @@ __all__ = [
 Arrays = tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]
 
 
-def options(doc: str) -> argparse.Namespace:
-    """Read ``--quick``, ``--rounds`` and ``--threads``; by default torch gets every core."""
+def options(doc: str, extra: Mapping[str, Mapping[str, Any]] | None = None) -> argparse.Namespace:
+    """Read ``--quick``, ``--rounds``, ``--threads`` and a script's own; torch gets every core.
+
+    Parameters
+    ----------
+    doc : str
+        What the script does.
+    extra : mapping of str to mapping, default=None
+        Further options, each with the arguments of ``add_argument``.
+    """
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument(
         "--quick", action="store_true", help="small and short: does the script still run?"
@@ -50,6 +61,8 @@ def options(doc: str) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of timing; medians are printed")
     # Not OMP_NUM_THREADS, which `make` sets to 1 for the tests.
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    for name, arguments in (extra or {}).items():
+        parser.add_argument(name, **arguments)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     return args
@@ -106,6 +119,29 @@ def alternate(
     return seconds
 
 
+@contextmanager
+def counting(model: nn.Sequential) -> Iterator[list[int]]:
+    """Count samples through `model`: [forwards, backwards], each time they go.
+
+    At its last layer, since ART calls the layers of a Sequential one by one.
+    """
+    counts = [0, 0]
+
+    def backwards(gradient: Tensor) -> None:
+        counts[1] += len(gradient)
+
+    def forwards(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        counts[0] += len(output)
+        if output.requires_grad:
+            output.register_hook(backwards)
+
+    handle = model[-1].register_forward_hook(forwards)
+    try:
+        yield counts
+    finally:
+        handle.remove()
+
+
 def median_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> float:
     """Ratio of the medians."""
     return statistics.median(numerator) / statistics.median(denominator)
@@ -135,7 +171,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell.replace(",", "").replace(".", "", 1).removesuffix("%").isdigit()
+    try:
+        float(cell.replace(",", "").removesuffix("%"))
+    except ValueError:
+        return False
+    return True
 
 
 def verdict(met: bool) -> str:
@@ -162,6 +202,25 @@ def digits(n_test: int = 512) -> Arrays:
     return images[train], data.target[train], images[test], data.target[test]
 
 
+def mnist(folder: Path, n_train: int, n_test: int) -> Arrays:
+    """MNIST in [0, 1] from ``mnist.npz`` of a folder: a random part of each of its two sets.
+
+    Returns
+    -------
+    X_train, y_train, X_test, y_test : ndarray
+        Images of shape (n, 1, 28, 28) and their classes.
+    """
+    rng = np.random.default_rng(0)
+    parts: list[NDArray[Any]] = []
+    with np.load(folder / "mnist.npz") as data:
+        for part, n in (("train", n_train), ("test", n_test)):
+            rows = rng.permutation(len(data[f"y_{part}"]))[:n]
+            parts.append(data[f"X_{part}"][rows, None].astype(np.float32) / 255)
+            parts.append(data[f"y_{part}"][rows].astype(np.intp))
+    X_train, y_train, X_test, y_test = parts
+    return X_train, y_train, X_test, y_test
+
+
 def lenet() -> nn.Sequential:
     """LeNet-5 with ReLU and max pooling, for 28 x 28 images of 10 classes."""
     return nn.Sequential(
@@ -174,7 +233,7 @@ def lenet() -> nn.Sequential:
     )  # fmt: skip
 
 
-def adult(*, unit_interval: bool) -> tuple[Arrays, NDArray[Any]]:
+def adult(*, unit_interval: bool) -> tuple[Arrays, NDArray[Any], NDArray[Any]]:
     """UCI Adult, one-hot: 30,162 training and 15,060 test rows of 104 features.
 
     Parameters
@@ -186,8 +245,8 @@ def adult(*, unit_interval: bool) -> tuple[Arrays, NDArray[Any]]:
     -------
     X_train, y_train, X_test, y_test : ndarray
         Features and classes.
-    race : ndarray of str
-        The group of each training row.
+    race_train, race_test : ndarray of str
+        The group of each row.
     """
     train, test = load_adult(split="train"), load_adult(split="test")
     numbers = train.data.select_dtypes("number").columns
@@ -200,4 +259,5 @@ def adult(*, unit_interval: bool) -> tuple[Arrays, NDArray[Any]]:
     X_train = prepare.fit_transform(train.data).astype(np.float32)
     X_test = prepare.transform(test.data).astype(np.float32)
     y_train, y_test = ((part.target == ">50K").to_numpy().astype(np.intp) for part in (train, test))
-    return (X_train, y_train, X_test, y_test), train.sensitive_features["race"].to_numpy()
+    races = [part.sensitive_features["race"].to_numpy() for part in (train, test)]
+    return (X_train, y_train, X_test, y_test), *races

@@ -1,7 +1,7 @@
 """DeepFool of the other libraries, each behind the same small function.
 
-`torchvision` and `visdom` are imported by adv-lib, torchattacks or what they pull in, but DeepFool
-uses neither; where they are missing, empty modules stand in for them during the imports.
+`torchvision` and `visdom` are imported by adv-lib, torchattacks or what they pull in, but no attack
+here uses either; where they are missing, empty modules stand in for them during the imports.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MAX_ITER", "PACKAGES", "Peer", "missing", "peers"]
+__all__ = ["MAX_ITER", "PACKAGES", "Peer", "missing", "peers", "stand_ins"]
 
 PACKAGES = ("foolbox", "adv-lib", "torchattacks", "adversarial-robustness-toolbox")
 MAX_ITER = 50  # robfair's default, and that of Foolbox and torchattacks
@@ -51,10 +51,10 @@ class Peer:
     one_by_one: bool = False
 
 
-def missing() -> list[str]:
+def missing(packages: Iterable[str] = PACKAGES) -> list[str]:
     """Names of the packages that are not installed."""
     absent = []
-    for name in PACKAGES:
+    for name in packages:
         try:
             version(name)
         except PackageNotFoundError:
@@ -70,7 +70,7 @@ def peers(n_classes: int) -> list[Peer]:
     n_classes : int
         Number of classes of the models to attack.
     """
-    with _stand_ins("torchvision", "torchvision.models", "visdom"):
+    with stand_ins("torchvision", "torchvision.models", "visdom"):
         found = [
             _foolbox(10, n_classes),
             *([_foolbox(4, n_classes)] if n_classes > 4 else []),
@@ -82,7 +82,7 @@ def peers(n_classes: int) -> list[Peer]:
 
 
 @contextmanager
-def _stand_ins(*names: str) -> Iterator[None]:
+def stand_ins(*names: str) -> Iterator[None]:
     """Empty modules for imports that are not used, gone again afterwards."""
     added = []
     for name in names:

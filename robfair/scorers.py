@@ -42,7 +42,7 @@ import torch
 from joblib.hashing import NumpyHasher
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from robfair.adapters import as_logits
+from robfair.adapters import as_model
 from robfair.distance import BoundaryDistance, boundary_distance
 from robfair.metrics import (
     class_accuracy_unfairness,
@@ -93,12 +93,9 @@ class _LastDistance:
         self.value: BoundaryDistance | None = None
 
     def get(self, estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> BoundaryDistance:
-        model = as_logits(estimator)
         content = (
             type(estimator),
-            model.module,
-            model.classes,
-            model.transform,
+            as_model(estimator),
             X,
             y,
             sorted(options.items()),

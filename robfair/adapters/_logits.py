@@ -28,7 +28,16 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
-__all__ = ["LogitModel", "affine_map", "as_logits", "evaluation_mode"]
+__all__ = [
+    "Adapted",
+    "Chain",
+    "LogitModel",
+    "NotDifferentiable",
+    "affine_map",
+    "as_logits",
+    "evaluation_mode",
+    "is_torch_estimator",
+]
 
 SUPPORTED = (
     "a torch.nn.Module, a robfair classifier, a skorch classifier, one of scikit-learn's linear "
@@ -36,6 +45,10 @@ SUPPORTED = (
     "LinearDiscriminantAnalysis, ...) or MLPClassifier, a Pipeline that ends in one of these, or "
     "a fitted GridSearchCV (any *SearchCV) over one of these"
 )
+
+
+class NotDifferentiable(TypeError):
+    """The model is of a kind that has no gradient; it may still predict."""
 
 
 @contextmanager
@@ -61,8 +74,59 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
             part.training = True
 
 
+class Adapted:
+    """What all adapted models share: their inputs and the labels of their classes."""
+
+    classes: NDArray[Any] | None
+    transform: Callable[[Any], Any] | None
+    dtype: torch.dtype
+    device: torch.device
+
+    def inputs(self, X: Any) -> NDArray[Any]:
+        """Apply the transformers once and check what comes out: the array that is perturbed."""
+        if isinstance(X, Tensor):
+            X = X.detach().cpu().numpy()
+        if sparse.issparse(X):
+            raise ValueError(
+                "X is sparse, and a perturbation of it would not be: pass X.toarray()."
+            )
+        if self.transform is not None:
+            X = self.transform(X)
+            if sparse.issparse(X):  # OneHotEncoder's default output
+                X = X.toarray()  # type: ignore[attr-defined]
+        return check_array(  # type: ignore[no-any-return]
+            X, dtype=(np.float64, np.float32), allow_nd=True, input_name="X"
+        )
+
+    def tensor(self, X: NDArray[Any]) -> Tensor:
+        """Copy some samples to the model's dtype and device, flattened to (n, n_features)."""
+        flat = X.reshape(len(X), math.prod(X.shape[1:]))
+        # "W": torch warns of arrays it could not write to, although it copies them here.
+        return torch.from_numpy(np.require(flat, requirements=["C", "W"])).to(
+            device=self.device, dtype=self.dtype, copy=True
+        )
+
+    def labels(self, codes: NDArray[np.intp]) -> NDArray[Any]:
+        """Class labels of the outputs `codes`."""
+        return codes if self.classes is None else self.classes[codes]
+
+    def codes(self, y: Any, n_classes: int) -> NDArray[np.intp]:
+        """Output index of each label in `y`; labels the model does not know are an error."""
+        y = np.asarray(y)
+        classes = np.arange(n_classes) if self.classes is None else self.classes
+        order = np.argsort(classes)
+        found = np.searchsorted(classes[order], y).clip(max=n_classes - 1)
+        unknown = classes[order][found] != y
+        if np.any(unknown):
+            raise ValueError(
+                f"y holds labels that the model does not know: {np.unique(y[unknown])[:5]}; its "
+                f"classes are {classes[:10]}."
+            )
+        return order[found]  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True)
-class LogitModel:
+class LogitModel(Adapted):
     """A classifier as a function from a batch of samples to logits.
 
     Attributes
@@ -89,30 +153,6 @@ class LogitModel:
         first = floating[0] if floating else torch.zeros(0)
         object.__setattr__(self, "dtype", first.dtype)
         object.__setattr__(self, "device", first.device)
-
-    def inputs(self, X: Any) -> NDArray[Any]:
-        """Apply the transformers once and check what comes out: the array that is perturbed."""
-        if isinstance(X, Tensor):
-            X = X.detach().cpu().numpy()
-        if sparse.issparse(X):
-            raise ValueError(
-                "X is sparse, and a perturbation of it would not be: pass X.toarray()."
-            )
-        if self.transform is not None:
-            X = self.transform(X)
-            if sparse.issparse(X):  # OneHotEncoder's default output
-                X = X.toarray()  # type: ignore[attr-defined]
-        return check_array(  # type: ignore[no-any-return]
-            X, dtype=(np.float64, np.float32), allow_nd=True, input_name="X"
-        )
-
-    def tensor(self, X: NDArray[Any]) -> Tensor:
-        """Copy some samples to the model's dtype and device, flattened to (n, n_features)."""
-        flat = X.reshape(len(X), math.prod(X.shape[1:]))
-        # "W": torch warns of arrays it could not write to, although it copies them here.
-        return torch.from_numpy(np.require(flat, requirements=["C", "W"])).to(
-            device=self.device, dtype=self.dtype, copy=True
-        )
 
     @contextmanager
     def forward(self, shape: tuple[int, ...]) -> Iterator[Callable[[Tensor], Tensor]]:
@@ -163,24 +203,6 @@ class LogitModel:
             )
         return n_classes
 
-    def labels(self, codes: NDArray[np.intp]) -> NDArray[Any]:
-        """Class labels of the outputs `codes`."""
-        return codes if self.classes is None else self.classes[codes]
-
-    def codes(self, y: Any, n_classes: int) -> NDArray[np.intp]:
-        """Output index of each label in `y`; labels the model does not know are an error."""
-        y = np.asarray(y)
-        classes = np.arange(n_classes) if self.classes is None else self.classes
-        order = np.argsort(classes)
-        found = np.searchsorted(classes[order], y).clip(max=n_classes - 1)
-        unknown = classes[order][found] != y
-        if np.any(unknown):
-            raise ValueError(
-                f"y holds labels that the model does not know: {np.unique(y[unknown])[:5]}; its "
-                f"classes are {classes[:10]}."
-            )
-        return order[found]  # type: ignore[no-any-return]
-
 
 def as_logits(model: Any) -> LogitModel:
     """Adapt `model` to a function to logits.
@@ -228,17 +250,18 @@ def as_logits(model: Any) -> LogitModel:
         return LogitModel(_linear_module(model.coef_, model.intercept_), classes=model.classes_)
     if isinstance(model, MLPClassifier):
         return _from_mlp(model)
-    if hasattr(model, "get_params") and hasattr(model, "fit") and _is_torch_estimator(model):
+    if hasattr(model, "get_params") and hasattr(model, "fit") and is_torch_estimator(model):
         check_is_fitted(model)
         return LogitModel(
             model.module_, classes=np.asarray(model.classes_), to_logits=_skorch_output(model)
         )
-    raise TypeError(
-        f"cannot differentiate a model of type {type(model).__name__}. Supported: {SUPPORTED}."
+    raise NotDifferentiable(
+        f"cannot differentiate a model of type {type(model).__name__}. Supported: {SUPPORTED}. "
+        'A model that only predicts is measured by method="decision", which "auto" takes for it.'
     )
 
 
-def _is_torch_estimator(model: Any) -> bool:
+def is_torch_estimator(model: Any) -> bool:
     """Whether `model` follows the convention of skorch and robfair: ``module_`` and classes."""
     return hasattr(type(model), "module_") or "module" in model.get_params(deep=False)
 
@@ -267,12 +290,12 @@ def _from_pipeline(pipeline: Pipeline) -> LogitModel:
     check_is_fitted(pipeline)
     transform = pipeline[:-1].transform
     if inner.transform is not None:
-        transform = _Chain(transform, inner.transform)
+        transform = Chain(transform, inner.transform)
     return replace(inner, transform=transform)
 
 
 @dataclass(frozen=True)
-class _Chain:
+class Chain:
     """Two transformations, one after the other; a class so that it can be pickled and hashed."""
 
     first: Callable[[Any], Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.distance import BoundaryDistance
 from robfair.metrics import (
+    certified_ordering,
     classifier_robustness,
     group_robustness,
+    group_robustness_bounds,
+    robustness_bounds,
     robustness_dispersion,
     robustness_gap,
     robustness_variance,
@@ -47,13 +52,19 @@ class Audit:
     name : str
         Name of the model.
     overall : pandas.DataFrame
-        Columns value, lower and upper (bootstrap interval); rows accuracy, Rob(f), V_f, CV, worst
-        group and gap.
+        Columns value, lower and upper (bootstrap interval: the error of sampling), and with
+        certified distances low and high (between which the measure of these samples lies for sure,
+        whatever search or proof comes); rows accuracy, Rob(f), V_f, CV, worst group and gap.
     by_group : pandas.DataFrame
         A row per group: size, accuracy, mean_distance (of the correctly classified samples), their
-        product robustness = Rob(P) with lower and upper, and vulnerable (Rob(P) < Rob(f)).
+        product robustness = Rob(P) with lower and upper, with certified distances low and high,
+        and vulnerable (Rob(P) < Rob(f)).
     distance : BoundaryDistance
         The distances, with method, threat model and the status of each search.
+    check : pandas.DataFrame or None
+        A row per group: n rows that were searched again, and their mean distance by each method.
+    warnings : tuple of str
+        What speaks against trusting the numbers; a sentence each.
     y_true : ndarray of shape (n_samples,)
         True labels.
     sensitive_features : array-like
@@ -66,6 +77,8 @@ class Audit:
     overall: pd.DataFrame
     by_group: pd.DataFrame
     distance: BoundaryDistance
+    check: pd.DataFrame | None
+    warnings: tuple[str, ...]
     y_true: NDArray[Any]
     sensitive_features: Any
     settings: dict[str, Any]
@@ -95,6 +108,30 @@ class Audit:
         counts = ", ".join(f"{n} {status}" for status, n in self.distance.counts().items())
         return f"{len(self.distance)} samples: {counts}"
 
+    def ordering(self) -> pd.DataFrame:
+        """Tell which groups are provably less robust than which others.
+
+        Returns
+        -------
+        pandas.DataFrame of bool
+            True in row A and column B where A is provably less robust than B.
+
+        Raises
+        ------
+        ValueError
+            If the distances have no certified lower bounds.
+        """
+        if self.distance.lower is None:
+            raise ValueError("no distance is bounded from below: audit with certify=True.")
+        return certified_ordering(
+            self.y_true,
+            self.distance.predicted,
+            distance=self.distance.distance,
+            lower=self.distance.lower,
+            sensitive_features=self.sensitive_features,
+            tau_max=self.settings["tau_max"],
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """Return the table of the groups.
 
@@ -111,6 +148,7 @@ class Audit:
             {
                 "value": self.overall["value"].map(_number),
                 percent: _intervals(self.overall),
+                **_column(self.overall),
             }
         )
         groups = pd.DataFrame(
@@ -120,6 +158,7 @@ class Audit:
                 "mean distance": self.by_group["mean_distance"].map(_number),
                 "Rob(P)": self.by_group["robustness"].map(_number),
                 percent: _intervals(self.by_group),
+                **_column(self.by_group),
                 "": np.where(self.by_group["vulnerable"], "vulnerable", ""),
             }
         )
@@ -132,8 +171,37 @@ class Audit:
                 overall.to_string(),
                 "",
                 groups.to_string(),
+                *(["", *_wrapped(self.notes())] if self.notes() else []),
             ]
         )
+
+    def notes(self) -> list[str]:
+        """Say how far the numbers can be trusted.
+
+        Returns
+        -------
+        list of str
+            A sentence each: what a second search found, what is proven, and the warnings.
+        """
+        lines = []
+        if self.check is not None:
+            quick, *others = self.check.columns[1:]
+            found = self.check[self.check["n"] > 0]
+            weighted = found.iloc[:, 1:].mul(found["n"], axis=0).sum() / found["n"].sum()
+            parts = ", ".join(f'{_number(weighted[name])} by "{name}"' for name in others)
+            lines.append(
+                f"{int(found['n'].sum())} rows searched again: mean distance "
+                f'{_number(weighted[quick])} by "{quick}", {parts}.'
+            )
+        if "low" in self.by_group:
+            proven = self.ordering()
+            pairs = int(proven.to_numpy().sum())
+            total = len(proven) * (len(proven) - 1) // 2
+            lines.append(
+                f"{pairs} of {total} pairs of groups are provably ordered: one is less robust "
+                "than the other, whatever search or proof comes."
+            )
+        return lines + [f"warning: {text}" for text in self.warnings]
 
     def __repr__(self) -> str:
         return str(self)
@@ -149,6 +217,8 @@ def audit(
     method: str = "auto",
     threat_model: ThreatModel | None = None,
     tau_max: float | None = None,
+    certify: bool = False,
+    n_check: int = 100,
     n_boot: int | None = 1000,
     confidence: float = 0.95,
     random_state: Any = 0,
@@ -170,18 +240,26 @@ def audit(
     name : str, default=None
         Name of the model in the table. None: the name of its class.
     method : str, default="auto"
-        How distances are computed; see `boundary_distance`.
+        How distances are computed; see `boundary_distance`. "auto" takes "decision" for a model
+        that has no gradient.
     threat_model : ThreatModel, default=None
         Norm, box and mutable features.
     tau_max : float, default=None
         Distance at which all distances are capped. Needed where for some samples no adversarial is
         found; without it the measures are then NaN.
+    certify : bool, default=False
+        Whether to bound the distances from below too, and so each measure from both sides; see
+        `boundary_distance`.
+    n_check : int, default=100
+        Rows, the same number from each group, that are searched again by "strong" and, as a black
+        box, by "decision": do the distances hold, and alike for all groups? 0: none. Exact
+        distances and those of models that only predict need no such check.
     n_boot : int or None, default=1000
         Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
     confidence : float, default=0.95
         Level of the intervals. They hold the error of sampling, not that of the distances.
     random_state : int, RandomState, Generator or None, default=0
-        Seed of the bootstrap.
+        Seed of the bootstrap and of the searches.
     **distance_options
         Further options of `boundary_distance`, such as ``verbose=1``.
 
@@ -194,7 +272,7 @@ def audit(
     ------
     TypeError, ValueError
         As `boundary_distance` and the measures do; ValueError also if `confidence` is not between 0
-        and 1.
+        and 1, or `n_check` is negative.
 
     See Also
     --------
@@ -213,11 +291,16 @@ def audit(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
+    if operator.index(n_check) < 0:
+        raise ValueError(f"n_check must be a number of rows, 0 for none; got {n_check}.")
     y_true = np.asarray(y)
     groups = encode_groups(sensitive_features, len(y_true))
+    if certify:
+        distance_options["certify"] = True
     distance = shared_distance(
         model, X, y_true, method=method, threat_model=threat_model, **distance_options
     )
+    check = search_again(model, X, distance, groups, n_check=n_check, threat_model=threat_model)
     tail = (1 - confidence) / 2
     keywords: dict[str, Any] = {
         "distance": distance.distance,
@@ -240,12 +323,25 @@ def audit(
     by_group.insert(1, "accuracy", accuracy.mean)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_group.insert(2, "mean_distance", by_group["robustness"] / by_group["accuracy"])
+    overall = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper"])
+    if certify and distance.lower is not None:
+        sides = {name: keywords[name] for name in ("distance", "sensitive_features", "tau_max")} | {
+            "lower": distance.lower
+        }
+        bounds = (y_true, distance.predicted)
+        overall = overall.join(robustness_bounds(*bounds, **sides))
+        by_group = by_group.join(group_robustness_bounds(*bounds, **sides))
     by_group["vulnerable"] = by_group["robustness"] < rows["Rob(f)"][0]
+    warnings = [*distance.warnings_, *warn_of_gaps(check)]
+    if n_boot is not None:
+        warnings += warn_of_small_groups(by_group["size"], confidence)
     return Audit(
         name=type(model).__name__ if name is None else name,
-        overall=pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper"]),
+        overall=overall,
         by_group=by_group,
         distance=distance,
+        check=check,
+        warnings=tuple(warnings),
         y_true=y_true,
         sensitive_features=sensitive_features,
         settings={"tau_max": tau_max, "n_boot": n_boot, "confidence": confidence},
@@ -262,3 +358,21 @@ def _intervals(table: pd.DataFrame) -> list[str]:
         "" if np.isnan(lower) else f"{_number(lower)} to {_number(upper)}"
         for lower, upper in zip(table["lower"], table["upper"], strict=True)
     ]
+
+
+def _certified(table: pd.DataFrame) -> pd.Series:
+    """Return the proven intervals as text."""
+    cells = [
+        "" if np.isnan(low) else f"{_number(low)} to {_number(high)}"
+        for low, high in zip(table["low"], table["high"], strict=True)
+    ]
+    return pd.Series(cells, index=table.index)
+
+
+def _column(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the column of the proven intervals, if there is one."""
+    return {"certified": _certified(table)} if "low" in table else {}
+
+
+def _wrapped(notes: list[str]) -> list[str]:
+    return [part for note in notes for part in textwrap.wrap(note, 96)]

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from robfair.auditing._audit import Audit, _number, audit
+from robfair.auditing._audit import Audit, _certified, _number, audit
 
 __all__ = ["Comparison", "compare"]
 
@@ -71,6 +71,7 @@ class Comparison:
                 f"Rob(P) of each group, with its {percent}:",
                 groups.to_string(),
                 "",
+                *self._certified(),
                 *(
                     line
                     for method, names in methods.items()
@@ -79,8 +80,32 @@ class Comparison:
                     )
                 ),
                 *(f"{name}: {a.status_line()}" for name, a in self.audits.items()),
+                *self._notes(),
             ]
         )
+
+    def _certified(self) -> list[str]:
+        """Return the lines of the table of proven intervals, a column per model; none without."""
+        columns = {
+            name: pd.concat([_certified(a.overall.iloc[1:]), _certified(a.by_group)])
+            for name, a in self.audits.items()
+            if "low" in a.by_group
+        }
+        if not columns:
+            return []
+        title = "Where each measure lies for certain, by proof from below and search from above:"
+        return [title, pd.concat(columns, axis=1).to_string(), ""]
+
+    def _notes(self) -> list[str]:
+        """Return what the audits say of their own trustworthiness, by model."""
+        lines = []
+        for name, a in self.audits.items():
+            lines += [
+                part
+                for note in a.notes()
+                for part in textwrap.wrap(f"{name}: {note}", 96, subsequent_indent="  ")
+            ]
+        return ["", *lines] if lines else []
 
     def __repr__(self) -> str:
         return str(self)

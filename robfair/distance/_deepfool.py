@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from robfair.distance._search import Problem, Results, distances, margins
+from robfair.distance._search import Problem, Results, distances, finite, margins
 from robfair.distance._segment import Segments
 from robfair.distance._slots import Slots, Waiting
 from robfair.distance._step import Stepper
@@ -48,7 +48,7 @@ def deepfool_distance(
     """
     stepper = Stepper(problem, overshoot, n_candidates)
     waiting = Waiting(problem)
-    with problem.model.forward(problem.shape) as forward:
+    with problem.network.forward(problem.shape) as forward:
         segments = Segments(problem, results, forward)
         slots = waiting.take(problem.batch_size)
         while len(slots):
@@ -58,7 +58,7 @@ def deepfool_distance(
                 logits = forward(points)
             slots.point = points.detach()
             results.n_forward[index] += 1
-            values = _finite(logits.detach())
+            values = finite(logits.detach())
             skipped = _first_pass(problem, results, slots, values)
             flipped = values.argmax(dim=1) != slots.label
             if bool(flipped.any()):
@@ -77,15 +77,6 @@ def deepfool_distance(
                 results.give_up(slots.index[lost].numpy())
             slots = waiting.refill(slots, done)
         segments.flush()
-
-
-def _finite(values: Tensor) -> Tensor:
-    if not bool(torch.isfinite(values).all()):
-        raise ValueError(
-            "the module returns NaN or infinity for some samples; check its weights and the scale "
-            "of X."
-        )
-    return values
 
 
 def _first_pass(problem: Problem, results: Results, slots: Slots, values: Tensor) -> Tensor:

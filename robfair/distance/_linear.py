@@ -28,7 +28,7 @@ def linear_distance(problem: Problem, results: Results, affine: tuple[Tensor, Te
     """
     weight, bias = two_logits(affine)
     box, mask = problem.box(torch.float64), problem.mask()
-    with torch.no_grad(), problem.model.forward(problem.shape) as forward:
+    with torch.no_grad(), problem.network.forward(problem.shape) as forward:
         for start in range(0, len(problem.X), problem.batch_size):
             stop = min(start + problem.batch_size, len(problem.X))
             index = np.arange(start, stop)
@@ -51,6 +51,8 @@ def linear_distance(problem: Problem, results: Results, affine: tuple[Tensor, Te
             points = _beyond(forward, x, label, step, box)
             results.n_forward[index] += 1
             results.found(index, norms(step, problem.norm), points)
+            results.exact[index] = True
+    results.lower = results.distance.copy()  # also inf: no other class can be reached in the box
 
 
 def _nearest(

@@ -28,7 +28,9 @@ class BoundaryDistance:
         (Eq. 8) and is an estimate that can be lower. inf where no point was found, NaN where the
         search was skipped. Never 0 for a failed search.
     lower : ndarray of shape (n_samples,) or None
-        A certified lower bound of d(x), where the method gives one.
+        Certified: no point nearer than this is predicted differently. Where the distance is exact
+        it is the distance; with ``certify=True`` a bound. NaN where nothing could be certified or
+        the search was skipped. None if it was not asked for.
     predicted : ndarray of shape (n_samples,)
         The label that the model predicts.
     status : ndarray of shape (n_samples,), str
@@ -39,11 +41,14 @@ class BoundaryDistance:
         For an exact distance it lies a relative 1e-6 or so beyond the boundary. None if it was not
         asked for.
     method : str
-        The method that ran: never "auto", but what "auto" chose.
+        The method that ran: what "auto" chose, or "auto" where that is its own search.
     threat_model : ThreatModel
         Norm, box and mutable features.
     n_forward, n_backward : ndarray of shape (n_samples,), int32
-        Times that the sample went through the model, forwards and backwards.
+        Times that the sample went through the model, forwards and backwards. For a model that only
+        predicts, `n_forward` counts the points predicted.
+    warnings_ : tuple of str
+        What speaks against trusting these distances: a sentence each. Empty if nothing was seen.
 
     Examples
     --------
@@ -63,6 +68,7 @@ class BoundaryDistance:
     threat_model: ThreatModel
     n_forward: NDArray[np.int32]
     n_backward: NDArray[np.int32]
+    warnings_: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.distance)

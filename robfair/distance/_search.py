@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robfair.adapters import LogitModel
+from robfair.adapters import LabelModel, LogitModel
 from robfair.distance._result import BoundaryDistance
 from robfair.threat import ThreatModel, norms
 
-__all__ = ["Problem", "Results", "margins"]
+__all__ = ["Forward", "Problem", "Results", "distances", "finite", "margins"]
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -24,12 +24,24 @@ Forward = Callable[[Tensor], Tensor]
 class Problem:
     """The samples, the model and the threat model of one distance computation."""
 
-    model: LogitModel
+    model: LogitModel | LabelModel
     X: NDArray[Any]
     codes: NDArray[np.intp] | None
     n_classes: int
     threat_model: ThreatModel
     batch_size: int
+    y: NDArray[Any] | None = None
+
+    @property
+    def network(self) -> LogitModel:
+        """The model, where a method needs logits."""
+        if not isinstance(self.model, LogitModel):
+            raise TypeError(f"this method needs logits, and {self.model!r} has none.")
+        return self.model
+
+    def part(self, index: NDArray[np.intp]) -> Problem:
+        """Return the problem of some samples, whatever their true labels."""
+        return replace(self, X=self.X[index], y=None, codes=None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,6 +56,10 @@ class Problem:
     def rows(self, start: int, stop: int) -> Tensor:
         """Return samples `start` to `stop`, flattened, in the model's dtype."""
         return self.model.tensor(self.X[start:stop])
+
+    def tensor(self, index: NDArray[np.intp]) -> Tensor:
+        """Return some samples, flattened, in the model's dtype."""
+        return self.model.tensor(self.X[index])
 
     def true_codes(self, start: int, stop: int) -> Tensor | None:
         """Return the true classes of samples `start` to `stop`, if `y` was given."""
@@ -71,19 +87,26 @@ class Results:
 
     problem: Problem
     keep_adversarial: bool
-    progress: Callable[[int], Any]
+    progress: Callable[[int], Any] = lambda n: None
     distance: NDArray[np.float64] = field(init=False)
     codes: NDArray[np.intp] = field(init=False)
     skipped: NDArray[np.bool_] = field(init=False)
     n_forward: NDArray[np.int32] = field(init=False)
     n_backward: NDArray[np.int32] = field(init=False)
+    exact: NDArray[np.bool_] = field(init=False)
+    flat: NDArray[np.bool_] = field(init=False)
+    predicted: NDArray[Any] | None = field(init=False, default=None)
+    lower: NDArray[np.float64] | None = field(init=False, default=None)
     adversarial: NDArray[Any] | None = field(init=False, default=None)
+    warnings: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         n = len(self.problem.X)
         self.distance = np.full(n, np.inf)
         self.codes = np.zeros(n, dtype=np.intp)
         self.skipped = np.zeros(n, dtype=bool)
+        self.exact = np.zeros(n, dtype=bool)
+        self.flat = np.zeros(n, dtype=bool)
         self.n_forward = np.zeros(n, dtype=np.int32)
         self.n_backward = np.zeros(n, dtype=np.int32)
         if self.keep_adversarial:
@@ -108,22 +131,36 @@ class Results:
             self.adversarial[index] = points.reshape(-1, *self.problem.shape)
         self.progress(len(index))
 
-    def finish(self, method: str, exact: bool) -> BoundaryDistance:
+    def finish(self, method: str) -> BoundaryDistance:
         """Put the arrays together."""
-        status = np.full(len(self.distance), "exact" if exact else "found", dtype="<U8")
+        status = np.where(self.exact, "exact", "found").astype("<U8")
         status[np.isinf(self.distance)] = "censored"
         status[self.skipped] = "skipped"
+        predicted = self.predicted
+        if predicted is None:
+            predicted = self.problem.model.labels(self.codes)
         return BoundaryDistance(
             distance=self.distance,
-            lower=self.distance.copy() if exact else None,
-            predicted=self.problem.model.labels(self.codes),
+            lower=self.lower,
+            predicted=predicted,
             status=status,
             adversarial=self.adversarial,
             method=method,
             threat_model=self.problem.threat_model,
             n_forward=self.n_forward,
             n_backward=self.n_backward,
+            warnings_=tuple(self.warnings),
         )
+
+
+def finite(logits: Tensor) -> Tensor:
+    """Return logits, or raise if they hold NaN or infinity."""
+    if not bool(torch.isfinite(logits).all()):
+        raise ValueError(
+            "the module returns NaN or infinity for some samples; check its weights and the scale "
+            "of X."
+        )
+    return logits
 
 
 def margins(logits: Tensor, label: Tensor) -> Tensor:

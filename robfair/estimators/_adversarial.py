@@ -32,7 +32,7 @@ class AttackedClassifier(BaseRobustClassifier):
         "step_size": [Interval(Real, 0, None, closed="neither"), None],
         "beta": [Interval(Real, 0, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "distance_method": [StrOptions({"auto", "deepfool", "linear", "paper"})],
+        "distance_method": [StrOptions({"auto", "strong", "deepfool", "linear", "paper"})],
         "threat_model": [ThreatModel, None],
     }
 
@@ -93,7 +93,7 @@ class AdversarialClassifier(AttackedClassifier):
         The optimiser; its other options go into `net_params` under ``optimizer__``.
     validation_fraction : float, default=0.1
         Part of each group that is held out, if `strategy` judges groups.
-    distance_method : {"auto", "deepfool", "linear", "paper"}, default="auto"
+    distance_method : {"auto", "strong", "deepfool", "linear", "paper"}, default="auto"
         How `strategy` measures distances, if it does.
     threat_model : ThreatModel, default=None
         Box and mutable features of the attack, and the norm in which `strategy` measures

@@ -62,7 +62,7 @@ class FarmurClassifier(AttackedClassifier):
         The optimiser; its other options go into `net_params` under ``optimizer__``.
     validation_fraction : float, default=0.1
         Part of each group that is held out to judge the groups.
-    distance_method : {"auto", "deepfool", "linear", "paper"}, default="auto"
+    distance_method : {"auto", "strong", "deepfool", "linear", "paper"}, default="auto"
         How the distances of held-out samples are measured; see `boundary_distance`.
     threat_model : ThreatModel, default=None
         Box and mutable features of the attack, and the norm in which groups are judged. None: no

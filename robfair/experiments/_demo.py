@@ -139,6 +139,7 @@ def run_demo(
             sensitive_features=table.groups_test[partition],
             threat_model=table.threat_model,
             tau_max=TAU_MAX,
+            certify=True,
             random_state=random_state,
             verbose=verbose,
         )

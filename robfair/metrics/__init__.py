@@ -25,9 +25,15 @@ measure that compares groups is NaN, with a warning, where there is nothing to c
 than two groups, or an empty one. It is never 0 for that reason.
 
 A measure takes ``n_boot=`` for a bootstrap interval. It resamples within each group, so it tells
-the sampling error for groups of these sizes. It says nothing on how tight the distances are.
+the sampling error for groups of these sizes. It says nothing on how tight the distances are. That
+is what ``robustness_bounds`` tells, given certified lower bounds of the distances too.
 """
 
+from robfair.metrics._bounds import (
+    certified_ordering,
+    group_robustness_bounds,
+    robustness_bounds,
+)
 from robfair.metrics._class_accuracy import class_accuracy_unfairness
 from robfair.metrics._curve import RobustnessCurve, group_robustness_curves, robustness_curve
 from robfair.metrics._disparity import robustness_dispersion, robustness_variance
@@ -43,12 +49,15 @@ from robfair.metrics._robustness import (
 __all__ = [
     "Estimate",
     "RobustnessCurve",
+    "certified_ordering",
     "class_accuracy_unfairness",
     "classifier_robustness",
     "equalized_odds_unfairness",
     "group_confidence",
     "group_robustness",
+    "group_robustness_bounds",
     "group_robustness_curves",
+    "robustness_bounds",
     "robustness_curve",
     "robustness_dispersion",
     "robustness_gap",

@@ -92,7 +92,7 @@ def test_classifiers_predict_what_they_predict(model, k):
         assert_allclose(softmax, fitted.predict_proba(X), rtol=1e-4, atol=1e-12)
     result = boundary_distance(fitted, X)
     linear = model in LINEAR or getattr(model, "activation", None) == "identity"
-    assert result.method == ("linear" if linear else "deepfool")
+    assert result.method == ("linear" if linear else "auto")
     assert np.isin(result.status, ["exact"] if linear else ["found"]).mean() > 0.8
     assert set(result.predicted) == set(fitted.classes_)
     check_adversarials(result, X, fitted.predict, rtol=2e-6 if linear else 1e-9)

@@ -8,11 +8,14 @@ import polars as pl
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from pandas.testing import assert_frame_equal
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from robfair import ThreatModel, audit, boundary_distance
@@ -21,6 +24,7 @@ from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.metrics import (
     classifier_robustness,
     group_robustness,
+    robustness_bounds,
     robustness_dispersion,
     robustness_gap,
     robustness_variance,
@@ -30,6 +34,7 @@ from robfair.metrics import (
 DATA = make_group_margins(240, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
 RACE = np.array(["a", "b", "c"])[DATA.groups]
 CLF = LogisticRegression().fit(DATA.X, DATA.y)
+FOREST = RandomForestClassifier(10, random_state=0).fit(DATA.X, DATA.y)
 MEASURES = {
     "Rob(f)": classifier_robustness,
     "V_f": robustness_variance,
@@ -246,7 +251,9 @@ def test_confidence(confidence):
         ({"tau_max": -1.0}, ValueError, "tau_max must be a positive"),
         ({"method": "magic"}, ValueError, "method must be one of"),
         ({"threat_model": "l2"}, TypeError, "threat_model must be a ThreatModel"),
-        ({"model": RandomForestClassifier().fit([[0], [1]], [0, 1])}, TypeError, "cannot differ"),
+        ({"model": LinearRegression().fit(DATA.X, DATA.y)}, TypeError, "is a regressor"),
+        ({"n_check": -1}, ValueError, "n_check must be a number of rows"),
+        ({"model": FOREST, "certify": True}, ValueError, "needs a model with logits"),
     ],
 )
 def test_errors(options, error, message):
@@ -276,3 +283,82 @@ def test_without_bootstrap_there_are_no_intervals():
     assert plain.by_group[["lower", "upper"]].isna().all(axis=None)
     assert np.isfinite(plain.overall["value"]).all()
     assert "nan" not in str(plain)
+
+
+# --- Bounds from both sides
+
+
+def net(seed=0):
+    return MLPClassifier((8,), max_iter=200, random_state=seed, tol=1e-2).fit(DATA.X, DATA.y)
+
+
+def test_certified_bounds_are_columns_around_the_values():
+    result = run(net(), certify=True)
+    bounds = robustness_bounds(
+        DATA.y,
+        result.distance.predicted,
+        distance=result.distance.distance,
+        lower=result.distance.lower,
+        sensitive_features=RACE,
+    )
+    assert_frame_equal(result.overall.loc[list(MEASURES), ["low", "high"]], bounds)
+    assert result.overall.loc["accuracy", ["low", "high"]].isna().all()
+    for table, column in ((result.overall.iloc[1:], "value"), (result.by_group, "robustness")):
+        assert (table["low"] <= table[column]).all()
+        assert (table[column] <= table["high"] * (1 + 1e-12)).all()
+    assert_allclose(result.by_group["high"], result.by_group["robustness"])
+    assert (result.by_group["low"] > 0.3 * result.by_group["high"]).all()
+    text = str(result)
+    low, high = result.overall.loc["V_f", ["low", "high"]]
+    assert f"{low:.4g} to {high:.4g}" in text
+    assert "certified" in text
+
+
+def test_without_certify_there_are_no_such_columns():
+    result = run(net())
+    assert "low" not in result.overall
+    assert "low" not in result.by_group
+    assert "certified" not in str(result)
+    with pytest.raises(ValueError, match="audit with certify=True"):
+        result.ordering()
+
+
+def test_groups_far_apart_are_provably_ordered():
+    result = run(CLF, certify=True)  # exact distances: lower and upper bound meet
+    rob = result.by_group["robustness"]
+    ordering = result.ordering()
+    for a in rob.index:
+        for b in rob.index:
+            assert ordering.loc[a, b] == (rob[a] < rob[b])
+    assert "3 of 3 pairs of groups are provably ordered" in " ".join(str(result).split())
+
+
+def test_an_unsupported_layer_is_named_and_bounds_nothing():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2)).double()
+    result = run(module, certify=True, n_check=0)
+    assert np.isnan(result.distance.lower).all()
+    assert (result.by_group["low"] == 0).all()
+    assert any("GELU" in warning for warning in result.warnings)
+    assert "GELU" in str(result)
+
+
+# --- Models that only predict
+
+
+def test_a_forest_is_audited_by_its_labels():
+    result = run(FOREST)
+    assert result.distance.method == "decision"
+    assert "distance: decision" in str(result)
+    assert result.check is None
+    correct = result.distance.predicted == DATA.y
+    assert np.isfinite(result.distance.distance[correct]).all()
+    rob = [np.where(correct, result.distance.distance, 0)[g == RACE].mean() for g in "abc"]
+    assert_allclose(result.by_group["robustness"], rob)
+
+
+def test_a_tree_is_audited_exactly():
+    tree = DecisionTreeClassifier(max_depth=3).fit(DATA.X, DATA.y)
+    result = run(tree, certify=True)
+    assert result.distance.method == "exact"
+    assert_allclose(result.by_group["low"], result.by_group["robustness"])

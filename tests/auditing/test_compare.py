@@ -55,7 +55,7 @@ def test_the_print(result):
     assert [line.split()[0] for line in lines[1:4]] == list(MODELS)
     method = "distance: linear, ThreatModel(norm=2), capped at 4"
     assert lines.count(f"logistic, scaled: {method}") == 1
-    assert "net: distance: deepfool, ThreatModel(norm=2), capped at 4" in lines
+    assert "net: distance: auto, ThreatModel(norm=2), capped at 4" in lines
     for name, found in result.audits.items():
         assert f"{found.overall.loc['V_f', 'value']:.4g}" in text
         assert f"{name}: {found.status_line()}" in lines
@@ -99,7 +99,7 @@ def test_errors_of_the_audits():
         compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, confidence=2)
     with pytest.raises(ValueError, match="sensitive_features has 3 samples"):
         compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE[:3])
-    with pytest.raises(TypeError, match="cannot differentiate a model of type str"):
+    with pytest.raises(TypeError, match="cannot get labels from a model of type str"):
         compare({"a": "b"}, DATA.X, DATA.y, sensitive_features=RACE)
     with pytest.raises(TypeError, match="unexpected keyword argument"):
         compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, n_bot=5)

@@ -158,6 +158,7 @@ def test_the_paper_averages_the_last_two_perturbations(norm):
     for x in normal(30, 4):
         iterates.clear()
         result = deepfool(module, x[None], norm, method="paper")
+        del iterates[-2:]  # the diagnostics predict the sample twice more
         assert result.status[0] == "found"
         assert_array_equal(result.adversarial, iterates[-1])
         before, after = (np.linalg.norm(p[0] - x, norm) for p in iterates[-2:])
@@ -243,7 +244,7 @@ def test_what_cannot_be_flipped_is_censored(module, method, norm, bounds):
     assert result.counts() == {"censored": 7}
     assert np.isinf(result.distance).all()
     assert np.isnan(result.adversarial).all()
-    assert (result.n_forward <= 51).all()
+    assert (result.n_forward <= 51 + 2).all()  # two more passes by the diagnostics
 
 
 class BiasOnly(nn.Module):
@@ -317,10 +318,11 @@ def test_passes_are_counted(k, batch_size, method):
     if batch_size == 1:  # alone in the batch, a sample pays for nobody's steps but its own
         steps = result.n_backward
         assert (steps >= 1).all()
+        again = np.where(np.arange(60) < batch_size, 2, 0)  # by the diagnostics
         if method == "paper":
-            assert_array_equal(result.n_forward, steps + 1)
+            assert_array_equal(result.n_forward, steps + 1 + again)
         else:
-            extra = result.n_forward - steps - 1
+            extra = result.n_forward - steps - 1 - again
             assert extra.mean() <= 5
             assert (extra >= 1).all()
 

@@ -72,7 +72,7 @@ def test_results_begin_censored_and_take_what_comes_in_any_order():
     results.skip(np.array([4]))
     results.give_up(np.array([1, 2]))
     results.codes[[0, 3]] = 1
-    end = results.finish("deepfool", exact=False)
+    end = results.finish("deepfool")
     assert made == [2, 1, 2]
     assert_array_equal(end.distance, [1, np.inf, np.inf, 2, np.nan])
     assert end.distance.dtype == np.float64
@@ -87,10 +87,15 @@ def test_results_begin_censored_and_take_what_comes_in_any_order():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_exact_results_are_their_own_lower_bound(dtype):
+def test_status_and_bounds_are_per_sample(dtype):
     results = Results(problem(dtype=dtype), keep_adversarial=False, progress=lambda n: None)
-    results.found(np.arange(4), torch.arange(4.0), torch.zeros(4, 3))
-    end = results.finish("linear", exact=True)
-    assert_array_equal(end.lower, [0, 1, 2, 3])
-    assert set(end.status) == {"exact"}
+    results.found(np.arange(3), torch.arange(3.0), torch.zeros(3, 3))
+    results.exact[[0, 2, 3]] = True
+    results.lower = np.array([0, 0.5, 2, np.inf])
+    results.warnings.append("a warning")
+    end = results.finish("exact")
+    assert_array_equal(end.lower, [0, 0.5, 2, np.inf])
+    # Where it is proven that there is nothing to find, nothing was found all the same.
+    assert_array_equal(end.status, ["exact", "found", "exact", "censored"])
+    assert end.warnings_ == ("a warning",)
     assert end.adversarial is None

@@ -1,0 +1,124 @@
+"""Second looks at an audit's distances: with a stronger search, and with one that has no gradients.
+
+Every search bounds d(x) from above, so nothing in its own result tells how far it is off, nor
+whether it is off by more for one group than for another, which is what an audit lives on. So some
+rows of each group are searched again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from robfair.distance import BoundaryDistance, boundary_distance
+from robfair.metrics._groups import Groups
+from robfair.threat import ThreatModel
+
+__all__ = ["search_again", "warn_of_gaps", "warn_of_small_groups"]
+
+# A bootstrap from fewer samples gives an interval that is clearly too narrow.
+SMALL = 30
+# Relative differences of mean distances above which a reader is warned.
+LOOSE = 0.03
+MASKED = 0.03
+SEARCHES_AGAIN: dict[str, tuple[Literal["strong", "decision"], ...]] = {
+    "strong": ("decision",),
+    **dict.fromkeys(("auto", "deepfool", "paper"), ("strong", "decision")),
+}
+LEAST = 5  # rows of a group without which nothing is said of it
+
+
+def search_again(
+    model: Any,
+    X: Any,
+    distance: BoundaryDistance,
+    groups: Groups,
+    *,
+    n_check: int,
+    threat_model: ThreatModel | None,
+) -> pd.DataFrame | None:
+    """Compute distances of some rows of each group by other methods.
+
+    Returns
+    -------
+    DataFrame or None
+        A row per group: n, the rows looked at, and the mean distance of these by each method.
+        Rows that a method could not flip are left out for all. None if there is nothing to compare.
+    """
+    methods = SEARCHES_AGAIN.get(distance.method, ())
+    rows = _some_of_each(groups, np.isfinite(distance.distance), n_check)
+    if not methods or len(rows) == 0:
+        return None
+    found = {distance.method: distance.distance[rows]}
+    for method in methods:
+        again = boundary_distance(
+            model,
+            _safe_indexing(X, rows),
+            method=method,
+            threat_model=threat_model,
+            return_adversarial=False,
+        )
+        found[method] = again.distance
+    flipped = np.isfinite(list(found.values())).all(axis=0)
+    codes = groups.codes[rows[flipped]]
+    n = np.bincount(codes, minlength=len(groups.labels))
+    means = {
+        name: np.bincount(codes, values[flipped], minlength=len(n)) / np.where(n > 0, n, np.nan)
+        for name, values in found.items()
+    }
+    return pd.DataFrame({"n": n, **means}, index=groups.labels)
+
+
+def _some_of_each(groups: Groups, usable: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
+    """Up to `n` rows in all, the same number from each group, spread evenly over it."""
+    share = n // len(groups.labels)
+    chosen = []
+    for code in range(len(groups.labels)):
+        rows = np.flatnonzero((groups.codes == code) & usable)
+        spread = np.linspace(0, len(rows) - 1, min(share, len(rows)))
+        chosen.append(rows[spread.astype(np.intp)])
+    return np.sort(np.concatenate(chosen))
+
+
+def warn_of_gaps(check: pd.DataFrame | None) -> list[str]:
+    """Say where another search finds clearly shorter distances."""
+    if check is None:
+        return []
+    quick, *others = check.columns[1:]
+    enough = check[check["n"] >= LEAST]
+    warnings = []
+    if "strong" in others and quick != "strong":
+        excess = enough[quick] / enough["strong"] - 1
+        loose = excess[excess > LOOSE]
+        if len(loose):
+            parts = ", ".join(f"{group}: {value:.0%}" for group, value in loose.items())
+            warnings.append(
+                f'distances by "{quick}" are longer than by "strong", by more for some groups than '
+                f'for others ({parts}): compare the groups by method="strong".'
+            )
+    best = enough[[name for name in (quick, "strong") if name in check]].min(axis=1)
+    lead = 1 - enough["decision"] / best
+    masked = lead[lead > MASKED]
+    if len(masked):
+        parts = ", ".join(f"{group}: {value:.0%}" for group, value in masked.items())
+        warnings.append(
+            "a search that sees labels only finds shorter distances than the gradient does "
+            f'({parts}): the gradients are masked, and d(x) is overstated. Use method="decision".'
+        )
+    return warnings
+
+
+def warn_of_small_groups(sizes: pd.Series, confidence: float) -> list[str]:
+    """Name the groups that are too small for a bootstrap interval."""
+    small = sizes[(sizes > 0) & (sizes < SMALL)]
+    if small.empty:
+        return []
+    parts = ", ".join(f"{group} ({size})" for group, size in small.items())
+    return [
+        f"groups of fewer than {SMALL} samples: {parts}. Their {100 * confidence:g} % intervals "
+        "are too narrow, and V_f, CV, gap and worst group rest on them."
+    ]

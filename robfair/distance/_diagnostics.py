@@ -1,0 +1,91 @@
+"""What can be seen of a model while its distances are computed, and speaks against them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from robfair.adapters import LabelModel
+from robfair.distance._search import Problem, Results
+
+__all__ = ["diagnose"]
+
+ROWS = 256  # that are predicted a second time
+# Relative to the greatest logit: far above what the order of sums can do, even in half precision.
+NOISE = 1e-2
+
+
+def diagnose(problem: Problem, results: Results) -> None:
+    """Add to `results.warnings` what is wrong with the searches and the outputs of the model."""
+    measured = ~results.skipped
+    known = results.exact.copy()
+    if results.lower is not None:  # nothing is to be found where that is proven
+        known |= np.isinf(results.lower)
+    if (known | results.skipped).all():
+        return
+    censored = int(np.isinf(results.distance[measured & ~known]).sum())
+    if censored:
+        results.warnings.append(
+            f"{censored} of {int(measured.sum())} samples are censored: no adversarial was found, "
+            "which does not mean that there is none."
+        )
+    if isinstance(problem.model, LabelModel):
+        _labels_twice(problem, results)
+        return
+    flat = int((results.flat & measured).sum())
+    if flat:
+        results.warnings.append(
+            f"the gradient is zero at {flat} of {int(measured.sum())} samples: the logits are flat "
+            'there, and a search that follows gradients is blind. Compare method="decision".'
+        )
+    _logits_twice(problem, results)
+
+
+def _labels_twice(problem: Problem, results: Results) -> None:
+    assert isinstance(problem.model, LabelModel)
+    assert results.predicted is not None
+    rows = problem.X[:ROWS]
+    differ = np.asarray(problem.model.predict(rows) != results.predicted[:ROWS])
+    results.n_forward[:ROWS] += 1
+    if differ.any():
+        results.warnings.append(
+            f"{int(differ.sum())} of {len(rows)} samples got another label when predicted again: "
+            "the model is random, and so are the distances."
+        )
+
+
+def _logits_twice(problem: Problem, results: Results) -> None:
+    """Predict some rows together and in two parts."""
+    n = min(ROWS, problem.batch_size, len(problem.X))
+    x = problem.tensor(np.arange(n))
+    with torch.no_grad(), problem.network.forward(problem.shape) as forward:
+        logits = forward(x).double()
+        parts = torch.cat([forward(part).double() for part in x.split((n + 1) // 2)])
+        results.n_forward[:n] += 2
+        scale = NOISE * logits.abs().amax()
+        if bool(((logits - parts).abs() > scale).any()):
+            again = forward(x).double()
+            results.n_forward[:n] += 1
+            if bool(((logits - again).abs() > scale).any()):
+                text = (
+                    "two predictions of the same rows differ: the model is random in evaluation "
+                    "mode, and so are the distances."
+                )
+            else:
+                text = (
+                    "the prediction of a row depends on the other rows of its batch, as batch "
+                    "normalisation without running statistics does: distances of single rows mean "
+                    "little."
+                )
+            results.warnings.append(text)
+    if problem.network.to_logits is None and _probabilities(logits):
+        results.warnings.append(
+            "the outputs look like probabilities, where logits are expected: their gradients "
+            "vanish as they approach 0 and 1. Take the softmax out of the module."
+        )
+
+
+def _probabilities(logits: torch.Tensor) -> bool:
+    """Whether all rows lie in [0, 1] and sum to 1, which logits do not."""
+    sums = logits.sum(dim=1)
+    return bool((logits >= 0).all() and ((sums - 1).abs() < 1e-3).all())

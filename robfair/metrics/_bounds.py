@@ -1,0 +1,345 @@
+"""Bounds on the measures that hold whatever the true distances are: from an attack and a proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics._box_extremes import dispersion_extremes, variance_extremes
+from robfair.metrics._estimate import warn_undefined
+from robfair.metrics._group_means import GroupMeans, group_means
+from robfair.metrics._groups import encode_groups
+from robfair.metrics._validation import (
+    check_robustness_inputs,
+    check_tau_max,
+    check_vector,
+    warn,
+)
+
+# A distance and its bound can come from computations in different precision.
+_ROUNDING = 1e-6
+
+
+def group_robustness_bounds(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    lower: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+) -> pd.DataFrame:
+    """Bound each group's robustness from below and from above: Rob(P) for every group P.
+
+    The distance that an attack finds is an upper bound of the true one, and a certificate gives a
+    lower bound. Rob(P) grows with the distance of each of its samples [1]_, so the true Rob(P) lies
+    between the one of the lower bounds and the one of the upper bounds.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Upper bound of the distance of each sample to the decision boundary, in the units of its
+        norm; inf where no adversarial was found. NaN is allowed where the prediction is wrong.
+    lower : array-like of shape (n_samples,)
+        Certified lower bound of the same distance. NaN where none is known, which counts as 0.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    tau_max : float, optional
+        Cap on the distances. Without it, `high` is inf for a group with an infinite distance.
+
+    Returns
+    -------
+    pandas DataFrame
+        The columns low and high by group, in the units of the distance. NaN, with an
+        UndefinedMetricWarning, for an empty group.
+
+    Raises
+    ------
+    TypeError
+        If distance, lower or sensitive_features is None, or distance or lower is not numeric, or
+        the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how. A lower bound may
+        exceed its distance by rounding (a relative 1e-6), and counts as the distance then.
+
+    See Also
+    --------
+    group_robustness : Rob(P) with the distances as they are, and its sampling error.
+    robustness_bounds : What these intervals say of the measures across groups.
+    certified_ordering : The pairs of groups whose intervals do not overlap.
+
+    Notes
+    -----
+    The bounds are those of these samples. How far the samples speak for their groups is another
+    question, which the bootstrap of ``group_robustness`` is for; the two are not to be added up.
+
+    References
+    ----------
+    .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
+       Unfairness in Robustness", ADBIS 2023, Definition 2 (Eq. 2 and 3); the bounds are not in
+       the paper.
+
+    Examples
+    --------
+    >>> from robfair.metrics import group_robustness_bounds
+    >>> group_robustness_bounds(
+    ...     [0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5],
+    ...     lower=[0.5, 2.5, float("nan"), 0.5], sensitive_features=["a", "a", "b", "b"])
+       low  high
+    a  1.5   2.0
+    b  0.0   1.0
+    """
+    low, high = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
+    warn_undefined("Rob(P) of an empty group", high, min_groups=1)
+    return pd.DataFrame({"low": low.mean, "high": high.mean}, index=high.labels)
+
+
+def robustness_bounds(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    lower: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+) -> pd.DataFrame:
+    r"""Bound Rob(f), V_f, CV, the worst group and the gap from below and from above.
+
+    Each is at its extremes over all the values that the Rob(P) of the groups can take, of which
+    each ranges over its own interval (``group_robustness_bounds``).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Upper bound of the distance of each sample to the decision boundary, in the units of its
+        norm; inf where no adversarial was found. NaN is allowed where the prediction is wrong.
+    lower : array-like of shape (n_samples,)
+        Certified lower bound of the same distance. NaN where none is known, which counts as 0.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    tau_max : float, optional
+        Cap on the distances. Without it an infinite distance makes the upper ends infinite, except
+        that of CV, which is never above the square root of the number of groups less one.
+
+    Returns
+    -------
+    pandas DataFrame
+        The columns low and high of the rows "Rob(f)", "V_f" (ddof=0), "CV", "worst group" and
+        "gap", in the units of the distance; V_f in their square, CV without unit. NaN, with an
+        UndefinedMetricWarning, for all rows if a group is empty, for the last but "worst group"
+        with only one group, and for CV if no Rob(P) can be above 0.
+
+    Raises
+    ------
+    TypeError
+        If distance, lower or sensitive_features is None, or distance or lower is not numeric, or
+        the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how. A lower bound may
+        exceed its distance by rounding (a relative 1e-6), and counts as the distance then.
+
+    See Also
+    --------
+    robustness_variance : V_f with the distances as they are, and its sampling error.
+
+    Notes
+    -----
+    The least V_f and CV have a closed form but for the common value that all Rob(P) come as near to
+    as their intervals let them. The greatest are at ends of the intervals. To find out which is
+    NP-hard in general [1]_: it is where many intervals have nearly one midpoint and one inside the
+    other. The search is exact (to a relative 1e-9 of V_f) for up to ten groups, and nearly always
+    for hundreds; otherwise it ends early and `high` is still a bound, and a little too high. For
+    V_f this is by at most :math:`(w / 2G)^2`, with w the widest of the intervals of the G groups.
+
+    If every Rob(P) may be 0, that one point, where CV is undefined, is left out. An unbounded
+    Rob(P) is taken as one as large as one likes, and `high` of CV as the limit.
+
+    References
+    ----------
+    .. [1] Ferson, Ginzburg, Kreinovich, Longpré, Aviles, "Computing variance for interval data is
+       NP-hard", ACM SIGACT News 33(2), 2002.
+
+    Examples
+    --------
+    >>> from robfair.metrics import robustness_bounds
+    >>> robustness_bounds(
+    ...     [0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5],
+    ...     lower=[0.5, 2.5, 0.0, 0.5], sensitive_features=["a", "a", "b", "b"])
+                    low  high
+    Rob(f)       0.7500   1.5
+    V_f          0.0625   1.0
+    CV           0.2000   1.0
+    worst group  0.0000   1.0
+    gap          0.5000   2.0
+    """
+    lower_means, sample = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
+    low, high = lower_means.mean, sample.mean
+    rows = dict.fromkeys(["Rob(f)", "V_f", "CV", "worst group", "gap"], (np.nan, np.nan))
+    if not warn_undefined("Every measure across groups", sample, min_groups=1):
+        rows["Rob(f)"] = low.mean(), high.mean()
+        rows["worst group"] = low.min(), high.min()
+        if not warn_undefined("Each of V_f, CV and the gap", sample, min_groups=2):
+            rows["V_f"] = variance_extremes(low, high)
+            rows["CV"] = dispersion_extremes(low, high)
+            rows["gap"] = _gap_extremes(low, high)
+            if not high.any():
+                warn(
+                    "CV is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
+                    "classified correctly and away from the boundary. Look at the accuracy.",
+                    UndefinedMetricWarning,
+                )
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
+
+
+def certified_ordering(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    lower: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None = None,
+) -> pd.DataFrame:
+    """Tell which groups are provably less robust than which others.
+
+    Group A is provably less robust than B if the upper bound of its Rob(P) is smaller than the
+    lower bound of that of B (``group_robustness_bounds``): no better attack and no better
+    certificate can reverse it on these samples [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    distance : array-like of shape (n_samples,)
+        Upper bound of the distance of each sample to the decision boundary, in the units of its
+        norm; inf where no adversarial was found. NaN is allowed where the prediction is wrong.
+    lower : array-like of shape (n_samples,)
+        Certified lower bound of the same distance. NaN where none is known, which counts as 0.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    tau_max : float, optional
+        Cap on the distances; what is then compared is the robustness up to that distance.
+
+    Returns
+    -------
+    pandas DataFrame of bool
+        One row and one column for each group. True where the row's group is provably less robust
+        than the column's; never for an empty group, for which there is an UndefinedMetricWarning.
+
+    Raises
+    ------
+    TypeError
+        If distance, lower or sensitive_features is None, or distance or lower is not numeric, or
+        the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how. A lower bound may
+        exceed its distance by rounding (a relative 1e-6), and counts as the distance then.
+
+    References
+    ----------
+    .. [1] Rob(P) is Definition 2 (Eq. 3) of Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair
+       Adversarial Retraining to Mitigate Unfairness in Robustness", ADBIS 2023; the ordering is
+       not in the paper.
+
+    Examples
+    --------
+    >>> from robfair.metrics import certified_ordering
+    >>> certified_ordering(
+    ...     [0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5],
+    ...     lower=[0.5, 2.5, 0.0, 0.5], sensitive_features=["a", "a", "b", "b"])
+           a      b
+    a  False  False
+    b   True  False
+    """
+    bounds = group_robustness_bounds(
+        y_true,
+        y_pred,
+        distance=distance,
+        lower=lower,
+        sensitive_features=sensitive_features,
+        tau_max=tau_max,
+    )
+    less = bounds["high"].to_numpy()[:, np.newaxis] < bounds["low"].to_numpy()
+    return pd.DataFrame(less, index=bounds.index, columns=bounds.index)
+
+
+def _intervals(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    distance: ArrayLike,
+    lower: ArrayLike,
+    sensitive_features: ArrayLike,
+    tau_max: float | None,
+) -> tuple[GroupMeans, GroupMeans]:
+    """Return the kernels whose means are the ends of the intervals of Rob(P)."""
+    check_tau_max(tau_max)
+    correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
+    certified = np.minimum(_check_lower(lower, correct, upper), upper)
+    groups = encode_groups(sensitive_features, len(correct))
+    low, high = (
+        group_means(values if tau_max is None else np.minimum(values, tau_max), groups)
+        for values in (certified, upper)
+    )
+    return low, high
+
+
+def _check_lower(
+    lower: Any, correct: NDArray[np.bool_], upper: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Check certified bounds, against `upper` where `correct`; return 0 for an unknown one."""
+    if lower is None:
+        raise TypeError(
+            "lower is None. Pass a certified lower bound of each sample's distance, with NaN where "
+            "none is known."
+        )
+    raw = check_vector(lower, "lower", len(correct))
+    try:
+        numbers = raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"lower must hold numbers; got values of type {raw.dtype}. Pass floats, with NaN where "
+            "no bound is known."
+        ) from error
+    negative = np.flatnonzero(numbers < 0)
+    if len(negative):
+        raise ValueError(
+            f"lower is negative for {len(negative)} of {len(numbers)} samples, the first at "
+            f"position {negative[0]} ({numbers[negative[0]]:g}). Pass bounds of distances, which "
+            "are at least 0, or NaN where none is known."
+        )
+    above = np.flatnonzero(correct & (numbers > upper * (1 + _ROUNDING)))
+    if len(above):
+        raise ValueError(
+            f"lower exceeds distance for {len(above)} of {int(correct.sum())} correctly classified "
+            f"samples, the first at position {above[0]} ({numbers[above[0]]:g} > "
+            f"{upper[above[0]]:g}). One of the two is no bound: pass bounds of the same model, "
+            'norm and threat model, in the same order, and no estimate such as method="paper".'
+        )
+    return np.where(np.isnan(numbers), 0.0, numbers)
+
+
+def _gap_extremes(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
+    """Find the extremes of max - min; an infinite end stands for one as high as one likes."""
+    least = 0.0 if np.isinf(high).all() else max(0.0, low.max() - high.min())
+    if np.isinf(high).any():
+        return least, np.inf
+    apart = high[:, np.newaxis] - low
+    np.fill_diagonal(apart, -np.inf)  # one group cannot be at both of its ends
+    return least, float(apart.max())

@@ -1,0 +1,200 @@
+"""The least and the greatest spread of numbers of which each is only known to lie in an interval.
+
+The intervals make a box. Both measures of spread are, for a point r of it, the minimum over a
+centre c of a weighted mean square distance from that centre,
+
+    x(r) = min over c of weight(c) * mean of (r_i - c)^2,
+
+with weight 1 for the variance (the best c is the mean) and 1 / c^2 for CV, as x is then
+CV^2 / (1 + CV^2) (the best c is the sum of squares over the sum).
+
+The *least* x over the box is again a minimum over c, as the two minima can be exchanged: every r_i
+is the point of its interval that is nearest to c. The function of c that is left is smooth between
+two ends of intervals, so it is minimal at an end or at a stationary point between two of them.
+
+The *greatest* x is at a vertex of the box, and finding that is NP-hard. Taking every r_i at the end
+that is farthest from c gives a function of c, whose minimum is the greatest x or a little more. The
+excess is not 0 only where some interval has its midpoint at the best c, and fixing such a number at
+one end and then at the other closes it: branch and bound.
+
+Few branches are needed, as vertices can be left out. Of two intervals of which j lies higher than
+i or as high, at both ends, some best vertex never has i up and j down: if both choices are better
+than changing one of the two, then (i down, j up) is as good. So where none lies inside another,
+only as many vertices are left as there are intervals, and one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Parts of the box that are looked at, at most: enough for every vertex of 10 intervals.
+_NODE_LIMIT = 2048
+# A part is not split where that could lower the result by no more than this fraction of it.
+_TOLERANCE = 1e-9
+# This fraction of a number, and its square, can be told from 0 but never change the number.
+_NOTHING = 1e-100
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """A measure x(r) by its weight and its best centre (from the count, sum, sum of squares)."""
+
+    centre: Callable[[Array, Array, Array], Array]
+    weight: Callable[[float], float]
+
+    def around(self, c: float, r: Array) -> float:
+        """Return the weighted mean square distance of r from c."""
+        return float(((r - c) ** 2).mean() * self.weight(c))
+
+    def of(self, r: Array) -> float:
+        """Return x(r)."""
+        c = self.centre(np.array(len(r)), r.sum(), (r**2).sum())
+        return self.around(float(c), r)
+
+
+_VARIANCE = _Spread(lambda n, total, squares: total / n, lambda c: 1.0)
+_RELATIVE = _Spread(lambda n, total, squares: squares / total, lambda c: 1.0 / c**2)
+
+
+def variance_extremes(low: Array, high: Array) -> tuple[float, float]:
+    """Find the least and the greatest variance (ddof=0) of numbers in intervals.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n,)
+        The ends of at least two intervals, 0 <= low <= high. An infinite number stands for one as
+        large as one likes.
+
+    Returns
+    -------
+    tuple of (float, float)
+        The extremes. The greatest may be too high where the search met its limit, by at most
+        (w / 2n)^2 with w the widest interval.
+    """
+    if np.isinf(low).any():
+        least = 0.0 if np.isinf(high).all() else np.inf
+    else:
+        least = _least(low, high, _VARIANCE)
+    return least, np.inf if np.isinf(high).any() else _greatest(low, high, _VARIANCE)
+
+
+def dispersion_extremes(low: Array, high: Array) -> tuple[float, float]:
+    """Find the least and the greatest CV of numbers in intervals, where they are not all 0.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n,)
+        The ends of at least two intervals, 0 <= low <= high. An infinite number stands for one as
+        large as one likes.
+
+    Returns
+    -------
+    tuple of (float, float)
+        The extremes: NaN if only 0 is possible. CV is never more than sqrt(n - 1), which it is
+        where all numbers but one are 0, and which it comes near to where one grows. The greatest
+        may be too high where the search met its limit.
+    """
+    if not high.any():
+        return np.nan, np.nan
+    ends = np.array([low, high])
+    scale = ends[np.isfinite(ends)].max(initial=0.0) or 1.0
+    # CV has no scale. What is nothing beside the largest end would only underflow when squared.
+    low, high = np.where(ends < _NOTHING * scale, 0.0, ends / scale)
+    if np.isinf(low).any():
+        least = float(np.isfinite(high).mean())  # they are nothing beside the infinite ones
+    elif not low.any():
+        least = float((high == 0).mean())  # the others can be equal
+    else:
+        least = _least(low, high, _RELATIVE)
+    if np.isinf(high).any() or not low.any():
+        greatest = 1 - 1 / len(low)
+    else:
+        greatest = _greatest(low, high, _RELATIVE)
+    return float(np.sqrt(least / (1 - least))), float(np.sqrt(greatest / (1 - greatest)))
+
+
+def _least(low: Array, high: Array, spread: _Spread) -> float:
+    ends = np.concatenate([low, high[np.isfinite(high)]])
+    order = np.argsort(ends)
+    ends, is_high = ends[order], (order >= len(low)).astype(float)
+    # What lies off a centre: the upper ends to its left, and the lower ends to its right.
+    off = [_split_sums(ends**power * is_high, ends**power * (1 - is_high)) for power in range(3)]
+    with np.errstate(invalid="ignore"):  # 0 / 0 where nothing does
+        c = _lowest_point(ends, spread.centre(*off))
+    return spread.around(c, np.clip(c, low, high))
+
+
+def _greatest(low: Array, high: Array, spread: _Spread) -> float:
+    order = np.lexsort((high, low))
+    low, high = low[order], high[order]
+    # Whether the row's interval lies lower than the column's or as low; of equals, the earlier.
+    below = np.triu(high[:, np.newaxis] <= high)
+    root = _Node.of(low, high, spread)
+    found = closed = root.value
+    open_nodes, n_nodes = [root], 1
+    while open_nodes and n_nodes < _NODE_LIMIT:
+        node = open_nodes.pop()
+        if node.bound <= found * (1 + _TOLERANCE):
+            closed = max(closed, node.bound)
+            continue
+        down = np.where(below[:, node.branch], node.low, node.high)
+        up = np.where(below[node.branch], node.high, node.low)
+        children = [_Node.of(node.low, down, spread), _Node.of(up, node.high, spread)]
+        found = max(found, *(child.value for child in children))
+        # Depth first: of equal bounds, the child that has the better vertex.
+        open_nodes += sorted(children, key=lambda child: (child.bound, child.value))
+        n_nodes += 2
+    return max([found, closed, *(node.bound for node in open_nodes)])
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A part of the box: a bound on x in it, x at a vertex of it, and the number to fix next."""
+
+    low: Array
+    high: Array
+    bound: float
+    value: float
+    branch: int
+
+    @classmethod
+    def of(cls, low: Array, high: Array, spread: _Spread) -> _Node:
+        middle = (low + high) / 2
+        order = np.argsort(middle)
+        # The ends farthest from a centre: the lower ones to its left, the upper ones to its right.
+        far = [_split_sums(low[order] ** power, high[order] ** power) for power in range(3)]
+        c = _lowest_point(middle[order], spread.centre(*far))
+        farthest = np.where(middle > c, high, low)
+        # Fix the number whose end is in doubt; among several, the one for which it matters most.
+        doubt = np.where(low < high, abs(middle - c), np.inf)
+        branch = int(np.lexsort((low - high, doubt))[0])
+        vertices = np.array([farthest, farthest])
+        vertices[:, branch] = low[branch], high[branch]
+        value = max(spread.of(vertex) for vertex in vertices)
+        # Where nothing is left to fix, the bound is the value but for rounding.
+        bound = spread.around(c, farthest) if np.isfinite(doubt).any() else value
+        return cls(low, high, bound, value, branch)
+
+
+def _split_sums(first: Array, last: Array) -> Array:
+    """Return, for k = 0 ... n, the sum of the first k values of `first` and the rest of `last`."""
+    zero = np.zeros(1)
+    leading, trailing = first.cumsum(), last[::-1].cumsum()[::-1]
+    return np.asarray(np.concatenate([zero, leading]) + np.concatenate([trailing, zero]))
+
+
+def _lowest_point(breaks: Array, stationary: Array) -> float:
+    """Find where a function is least that falls and then rises, and is smooth between breaks.
+
+    To the right of break k - 1, and to the left of break k, it falls up to ``stationary[k]`` and
+    rises from there; it is constant where that is NaN.
+    """
+    falls_beyond = stationary[1:] > breaks
+    k = len(breaks) if falls_beyond.all() else int(falls_beyond.argmin())
+    return float(stationary[k] if k == len(breaks) else np.fmin(stationary[k], breaks[k]))
