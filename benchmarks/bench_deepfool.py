@@ -159,7 +159,7 @@ def main() -> None:
     print("## DeepFool\n")
     print(f"{machine(PACKAGES)}\n")
     print(f"{LEGEND}\n", flush=True)
-    for case in chain(digits_cases(args.quick), adult_cases(args.quick)):
+    for case in chain(digits_cases(args.quick, 512), adult_cases(args.quick)):
         report(case, args.rounds or (1 if args.quick else 5))
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from common import Arrays, adult, digits, lenet, mnist
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from robfair import AdversarialClassifier, NaturalClassifier
 
-__all__ = ["Case", "adult_cases", "digits_cases", "mnist_cases", "rescaled"]
+__all__ = ["Case", "adult_cases", "dense_cases", "digits_cases", "mnist_cases", "rescaled"]
 
 
 @dataclass
@@ -62,14 +63,28 @@ class Case:
         return float((self.label.numpy() == self.y).mean())
 
 
-def digits_cases(quick: bool, n_test: int = 512) -> Iterator[Case]:
+def digits_cases(quick: bool, n_test: int = 256) -> Iterator[Case]:
     """Train LeNet on scikit-learn's digits, naturally and with TRADES."""
     n_test, epochs = (64, 3) if quick else (n_test, 20)
     arrays = digits(n_test)
     yield from _image_cases("LeNet, digits", arrays, eps=0.1, epochs=epochs, batch_size=64)
 
 
-def mnist_cases(folder: Path, quick: bool, n_test: int = 512) -> Iterator[Case]:
+def dense_cases(quick: bool) -> Iterator[Case]:
+    """Train robfair's dense network on digits as they come, 8 x 8, naturally and with TRADES."""
+    data = load_digits()
+    X, y = (data.data / 16).astype(np.float32), data.target
+    order = np.random.default_rng(0).permutation(len(X))
+    n_test, epochs = (64, 3) if quick else (512, 20)
+    test, train = order[:n_test], order[n_test:]
+    arrays = (X[train], y[train], X[test], y[test])
+    natural = NaturalClassifier(max_epochs=epochs, random_state=0)
+    robust = AdversarialClassifier(eps=0.1, n_steps=5, max_epochs=epochs, random_state=0)
+    yield _case("Dense network, digits, natural training", natural, arrays)
+    yield _case("Dense network, digits, TRADES, eps 0.1", robust, arrays)
+
+
+def mnist_cases(folder: Path, quick: bool, n_test: int = 256) -> Iterator[Case]:
     """Train LeNet on 10,000 images of MNIST, naturally and with TRADES."""
     n_test, n_train, epochs = (64, 1000, 2) if quick else (n_test, 10_000, 10)
     arrays = mnist(folder, n_train, n_test)

@@ -16,8 +16,8 @@ needed; without any, a scorer raises. It never falls back on the groups seen in 
 of the training rows.
 
 Distances are computed once per estimator and fold, and shared by all scorers of a multi-metric
-call. scikit-learn's own cache serves ``predict`` and the like only. The one here has a single
-place, and its key is the content of the model, X and y, so that a refit or a changed array can
+call. scikit-learn's own cache serves ``predict`` and the like only. The one here holds the last few
+results, and its key is the content of the model, X and y, so that a refit or a changed array can
 never meet an old result.
 
 The ready-made scorers, all of them greater is better:
@@ -84,13 +84,14 @@ class _ContentHasher(NumpyHasher):
         super().save(obj)
 
 
-class _LastDistance:
-    """The last distance computation, with the content it was computed from as its key."""
+class _RecentDistances:
+    """The last few distance computations, by the content that they were computed from."""
+
+    PLACES = 8  # models that a comparison goes through again for another partition
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.key: str | None = None
-        self.value: BoundaryDistance | None = None
+        self.found: dict[str, BoundaryDistance] = {}
 
     def get(self, estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> BoundaryDistance:
         content = (
@@ -105,18 +106,19 @@ class _LastDistance:
         except Exception:  # something that cannot be pickled has no content to compare
             return boundary_distance(estimator, X, y=y, return_adversarial=False, **options)
         with self.lock:
-            if key != self.key or self.value is None:
-                self.value = boundary_distance(
-                    estimator, X, y=y, return_adversarial=False, **options
-                )
-                for array in vars(self.value).values():
+            value = self.found.pop(key, None)
+            if value is None:
+                value = boundary_distance(estimator, X, y=y, return_adversarial=False, **options)
+                for array in vars(value).values():
                     if isinstance(array, np.ndarray):
                         array.flags.writeable = False  # others will be given the same arrays
-                self.key = key
-            return self.value
+            self.found[key] = value  # at the end, as the most recent
+            if len(self.found) > self.PLACES:
+                del self.found[next(iter(self.found))]
+            return value
 
 
-_LAST = _LastDistance()
+_RECENT = _RecentDistances()
 
 
 def shared_distance(
@@ -152,7 +154,7 @@ def shared_distance(
     BoundaryDistance
         Distances, without the adversarial points.
     """
-    return _LAST.get(estimator, X, y, {"method": method, "threat_model": threat_model, **options})
+    return _RECENT.get(estimator, X, y, {"method": method, "threat_model": threat_model, **options})
 
 
 class RobustnessScorer:

@@ -85,9 +85,10 @@ def boundary_distance(
         Linear, Conv2d, ReLU, LeakyReLU, Tanh, Sigmoid, pooling, batch normalisation, Dropout,
         Flatten and residual additions; `lower` is NaN, with a warning, for any other.
     budget : int, default=None
-        The greatest number of passes per sample, forwards and backwards, for "auto" and "strong",
-        to which DeepFool's are added where no start flips a sample; the greatest number of
-        predictions per sample for "decision". None: the method's own.
+        The greatest number of passes per sample, forwards and backwards, for "auto" and "strong".
+        Where no start flips a sample, those of its rescue are added: DeepFool's, and of up to 200
+        other samples as starts. For "decision" the greatest number of predictions per sample.
+        None: the method's own.
     time_limit : float, default=None
         Seconds per sample after which "exact" returns the interval it has. None: no limit.
     background : array-like of shape (n_background, n_features), default=None

@@ -26,6 +26,8 @@ __all__ = ["AUTO", "STRONG", "Plan", "tight_distance"]
 
 # A descent is repeated where it has shortened the distance by more than this share.
 GAIN = 0.03
+AMPLE = 200  # budget from which on a single rival gets a second start, ...
+FAR_END = 1000.0  # ... so many times as far; most features are at their walls there
 # Other samples that are tried as starts where all else fails.
 MOST_OTHERS = 100
 # Passes that DeepFool takes at most: forwards, the search of a segment, backwards for each rival.
@@ -76,6 +78,9 @@ class Plan:
     def within(self, budget: int | None, n_rivals: int) -> Plan:
         """Fit the plan into a number of passes, forwards and backwards, per sample."""
         n_candidates = min(self.n_candidates, n_rivals)
+        if n_candidates == 1 and (budget is None or budget >= AMPLE):
+            # No rivals to choose from: another start at the far end of the box.
+            self = replace(self, far=(*self.far, FAR_END))
         if budget is None:
             return replace(self, n_candidates=n_candidates)
         # The prediction and the confirmation, which may step out, and the last descent.

@@ -98,25 +98,25 @@ def test_on_a_network_that_is_harder(trained, norm):
     norm=st.sampled_from(NORMS),
     boxed=st.booleans(),
     masked=st.booleans(),
+    method=st.sampled_from([*BOTH, "deepfool"]),
 )
 @settings(max_examples=40, deadline=None)
-def test_never_below_the_exact_distance(seed, n_features, hidden, k, norm, boxed, masked):
+def test_never_below_the_exact_distance(seed, n_features, hidden, k, norm, boxed, masked, method):
     rng = np.random.default_rng(seed)
     module = network([n_features, *hidden, k], nn.ReLU, seed=seed % 2**31)
-    X = rng.normal(size=(4, n_features))
+    X = rng.normal(size=(5, n_features))
     low, high = X.min(axis=0) - rng.exponential(0.5), X.max(axis=0)  # some at a wall
     mutable = rng.random(n_features) < 0.7
     mutable[rng.integers(n_features)] = True
     options = {"bounds": (low, high) if boxed else None, "mutable": mutable if masked else None}
     exact = tight(module, X, norm, method="exact", time_limit=10, **options)
     assert (exact.lower <= exact.distance).all()
-    for method, budget in (("auto", None), ("strong", 180), ("deepfool", None)):
-        found = tight(module, X, norm, method=method, budget=budget, **options)
-        assert (found.distance >= exact.lower).all()
-        assert (found.distance > 0).all()
-        found_or_not = np.where(np.isinf(found.distance), "censored", "found")
-        assert_array_equal(found.status, found_or_not)
-        check_one_output(found, X, module)
+    budget = 150 if method == "strong" else None
+    found = tight(module, X, norm, method=method, budget=budget, **options)
+    assert (found.distance >= exact.lower).all()
+    assert (found.distance > 0).all()
+    assert_array_equal(found.status, np.where(np.isinf(found.distance), "censored", "found"))
+    check_one_output(found, X, module)
 
 
 def check_one_output(result, X, module):
@@ -160,13 +160,13 @@ def test_distances_scale_with_the_features(method, norm):
     module, X = network([4, 8, 3]), normal(20, 4)
     bounds = np.array([X.min(axis=0) - 1, X.max(axis=0)])
     plain = tight(module, X, norm, tuple(bounds), method=method)
-    for scale, rtol in ((128, 0), (100, 1e-3), (1e-3, 1e-3)):
+    for scale, exactly in ((128, True), (100, False)):
         scaled = copy.deepcopy(module)
         with torch.no_grad():
             scaled[0].weight /= scale
         result = tight(scaled, X * scale, norm, tuple(bounds * scale), method=method)
         assert_array_equal(result.status, plain.status)
-        if rtol == 0:  # a power of two changes no digit
+        if exactly:  # a power of two changes no digit
             assert_array_equal(result.distance / scale, plain.distance)
             assert_array_equal(result.adversarial / scale, plain.adversarial)
         hit = plain.status == "found"
@@ -180,7 +180,7 @@ def test_batch_size_order_and_company_do_not_matter(method, norm):
     module, X = network([4, 8, 3], nn.ReLU), normal(24, 4)
     whole = tight(module, X, norm, method=method)
     assert set(whole.status) == {"found"}
-    for batch_size in (5, 23):
+    for batch_size in (23,) if method == "strong" else (5, 23):
         other = tight(module, X, norm, method=method, batch_size=batch_size)
         assert_array_equal(other.predicted, whole.predicted)
         assert other.distance.mean() == pytest.approx(whole.distance.mean(), rel=1e-3)
@@ -210,6 +210,20 @@ def test_random_states():
     )
 
 
+def test_random_numbers_belong_to_a_position():
+    # A network on which restarts do not all end in the same place.
+    module, X = network([4, 16, 16, 3], nn.ReLU, gain=3), normal(30, 4)
+    whole = tight(module, X, method="strong")
+    y = np.where(np.arange(30) < 5, (whole.predicted + 1) % 3, whole.predicted)
+    kept = np.arange(30) >= 5
+    same, other = (tight(module, X, method="strong", y=y, random_state=seed) for seed in (0, 1))
+    moved, drawn = (
+        (np.abs(result.distance / whole.distance - 1)[kept] > 1e-3).sum()
+        for result in (same, other)
+    )
+    assert moved <= 1 < 3 <= drawn
+
+
 @pytest.mark.parametrize("random_state", [0, None])
 def test_nothing_is_left_behind(random_state):
     module = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(4), network([4, 8, 3])).double()
@@ -233,7 +247,7 @@ def rescue(n_rivals):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("budget", [40, 47, 90, 130, 200, 333, 500, 900])
+@pytest.mark.parametrize("budget", [40, 47, 90, 130, 333, 900])
 def test_budgets(trained, budget, norm):
     model, X = trained["iris"]
     module = as_logits(model).module

@@ -19,7 +19,7 @@ def demo(tmp_path_factory):
     output = tmp_path_factory.mktemp("demo") / "out"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CensoredDistanceWarning)  # so few rows, so few epochs
-        return output, run_demo(output, epochs=2, n_train=1500, verbose=0)
+        return output, run_demo(output, epochs=2, n_train=1500, n_test=2000, verbose=0)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_tables_have_what_the_science_asks_for(demo):
         ]  # fmt: skip
         assert np.isfinite(comparison.overall.to_numpy(dtype=float)).all()
         groups = comparison.by_group
-        assert (groups.groupby(level="model")["size"].sum() == 15060).all()
+        assert (groups.groupby(level="model")["size"].sum() == 2000).all()
         assert (groups["lower"] <= groups["robustness"]).all()
 
 
@@ -63,9 +63,9 @@ def test_the_saved_model_predicts_from_raw_columns(demo):
     saved = joblib.load(output / "farmur-by-race.joblib")
     test = load_adult(split="test")
     encoded = saved["transformer"].transform(test.data).astype(np.float32)
-    accuracy = (saved["classifier"].predict(encoded) == test.target).mean()
+    right = (saved["classifier"].predict(encoded) == test.target)[:2000]
     expected = results["race"].audits["FARMUR by race"].overall.loc["accuracy", "value"]
-    assert accuracy == expected
+    assert right.mean() == expected
     assert clone(saved["classifier"]).get_params()["eps"] == 0.1
 
 
