@@ -70,8 +70,9 @@ def boundary_distance(
         - "strong": the same with all rivals, longer descents, DeepFool's points and random
           restarts; the least of all. What a paper should report, at up to 1,300 passes.
         - "linear": exact, for affine models (Eq. 7, with the norm unsquared).
-        - "exact": for affine models, decision trees and small ReLU networks. The status is "found",
-          and `lower` less than `distance`, where the time limit came first.
+        - "exact": for affine models, decision trees and small ReLU networks. Where the time limit
+          comes first, or in L2 now and then the program stalls, an interval is left: the status is
+          "found", and `lower` less than `distance`.
         - "decision": from labels alone, for any classifier. An upper bound.
         - "deepfool": DeepFool, then a search for the boundary between its last two iterates. A
           loose upper bound: on adversarially trained networks twice the distance and more.
