@@ -7,7 +7,7 @@ function that sends its samples elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,12 @@ from torch import nn
 
 from robfair.adapters._logits import (
     Adapted,
-    Chain,
     LogitModel,
     NotDifferentiable,
     as_logits,
+    from_pipeline,
     is_torch_estimator,
+    refitted,
 )
 
 __all__ = ["LabelModel", "as_labels", "as_model"]
@@ -85,12 +86,9 @@ def as_labels(model: Any) -> LabelModel:
     if isinstance(model, LogitModel | nn.Module):
         return _from_logits(as_logits(model), None)
     if isinstance(model, BaseSearchCV):
-        check_is_fitted(model)
-        if not hasattr(model, "best_estimator_"):
-            raise TypeError(f"{type(model).__name__} was fitted with refit=False: it has no model.")
-        return as_labels(model.best_estimator_)
+        return as_labels(refitted(model))
     if isinstance(model, Pipeline):
-        return _from_pipeline(model)
+        return from_pipeline(model, as_labels)
     if hasattr(model, "predict"):
         return _from_estimator(model)
     if callable(model):
@@ -118,20 +116,6 @@ def as_model(model: Any) -> LogitModel | LabelModel:
         return as_logits(model)
     except NotDifferentiable:
         return as_labels(model)
-
-
-def _from_pipeline(pipeline: Pipeline) -> LabelModel:
-    last = pipeline.steps[-1][1]
-    if last in (None, "passthrough"):
-        raise TypeError("the Pipeline ends in 'passthrough', not in a classifier.")
-    inner = as_labels(last)
-    if len(pipeline.steps) == 1:
-        return inner
-    check_is_fitted(pipeline)
-    transform = pipeline[:-1].transform
-    if inner.transform is not None:
-        transform = Chain(transform, inner.transform)
-    return replace(inner, transform=transform)
 
 
 def _from_estimator(model: Any) -> LabelModel:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,7 +36,9 @@ __all__ = [
     "affine_map",
     "as_logits",
     "evaluation_mode",
+    "from_pipeline",
     "is_torch_estimator",
+    "refitted",
 ]
 
 SUPPORTED = (
@@ -123,6 +125,9 @@ class Adapted:
                 f"classes are {classes[:10]}."
             )
         return order[found]  # type: ignore[no-any-return]
+
+
+Model = TypeVar("Model", bound=Adapted)
 
 
 @dataclass(frozen=True)
@@ -234,12 +239,9 @@ def as_logits(model: Any) -> LogitModel:
     if isinstance(model, nn.Module):
         return LogitModel(model)
     if isinstance(model, BaseSearchCV):
-        check_is_fitted(model)
-        if not hasattr(model, "best_estimator_"):
-            raise TypeError(f"{type(model).__name__} was fitted with refit=False: it has no model.")
-        return as_logits(model.best_estimator_)
+        return as_logits(refitted(model))
     if isinstance(model, Pipeline):
-        return _from_pipeline(model)
+        return from_pipeline(model, as_logits)
     if isinstance(model, LinearClassifierMixin):
         check_is_fitted(model)
         binarizer = getattr(model, "_label_binarizer", None)  # RidgeClassifier
@@ -280,18 +282,27 @@ def _skorch_output(model: Any) -> Callable[[Tensor], Tensor] | None:
     return None
 
 
-def _from_pipeline(pipeline: Pipeline) -> LogitModel:
+def from_pipeline(pipeline: Pipeline, adapt: Callable[[Any], Model]) -> Model:
+    """Adapt the last step of a Pipeline, behind the transformers before it."""
     last = pipeline.steps[-1][1]
     if last in (None, "passthrough"):
         raise TypeError("the Pipeline ends in 'passthrough', not in a classifier.")
-    inner = as_logits(last)
+    inner = adapt(last)
     if len(pipeline.steps) == 1:
         return inner
     check_is_fitted(pipeline)
     transform = pipeline[:-1].transform
     if inner.transform is not None:
         transform = Chain(transform, inner.transform)
-    return replace(inner, transform=transform)
+    return replace(inner, transform=transform)  # type: ignore[type-var]
+
+
+def refitted(search: BaseSearchCV) -> Any:
+    """Return the model that a search has chosen and refitted."""
+    check_is_fitted(search)
+    if not hasattr(search, "best_estimator_"):
+        raise TypeError(f"{type(search).__name__} was fitted with refit=False: it has no model.")
+    return search.best_estimator_
 
 
 @dataclass(frozen=True)

@@ -259,7 +259,7 @@ def audit(
     confidence : float, default=0.95
         Level of the intervals. They hold the error of sampling, not that of the distances.
     random_state : int, RandomState, Generator or None, default=0
-        Seed of the bootstrap and of the searches.
+        Seed of the bootstrap.
     **distance_options
         Further options of `boundary_distance`, such as ``verbose=1``.
 

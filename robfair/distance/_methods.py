@@ -13,9 +13,14 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from robfair.adapters import LabelModel, LogitModel, NotDifferentiable, affine_map
-from robfair.adapters import as_labels as _as_labels
-from robfair.adapters import as_logits as _as_logits
+from robfair.adapters import (
+    LabelModel,
+    LogitModel,
+    NotDifferentiable,
+    affine_map,
+    as_labels,
+    as_logits,
+)
 from robfair.distance._certify import certified_radius
 from robfair.distance._decision import decision_distance
 from robfair.distance._deepfool import deepfool_distance
@@ -50,13 +55,13 @@ class Options:
 def choose(model: Any, method: str) -> tuple[LogitModel | LabelModel, str]:
     """Adapt a model, and say which method "auto" or "exact" means for it."""
     if method == "decision":
-        return _as_labels(model), method
+        return as_labels(model), method
     try:
-        logits = _as_logits(model)
+        logits = as_logits(model)
     except NotDifferentiable:
         if method not in ("auto", "exact"):
             raise
-        labels = _as_labels(model)
+        labels = as_labels(model)
         if isinstance(labels.estimator, DecisionTreeClassifier):
             return labels, "exact"
         if method == "auto":
@@ -153,20 +158,21 @@ def _labels(problem: Problem, results: Results) -> tuple[NDArray[Any], NDArray[A
 
 
 def _decision(problem: Problem, results: Results, options: Options) -> None:
+    given = None
+    if options.background is not None:
+        given = problem.model.inputs(options.background)
+        if given.shape[1:] != problem.shape:
+            raise ValueError(
+                f"background has samples of shape {given.shape[1:]}, X of {problem.shape}."
+            )
     kept, X, model = _labels(problem, results)
     assert results.predicted is not None
-    if options.background is None:
+    if given is None:
         background, labels = problem.X, results.predicted
     else:
-        background = model.inputs(options.background)
-        if background.shape[1:] != problem.shape:
-            raise ValueError(
-                f"background has samples of shape {background.shape[1:]}, X of {problem.shape}."
-            )
-        labels = model.predict(background)
-
+        background, labels = given, model.predict(given)
     found = decision_distance(
-        _Flat(model, problem.shape, problem.X.dtype),
+        _Flat(model, problem.shape),
         X,
         results.predicted[kept],
         norm=problem.norm,
@@ -189,7 +195,6 @@ class _Flat:
 
     model: LabelModel
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
     def __call__(self, points: NDArray[np.float64]) -> NDArray[Any]:
         return self.model.predict(points.reshape(-1, *self.shape))

@@ -182,17 +182,17 @@ class _Search:
         codes = label.cpu().numpy()
         self.results.codes[index] = codes
         self.results.n_forward[index] += 1
-        steps, gaps = self._linearise(x, logits, label, index)
+        steps, sizes = self._linearise(x, logits, label, index)
         x = x.detach()
         if self.problem.codes is not None:
             right = self.problem.codes[index] == codes
             self.results.skip(index[~right])
             kept = torch.from_numpy(right).to(x.device)
             index, x, label = index[right], x[kept], label[kept]
-            steps, gaps = [(rival[kept], step[kept]) for rival, step in steps], gaps[kept]
+            steps, sizes = [(rival[kept], step[kept]) for rival, step in steps], sizes[kept]
         if len(index) == 0:
             return index
-        nearest = self._race(index, x, label, steps, gaps)
+        nearest = self._race(index, x, label, steps, sizes)
         found = nearest.distance.isfinite()
         self._finish(index, x, label, nearest, found, self.plan.deepfool)
         lost: NDArray[np.intp] = index[~found.cpu().numpy()]
