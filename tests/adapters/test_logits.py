@@ -206,7 +206,7 @@ def test_coefficients_may_be_sparse():
 
 # --- What is refused
 
-FOREST = RandomForestClassifier(2).fit(X, LABELS[2])
+FOREST = RandomForestClassifier(2, random_state=0).fit(X, LABELS[2])
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,11 @@ def test_nothing_is_said_of_a_healthy_network(dtype, method):
 
 def test_nothing_is_said_of_healthy_models_of_other_kinds():
     y = (X[:, 0] > 0).astype(int)
-    for model in (LogisticRegression(), DecisionTreeClassifier(), RandomForestClassifier(5)):
+    for model in (
+        LogisticRegression(),
+        DecisionTreeClassifier(random_state=0),
+        RandomForestClassifier(5, random_state=0),
+    ):
         assert warnings_of(model.fit(X, y), X) == ()
 
 
@@ -79,7 +83,7 @@ def test_what_is_proven_is_not_said_to_be_censored():
     assert result.counts() == {"censored": 30}
     assert np.isinf(result.lower).all()
     assert result.warnings_ == ()
-    tree = DecisionTreeClassifier().fit(X, X[:, 0] > 0)
+    tree = DecisionTreeClassifier(random_state=0).fit(X, X[:, 0] > 0)
     result = boundary_distance(tree, X, threat_model=held)
     assert result.counts() == {"censored": 30}
     assert result.warnings_ == ()

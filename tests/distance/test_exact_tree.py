@@ -159,7 +159,7 @@ def test_distances_scale_with_the_features(norm, scale):
 
 
 def test_one_leaf_reaches_nothing():
-    tree = DecisionTreeClassifier().fit([[0.0], [1.0]], [1, 1])
+    tree = DecisionTreeClassifier(random_state=0).fit([[0.0], [1.0]], [1, 1])
     distance, points = distances(tree, np.zeros((3, 1)))
     assert_array_equal(distance, np.full(3, np.inf))
     assert np.isnan(points).all()
@@ -193,6 +193,6 @@ def test_string_labels_missing_values_and_progress():
 def test_errors():
     X = np.eye(3)
     with pytest.raises(TypeError, match="fitted on 2 outputs"):
-        distances(DecisionTreeClassifier().fit(X, np.eye(3, 2, dtype=int)), X)
+        distances(DecisionTreeClassifier(random_state=0).fit(X, np.eye(3, 2, dtype=int)), X)
     with pytest.raises(TypeError, match="got a DecisionTreeRegressor"):
         distances(DecisionTreeRegressor().fit(X, [0, 1, 2]), X)

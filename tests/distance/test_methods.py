@@ -54,12 +54,18 @@ def test_affine_models_are_linear(model, method):
         (RELU, "auto"),
         (network([3, 5, 1]), "auto"),
         (MLPClassifier([4], max_iter=5, random_state=0), "auto"),
-        (make_pipeline(StandardScaler(), MLPClassifier([4], max_iter=5)), "auto"),
-        (DecisionTreeClassifier(max_depth=3), "exact"),
-        (ExtraTreeClassifier(max_depth=3), "exact"),
-        (make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=3)), "exact"),
-        (GridSearchCV(DecisionTreeClassifier(), {"max_depth": [2, 3]}, cv=2), "exact"),
-        (RandomForestClassifier(5), "decision"),
+        (make_pipeline(StandardScaler(), MLPClassifier([4], max_iter=5, random_state=0)), "auto"),
+        (DecisionTreeClassifier(max_depth=3, random_state=0), "exact"),
+        (ExtraTreeClassifier(max_depth=3, random_state=0), "exact"),
+        (
+            make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=3, random_state=0)),
+            "exact",
+        ),
+        (
+            GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [2, 3]}, cv=2),
+            "exact",
+        ),
+        (RandomForestClassifier(5, random_state=0), "decision"),
         (HistGradientBoostingClassifier(max_iter=5), "decision"),
         (KNeighborsClassifier(), "decision"),
         (make_pipeline(StandardScaler(), KNeighborsClassifier()), "decision"),
@@ -122,7 +128,13 @@ def test_decision_begins_at_the_background():
         boundary_distance(predict, X, background=X[:, :2], method="decision")
 
 
-@pytest.mark.parametrize("model", [DecisionTreeClassifier(max_depth=3), RandomForestClassifier(5)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        DecisionTreeClassifier(max_depth=3, random_state=0),
+        RandomForestClassifier(5, random_state=0),
+    ],
+)
 def test_models_that_only_predict_skip_what_they_get_wrong(model):
     names = np.array(["no", "yes"])
     model.set_params(random_state=0).fit(X, names[Y])
@@ -172,7 +184,7 @@ def test_methods_that_do_not_fit_the_model():
     refused(r'layer 1, Tanh\(\).*"auto"', network([3, 5, 3]), method="exact")
     refused('affine models, decision trees and ReLU.*RandomFor.*"decision"',
             small_forest(), method="exact")  # fmt: skip
-    tree = DecisionTreeClassifier().fit(X, Y)
+    tree = DecisionTreeClassifier(random_state=0).fit(X, Y)
     for method in ("strong", "linear", "deepfool", "paper"):
         refused("cannot differentiate a model of type Dec", tree, TypeError, method=method)
     for method in ("auto", "decision"):
@@ -241,7 +253,7 @@ def test_certified_bounds_are_below_the_exact_distance(norm, boxed):
 
 
 def test_certify_adds_nothing_where_the_distance_is_exact():
-    tree = DecisionTreeClassifier(max_depth=3).fit(X, Y)
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, Y)
     for model in (*AFFINE, tree):
         result = boundary_distance(model, X, certify=True)
         assert_array_equal(result.lower, result.distance)
