@@ -96,7 +96,7 @@ def boundary_distance(
         Samples from which "decision" starts, such as training data. None: X.
     batch_size : int, default=None
         Samples in flight; bounds the memory. None: as many as have 2**18 features together, but at
-        least 512.
+        least 64.
     max_iter : int, default=50
         For "deepfool" and "paper": steps after which a sample is given up as "censored".
     overshoot : float, default=0.001
@@ -229,8 +229,9 @@ def _problem(
     elif y is not None and adapted.classes is not None:
         adapted.codes(y, len(adapted.classes))
     if batch_size is None:
-        # Rows of a table are cheap, and small batches would spend their time between the passes.
-        batch_size = max(512, 2**18 // math.prod(array.shape[1:]))
+        # Rows of a table are cheap, and small batches would spend their time between the passes;
+        # what a network computes for hundreds of images at a time falls out of the caches.
+        batch_size = max(64, 2**18 // math.prod(array.shape[1:]))
     return Problem(adapted, array, codes, n_classes, threat_model, batch_size, y)
 
 
