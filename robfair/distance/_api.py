@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ from robfair.distance._search import Problem, Results
 from robfair.threat import ThreatModel
 
 __all__ = ["METHODS", "boundary_distance"]
+
+MIXED = "under a threat model with categories, integer or unit"
 
 
 def boundary_distance(
@@ -80,7 +83,9 @@ def boundary_distance(
           for reproduction, it gives half the distance where one step is enough, as on every linear
           model.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features. None: L2, no box, everything mutable.
+        Norm, box and mutable features. None: L2, no box, everything mutable. With categories,
+        integers or units the distance is the least cost of a valid row that is predicted
+        differently, an upper bound by "auto", "strong" or "decision".
     certify : bool, default=False
         Whether to compute certified lower bounds too, by linear bound propagation. For networks of
         Linear, Conv2d, ReLU, LeakyReLU, Tanh, Sigmoid, pooling, batch normalisation, Dropout,
@@ -93,7 +98,8 @@ def boundary_distance(
     time_limit : float, default=None
         Seconds per sample after which "exact" returns the interval it has. None: no limit.
     background : array-like of shape (n_background, n_features), default=None
-        Samples from which "decision" starts, such as training data. None: X.
+        Samples from which "decision" starts, such as training data, and in tables also the other
+        searches where they find nothing, and "strong". None: X.
     batch_size : int, default=None
         Samples in flight; bounds the memory. None: as many as have 2**18 features together, but at
         least 64.
@@ -159,7 +165,17 @@ def boundary_distance(
     array([2., 1., 1., 2.])
     """
     _check_options(method, max_iter, overshoot, n_candidates, budget, time_limit)
-    adapted, chosen = choose(model, method)
+    threat_model = ThreatModel() if threat_model is None else threat_model
+    if not isinstance(threat_model, ThreatModel):
+        raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
+    if threat_model.is_mixed:
+        _check_mixed(method, certify)
+    adapted, chosen = choose(model, method, threat_model.is_mixed)
+    if threat_model.is_mixed and budget is not None and chosen != "decision":
+        raise ValueError(
+            f'{MIXED}, budget is for method="decision", and for models that only predict; got '
+            f"method={method!r}."
+        )
     if certify and isinstance(adapted, LabelModel) and chosen != "exact":
         raise ValueError(
             f"certify=True needs a model with logits, and method={chosen!r} sees labels only."
@@ -183,7 +199,7 @@ def boundary_distance(
         with _bar(problem, "certified bounds", verbose) as bar:
             add_lower_bounds(problem, results, bar.update)
     diagnose(problem, results)
-    return results.finish(chosen)
+    return replace(results.finish(chosen), X=X)
 
 
 def _bar(problem: Problem, title: str, verbose: int) -> Any:
@@ -204,18 +220,16 @@ def _problem(
     adapted: LogitModel | LabelModel,
     X: Any,
     y: ArrayLike | None,
-    threat_model: ThreatModel | None,
+    threat_model: ThreatModel,
     batch_size: int | None,
 ) -> Problem:
     """Check everything that can be checked before any work starts."""
-    threat_model = ThreatModel() if threat_model is None else threat_model
-    if not isinstance(threat_model, ThreatModel):
-        raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     if batch_size is not None and operator.index(batch_size) < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     array = adapted.inputs(X)
     if array.ndim < 2:
         raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
+    threat_model = threat_model.bind(array)
     threat_model.check(array)
     if y is not None:
         y = np.asarray(y)
@@ -233,6 +247,16 @@ def _problem(
         # what a network computes for hundreds of images at a time falls out of the caches.
         batch_size = max(64, 2**18 // math.prod(array.shape[1:]))
     return Problem(adapted, array, codes, n_classes, threat_model, batch_size, y)
+
+
+def _check_mixed(method: str, certify: bool) -> None:
+    """Refuse what is not for tables."""
+    if method not in ("auto", "strong", "decision"):
+        raise ValueError(
+            f'{MIXED}, method must be "auto", "strong" or "decision"; got method={method!r}.'
+        )
+    if certify:
+        raise ValueError(f"{MIXED}, nothing is certified: leave out certify=True.")
 
 
 def _check_options(

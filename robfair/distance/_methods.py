@@ -30,6 +30,7 @@ from robfair.distance._graph import UnsupportedLayer
 from robfair.distance._linear import linear_distance
 from robfair.distance._relu_layers import relu_layers
 from robfair.distance._search import Problem, Results
+from robfair.distance._table import table_decision, table_distance
 from robfair.distance._tight import AUTO, STRONG, tight_distance
 
 __all__ = ["METHODS", "Options", "add_lower_bounds", "choose", "run"]
@@ -52,8 +53,12 @@ class Options:
     n_jobs: int | None
 
 
-def choose(model: Any, method: str) -> tuple[LogitModel | LabelModel, str]:
-    """Adapt a model, and say which method "auto" or "exact" means for it."""
+def choose(model: Any, method: str, mixed: bool = False) -> tuple[LogitModel | LabelModel, str]:
+    """Adapt a model, and say which method "auto" or "exact" means for it.
+
+    Where the threat model is `mixed`, "auto" and "strong" are searches of their own for all models
+    with logits.
+    """
     if method == "decision":
         return as_labels(model), method
     try:
@@ -62,7 +67,7 @@ def choose(model: Any, method: str) -> tuple[LogitModel | LabelModel, str]:
         if method not in ("auto", "exact"):
             raise
         labels = as_labels(model)
-        if isinstance(labels.estimator, DecisionTreeClassifier):
+        if isinstance(labels.estimator, DecisionTreeClassifier) and not mixed:
             return labels, "exact"
         if method == "auto":
             return labels, "decision"
@@ -70,6 +75,8 @@ def choose(model: Any, method: str) -> tuple[LogitModel | LabelModel, str]:
             'method="exact" takes affine models, decision trees and ReLU networks; got a '
             f'{type(model).__name__}. Use method="decision".'
         ) from None
+    if mixed:
+        return logits, method
     affine = logits.to_logits is None and affine_map(logits.module) is not None
     if affine and method in ("auto", "strong", "exact"):
         return logits, "linear"
@@ -89,7 +96,9 @@ def choose(model: Any, method: str) -> tuple[LogitModel | LabelModel, str]:
 
 def run(method: str, problem: Problem, results: Results, options: Options) -> None:
     """Fill `results` by a method that fits the model."""
-    if method == "linear":
+    if problem.threat_model.is_mixed:
+        _table(method, problem, results, options)
+    elif method == "linear":
         affine = affine_map(problem.network.module)
         assert affine is not None  # `choose` has seen to that
         linear_distance(problem, results, affine)
@@ -157,14 +166,19 @@ def _labels(problem: Problem, results: Results) -> tuple[NDArray[Any], NDArray[A
     return kept, X, model
 
 
+def _background(problem: Problem, options: Options) -> NDArray[Any] | None:
+    if options.background is None:
+        return None
+    given = problem.model.inputs(options.background)
+    if given.shape[1:] != problem.shape:
+        raise ValueError(
+            f"background has samples of shape {given.shape[1:]}, X of {problem.shape}."
+        )
+    return given
+
+
 def _decision(problem: Problem, results: Results, options: Options) -> None:
-    given = None
-    if options.background is not None:
-        given = problem.model.inputs(options.background)
-        if given.shape[1:] != problem.shape:
-            raise ValueError(
-                f"background has samples of shape {given.shape[1:]}, X of {problem.shape}."
-            )
+    given = _background(problem, options)
     kept, X, model = _labels(problem, results)
     assert results.predicted is not None
     if given is None:
@@ -187,6 +201,29 @@ def _decision(problem: Problem, results: Results, options: Options) -> None:
     )
     results.n_forward[kept] += found.n_queries.astype(np.int32)
     _write(results, kept, found.distance, found.points)
+
+
+def _table(method: str, problem: Problem, results: Results, options: Options) -> None:
+    background = _background(problem, options)
+    if background is not None:
+        try:
+            for block in problem.threat_model.blocks:
+                block.find(background.reshape(len(background), -1))
+        except ValueError as error:
+            raise ValueError(f"background: {error}") from None
+    if method == "decision":
+        kept, _, _ = _labels(problem, results)
+        table_decision(
+            problem,
+            results,
+            kept,
+            background,
+            budget=QUERIES if options.budget is None else options.budget,
+            seed=options.seed,
+            n_jobs=options.n_jobs,
+        )
+    else:
+        table_distance(problem, results, background, strong=method == "strong")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from robfair.threat import ThreatModel
@@ -49,6 +50,8 @@ class BoundaryDistance:
         predicts, `n_forward` counts the points predicted.
     warnings_ : tuple of str
         What speaks against trusting these distances: a sentence each. Empty if nothing was seen.
+    X : object, or None
+        The samples as they were passed to `boundary_distance`; not a copy.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class BoundaryDistance:
     n_forward: NDArray[np.int32]
     n_backward: NDArray[np.int32]
     warnings_: tuple[str, ...] = ()
+    X: Any = None
 
     def __len__(self) -> int:
         return len(self.distance)
@@ -83,6 +87,32 @@ class BoundaryDistance:
         """
         found = {status: int((self.status == status).sum()) for status in STATUSES}
         return {status: n for status, n in found.items() if n}
+
+    def as_rows(self) -> pd.DataFrame:
+        """Write the points behind the distances in the original columns of a table.
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, n_columns + 1)
+            The columns of `X`, as `adversarial` has them, and a column "changed" that says in words
+            what has changed, such as "hours 40 -> 47; job Sales -> Tech". Rows of samples for which
+            no point was found, or which were skipped, are missing values.
+
+        Raises
+        ------
+        ValueError
+            If the points were not kept, or the threat model was not made by
+            :meth:`ThreatModel.from_transformer <robfair.ThreatModel.from_transformer>`.
+        """
+        if self.adversarial is None or self.X is None:
+            raise ValueError(
+                "as_rows needs the points behind the distances: call boundary_distance with "
+                "return_adversarial=True."
+            )
+        points = self.adversarial.reshape(len(self), -1)
+        rows = self.threat_model.as_rows(points, self.X)
+        rows.loc[self.status == SKIPPED, "changed"] = "not searched: the model is wrong here"
+        return rows
 
     def __repr__(self) -> str:
         finite = self.distance[np.isfinite(self.distance)]

@@ -133,7 +133,9 @@ STRONG = replace(
 )
 
 
-def tight_distance(problem: Problem, results: Results, plan: Plan, seed: int) -> None:
+def tight_distance(
+    problem: Problem, results: Results, plan: Plan, seed: int, rescue: bool = True
+) -> None:
     """Fill `results` by the tight search.
 
     Parameters
@@ -145,6 +147,8 @@ def tight_distance(problem: Problem, results: Results, plan: Plan, seed: int) ->
     seed : int
         Seed of the restarts. The random numbers of a sample depend on it and on the sample's
         position alone.
+    rescue : bool, default=True
+        Whether to try more where no start flips a sample: DeepFool, and other samples.
     """
     lost: list[NDArray[np.intp]] = []
     with problem.network.forward(problem.shape) as forward:
@@ -152,6 +156,8 @@ def tight_distance(problem: Problem, results: Results, plan: Plan, seed: int) ->
         for first in range(0, len(problem.X), problem.batch_size):
             index = np.arange(first, min(first + problem.batch_size, len(problem.X)))
             lost.append(search.run(index))
+        if not rescue:
+            return
         # What no start has flipped is left to DeepFool, whose steps grow until one does.
         rest = np.concatenate(lost)
         for first in range(0, len(rest), problem.batch_size):

@@ -1,0 +1,234 @@
+"""Reads a fitted transformer: which features it makes of which column, and how.
+
+All that is taken from the transformer's parts is the categories that its encoders know. The rest is
+found by probing: rows that differ in one column only go through the transformer, and where its
+output differs belongs to that column. A last check, of rows with shuffled values, confirms that
+nothing depends on two columns together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from robfair.threat._block import Block
+from robfair.threat._codec import Category, Column, Number, Opaque, as_dtype, key
+
+__all__ = ["Reader"]
+
+N_BASES = 5  # rows in which the values of a column are tried
+N_VALUES = 9  # values of a numeric column that are tried
+N_SHUFFLED = 1000  # rows of the last check
+
+
+class Reader:
+    """A fitted transformer, and samples in its original columns."""
+
+    def __init__(self, transformer: Any, X: pd.DataFrame) -> None:
+        self.transformer, self.X = transformer, X
+        self.encoders: dict[Hashable, list[Any]] = {}  # the categories known, by column
+        self.steps: dict[Hashable, str] = {}  # the step of a ColumnTransformer, by column
+        if not hasattr(self.transformer, "transform"):
+            raise TypeError(
+                "transformer must be a fitted ColumnTransformer or another transformer, such as "
+                f"pipeline[:-1]; got a {type(self.transformer).__name__} without `transform`."
+            )
+        check_is_fitted(self.transformer)
+        names = getattr(self.transformer, "feature_names_in_", None)
+        if names is None:
+            raise ValueError(
+                "the transformer was not fitted on a DataFrame whose columns are named by strings: "
+                "fit it on one, so that it knows its columns."
+            )
+        absent = [name for name in names if name not in self.X.columns]
+        if absent:
+            raise ValueError(f"X has no column {absent[0]!r}, which the transformer was fitted on.")
+        self.names = list(names)
+        self.used = set(self.names)
+        self._find_encoders(self.transformer, self.names)
+        for name, known in self.encoders.items():
+            seen = {key(value) for value in known}
+            unseen = [value for value in self.X[name].dropna().unique() if value not in seen]
+            if unseen:
+                raise ValueError(
+                    f"column {name!r} holds {unseen[0]!r}, which its encoder has not seen: fit the "
+                    "transformer on data that holds it, or leave these rows out of X."
+                )
+        self.rows = self.transform(self.X)
+
+    def _find_encoders(self, step: Any, names: list[Hashable]) -> bool:
+        """Note the steps that columns go through and what encoders know; False ends the search."""
+        if isinstance(step, ColumnTransformer):
+            for label, inner, _ in step.transformers_:
+                columns = [names[i] for i in step._transformer_to_input_indices[label]]
+                if inner != "drop":
+                    self.steps.update(dict.fromkeys(columns, label))
+                    self._find_encoders(inner, columns)
+            self.used -= set(names) - set(self.steps)
+            return False
+        if isinstance(step, Pipeline):
+            return all(self._find_encoders(inner, names) for _, inner in step.steps)
+        known = getattr(step, "categories_", None)
+        if isinstance(known, list) and len(known) == len(names):
+            self.encoders.update({n: c.tolist() for n, c in zip(names, known, strict=True)})
+        # Behind an imputer the values are still those of the column; behind others they may not be.
+        return step in (None, "passthrough") or hasattr(step, "statistics_")
+
+    def transform(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Return what the transformer makes of some rows, as an array."""
+        try:
+            out = self.transformer.transform(frame[self.names])  # a copy: some work in place
+        except ValueError as error:
+            raise ValueError(f"the transformer fails on X: {error}") from error
+        out = out.toarray() if hasattr(out, "toarray") else np.asarray(out)
+        try:
+            out = out if out.dtype.kind == "f" else out.astype(np.float64)
+        except ValueError as error:
+            raise ValueError(f"the transformer must return numbers only: {error}") from error
+        if not np.isfinite(out).all():
+            feature = int(np.flatnonzero(~np.isfinite(out).all(axis=0))[0])
+            raise ValueError(
+                f"the transformer returns NaN or infinity in feature {feature}: put an imputer "
+                "before it."
+            )
+        return out
+
+    def read(
+        self, further: dict[Hashable, list[float]], integer: frozenset[Hashable]
+    ) -> tuple[Column, ...]:
+        """Find out what the transformer makes of each column.
+
+        `further` are values of numeric columns that are tried beside those in X, and `integer` the
+        columns that move by whole steps.
+        """
+        tried = {name: self._values(name, further.get(name, [])) for name in self.X.columns}
+        outputs = {name: self.probe(name, values) for name, values in tried.items()}
+        features = {name: self._features(output) for name, output in outputs.items()}
+        owners: dict[int, list[Hashable]] = {}
+        for name, found in features.items():
+            for feature in found:
+                owners.setdefault(int(feature), []).append(name)
+        columns: list[Column] = []
+        for name, values in tried.items():
+            found, output = features[name], outputs[name]
+            step = f"by {self.steps[name]!r}" if name in self.steps else "by the transformer"
+            others = [other for f in found for other in owners[int(f)] if other != name]
+            dtype = self.X[name].dtype
+            if name in self.used and len(values) < 2:
+                columns.append(Opaque(name, "holds one value only in X", idle=True))
+            elif not len(found):
+                columns.append(Opaque(name, "changes nothing for the transformer", idle=True))
+            elif dtype.kind in "mM":
+                columns.append(Opaque(name, f"is of dtype {dtype}, no number and no category"))
+            elif others:
+                columns.append(Opaque(name, f"is mixed with {others[0]!r} {step}"))
+            elif not self._is_number(name):
+                columns.append(self._category(name, values, found, output[0]))
+            elif len(found) > 1:
+                reason = f"is made into {len(found)} features {step}, not an affine function of it"
+                columns.append(Opaque(name, reason))
+            else:
+                number = self._number(name, values, int(found[0]), output[0], name in integer)
+                reason = f"is not mapped by an affine function of the column {step}"
+                columns.append(Opaque(name, reason) if number is None else number)
+        return tuple(columns)
+
+    def _is_number(self, name: Hashable) -> bool:
+        dtype = self.X[name].dtype
+        numeric = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+        return numeric and name not in self.encoders
+
+    def _values(self, name: Hashable, further: list[float]) -> list[Any]:
+        """Return the values of a column that are tried, in order where they are numbers."""
+        column = self.X[name]
+        if name not in self.used:
+            return []
+        if self._is_number(name):
+            x = np.sort(column.dropna().to_numpy(dtype=np.float64))
+            spread = x[np.linspace(0, len(x) - 1, min(N_VALUES, len(x))).astype(int)]
+            return np.unique([*spread, *further]).tolist()  # type: ignore[no-any-return]
+        values = self.encoders.get(name, column.dropna().unique().tolist())
+        # Where X holds missing values that an imputer fills, they have the code of its filling.
+        seen = {key(value) for value in values}
+        return [*values, None] if column.isna().any() and None not in seen else values
+
+    def probe(self, name: Hashable, values: Sequence[Any]) -> NDArray[Any]:
+        """Return the features, of shape (rows tried, values, features), with each value put in."""
+        if not len(values):
+            return self.rows[None, :1]
+        base = np.unique(np.linspace(0, len(self.X) - 1, N_BASES).astype(int))
+        frame = self.X.iloc[np.repeat(base, len(values))].reset_index(drop=True)
+        frame[name] = as_dtype(list(values) * len(base), self.X[name].dtype)
+        return self.transform(frame).reshape(len(base), len(values), -1)
+
+    def _rounding(self, output: NDArray[Any]) -> NDArray[np.float64]:
+        """How far apart two outputs of the same feature may be and count as equal."""
+        low = np.minimum(self.rows.min(axis=0), output.min(axis=(0, 1)))
+        high = np.maximum(self.rows.max(axis=0), output.max(axis=(0, 1)))
+        size = np.maximum(np.abs(low), np.abs(high))
+        rounding: NDArray[np.float64] = 1e-6 * (high - low) + 8 * np.finfo(output.dtype).eps * size
+        return rounding
+
+    def _features(self, output: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the features that differ between the values of a column."""
+        differs = np.abs(output - output[:, :1]) > self._rounding(output)
+        return np.flatnonzero(differs.any(axis=(0, 1)))
+
+    def _number(
+        self, name: Hashable, x: list[float], feature: int, output: NDArray[Any], integer: bool
+    ) -> Number | None:
+        """Fit the line through the values, and return it if all of X lies on it."""
+        z = output[:, feature].astype(np.float64)
+        scale = (z[-1] - z[0]) / (x[-1] - x[0])
+        offset = z[0] - scale * x[0]
+        column, held = self.X[name], self.rows[:, feature].astype(np.float64)
+        filled = held[column.isna()]
+        missing = filled[0] if len(filled) and np.ptp(filled) == 0 else np.nan
+        number = Number(name, column.dtype, feature, scale, offset, float(missing), integer)
+        known = column.notna().to_numpy()
+        off = np.r_[scale * np.array(x) + offset - z, (number.encode(column[known]) - held[known])]
+        if scale == 0 or (np.abs(off) > 10 * self._rounding(output)[feature]).any():
+            return None
+        return number
+
+    def _category(
+        self, name: Hashable, values: list[Any], features: NDArray[np.intp], output: NDArray[Any]
+    ) -> Category:
+        """Collect the codes of the categories, and those that share one."""
+        codes, code = np.unique(output[:, features], axis=0, return_inverse=True)
+        times = self.X[name].map(key).value_counts(dropna=False)
+        often = {key(value): n for value, n in times.items()}
+        same: list[list[Any]] = [[] for _ in codes]
+        for value, i in zip(values, code.ravel(), strict=True):
+            same[i].append(value)
+        shared = tuple(tuple(sorted(s, key=lambda v: -often.get(key(v), 0))) for s in same)
+        block = Block(features.tolist(), codes, name=str(name))
+        return Category(name, self.X[name].dtype, block, shared)
+
+    def check_apart(self, columns: Sequence[Number | Category]) -> None:
+        """Raise unless columns keep their features when they change together."""
+        at = np.unique(np.linspace(0, len(self.X) - 1, N_SHUFFLED).astype(int))
+        frame, expected = self.X.iloc[at].reset_index(drop=True), self.rows[at].copy()
+        rng = np.random.default_rng(0)
+        for column in columns:
+            present = self.X[column.name].dropna().to_numpy(dtype=object)
+            frame[column.name] = as_dtype(rng.choice(present, len(at)), column.dtype)
+            encoded = column.encode(frame[column.name])
+            if isinstance(column, Number):
+                expected[:, column.feature] = encoded
+            else:
+                expected[:, column.block.columns] = column.block.codes[encoded]
+        off = np.abs(self.transform(frame) - expected) > 10 * self._rounding(expected[None])
+        if off.any():
+            feature = int(np.flatnonzero(off.any(axis=0))[0])
+            raise ValueError(
+                f"feature {feature} of the transformer's output depends on several columns "
+                "together, or on whether one is missing: leave these out of `mutable`."
+            )

@@ -1,0 +1,192 @@
+"""From what an attacker may do to the columns of a table to the fields of a threat model."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from robfair.threat._codec import Category, Codec, Number, some
+from robfair.threat._columns import Reader
+
+__all__ = ["Names", "read_fields"]
+
+Names = Hashable | Sequence[Hashable]
+
+
+def read_fields(
+    transformer: Any,
+    X: pd.DataFrame,
+    mutable: Names | None,
+    sensitive_features: Names,
+    bounds: str | Mapping[Hashable, tuple[float, float]] | None,
+    unit: str | Mapping[Hashable, float] | None,
+    integer: str | Names,
+) -> tuple[dict[str, Any], Codec]:
+    """Return fields of a ThreatModel, and the codec of the columns."""
+    _check_frame(X)
+    stay = _names(sensitive_features, X, "sensitive_features")
+    move = set(X.columns) - stay if mutable is None else _names(mutable, X, "mutable")
+    for name in move & stay:
+        raise ValueError(
+            f"column {name!r} is in `mutable` and in `sensitive_features`, which stay: leave it "
+            "out of one of them."
+        )
+    whole = _whole_columns(integer, X)
+    sides = _by_column(bounds, "bounds", "data", X)
+    units = _by_column(unit, "unit", "std", X)
+    for name, pair in sides.items():
+        _check_sides(name, pair, X, whole)
+
+    reader = Reader(transformer, X)
+    tried = {name: [s for s in pair if np.isfinite(s)] for name, pair in sides.items()}
+    columns = reader.read(tried, whole)
+    numbers: list[Number] = []
+    categories: list[Category] = []
+    for column in columns:
+        if column.name not in move:
+            continue
+        if isinstance(column, Number):
+            numbers.append(column)
+        elif isinstance(column, Category):
+            categories.append(column)
+        elif mutable is not None or not column.idle:
+            raise ValueError(f"column {column.name!r} {column.reason}; leave it out of `mutable`.")
+    moving: list[Number | Category] = [*numbers, *categories]
+    reader.check_apart(moving)
+    for option, given in (("bounds", [*sides]), ("unit", [*units])):
+        idle = [name for name in given if name not in {number.name for number in numbers}]
+        if idle:
+            raise ValueError(f"{option} names {idle[0]!r}, which is no mutable numeric column.")
+
+    n_features = reader.rows.shape[1]
+    mask, spacing = np.zeros(n_features, dtype=bool), np.zeros(n_features)
+    size = np.ones(n_features)
+    for number in numbers:
+        at, name = number.feature, number.name
+        mask[at] = True
+        spacing[at] = abs(number.scale) if number.integer else 0
+        size[at] = abs(number.scale) * _unit(name, unit, units, X)
+    for category in categories:
+        mask[list(category.block.columns)] = True
+    fields = {
+        "mutable": mask,
+        "bounds": None if bounds is None else _box(reader, numbers, sides),
+        "categories": tuple(c.block for c in categories) or None,
+        "integer": spacing if spacing.any() else None,
+        "unit": size,
+    }
+    return fields, Codec(columns, frozenset(column.name for column in moving), n_features)
+
+
+def _check_frame(X: Any) -> None:
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(
+            f"X must be a DataFrame in the columns that enter the transformer; got a "
+            f"{type(X).__name__}."
+        )
+    if not len(X):
+        raise ValueError("X is empty: there is nothing to learn the box and the units from.")
+    if not X.columns.is_unique:
+        raise ValueError(f"X has two columns {X.columns[X.columns.duplicated()][0]!r}.")
+
+
+def _names(names: Names, X: pd.DataFrame, argument: str) -> set[Hashable]:
+    """Return names as a set, or raise if X has no such column."""
+    listed = names if isinstance(names, Sequence) and not isinstance(names, str) else [names]
+    absent = [name for name in listed if name not in X.columns]
+    if absent:
+        raise ValueError(
+            f"{argument} names {absent[0]!r}, which is no column of X. It has "
+            f"{some(list(X.columns))}."
+        )
+    return set(listed)
+
+
+def _by_column(given: Any, argument: str, default: str, X: pd.DataFrame) -> dict[Hashable, Any]:
+    """Return what is given by column, {} where the default is to hold for all."""
+    if given is None or (isinstance(given, str) and given == default):
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{argument} must be {default!r}, None or a mapping from columns; got {given!r}."
+        )
+    _names(list(given), X, argument)
+    return dict(given)
+
+
+def _whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]:
+    """Return the columns that move by whole numbers."""
+    if isinstance(integer, str) and integer == "auto" and "auto" not in X.columns:
+        return frozenset(n for n in X.columns if pd.api.types.is_integer_dtype(X[n].dtype))
+    whole = _names(integer, X, "integer")
+    for name in whole:
+        if not pd.api.types.is_numeric_dtype(X[name].dtype):
+            raise ValueError(f"integer names {name!r}, which is no numeric column.")
+        held = X[name].dropna().to_numpy(dtype=np.float64)
+        if (held != np.round(held)).any():
+            raise ValueError(
+                f"integer names {name!r}, which holds {held[held != np.round(held)][0]:.6g} in X."
+            )
+    return frozenset(whole)
+
+
+def _check_sides(name: Hashable, pair: Any, X: pd.DataFrame, whole: frozenset[Hashable]) -> None:
+    """Raise unless a pair of bounds is in order, and holds the column."""
+    try:
+        low, high = (float(side) for side in pair)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"the bounds of {name!r} must be a pair (low, high); got {pair!r}."
+        ) from None
+    if not low <= high:
+        raise ValueError(f"the bounds of {name!r} cross or are NaN: {pair!r}. Give (low, high).")
+    broken = [side for side in (low, high) if np.isfinite(side) and side != round(side)]
+    if name in whole and broken:
+        raise ValueError(
+            f"an integer feature with a fractional box: {name!r} is bounded by {broken[0]:.6g}."
+        )
+    if not pd.api.types.is_numeric_dtype(X[name].dtype):
+        raise ValueError(f"bounds names {name!r}, which is no mutable numeric column.")
+    least, most = X[name].min(), X[name].max()
+    if least < low or most > high:
+        raise ValueError(
+            f"X leaves the bounds of {name!r}, [{low:.6g}, {high:.6g}]: it runs from {least:.6g} "
+            f"to {most:.6g}. Widen the bounds, or clip X."
+        )
+
+
+def _unit(name: Hashable, unit: Any, units: Mapping[Hashable, float], X: pd.DataFrame) -> float:
+    """Return what counts as 1 in a column."""
+    if unit is None:
+        return 1.0
+    size = float(units[name]) if name in units else float(X[name].std(ddof=0))
+    if not 0 < size < np.inf:
+        raise ValueError(
+            f"the unit of {name!r} must be positive and finite; got {size}. Give unit={{{name!r}: "
+            "...}."
+        )
+    return size
+
+
+def _box(
+    reader: Reader, numbers: Sequence[Number], sides: Mapping[Hashable, tuple[float, float]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the box of the features: open where no column may move."""
+    low = np.full(reader.rows.shape[1], -np.inf)
+    high = -low
+    for number in numbers:
+        at = number.feature
+        held = reader.rows[:, at]
+        ends = np.array([held.min(), held.max()], dtype=np.float64)
+        if number.name in sides:
+            pair = np.array(sides[number.name], dtype=np.float64)
+            given = np.isfinite(pair)
+            # Placed by the transformer itself, so that rounding leaves no sample beyond them.
+            ends = np.sign(number.scale) * pair
+            ends[given] = reader.probe(number.name, pair[given].tolist())[0, :, at]
+        low[at], high[at] = ends.min(), ends.max()
+    return low, high

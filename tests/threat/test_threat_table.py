@@ -1,0 +1,234 @@
+"""Categories, integers and units: what a table adds to a norm and a box."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from robfair import ThreatModel
+from robfair.threat import Block
+
+NORMS = [2, np.inf]
+# An age in years, an income, a colour in three one-hot columns, an ordinal size.
+SIZE = Block([5], [[0], [1], [2]])
+
+
+def table(**changes):
+    given = {
+        "bounds": ([17, 0, 0, 0, 0, 0], [90, 1e5, 0, 0, 0, 0]),
+        "categories": [[2, 3, 4], SIZE],
+        "integer": [True, False, False, False, False, False],
+        "unit": [10, 2e4, 1, 1, 1, 1],
+    }
+    return ThreatModel(**(given | changes))
+
+
+X = np.array([[40, 3e4, 1, 0, 0, 1], [20, 1e4, 0, 0, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "match"),
+    [
+        ({"categories": [[0, 1], [1, 2]]}, ValueError, "blocks overlap: column 1 is in two"),
+        ({"categories": [[0, 0]]}, ValueError, "different indices"),
+        ({"categories": [3]}, TypeError, "sequence of column indices"),
+        ({"category_cost": 0}, ValueError, "category_cost must be a positive number; got 0"),
+        ({"category_cost": np.inf}, ValueError, "category_cost must be a positive"),
+        ({"unit": [1, 0]}, ValueError, "unit must be positive and finite; got array of 2"),
+        ({"unit": np.nan}, ValueError, "unit must be positive and finite; got nan"),
+        ({"integer": [1.0, -1.0]}, ValueError, "integer must be a mask, or spacings"),
+        ({"integer": [True], "bounds": (0, 1.5)}, ValueError, "fractional box.*by 1.5"),
+        (
+            {"integer": [False, True, True], "bounds": ([0.5, 0, 0.25], 3)},
+            ValueError,
+            "fractional box: feature 2 is bounded by 0.25",
+        ),
+        ({"bounds": "dat"}, TypeError, "must be a pair"),
+    ],
+)
+def test_bad_fields(changes, error, match):
+    with pytest.raises(error, match=match):
+        ThreatModel(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"categories": [[2, 3, 9]]}, r"a block has column 9.*have 6 features"),
+        ({"mutable": [True, True, True, False, True, True]}, r"only some of the columns \(2, 3, 4"),
+        ({"unit": [1, 2]}, r"unit of shape \(2,\) do not fit"),
+        ({"integer": [1, 2]}, r"integer of shape \(2,\) do not fit"),
+        ({"bounds": ([50, 0, 0, 0, 0, 0], 1e5)}, "feature 0, where X runs from 20 to 40"),
+    ],
+)
+def test_check_finds_what_does_not_fit_the_samples(changes, match):
+    table().check(X)
+    with pytest.raises(ValueError, match=match):
+        table(**changes).check(X)
+
+
+def test_check_finds_a_sample_without_a_category():
+    x = X.copy()
+    x[1, 4] = 0
+    with pytest.raises(ValueError, match=r"row 1 holds no category in the block columns \[2, 3, 4"):
+        table().check(x)
+
+
+def test_open_and_scaled_integers_may_have_any_box():
+    ThreatModel(integer=[True, False], bounds=([-np.inf, 0.5], [np.inf, 0.7]))
+    ThreatModel(integer=[0.3, 0], bounds=(0.5, 0.7))
+
+
+def test_what_is_mixed():
+    assert table().is_mixed
+    for field in ({"categories": [[0, 1]]}, {"integer": True}, {"unit": 2}):
+        assert ThreatModel(**field).is_mixed
+    assert not ThreatModel(np.inf, (0, 1), [True, False], category_cost=2).is_mixed
+
+
+def test_fields_spread_over_a_sample():
+    model = table(mutable=[True, False, True, True, True, False], integer=[3, 0, 3, 3, 3, 3])
+    assert_array_equal(model.spacing((6,)), [3, 0, 0, 0, 0, 0])
+    assert_array_equal(model.units((6,)), [10, 2e4, 1, 1, 1, 1])
+    assert_array_equal(model.numeric((6,)), [True, False, False, False, False, False])
+    assert_array_equal(model.box((6,))[0], [17, 0, *[-np.inf] * 4])
+    assert_array_equal(model.box((6,))[1], [90, 1e5, *[np.inf] * 4])
+    assert model.mutable_blocks((6,)) == (0,)
+    assert [block.columns for block in model.blocks] == [(2, 3, 4), (5,)]
+    assert_array_equal(ThreatModel(integer=True).spacing((3,)), [1, 1, 1])
+    assert_array_equal(ThreatModel().spacing((3,)), [0, 0, 0])
+    assert_array_equal(ThreatModel().units((3,)), [1, 1, 1])
+    assert ThreatModel().numeric((3,)).all()
+    assert ThreatModel().blocks == ()
+
+
+@pytest.mark.parametrize(("norm", "expected"), [(2, np.sqrt(0.49 + 0.25 + 9)), (np.inf, 3)])
+def test_cost_by_hand(norm, expected):
+    points = np.array([[47, 2e4, 0, 1, 0, 1], [np.nan] * 6])
+    model = table(norm=norm, category_cost=3)
+    assert_allclose(model.cost(X, points), [expected, np.nan])
+    points[0, 4] = 1
+    with pytest.raises(ValueError, match="row 0 holds no category"):
+        model.cost(X, points)
+    with pytest.raises(ValueError, match=r"the same shape.*\(2, 6\) and \(1, 6\)"):
+        model.cost(X, points[:1])
+
+
+ROW = st.tuples(st.integers(17, 90), st.floats(0, 1e5), st.integers(0, 2), st.integers(0, 2))
+
+
+def encode(row):
+    return np.array([[row[0], row[1], *np.eye(3)[row[2]], row[3]]])
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@given(row=ROW, other=ROW, factor=st.sampled_from([0.01, 1.0, 100.0]))
+def test_cost_is_the_norm_of_the_columns_changes(norm, row, other, factor):
+    delta = [
+        (row[0] - other[0]) / 10,
+        (row[1] - other[1]) / 2e4,
+        1.5 * (row[2] != other[2]),
+        1.5 * (row[3] != other[3]),
+    ]
+    bounds = ([17 * factor, *[0] * 5], [90 * factor, 1e5 * factor, *[0] * 4])
+    # All features times 100, and their units, steps and codes with them: nothing else changes.
+    model = ThreatModel(
+        norm,
+        bounds,
+        categories=[Block((2, 3, 4), np.eye(3) * factor), Block((5,), SIZE.codes * factor)],
+        integer=np.array([factor, 0, 0, 0, 0, 0]),
+        unit=np.array([10, 2e4, 1, 1, 1, 1]) * factor,
+        category_cost=1.5,
+    )
+    for dtype, atol in ((np.float64, 1e-9), (np.float32, 1e-5)):
+        x, points = (factor * encode(r).astype(dtype) for r in (row, other))
+        model.check(x)
+        cost = model.cost(x, points)
+        assert_allclose(cost, np.linalg.norm(delta, norm), rtol=0, atol=atol)
+        assert model.valid(x, points).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "valid"),
+    [
+        ([7, 0, 0, 0, 0, 0], True),
+        ([0, 0.5, 0, 0, 0, 0], True),
+        ([0, 0, -1, 1, 0, 0], True),
+        ([0, 0, 0, 0, 0, 1], True),
+        ([0.5, 0, 0, 0, 0, 0], False),
+        ([51, 0, 0, 0, 0, 0], False),
+        ([-24, 0, 0, 0, 0, 0], False),
+        ([0, 0, 0, 1, 0, 0], False),
+        ([0, 0, -1, 0, 0, 0], False),
+        ([0, 0, 0, 0, 0, 0.5], False),
+        ([0, np.nan, 0, 0, 0, 0], False),
+    ],
+)
+def test_valid_by_hand(change, valid):
+    for dtype in (np.float64, np.float32):
+        start = X[:1].astype(dtype)
+        points = start + np.array(change, dtype=dtype)
+        assert table().valid(start, points) == [valid]
+    moved = np.flatnonzero(change)
+    fixed = ~np.isin(np.arange(6), moved)
+    for block in ([2, 3, 4], [5]):
+        fixed[block] = fixed[block].all()
+    if valid:
+        assert not table(mutable=fixed).valid(start, points)
+
+
+def test_integers_move_from_their_own_value():
+    model = ThreatModel(integer=[0.1, 0])
+    x = np.array([[0.123, 5.0]])
+    assert model.valid(x, x + np.array([[0.3, 0.01]]))
+    assert not model.valid(x, np.array([[0.3, 5.0]]))
+    # Standardised with a mean of 190,000 and a deviation of 105,000, held as float32.
+    start = np.array([[(77_516 - 190_000) / 105_000]])
+    model = ThreatModel(integer=[1 / 105_000])
+    steps = np.array([[0, 1, 12_345, 1_000_000]]).T
+    points = (start + steps / 105_000).astype(np.float32)
+    assert model.valid(np.repeat(start, 4, axis=0), points).all()
+    assert not model.valid(start, (start + 1.5 / 105_000).astype(np.float32))
+
+
+def test_bounds_of_the_data():
+    model = table(bounds="data", integer=[False] * 6)
+    assert repr(model).startswith("ThreatModel(norm=2, bounds='data', categories=2, integer=0 of 6")
+    model.check(X)
+    with pytest.raises(ValueError, match=r"call threat_model\.bind\(X\) first"):
+        model.box((6,))
+    bound = model.bind(X)
+    assert_array_equal(bound.box((6,)), [[20, 1e4, *[-np.inf] * 4], [40, 3e4, *[np.inf] * 4]])
+    assert bound.bind(X[:1]) is bound
+    images = np.random.default_rng(0).normal(size=(4, 2, 3))
+    low, high = ThreatModel(bounds="data").bind(images).box((2, 3))
+    assert_array_equal(low, images.min(axis=0).ravel())
+    assert_array_equal(high, images.max(axis=0).ravel())
+    with pytest.raises(ValueError, match="an integer feature with a fractional box"):
+        ThreatModel(bounds="data", integer=True).bind([[0.5], [1]])
+    codes = Block((0,), [[0.5], [1]])  # have no box of their own
+    ThreatModel(bounds="data", integer=True, categories=[codes]).bind([[0.5, 3], [1, 3]])
+
+
+def test_equality_and_repr_of_tables():
+    assert repr(table(category_cost=2)) == (
+        "ThreatModel(norm=2, bounds=(array of 6, array of 6), categories=2, integer=1 of 6, "
+        "unit=array of 6, category_cost=2)"
+    )
+    same = table(categories=[Block((2, 3, 4)), SIZE], integer=[1.0, 0, 0, 0, 0, 0])
+    assert table() == same == pickle.loads(pickle.dumps(table()))
+    assert hash(table()) == hash(same)
+    for change in (
+        {"categories": [[2, 3, 4]]},
+        {"categories": None},
+        {"integer": [2, 0, 0, 0, 0, 0]},
+        {"integer": None},
+        {"unit": None},
+        {"category_cost": 2},
+        {"bounds": "data"},
+        {"bounds": None},
+    ):
+        assert table() != table(**change)
