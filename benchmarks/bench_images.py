@@ -14,31 +14,18 @@ import torch
 import torch.nn.functional as F
 from common import machine, options, table, verdict
 from numpy.typing import NDArray
-from torch import nn
 
 from robfair import AdversarialClassifier, NaturalClassifier, ThreatModel, boundary_distance
+from robfair.models import utkface_network
 
 N_IMAGES, MINUTES = 20_000, 20.0
-N_CLASSES = 5  # 0-15, 15-25, 25-40, 40-60, 60+ years
+N_CLASSES = 5  # of age: 0-14, 15-24, 25-39, 40-59, 60+ years
 
 LEGEND = f"""\
-The network is that of Nanda et al. (2021), which the paper names as its UTKFace classifier, for
-48 x 48 instead of 200 x 200 pixels: convolution 7 x 7 to 32 channels (padding 2), ReLU, dropout,
-max pooling 2, convolution 5 x 5 to 64 channels (padding 2), ReLU, dropout, max pooling 2, linear to
-256, ReLU, dropout, linear to {N_CLASSES} classes of age. The images are synthetic: a smooth pattern
-that changes with "age" under smooth noise, in [0, 1]. L2, in the box. "projected" is for
-{N_IMAGES:,} images, passes are per image."""
-
-
-def utk_network() -> nn.Sequential:
-    """Network of Nanda et al. for 48 x 48 images."""
-    return nn.Sequential(
-        nn.Conv2d(3, 32, 7, padding=2), nn.ReLU(), nn.Dropout(0.3), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.Dropout(0.3), nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(64 * 11 * 11, 256), nn.ReLU(), nn.Dropout(0.5),
-        nn.Linear(256, N_CLASSES),
-    )  # fmt: skip
+The network is `robfair.models.utkface_network`, that of Nanda et al. (2021), which the paper names
+as its UTKFace classifier. The images are synthetic: a smooth pattern that changes with "age" under
+smooth noise, in [0, 1]. L2, in the box. "projected" is for {N_IMAGES:,} images, passes are per
+image."""
 
 
 def faces(n: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -101,7 +88,7 @@ def main() -> None:
     print("## Images\n")
     print(f"{machine()}\n")
     print(f"{LEGEND}\n", flush=True)
-    common = {"module": utk_network, "max_epochs": epochs, "batch_size": 64, "random_state": 0}
+    common = {"module": utkface_network, "max_epochs": epochs, "batch_size": 64, "random_state": 0}
     natural = NaturalClassifier(**common)
     robust = AdversarialClassifier(eps=0.031, n_steps=3, **common)
     rows = [

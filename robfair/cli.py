@@ -1,4 +1,4 @@
-"""The command line: ``robfair demo``."""
+"""The command line: ``robfair demo`` and ``robfair reproduce``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from robfair._version import __version__
-from robfair.experiments import run_demo
+from robfair.exceptions import ResultsError
+from robfair.experiments import reproduce_fairness, run_demo
+from robfair.experiments._fairness import FIGURE_OF, TABLE_OF
 
 __all__ = ["main"]
 
@@ -51,7 +53,81 @@ def build_parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)"
     )
     demo.add_argument("--quiet", action="store_true", help="no progress bars")
+    demo.set_defaults(run=_demo)
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="run a paper's experiments, and put its numbers beside ours",
+        description="Run a paper's experiments, and put its numbers beside ours.",
+    )
+    papers = reproduce.add_subparsers(dest="paper", required=True, metavar="PAPER")
+    _add_fairness(
+        papers.add_parser(
+            "adversarial-training-fairness",
+            help='"Adversarial Training Negatively Affects Fairness" (Sooksatra, Rivas, 2022)',
+            description=(
+                "CAU, CRU, LUF and EOU of standard and adversarially trained networks, by the "
+                "paper's protocol and by one under which the numbers mean something. Finished "
+                "parts are read from the output folder: an interrupted run goes on."
+            ),
+            epilog="example: robfair reproduce adversarial-training-fairness --table IV --seeds 5",
+        )
+    )
     return parser
+
+
+def _add_fairness(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``robfair reproduce adversarial-training-fairness``."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--dataset", choices=("adult", "cifar10"), default="adult",
+        help="half of the paper to run (default: %(default)s)",
+    )  # fmt: skip
+    what.add_argument("--table", choices=TABLE_OF, help="run only what this table needs")
+    what.add_argument(
+        "--figure", type=int, choices=FIGURE_OF, help="run only what this figure needs"
+    )
+    parser.add_argument(
+        "--scale", choices=("small", "full"), default="small",
+        help="small: a minute, to see that it works; its numbers mean nothing "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seeds", type=positive_int, default=1, metavar="N",
+        help="number of runs, with seeds 0 to N - 1 (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data-home", type=Path, metavar="DIR",
+        help="where CIFAR-10 is kept (default: $ROBFAIR_DATA, or the user's cache folder)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, default=Path("robfair-reproduction"), metavar="DIR",
+        help="folder for the results (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.set_defaults(run=_fairness)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    run_demo(
+        arguments.output,
+        epochs=arguments.epochs,
+        random_state=arguments.seed,
+        verbose=0 if arguments.quiet else 1,
+    )
+
+
+def _fairness(arguments: argparse.Namespace) -> None:
+    report = reproduce_fairness(
+        arguments.output,
+        dataset=arguments.dataset,
+        table=arguments.table,
+        figure=arguments.figure,
+        scale=arguments.scale,
+        seeds=range(arguments.seeds),
+        data_home=arguments.data_home,
+        verbose=0 if arguments.quiet else 1,
+    )
+    print(report, end="")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,13 +145,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = build_parser().parse_args(argv)
     try:
-        run_demo(
-            arguments.output,
-            epochs=arguments.epochs,
-            random_state=arguments.seed,
-            verbose=0 if arguments.quiet else 1,
-        )
-    except (OSError, ImportError) as error:
+        arguments.run(arguments)
+    except (OSError, ImportError, ResultsError) as error:
         print(f"robfair: {error}", file=sys.stderr)
         return 2
     return 0

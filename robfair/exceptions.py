@@ -1,11 +1,12 @@
-"""Warnings that robfair raises.
+"""Warnings and errors of robfair's own.
 
-They are separate classes so that a user can silence or escalate one of them alone.
+Warnings are separate classes so that a user can silence or escalate one of them alone.
 """
 
 __all__ = [
     "CensoredDistanceWarning",
     "GroupsWarning",
+    "ResultsError",
     "UndefinedMetricWarning",
 ]
 
@@ -20,3 +21,7 @@ class CensoredDistanceWarning(UserWarning):
 
 class GroupsWarning(UserWarning):
     """An estimator that judges groups was fitted without any, and took the classes instead."""
+
+
+class ResultsError(ValueError):
+    """A file of results is damaged, or of another recipe than the one that is asked for."""

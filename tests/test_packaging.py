@@ -25,12 +25,16 @@ NAMES = {
     "robfair.metrics": (
         "robustness_curve group_robustness robustness_score classifier_robustness "
         "robustness_variance robustness_dispersion worst_group_robustness robustness_gap "
-        "class_accuracy_unfairness equalized_odds_unfairness"
+        "class_accuracy_unfairness class_robustness_unfairness leave_one_out_unfairness "
+        "equalized_odds_unfairness"
     ),
     "robfair.scorers": (
-        "rob_scorer neg_v_f_scorer neg_cau_scorer neg_eou_scorer make_robustness_scorer"
+        "rob_scorer neg_v_f_scorer neg_cau_scorer neg_cru_eps_scorer neg_cru_s_scorer "
+        "neg_eou_scorer make_robustness_scorer"
     ),
-    "robfair.datasets": "load_adult make_group_margins",
+    "robfair.attacks": "attack robust_accuracy attack_success least_eps",
+    "robfair.leave_one_out": "leave_one_out",
+    "robfair.datasets": "load_adult make_group_margins fetch_mnist fetch_cifar10",
 }
 
 # The rooms of DESIGN.md from the top down. A room may import from its own row and from any row

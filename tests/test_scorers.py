@@ -17,7 +17,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from robfair import NaturalClassifier, ThreatModel, boundary_distance, get_scorer, get_scorer_names
-from robfair import scorers as module_under_test
 from robfair.datasets import make_group_margins
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.metrics import (
@@ -28,6 +27,7 @@ from robfair.metrics import (
     robustness_variance,
     worst_group_robustness,
 )
+from robfair.scorers import _shared as module_under_test
 from robfair.scorers import (
     make_robustness_scorer,
     neg_cau_scorer,
@@ -53,7 +53,7 @@ ROB = classifier_robustness(
 @pytest.fixture
 def passes(monkeypatch):
     """Sizes of the distance computations that are made, from an empty cache."""
-    monkeypatch.setattr(module_under_test, "_RECENT", module_under_test._RecentDistances())
+    monkeypatch.setattr(module_under_test, "_RECENT", module_under_test._RecentResults())
     made = []
 
     def counted(model, X, **options):

@@ -28,6 +28,8 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
+from robfair.models import Standardize
+
 __all__ = [
     "Adapted",
     "Chain",
@@ -352,8 +354,8 @@ def _from_mlp(model: MLPClassifier) -> LogitModel:
 def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
     """Write a module as one affine map, if it is affine in evaluation mode.
 
-    An ``nn.Linear`` is, alone or in a (nested) Sequential with Flatten, Identity, Dropout and
-    BatchNorm1d that tracks its statistics.
+    An ``nn.Linear`` is, alone or in a (nested) Sequential with Flatten, Identity, Dropout,
+    BatchNorm1d that tracks its statistics, and Standardize with a number per feature.
 
     Parameters
     ----------
@@ -381,6 +383,9 @@ def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
             w, b = torch.diag(scale), -layer.running_mean.double() * scale
             if layer.bias is not None:
                 b = b + layer.bias.detach().double()
+        elif type(layer) is Standardize and layer.mean.ndim == 1:
+            w = torch.diag(1 / layer.scale.double())
+            b = -layer.mean.double() / layer.scale.double()
         else:
             return None
         found = (w, b) if found is None else (w @ found[0], w @ found[1] + b)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -27,12 +28,15 @@ class Ball:
         The norm of the radii.
     threat_model : ThreatModel
         Box and mutable features; its norm is not used.
+    walls : tuple of two Tensors of the shape of X
+        Least and greatest values of the features.
     """
 
     X: Tensor
     eps: Tensor
     norm: float
     threat_model: ThreatModel
+    walls: tuple[Tensor, Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         shape = tuple(self.X.shape[1:])
@@ -50,7 +54,16 @@ class Ball:
             free = torch.from_numpy(mask.copy()).to(self.X.device).reshape(shape)
             low, high = torch.where(free, low, self.X), torch.where(free, high, self.X)
         # Walls of the ball and the box in one, so that a projection is a single clamp for L-inf.
-        object.__setattr__(self, "_walls", (low, high))
+        object.__setattr__(self, "walls", (low, high))
+
+    def part(self, rows: Tensor) -> Ball:
+        """Return the balls of some samples, by position, with the walls as they are."""
+        part = copy(self)
+        object.__setattr__(part, "X", self.X.index_select(0, rows))
+        object.__setattr__(part, "eps", self.eps.index_select(0, rows))
+        walls = tuple(wall.index_select(0, rows) for wall in self.walls)
+        object.__setattr__(part, "walls", walls)
+        return part
 
     def per_sample(self, values: Tensor) -> Tensor:
         """Reshape (n,) so that it broadcasts against X."""
@@ -58,7 +71,7 @@ class Ball:
 
     def project(self, points: Tensor) -> Tensor:
         """Bring points back. For L2, the ball first: clamping towards X cannot leave it again."""
-        low, high = self._walls  # type: ignore[attr-defined]
+        low, high = self.walls
         if self.norm == 2:
             delta = points - self.X
             size = delta.flatten(1).norm(dim=1)
@@ -75,6 +88,10 @@ class Ball:
             size = torch.linalg.vector_norm(gradient.flatten(1), norm, dim=1)
             gradient = gradient / self.per_sample(torch.where(size > 0, size, 1))
         return gradient
+
+    def step(self, points: Tensor, gradient: Tensor, length: Tensor) -> Tensor:
+        """Go steps of the lengths (n,) along a gradient and come back into the ball."""
+        return self.project(points.addcmul(self.per_sample(length), self.direction(gradient)))
 
 
 def projected_gradient(
@@ -109,11 +126,10 @@ def projected_gradient(
         The last points, detached.
     """
     points = ball.project(start)
-    step = ball.per_sample(step)
     with torch.enable_grad():
         for _ in range(n_steps):
             points = points.detach().requires_grad_(True)
             (gradient,) = torch.autograd.grad(loss(forward(points)), points)
             with torch.no_grad():
-                points = ball.project(points.addcmul(step, ball.direction(gradient)))
+                points = ball.step(points, gradient, step)
     return points.detach()

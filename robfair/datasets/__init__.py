@@ -1,6 +1,9 @@
-"""Data sets: embedded ones, and a synthetic one whose Rob(P) is known in closed form."""
+"""Data sets: embedded, downloaded, brought along; and a synthetic one whose Rob(P) is known."""
 
 from robfair.datasets._adult import load_adult
+from robfair.datasets._cifar10 import fetch_cifar10
+from robfair.datasets._mnist import fetch_mnist
 from robfair.datasets._synthetic import make_group_margins
+from robfair.datasets._utkface import fetch_utkface
 
-__all__ = ["load_adult", "make_group_margins"]
+__all__ = ["fetch_cifar10", "fetch_mnist", "fetch_utkface", "load_adult", "make_group_margins"]

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from robfair.adapters import LogitModel
 from robfair.estimators._base import BaseRobustClassifier
+from robfair.estimators._natural import NaturalClassifier
+from robfair.estimators._samples import Samples
 from robfair.threat import ThreatModel
-from robfair.training import Attack, Objective, PgdObjective, Strategy, TradesObjective
+from robfair.training import (
+    Attack,
+    Noise,
+    Objective,
+    PgdObjective,
+    Setting,
+    StaticAugmentation,
+    Strategy,
+    TradesObjective,
+)
 
 __all__ = ["AdversarialClassifier", "AttackedClassifier"]
 
-OBJECTIVES: dict[str, type[Objective]] = {"trades": TradesObjective, "pgd": PgdObjective}
+OBJECTIVES: dict[str, type[Objective]] = {
+    "trades": TradesObjective,
+    "pgd": PgdObjective,
+    "static": StaticAugmentation,
+}
 
 
 class AttackedClassifier(BaseRobustClassifier):
@@ -25,7 +42,7 @@ class AttackedClassifier(BaseRobustClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseRobustClassifier._parameter_constraints,
-        "objective": [StrOptions(set(OBJECTIVES))],
+        "objective": [StrOptions({"trades", "pgd"})],
         "eps": [Interval(Real, 0, None, closed="neither")],
         "norm": [Options(Real, {2, np.inf})],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
@@ -49,11 +66,9 @@ class AttackedClassifier(BaseRobustClassifier):
     def _get_objective(self) -> Objective:
         return OBJECTIVES[self.objective]()
 
-    def _get_attack(self, generator: torch.Generator) -> Attack:
+    def _get_attack(self, noise: Noise, threat_model: ThreatModel) -> Attack:
         step_size = 2.5 * self.eps / self.n_steps if self.step_size is None else self.step_size
-        return Attack(
-            self.n_steps, step_size / self.eps, self.norm, self._get_threat_model(), generator
-        )
+        return Attack(self.n_steps, step_size / self.eps, self.norm, threat_model, noise)
 
 
 class AdversarialClassifier(AttackedClassifier):
@@ -67,9 +82,12 @@ class AdversarialClassifier(AttackedClassifier):
         weights. None: a fully connected network with `hidden_layer_sizes`.
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Widths of the hidden layers (ReLU) if `module` is None.
-    objective : {"trades", "pgd"}, default="trades"
+    objective : {"trades", "pgd", "static"}, default="trades"
         Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
-        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample.
+        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample. "static" (one-time
+        augmentation [3]_) trains a standard network, attacks it once at all training samples by
+        PGD, and trains a second network on samples and attacked samples; neither is attacked while
+        it is trained, so that of the plan of a `strategy` only the weights matter.
     strategy : Strategy, default=None
         Gives each group its eps, beta and weights, epoch by epoch; see :mod:`robfair.training`.
         None: the same for all.
@@ -91,6 +109,11 @@ class AdversarialClassifier(AttackedClassifier):
         Learning rate.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
+    class_weight : dict, {"balanced", "oversample"} or None, default=None
+        Weights of the classes, which multiply `sample_weight`: a dict ``{label: weight}``, or
+        "balanced" for weights inversely proportional to the classes' frequencies. "oversample"
+        repeats the samples of smaller classes in every epoch instead, each class the whole number
+        of times that brings it closest to the largest; held-out samples are not repeated.
     validation_fraction : float, default=0.1
         Part of each group that is held out, if `strategy` judges groups.
     distance_method : {"auto", "strong", "deepfool", "linear", "paper"}, default="auto"
@@ -125,11 +148,14 @@ class AdversarialClassifier(AttackedClassifier):
     groups_ : pandas.Index
         Labels of the groups given to `fit`; the classes if none were given.
     history_ : pandas.DataFrame
-        A row per epoch: phase, both losses and the duration in seconds.
+        A row per epoch: phase, both losses and the duration in seconds. With "static", the epochs
+        of the second network (phase "augmented"), whose losses are all natural.
     net_ : skorch.NeuralNet
         The net; its module is `module_`.
     strategy_ : Strategy
         The strategy that was followed, with what it learnt.
+    standard_ : NaturalClassifier
+        The standard network, with "static" only: trained with the same parameters and seed.
 
     See Also
     --------
@@ -142,6 +168,7 @@ class AdversarialClassifier(AttackedClassifier):
        Trade-off between Robustness and Accuracy", ICML 2019.
     .. [2] A. Madry, A. Makelov, L. Schmidt, D. Tsipras, A. Vladu, "Towards Deep Learning Models
        Resistant to Adversarial Attacks", ICLR 2018.
+    .. [3] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", section IV.A.
 
     Examples
     --------
@@ -155,6 +182,7 @@ class AdversarialClassifier(AttackedClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **AttackedClassifier._parameter_constraints,
+        "objective": [StrOptions(set(OBJECTIVES))],
         "strategy": [Strategy, None],
     }
 
@@ -163,7 +191,7 @@ class AdversarialClassifier(AttackedClassifier):
         *,
         module: Any = None,
         hidden_layer_sizes: Sequence[int] = (64, 64),
-        objective: Literal["trades", "pgd"] = "trades",
+        objective: Literal["trades", "pgd", "static"] = "trades",
         strategy: Strategy | None = None,
         eps: float = 0.1,
         norm: float = np.inf,
@@ -174,6 +202,7 @@ class AdversarialClassifier(AttackedClassifier):
         batch_size: int = 128,
         lr: float = 1e-3,
         optimizer: Any = "adam",
+        class_weight: Any = None,
         validation_fraction: float = 0.1,
         distance_method: str = "auto",
         threat_model: ThreatModel | None = None,
@@ -197,6 +226,7 @@ class AdversarialClassifier(AttackedClassifier):
         self.batch_size = batch_size
         self.lr = lr
         self.optimizer = optimizer
+        self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.distance_method = distance_method
         self.threat_model = threat_model
@@ -210,3 +240,43 @@ class AdversarialClassifier(AttackedClassifier):
     def _get_strategy(self) -> Strategy:
         # A copy, so that what a strategy learns does not change the parameter.
         return Strategy() if self.strategy is None else clone(self.strategy)
+
+    def _get_setting(self, n_groups: int) -> Setting:
+        setting = super()._get_setting(n_groups)
+        return replace(setting, phase="augmented") if self.objective == "static" else setting
+
+    def _augment(
+        self, samples: Samples, classes: NDArray[Any], attack: Attack, seed: int
+    ) -> Samples:
+        objective = self._get_objective()
+        if not isinstance(objective, StaticAugmentation):
+            self.__dict__.pop("standard_", None)  # of an earlier fit
+            return samples
+        labels = classes[samples.y]
+        self.standard_ = self._fit_standard(samples, labels, seed)
+        model = LogitModel(self.standard_.module_, classes=self.standard_.classes_)
+        copies = objective.copies(
+            model.module,
+            samples.X,
+            model.codes(labels, len(self.standard_.classes_)),
+            self.eps,
+            replace(attack, noise=Noise(seed)),  # that of the net is still unused
+            self.batch_size,
+        )
+        return samples.with_copies(copies)
+
+    def _fit_standard(self, samples: Samples, labels: NDArray[Any], seed: int) -> NaturalClassifier:
+        standard = (
+            self.standard_
+            if self.warm_start and hasattr(self, "standard_")
+            else NaturalClassifier()
+        )
+        params = {name: getattr(self, name) for name in standard.get_params(deep=False)}
+        if not isinstance(self.random_state, Integral):
+            params["random_state"] = seed  # a state has moved on, and None is another seed
+        if self.class_weight != "oversample":
+            params["class_weight"] = None  # it is part of the samples' weights
+        standard.set_params(**params).fit(samples.X, labels, sample_weight=samples.weight)
+        if hasattr(self, "feature_names_in_"):
+            standard.feature_names_in_ = self.feature_names_in_
+        return standard

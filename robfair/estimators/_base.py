@@ -27,9 +27,11 @@ from torch import nn
 from robfair._isolation import one_thread, untouched_random_state
 from robfair.adapters import LogitModel, evaluation_mode
 from robfair.estimators._groups import encode_fit_groups
+from robfair.estimators._samples import Samples, hold_out
+from robfair.estimators._weights import fit_weights
 from robfair.models import tabular_network
 from robfair.threat import ThreatModel
-from robfair.training import Attack, Judge, Objective, RobustNet, Setting, Strategy
+from robfair.training import Attack, Judge, Noise, Objective, RobustNet, Setting, Strategy
 from robfair.training._callbacks import EpochProgress
 from robfair.training._net import TensorBatches
 
@@ -42,7 +44,18 @@ _INITIALISING = threading.Lock()
 
 
 class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
-    """Base of robfair's classifiers; a subclass gives the objective, strategy and attack."""
+    """Base of robfair's classifiers; a subclass gives the objective, strategy and attack.
+
+    Attributes
+    ----------
+    leaves_out_by_weight : bool
+        Whether a `sample_weight` of 0 leaves a sample out of `fit` as if it had been removed, while
+        all others keep their place in the order of every epoch, their batch and their random
+        numbers. What changes is then due to the sample, and not to chance: refits that leave out
+        one sample each rely on it.
+    """
+
+    leaves_out_by_weight: ClassVar[bool] = True
 
     # Requested for the class, so that nobody has to call set_fit_request.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {
@@ -57,6 +70,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "class_weight": [dict, StrOptions({"balanced", "oversample"}), None],
         "callbacks": [list, None],
         "device": [str, torch.device],
         "warm_start": ["boolean"],
@@ -71,6 +85,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     batch_size: int
     lr: float
     optimizer: Any
+    class_weight: Any
     callbacks: Any
     device: Any
     warm_start: bool
@@ -89,13 +104,39 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     def _get_n_epochs(self) -> int:
         return self.max_epochs
 
-    def _get_threat_model(self) -> ThreatModel:
+    def _get_threat_model(self, X: NDArray[Any]) -> ThreatModel:
+        """Return the threat model with the box that X is in, if it asks for that one."""
         threat_model: ThreatModel | None = getattr(self, "threat_model", None)
-        return ThreatModel() if threat_model is None else threat_model
+        if threat_model is None:
+            return ThreatModel()
+        if threat_model.is_mixed:
+            raise ValueError(
+                "training attacks by gradient steps, which know no categories, integer or unit; "
+                f"got {threat_model!r}. Train with norm, bounds and mutable alone, and audit with "
+                "the whole."
+            )
+        threat_model = threat_model.bind(X)
+        threat_model.check(X)
+        return threat_model
 
-    def _get_attack(self, generator: torch.Generator) -> Attack:
+    def _get_attack(self, noise: Noise, threat_model: ThreatModel) -> Attack:
         """Build the inner maximisation; natural training never calls it."""
-        return Attack(0, 0.0, np.inf, ThreatModel(), generator)
+        return Attack(0, 0.0, np.inf, threat_model, noise)
+
+    def _augment(
+        self, samples: Samples, classes: NDArray[Any], attack: Attack, seed: int
+    ) -> Samples:
+        """Add to the samples that the net is trained on."""
+        return samples
+
+    def _get_setting(self, n_groups: int) -> Setting:
+        return Setting(
+            n_groups=n_groups,
+            n_epochs=self._get_n_epochs(),
+            eps=float(getattr(self, "eps", 0.0)),
+            beta=float(getattr(self, "beta", 0.0)),
+            device=torch.device(self.device),
+        )
 
     # Fitting
 
@@ -107,6 +148,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         *,
         groups: Any = None,
         sensitive_features: Any = None,
+        sample_weight: Any = None,
     ) -> Any:
         """Train the network.
 
@@ -121,6 +163,10 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             metadata routing, `groups` is requested without further ado.
         sensitive_features : array-like, default=None
             Another name for `groups`, as in fairlearn. If both are given they must be equal.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples' losses: the loss of a batch is their weighted mean, so that only
+            ratios matter. A sample of weight 0 is left out as if it had been removed, and the
+            others keep their order and their random numbers. Groups are judged without weights.
 
         Returns
         -------
@@ -132,7 +178,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X holds NaN or infinity or leaves the bounds of the threat model, y has one class,
             groups are of another length, missing for some samples, too few or too small to be
-            split, or the module does not return a finite logit for each class.
+            split, weights are negative, NaN, of another length or leave less than two classes, or
+            the module does not return a finite logit for each class.
         TypeError
             If X is sparse.
         """
@@ -143,44 +190,27 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"y has one class only, {classes[0]!r}: a classifier needs at least two classes."
             )
+        weight = fit_weights(sample_weight, self.class_weight, y)
         strategy = self._get_strategy()
         group_codes, group_labels = encode_fit_groups(
             self, groups, sensitive_features, codes, classes, judged=strategy.needs_held_out
         )
-        threat_model = self._get_threat_model()
-        threat_model.check(X)
+        threat_model = self._get_threat_model(X)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         with self._seeded(seed):
             module = self._make_module(X, classes, seed)
-            setting = Setting(
-                n_groups=len(group_labels),
-                n_epochs=self._get_n_epochs(),
-                eps=float(getattr(self, "eps", 0.0)),
-                beta=float(getattr(self, "beta", 0.0)),
-                device=torch.device(self.device),
-            )
-            held_out = (
-                hold_out(group_codes, codes, self._get_validation_fraction(), group_labels, seed)
-                if strategy.needs_held_out
-                else np.zeros(len(X), dtype=bool)
-            )
-            dtype = LogitModel(module).dtype
-            X = X.astype(torch.empty(0, dtype=dtype).numpy().dtype, copy=False)
+            dtype = torch.empty(0, dtype=LogitModel(module).dtype).numpy().dtype
+            samples = Samples(X.astype(dtype, copy=False), codes, group_codes, weight)
             judge = None
             if strategy.needs_held_out:
-                judge = Judge(
-                    module.to(self.device),
-                    X[held_out],
-                    codes[held_out],
-                    group_codes[held_out],
-                    len(group_labels),
-                    method=getattr(self, "distance_method", "auto"),
-                    threat_model=threat_model,
-                )
-            generator = torch.Generator().manual_seed(seed)
-            net = self._make_net(module, strategy, judge, setting, generator)
-            train = ~held_out if held_out.any() else slice(None)
-            net.fit({"X": X[train], "groups": group_codes[train]}, codes[train])
+                samples, judge = self._hold_out(samples, group_labels, module, threat_model, seed)
+            attack = self._get_attack(Noise(seed), threat_model)
+            samples = self._augment(samples, classes, attack, seed)
+            if self.class_weight == "oversample":
+                samples = samples.oversampled()
+            setting = self._get_setting(len(group_labels))
+            net = self._make_net(module, strategy, judge, setting, attack, seed)
+            net.fit(samples.inputs, samples.y)
         net.judge = None  # or the held-out data would be pickled with the model
         self.classes_, self.groups_, self.net_ = classes, group_labels, net
         self.strategy_ = strategy
@@ -188,8 +218,28 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         self.history_ = pd.DataFrame(list(net.history), columns=columns)
         return self
 
-    def _get_validation_fraction(self) -> float:
-        return getattr(self, "validation_fraction", 0.1)
+    def _hold_out(
+        self,
+        samples: Samples,
+        labels: pd.Index[Any],
+        module: nn.Module,
+        threat_model: ThreatModel,
+        seed: int,
+    ) -> tuple[Samples, Judge]:
+        """Split samples into those to train on and a judge with the others."""
+        fraction = getattr(self, "validation_fraction", 0.1)
+        held_out = hold_out(samples.groups, samples.y, fraction, labels, seed)
+        samples, judged = samples.split(held_out, labels)
+        judge = Judge(
+            module.to(self.device),
+            judged.X,
+            judged.y,
+            judged.groups,
+            len(labels),
+            method=getattr(self, "distance_method", "auto"),
+            threat_model=threat_model,
+        )
+        return samples, judge
 
     @contextmanager
     def _seeded(self, seed: int) -> Iterator[None]:
@@ -256,7 +306,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         strategy: Strategy,
         judge: Judge | None,
         setting: Setting,
-        generator: torch.Generator,
+        attack: Attack,
+        seed: int,
     ) -> RobustNet:
         others = {
             name: value
@@ -271,7 +322,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             "max_epochs": setting.n_epochs,
             "batch_size": self.batch_size,
             "iterator_train": TensorBatches,
-            "iterator_train__generator": generator,
+            "iterator_train__generator": torch.Generator().manual_seed(seed),
+            "iterator_train__noise": attack.noise,
             "iterator_train__device": torch.device(self.device),
             "train_split": None,
             "callbacks": [
@@ -286,7 +338,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             module,
             objective=self._get_objective(),
             strategy=strategy,
-            attack=self._get_attack(generator),
+            attack=attack,
             judge=judge,
             setting=setting,
             **(params | others),
@@ -340,27 +392,3 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return labels
-
-
-def hold_out(
-    groups: NDArray[np.intp],
-    codes: NDArray[np.intp],
-    fraction: float,
-    labels: Any,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Mask of the samples to hold out: `fraction` of each group, its classes in proportion."""
-    shuffled = np.random.default_rng(seed).permutation(len(groups))
-    # Sorted by class within a group, evenly spaced positions take each class in proportion.
-    order = shuffled[np.lexsort((codes[shuffled], groups[shuffled]))]
-    mask = np.zeros(len(groups), dtype=bool)
-    for group, label in enumerate(labels):
-        members = order[groups[order] == group]
-        if len(members) < 2:
-            raise ValueError(
-                f"group {label!r} has {len(members)} sample(s): it cannot be both trained on and "
-                "held out to be judged. Merge it with another group, or leave it out."
-            )
-        n = min(max(round(fraction * len(members)), 1), len(members) - 1)
-        mask[members[((np.arange(n) + 0.5) * len(members) / n).astype(int)]] = True
-    return mask

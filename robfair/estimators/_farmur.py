@@ -60,6 +60,11 @@ class FarmurClassifier(AttackedClassifier):
         Learning rate.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
+    class_weight : dict, {"balanced", "oversample"} or None, default=None
+        Weights of the classes, which multiply `sample_weight`: a dict ``{label: weight}``, or
+        "balanced" for weights inversely proportional to the classes' frequencies. "oversample"
+        repeats the samples of smaller classes in every epoch instead, each class the whole number
+        of times that brings it closest to the largest; held-out samples are not repeated.
     validation_fraction : float, default=0.1
         Part of each group that is held out to judge the groups.
     distance_method : {"auto", "strong", "deepfool", "linear", "paper"}, default="auto"
@@ -154,6 +159,7 @@ class FarmurClassifier(AttackedClassifier):
         batch_size: int = 128,
         lr: float = 1e-3,
         optimizer: Any = "adam",
+        class_weight: Any = None,
         validation_fraction: float = 0.1,
         distance_method: str = "auto",
         threat_model: ThreatModel | None = None,
@@ -178,6 +184,7 @@ class FarmurClassifier(AttackedClassifier):
         self.batch_size = batch_size
         self.lr = lr
         self.optimizer = optimizer
+        self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.distance_method = distance_method
         self.threat_model = threat_model
@@ -189,7 +196,13 @@ class FarmurClassifier(AttackedClassifier):
         self.net_params = net_params
 
     def fit(
-        self, X: Any, y: Any, *, groups: Any = None, sensitive_features: Any = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        groups: Any = None,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
     ) -> FarmurClassifier:
         """Train the network, judge the groups, and retrain.
 
@@ -206,13 +219,24 @@ class FarmurClassifier(AttackedClassifier):
             the same without a warning.
         sensitive_features : array-like, default=None
             Another name for `groups`, as in fairlearn. If both are given they must be equal.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples' losses: the loss of a batch is their weighted mean (of each
+            subset, where `reduction` says so), so that only ratios matter. A sample of weight 0 is
+            left out as if it had been removed, and the others keep their order and their random
+            numbers. Groups are judged without weights.
 
         Returns
         -------
         self : object
             The fitted classifier.
         """
-        super().fit(X, y, groups=groups, sensitive_features=sensitive_features)
+        super().fit(
+            X,
+            y,
+            groups=groups,
+            sensitive_features=sensitive_features,
+            sample_weight=sample_weight,
+        )
         strategy = self.strategy_
         if not hasattr(strategy, "robustness_"):
             raise RuntimeError(

@@ -30,6 +30,11 @@ class NaturalClassifier(BaseRobustClassifier):
         Learning rate.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
+    class_weight : dict, {"balanced", "oversample"} or None, default=None
+        Weights of the classes, which multiply `sample_weight`: a dict ``{label: weight}``, or
+        "balanced" for weights inversely proportional to the classes' frequencies. "oversample"
+        repeats the samples of smaller classes in every epoch instead, each class the whole number
+        of times that brings it closest to the largest; held-out samples are not repeated.
     callbacks : list of skorch callbacks, default=None
         Called during training.
     device : str or torch.device, default="cpu"
@@ -85,6 +90,7 @@ class NaturalClassifier(BaseRobustClassifier):
         batch_size: int = 128,
         lr: float = 1e-3,
         optimizer: Any = "adam",
+        class_weight: Any = None,
         callbacks: list[Any] | None = None,
         device: Any = "cpu",
         warm_start: bool = False,
@@ -98,6 +104,7 @@ class NaturalClassifier(BaseRobustClassifier):
         self.batch_size = batch_size
         self.lr = lr
         self.optimizer = optimizer
+        self.class_weight = class_weight
         self.callbacks = callbacks
         self.device = device
         self.warm_start = warm_start

@@ -15,9 +15,10 @@ fraction of the group that is right and farther than tau from the boundary. The 
 classifier, Rob(f), is the mean of Rob(P) over the groups, and depends on the partition.
 
 *Unfairness in robustness* is how much Rob(P) differs between groups: its variance V_f, its
-coefficient of variation CV, the gap between the extremes, or the worst group by itself. Two other
-measures are differences of means between classes or groups: CAU, of accuracy between classes, and
-EOU, of confidence between groups.
+coefficient of variation CV, the gap between the extremes, or the worst group by itself. Three other
+measures are largest differences of means between classes or groups: CAU, of accuracy between
+classes, CRU, of the least eps or of the success rate of an attack, and EOU, of confidence between
+groups. LUF compares no groups but models, each trained without one of the samples.
 
 A distance is *censored* where no adversarial was found: it is infinite, and the robustness of its
 group is NaN, with a warning that counts such samples, unless ``tau_max=`` caps the distances. A
@@ -35,11 +36,21 @@ from robfair.metrics._bounds import (
     robustness_bounds,
 )
 from robfair.metrics._class_accuracy import class_accuracy_unfairness
+from robfair.metrics._class_robustness import class_robustness, class_robustness_unfairness
 from robfair.metrics._curve import RobustnessCurve, group_robustness_curves, robustness_curve
 from robfair.metrics._disparity import robustness_dispersion, robustness_variance
-from robfair.metrics._equalized_odds import equalized_odds_unfairness, group_confidence
+from robfair.metrics._equalized_odds import (
+    equalized_odds_table,
+    equalized_odds_unfairness,
+    group_confidence,
+)
 from robfair.metrics._estimate import Estimate
 from robfair.metrics._extremes import robustness_gap, worst_group_robustness
+from robfair.metrics._leave_one_out import (
+    leave_one_out_summary,
+    leave_one_out_table,
+    leave_one_out_unfairness,
+)
 from robfair.metrics._robustness import (
     classifier_robustness,
     group_robustness,
@@ -51,12 +62,18 @@ __all__ = [
     "RobustnessCurve",
     "certified_ordering",
     "class_accuracy_unfairness",
+    "class_robustness",
+    "class_robustness_unfairness",
     "classifier_robustness",
+    "equalized_odds_table",
     "equalized_odds_unfairness",
     "group_confidence",
     "group_robustness",
     "group_robustness_bounds",
     "group_robustness_curves",
+    "leave_one_out_summary",
+    "leave_one_out_table",
+    "leave_one_out_unfairness",
     "robustness_bounds",
     "robustness_curve",
     "robustness_dispersion",

@@ -98,17 +98,22 @@ def _check_proba(y_proba: Any, n_samples: int) -> NDArray[np.float64]:
             f"{type(y_proba).__name__} of shape {raw.shape}."
         )
     check_length(len(raw), "y_proba", n_samples)
+    return check_fractions(raw, "y_proba")
+
+
+def check_fractions(raw: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Return confidences as floats in [0, 1], whatever their shape."""
     try:
         proba = raw.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"y_proba must hold numbers; got values of type {raw.dtype}. Pass what predict_proba "
+            f"{name} must hold numbers; got values of type {raw.dtype}. Pass what predict_proba "
             "returns, not predicted labels."
         ) from error
     n_outside = int((~((proba >= -_ROUNDING) & (proba <= 1 + _ROUNDING))).sum())
     if n_outside:
         raise ValueError(
-            f"y_proba must lie in [0, 1]; {n_outside} of {proba.size} values do not, or are not "
+            f"{name} must lie in [0, 1]; {n_outside} of {proba.size} values do not, or are not "
             "finite. Pass what predict_proba returns: for logits, their softmax."
         )
     return proba.clip(0.0, 1.0)

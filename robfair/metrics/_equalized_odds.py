@@ -27,12 +27,28 @@ ConditionOn = Literal["label"] | None
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """Mean confidences by (true label, group), or by group alone as if there were one label."""
+    """Mean confidences by (true label, group), or by group alone as if all had one label."""
 
     sample: GroupMeans
-    n_labels: int
+    labels: pd.Index[Any]
     groups: pd.Index[Any]
     columns: pd.Index[Any]
+
+    def differences(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """EOU(a, y) from means of shape (n, n_cells, ...), of shape (n, n_labels, n_columns)."""
+        by_label = mean.reshape(len(mean), len(self.labels), len(self.groups), -1)
+        return np.asarray(np.ptp(by_label, axis=2))
+
+    def warn_of_one_group(self) -> bool:
+        """Say, and warn, if there is only one group."""
+        if len(self.groups) > 1:
+            return False
+        warn(
+            "EOU is undefined and NaN is returned: it compares groups, and there is only one "
+            f"({next(iter(self.groups))!r}). Use data of two or more.",
+            UndefinedMetricWarning,
+        )
+        return True
 
 
 def equalized_odds_unfairness(
@@ -111,22 +127,81 @@ def equalized_odds_unfairness(
     """
     resampling = check_resampling(n_boot, ci_quantiles, random_state)
     cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
-    n_groups = len(cells.groups)
-    if n_groups < 2:
-        only = next(iter(cells.groups))
-        warn(
-            "EOU is undefined and NaN is returned: it compares groups, and there is only one "
-            f"({only!r}). Use data of two or more.",
-            UndefinedMetricWarning,
-        )
+    if cells.warn_of_one_group():
         nan = float("nan")
         return Estimate(nan, None if resampling is None else (nan, nan))
 
     def largest_difference(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        by_label = mean.reshape(len(mean), cells.n_labels, n_groups, -1)
-        return np.asarray(np.ptp(by_label, axis=2).max(axis=(1, 2)))
+        return np.asarray(cells.differences(mean).max(axis=(1, 2)))
 
     return estimate("EOU", largest_difference, cells.sample, resampling)
+
+
+def equalized_odds_table(
+    y_true: ArrayLike,
+    y_proba: ArrayLike,
+    *,
+    sensitive_features: ArrayLike,
+    condition_on: ConditionOn = "label",
+    labels: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """Measure for each class how much the mean confidence differs between groups: EOU(a, y).
+
+    ``equalized_odds_unfairness`` is the largest number in this table. The rows are what Fig. 5 and
+    6 of [1]_ show as EOU in D_0 and in D_1.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order. 2-D: of
+        every class, in sorted order.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Group of each sample, matched by position; several columns are crossed. The categories of
+        a pandas Categorical are the groups, used or not.
+    condition_on : {"label", None}, default="label"
+        "label" compares groups among the samples of each true label, None whole groups.
+    labels : array-like of shape (n_classes,), optional
+        The classes in the order of the columns (two for 1-D, negative first), needed where one of
+        them is absent from `y_true`. By default the sorted distinct values of `y_true`.
+
+    Returns
+    -------
+    pandas DataFrame
+        A row for each true label, or the one row "all", and a column for each class that `y_proba`
+        has; fractions in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two groups,
+        and in the rows where some group has no samples.
+
+    Raises
+    ------
+    TypeError
+        If sensitive_features is None or y_proba is not numeric.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    References
+    ----------
+    .. [1] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", Definition 4
+       and section IV.E (Fig. 5 and 6).
+
+    Examples
+    --------
+    >>> from robfair.metrics import equalized_odds_table
+    >>> equalized_odds_table([0, 0, 1, 1], [0.25, 0.5, 0.5, 1.0],
+    ...                      sensitive_features=["f", "m", "f", "m"])
+               1
+    y_true
+    0       0.25
+    1       0.50
+    """
+    cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
+    gaps = cells.differences(cells.sample.mean[np.newaxis])[0]
+    if cells.warn_of_one_group():
+        gaps = np.full_like(gaps, np.nan)
+    else:
+        warn_undefined("EOU of a row in which groups are empty", cells.sample, min_groups=1)
+    return pd.DataFrame(gaps, index=cells.labels.rename("y_true"), columns=cells.columns)
 
 
 def group_confidence(
@@ -199,11 +274,12 @@ def _cells(
     groups = encode_groups(sensitive_features, len(confidence.proba))
     columns = confidence.labels[-confidence.proba.shape[1] :]
     if condition_on is None:
-        return _Cells(group_means(confidence.proba, groups), 1, groups.labels, columns)
+        everyone = pd.Index(["all"])
+        return _Cells(group_means(confidence.proba, groups), everyone, groups.labels, columns)
     codes = confidence.codes * len(groups) + groups.codes
     crossed = Groups(codes, _label_by_group(confidence.labels, groups.labels))
     sample = group_means(confidence.proba, crossed)
-    return _Cells(sample, len(confidence.labels), groups.labels, columns)
+    return _Cells(sample, confidence.labels, groups.labels, columns)
 
 
 def _label_by_group(labels: pd.Index[Any], groups: pd.Index[Any]) -> pd.MultiIndex:

@@ -80,12 +80,12 @@ def check_correct(y_true: Any, y_pred: Any) -> NDArray[np.bool_]:
     return np.asarray(true == pred, dtype=bool)
 
 
-def check_tau_max(tau_max: float | None) -> None:
+def check_tau_max(tau_max: float | None, name: str = "tau_max", of: str = "distance") -> None:
     """Raise unless the cap on the distances is a positive, finite number, or None."""
     if tau_max is not None and not (np.isfinite(tau_max) and tau_max > 0):
         raise ValueError(
-            f"tau_max must be a positive, finite distance; got {tau_max!r}. Pass the largest "
-            "distance that matters, in the units of distance, or None for no cap."
+            f"{name} must be a positive, finite distance; got {tau_max!r}. Pass the largest "
+            f"distance that matters, in the units of {of}, or None for no cap."
         )
 
 
@@ -103,35 +103,38 @@ def check_robustness_inputs(
     """Check labels and distances; return what is correct, and the capped distance (0 elsewhere)."""
     correct = check_correct(y_true, y_pred)
     check_tau_max(tau_max)
-    raw = _check_distance(distance, correct)
-    capped = raw if tau_max is None else np.minimum(raw, tau_max)
-    return correct, np.where(correct, capped, 0.0)
-
-
-def _check_distance(distance: Any, correct: NDArray[np.bool_]) -> NDArray[np.float64]:
     if distance is None:
         raise TypeError(
             "distance is None. Pass the distance of each sample to the decision boundary, for "
             "instance robfair.boundary_distance(model, X).distance."
         )
-    raw = check_vector(distance, "distance", len(correct))
+    raw = check_distance(distance, correct)
+    capped = raw if tau_max is None else np.minimum(raw, tau_max)
+    return correct, np.where(correct, capped, 0.0)
+
+
+def check_distance(
+    distance: Any, correct: NDArray[np.bool_], name: str = "distance"
+) -> NDArray[np.float64]:
+    """Return distances as floats: not negative, and known wherever the prediction is right."""
+    raw = check_vector(distance, name, len(correct))
     try:
         numbers = raw.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"distance must hold numbers; got values of type {raw.dtype}. Pass floats, with inf "
+            f"{name} must hold numbers; got values of type {raw.dtype}. Pass floats, with inf "
             "where no adversarial was found and NaN where a sample was skipped."
         ) from error
     n_negative = int((numbers < 0).sum())
     if n_negative:
         raise ValueError(
-            f"distance is negative for {n_negative} of {len(numbers)} samples (the least is "
+            f"{name} is negative for {n_negative} of {len(numbers)} samples (the least is "
             f"{np.nanmin(numbers):g}). Pass distances, not signed margins: take absolute values."
         )
     n_unknown = int((np.isnan(numbers) & correct).sum())
     if n_unknown:
         raise ValueError(
-            f"distance is NaN for {n_unknown} of {int(correct.sum())} correctly classified "
+            f"{name} is NaN for {n_unknown} of {int(correct.sum())} correctly classified "
             "samples. NaN is allowed only where the prediction is wrong; pass the distance, or "
             "inf where no adversarial was found."
         )

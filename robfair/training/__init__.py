@@ -6,8 +6,10 @@ loss per sample, and the net takes one optimiser step. A new training method is 
 new loss a new objective; the net stays as it is.
 """
 
+from robfair.training._augmentation import StaticAugmentation
 from robfair.training._judge import Judge
 from robfair.training._net import RobustNet
+from robfair.training._noise import Noise
 from robfair.training._objectives import (
     Attack,
     NaturalObjective,
@@ -22,11 +24,13 @@ __all__ = [
     "Farmur",
     "Judge",
     "NaturalObjective",
+    "Noise",
     "Objective",
     "PgdObjective",
     "Plan",
     "RobustNet",
     "Setting",
+    "StaticAugmentation",
     "Strategy",
     "TradesObjective",
 ]

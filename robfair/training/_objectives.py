@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from robfair.adapters import evaluation_mode
 from robfair.attacks import Ball, projected_gradient
+from robfair.models import Standardize
 from robfair.threat import ThreatModel
+from robfair.training._noise import Noise
 
 __all__ = [
     "Attack",
@@ -40,12 +42,15 @@ class Losses:
         Robust loss, beta included; 0 for samples that are not attacked.
     has_natural, attacked : Tensor of bool
         Which samples have a natural and a robust loss.
+    weight : Tensor or None
+        Weights of the samples, above 0; None: all alike. The net fills them in.
     """
 
     natural: Tensor
     robust: Tensor
     has_natural: Tensor
     attacked: Tensor
+    weight: Tensor | None = None
 
     def detach(self) -> Losses:
         """Return the same losses without their graph."""
@@ -66,7 +71,7 @@ class Attack:
         Norm of the eps-ball.
     threat_model : ThreatModel
         Box and mutable features.
-    generator : torch.Generator
+    noise : Noise
         Where random starts come from.
     """
 
@@ -74,7 +79,7 @@ class Attack:
     relative_step: float
     norm: float
     threat_model: ThreatModel
-    generator: torch.Generator
+    noise: Noise
 
     def __call__(
         self,
@@ -84,14 +89,18 @@ class Attack:
         loss: Callable[[Tensor], Tensor],
         *,
         uniform_start: bool,
+        rows: Tensor | None = None,
     ) -> Tensor:
-        """Adversarial examples for `loss`, a scalar function of the logits, in evaluation mode."""
+        """Adversarial examples for `loss`, a scalar function of the logits, in evaluation mode.
+
+        Where X holds only some samples of the batch, `rows` is the mask that selects them.
+        """
         ball = Ball(X, eps, self.norm, self.threat_model)
         wide = ball.per_sample(eps)
         if uniform_start:
-            noise = torch.rand(X.shape, generator=self.generator).to(X) * 2 - 1
+            noise = self.noise.draw(torch.rand, X, rows) * 2 - 1
         else:
-            noise = torch.randn(X.shape, generator=self.generator).to(X) * TRADES_START
+            noise = self.noise.draw(torch.randn, X, rows) * TRADES_START
         with evaluation_mode(module):
             return projected_gradient(
                 module,
@@ -154,6 +163,7 @@ class TradesObjective:
             # pass through a logarithm and a softmax.
             lambda out: (out * (F.softmax(out.detach(), dim=1) - target)).sum(),
             uniform_start=False,
+            rows=None if whole else attacked,
         )
         divergence = F.kl_div(
             F.log_softmax(module(adversarial), dim=1), F.softmax(clean, dim=1), reduction="none"
@@ -184,6 +194,7 @@ class PgdObjective:
                 eps[attacked],
                 lambda out: F.cross_entropy(out, label, reduction="sum"),
                 uniform_start=True,
+                rows=attacked,
             )
             X = X.index_put((attacked,), adversarial)
         loss = F.cross_entropy(module(X), y, reduction="none")
@@ -196,7 +207,7 @@ class PgdObjective:
 _SAME_IN_BOTH_MODES = (
     nn.Sequential, nn.Linear, nn.Conv1d, nn.Conv2d, nn.Flatten, nn.Unflatten, nn.Identity,
     nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus,
-    nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.LayerNorm, nn.GroupNorm,
+    nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.LayerNorm, nn.GroupNorm, Standardize,
 )  # fmt: skip
 
 

@@ -30,7 +30,8 @@ class Plan:
         losses. A group with ``eps = 0`` or ``beta = 0`` is not attacked, which saves its passes.
     reduction : {"batch", "subset"}
         "batch": the mean over the batch. "subset": the mean over the attacked samples plus the mean
-        over the others (Eq. 11 of paper A, each expectation normalised by its own subset).
+        over the others (Eq. 11 of paper A, each expectation normalised by its own subset). Where
+        samples have weights, means are weighted.
     phase : str
         Name of the phase of training, for the history.
     """
@@ -56,10 +57,17 @@ class Plan:
             self.natural_weight[groups] * losses.natural
             + self.robust_weight[groups] * losses.robust
         )
+        weight = losses.weight
         if self.reduction == "batch":
-            return total.mean()
-        parts = [part for part in (total[losses.attacked], total[~losses.attacked]) if len(part)]
-        return torch.stack([part.mean() for part in parts]).sum()
+            return _mean(total, weight)
+        parts = [rows for rows in (losses.attacked, ~losses.attacked) if bool(rows.any())]
+        return torch.stack(
+            [_mean(total[rows], None if weight is None else weight[rows]) for rows in parts]
+        ).sum()
+
+
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    return values.mean() if weight is None else (weight / weight.sum() * values).sum()
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class Setting:
         The estimator's parameters.
     device : torch.device
         Where the plan has to be.
+    phase : str, default="training"
+        Name of the phase that a uniform plan begins.
     """
 
     n_groups: int
@@ -83,11 +93,12 @@ class Setting:
     eps: float
     beta: float
     device: torch.device
+    phase: str = "training"
 
     def uniform(self) -> Plan:
         """Build the plan that treats all groups alike."""
         ones = torch.ones(self.n_groups, device=self.device)
-        return Plan(self.eps * ones, self.beta * ones, ones, ones)
+        return Plan(self.eps * ones, self.beta * ones, ones, ones, phase=self.phase)
 
 
 class Strategy(BaseEstimator):

@@ -70,8 +70,8 @@ def attacks(monkeypatch):
     seen = []
     call = Attack.__call__
 
-    def spy(self, module, X, eps, loss, *, uniform_start):
-        found = call(self, module, X, eps, loss, uniform_start=uniform_start)
+    def spy(self, module, X, eps, loss, **options):
+        found = call(self, module, X, eps, loss, **options)
         seen.append((self, X.clone(), eps.clone(), found))
         return found
 
@@ -114,10 +114,9 @@ def test_tiny_eps_or_no_beta_is_natural_training(data, objective):
     settings = {**TINY, "objective": objective, "n_steps": 2}
     without = AdversarialClassifier(beta=0, **settings).fit(data.X, data.y)
     assert np.array_equal(without.predict_proba(data.X), natural)
-    # Same first batch order, but random starts then take draws of the batches' generator.
-    tiny = AdversarialClassifier(eps=1e-9, **{**settings, "batch_size": 999}).fit(data.X, data.y)
-    whole = NaturalClassifier(**{**TINY, "batch_size": 999}).fit(data.X, data.y)
-    assert_allclose(tiny.predict_proba(data.X), whole.predict_proba(data.X), atol=1e-4)
+    # The same order, although random starts have drawn numbers.
+    tiny = AdversarialClassifier(eps=1e-9, **settings).fit(data.X, data.y)
+    assert_allclose(tiny.predict_proba(data.X), natural, atol=1e-4)
 
 
 @pytest.mark.parametrize("objective", ["trades", "pgd"])

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from robfair import AdversarialClassifier, NaturalClassifier
-from robfair.estimators._base import hold_out
+from robfair.estimators._samples import hold_out
 from robfair.metrics import classifier_robustness
 from robfair.scorers import make_robustness_scorer
 

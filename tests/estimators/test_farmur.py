@@ -46,8 +46,8 @@ def attacked(monkeypatch):
     rows = []
     call = Attack.__call__
 
-    def spy(self, module, X, eps, loss, *, uniform_start):
-        found = call(self, module, X, eps, loss, uniform_start=uniform_start)
+    def spy(self, module, X, eps, loss, **options):
+        found = call(self, module, X, eps, loss, **options)
         rows.append((X.clone(), found))
         return found
 

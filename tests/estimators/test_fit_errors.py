@@ -226,3 +226,25 @@ def test_a_constant_classifier_is_judged_with_a_warning(data):
     with pytest.warns(CensoredDistanceWarning, match="no boundary was found for"):
         clf.fit(data.X, data.y, groups=data.groups)
     assert len(clf.vulnerable_groups_) == 0
+
+
+@pytest.mark.parametrize("rules", [{"integer": True}, {"unit": 2.0}, {"categories": [[0, 1]]}])
+def test_a_threat_model_of_tables_is_refused(data, rules):
+    threat_model = ThreatModel(**rules)
+    for clf in (AdversarialClassifier(), FarmurClassifier()):
+        with pytest.raises(ValueError, match="know no categories, integer or unit"):
+            clf.set_params(threat_model=threat_model).fit(data.X, data.y, groups=data.groups)
+
+
+def test_bounds_of_the_data_are_those_of_x(data):
+    X = data.X.astype(np.float32)
+    given = ThreatModel(bounds=(X.min(axis=0), X.max(axis=0)))
+    weights = []
+    for threat_model in (ThreatModel(bounds="data"), given, ThreatModel()):
+        clf = AdversarialClassifier(
+            eps=1.0, threat_model=threat_model, max_epochs=2, random_state=0
+        ).fit(X, data.y)
+        weights.append(next(clf.module_.parameters()).detach().numpy())
+        assert clf.threat_model is threat_model
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])

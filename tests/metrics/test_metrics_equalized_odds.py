@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -13,7 +15,11 @@ from sklearn.metrics import make_scorer
 from sklearn.model_selection import cross_validate
 
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics import equalized_odds_unfairness, group_confidence
+from robfair.metrics import (
+    equalized_odds_table,
+    equalized_odds_unfairness,
+    group_confidence,
+)
 
 # No deadline: it fails on a busy machine.
 FAST = settings(max_examples=40, deadline=None)
@@ -89,6 +95,59 @@ def test_tables_4_and_5():
     proba = [0.233, 0.242, 0.148, 0.159, 0.149, 0.754, 0.763, 0.64, 0.658, 0.642]
     found = equalized_odds_unfairness([0] * 5 + [1] * 5, proba, sensitive_features=races * 2)
     assert found == pytest.approx(0.763 - 0.64)
+
+
+@pytest.mark.parametrize("condition_on", ["label", None])
+@FAST
+@given(data=samples())
+def test_equalized_odds_of_each_class(data, condition_on):
+    y_true, proba, groups = data
+    table = equalized_odds_table(
+        y_true, proba, sensitive_features=groups, condition_on=condition_on
+    )
+    assert table.index.name == "y_true"
+    assert table.index.tolist() == ([0, 1, 2] if condition_on else ["all"])
+    assert list(table.columns) == [0, 1, 2]
+    means = {}  # of (row, class, group)
+    for row, column, group in itertools.product(table.index, table.columns, "ab"):
+        picked = [
+            p[column] for y, p, g in zip(y_true, proba, groups, strict=True)
+            if g == group and row in ("all", y)
+        ]  # fmt: skip
+        means[row, column, group] = sum(picked) / len(picked)
+    for row, column in itertools.product(table.index, table.columns):
+        gap = abs(means[row, column, "a"] - means[row, column, "b"])
+        assert table.loc[row, column] == pytest.approx(gap, abs=1e-12)
+    assert table.to_numpy().max() == equalized_odds_unfairness(
+        y_true, proba, sensitive_features=groups, condition_on=condition_on
+    )
+
+
+def test_figures_5_and_6():
+    """EOU in D_0 and in D_1 of the standard and the robust classifier, from Tables IV and V."""
+    for proba, expected in (
+        ([0.272, 0.198, 0.717, 0.626], [0.074, 0.091]),
+        ([0.248, 0.168, 0.762, 0.668], [0.080, 0.094]),
+    ):
+        table = equalized_odds_table([0, 0, 1, 1], proba, sensitive_features=list("mfmf"))
+        assert_allclose(table[1], expected)
+
+
+@pytest.mark.parametrize("condition_on", ["label", None])
+def test_table_where_it_is_undefined(condition_on):
+    keywords = {"condition_on": condition_on}
+    with pytest.warns(UndefinedMetricWarning, match=r"EOU .* only one \('a'\)") as record:
+        table = equalized_odds_table(Y, P, sensitive_features=["a"] * 4, **keywords)
+    assert len(record) == 1
+    assert table.isna().all(axis=None)
+    keywords["sensitive_features"] = pd.Categorical(list("fmff"), categories=["f", "m"])
+    if condition_on is None:
+        assert equalized_odds_table(Y, P, **keywords).notna().all(axis=None)
+        return
+    with pytest.warns(UndefinedMetricWarning, match=r"1 of 4 groups .*: \(1, 'm'\)") as record:
+        table = equalized_odds_table(Y, P, **keywords)
+    assert len(record) == 1
+    assert table[1].isna().tolist() == [False, True]
 
 
 def test_confidence_table():
@@ -192,7 +251,9 @@ def test_interval_resamples_within_label_and_group():
     assert free.interval[0] < free < free.interval[1]
 
 
-@pytest.mark.parametrize("measure", [equalized_odds_unfairness, group_confidence])
+@pytest.mark.parametrize(
+    "measure", [equalized_odds_unfairness, equalized_odds_table, group_confidence]
+)
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [

@@ -1,4 +1,4 @@
-"""The network for tables: its layers, its widths, and torch's own initial weights."""
+"""The networks for tables: layers, widths, and torch's own initial weights."""
 
 from itertools import pairwise
 
@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from robfair.models import tabular_network
+from robfair.distance._graph import trace
+from robfair.models import adult_network, tabular_network
+from robfair.training import _objectives
 
 
 @pytest.mark.parametrize("sizes", [(), (5,), (7, 3), [4, 4, 4], np.array([6, 2])])
@@ -44,3 +46,29 @@ def test_weights_follow_torchs_seed():
             torch.manual_seed(3)
             found.append(torch.cat([p.flatten() for p in tabular_network(3, 2).parameters()]))
     assert torch.equal(*found)
+
+
+def test_activation():
+    network = tabular_network(9, 3, (7, 5), activation=lambda: nn.LeakyReLU(0.3))
+    assert [type(part) for part in network] == [nn.Linear, nn.LeakyReLU] * 2 + [nn.Linear]
+    assert network[1] is not network[3]
+    assert network[3].negative_slope == 0.3
+
+
+@pytest.mark.parametrize(("kwargs", "width"), [({}, 64), ({"width": 5}, 5)])
+def test_adult_network(kwargs, width):
+    network = adult_network(7, **kwargs)
+    weights = list(network.parameters())
+    assert [p.shape[0] for p in weights[::2]] == [width] * 4 + [2]
+    x = h = torch.randn(6, 7)
+    for i in range(4):
+        h = torch.tanh(h @ weights[2 * i].T + weights[2 * i + 1])
+    torch.testing.assert_close(network(x), h @ weights[8].T + weights[9])
+
+
+def test_adult_network_works_with_robfairs_machinery():
+    """Certified bounds can follow it, and no layer differs between training and evaluation."""
+    network = adult_network(7, n_classes=3)
+    assert len(trace(network, (7,)).layers) == 4
+    assert all(type(part) in _objectives._SAME_IN_BOTH_MODES for part in network.modules())
+    assert network(torch.zeros(2, 7)).shape == (2, 3)

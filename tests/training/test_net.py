@@ -14,6 +14,7 @@ from robfair.threat import ThreatModel
 from robfair.training import (
     Attack,
     NaturalObjective,
+    Noise,
     PgdObjective,
     RobustNet,
     Setting,
@@ -32,7 +33,7 @@ def sample(n=10):
 
 
 def make_net(module, objective=None, strategy=None, n_groups=2, max_epochs=1, **params):
-    generator = torch.Generator().manual_seed(0)
+    noise = Noise(0)
     settings = {
         "optimizer": torch.optim.SGD,
         "lr": 0.1,
@@ -41,14 +42,15 @@ def make_net(module, objective=None, strategy=None, n_groups=2, max_epochs=1, **
         "callbacks__valid_loss": None,
         "verbose": 0,
         "iterator_train": TensorBatches,
-        "iterator_train__generator": generator,
+        "iterator_train__generator": torch.Generator().manual_seed(0),
+        "iterator_train__noise": noise,
         "iterator_train__device": CPU,
     }
     return RobustNet(
         module,
         objective=NaturalObjective() if objective is None else objective,
         strategy=Strategy() if strategy is None else strategy,
-        attack=Attack(2, 0.5, torch.inf, ThreatModel(), generator),
+        attack=Attack(2, 0.5, torch.inf, ThreatModel(), noise),
         judge=None,
         setting=Setting(n_groups, max_epochs, 0.3, 6.0, CPU),
         max_epochs=max_epochs,
@@ -60,7 +62,7 @@ def make_net(module, objective=None, strategy=None, n_groups=2, max_epochs=1, **
 def test_batches_keep_rows_together(n, batch_size, sizes):
     inputs = {"X": np.arange(n, dtype=np.float32)[:, None], "groups": np.arange(n) * 10}
     batches = TensorBatches(
-        Dataset(inputs, np.arange(n) * 100), batch_size, torch.Generator().manual_seed(0), CPU
+        Dataset(inputs, np.arange(n) * 100), batch_size, torch.Generator(), Noise(0), CPU
     )
     assert len(batches) == len(sizes)
     orders = []
@@ -74,6 +76,64 @@ def test_batches_keep_rows_together(n, batch_size, sizes):
         orders.append(X.tolist())
     assert orders[0] != orders[1]
     assert orders[0] != list(range(n))
+
+
+def batches(n, batch_size, weight=None):
+    """Three epochs of batches: the rows of each, its random numbers and its weights."""
+    inputs = {"X": np.arange(n, dtype=np.float32)[:, None], "groups": np.arange(n)}
+    if weight is not None:
+        inputs["weight"] = np.asarray(weight, dtype=np.float32)
+    noise = Noise(0)
+    iterator = TensorBatches(
+        Dataset(inputs, np.arange(n)), batch_size, torch.Generator().manual_seed(4), noise, CPU
+    )
+    with torch.random.fork_rng(devices=[]):
+        return [
+            [(y.tolist(), noise.draw(torch.rand, i["X"]), i.get("weight")) for i, y in iterator]
+            for _ in range(3)
+        ]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7, 50])
+@pytest.mark.parametrize("left_out", [[0], [9], [2, 3, 4, 5], range(1, 10)])
+def test_leaving_out_keeps_order_batches_and_noise_of_the_others(batch_size, left_out):
+    every = batches(10, batch_size)
+    some = batches(10, batch_size, ~np.isin(np.arange(10), left_out))
+    for epoch, found in zip(every, some, strict=True):
+        expected = []
+        for rows, noise, _ in epoch:
+            kept = ~np.isin(rows, left_out)
+            if kept.any():
+                expected.append((np.array(rows)[kept].tolist(), noise[torch.from_numpy(kept)]))
+        assert [rows for rows, _, _ in found] == [rows for rows, _ in expected]
+        for (_, noise, weight), (_, other) in zip(found, expected, strict=True):
+            assert torch.equal(noise, other)
+            assert weight is None  # all that are left weigh the same: a plain mean
+
+
+def test_weights_stay_with_their_samples():
+    weight = np.array([1.0, 0.25, 0.0, 0.5, 0.125])
+    for epoch in batches(5, 2, weight):
+        for rows, _, found in epoch:
+            assert_allclose(found, weight[rows])
+    assert all(found is None for epoch in batches(5, 2, np.full(5, 0.3)) for _, _, found in epoch)
+
+
+def test_one_weighted_step_by_hand():
+    X, y = sample()
+    X["weight"] = np.linspace(0, 1, 10, dtype=np.float32)  # the first is left out
+    module = nn.Linear(3, 2)
+    by_hand = nn.Linear(3, 2)
+    by_hand.load_state_dict(module.state_dict())
+    losses = F.cross_entropy(
+        by_hand(torch.from_numpy(X["X"])), torch.from_numpy(y), reduction="none"
+    )
+    loss = (losses * torch.from_numpy(X["weight"])).sum() / X["weight"].sum()
+    loss.backward()
+    net = make_net(module).fit(X, y)
+    expected = (by_hand.weight - 0.1 * by_hand.weight.grad).detach()
+    assert_allclose(net.module_.weight.detach(), expected, rtol=1e-5, atol=1e-7)
+    assert net.history[-1]["natural_loss"] == pytest.approx(loss.item(), rel=1e-5)
 
 
 def test_one_step_by_hand():
@@ -146,6 +206,35 @@ def test_history_of_two_losses():
     row = net.history[-1]
     assert row["natural_loss"] == pytest.approx(loss[1::2].mean().item(), rel=1e-5)
     assert row["robust_loss"] > loss[0::2].mean().item()
+
+
+def test_history_of_weighted_losses():
+    X, y = sample(10)
+    X["weight"] = np.linspace(0.1, 1, 10, dtype=np.float32)
+    module = nn.Linear(3, 2)
+    losses = F.cross_entropy(
+        module(torch.from_numpy(X["X"])), torch.from_numpy(y), reduction="none"
+    ).detach()
+    net = make_net(module, batch_size=4, lr=1e-12).fit(X, y)
+    expected = np.average(losses, weights=X["weight"])
+    assert net.history[-1]["natural_loss"] == pytest.approx(expected, rel=1e-5)
+    assert np.isnan(net.history[-1]["robust_loss"])
+
+
+def test_a_strategy_sees_the_weights():
+    seen = []
+
+    class Look(Strategy):
+        def on_batch(self, plan, losses, groups):
+            seen.append((groups, losses.weight))
+            return plan
+
+    X, y = sample()
+    X["weight"] = np.where(X["groups"] == 0, 0.5, 1).astype(np.float32)
+    make_net(nn.Linear(3, 2), strategy=Look(), batch_size=4).fit(X, y)
+    assert len(seen) == 3
+    for groups, weight in seen:
+        assert_allclose(weight, np.where(groups == 0, 0.5, 1))
 
 
 def test_the_strategy_is_asked_in_order():

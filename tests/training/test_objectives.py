@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from robfair.threat import ThreatModel
-from robfair.training import Attack, NaturalObjective, PgdObjective, TradesObjective
+from robfair.training import Attack, NaturalObjective, Noise, PgdObjective, TradesObjective
 from robfair.training import _objectives as module_under_test
 
 N, D, C = 12, 4, 3
@@ -29,8 +29,7 @@ def batch(seed=1):
 
 
 def attack(n_steps=3, relative_step=0.5, norm=torch.inf, seed=0, **threat):
-    generator = torch.Generator().manual_seed(seed)
-    return Attack(n_steps, relative_step, norm, ThreatModel(**threat), generator)
+    return Attack(n_steps, relative_step, norm, ThreatModel(**threat), Noise(seed))
 
 
 def full(value):
@@ -44,8 +43,8 @@ class Recorder:
         self.inner = inner
         self.calls = []
 
-    def __call__(self, module, X, eps, loss, *, uniform_start):
-        found = self.inner(module, X, eps, loss, uniform_start=uniform_start)
+    def __call__(self, module, X, eps, loss, *, uniform_start, rows=None):
+        found = self.inner(module, X, eps, loss, uniform_start=uniform_start, rows=rows)
         self.calls.append((X, eps, found, uniform_start))
         return found
 
@@ -233,13 +232,14 @@ def test_nobody_attacked_costs_one_pass(objective):
     assert losses.has_natural.all()
 
 
-def test_attacking_some_gives_them_the_loss_they_have_alone():
+@pytest.mark.parametrize("objective", [TradesObjective(), PgdObjective()])
+def test_attacking_some_gives_them_the_loss_they_have_among_all(objective):
+    """The random start of a sample does not depend on who else is attacked."""
     module, (X, y) = network(), batch()
-    beta = torch.tensor([6.0, 0.0] * (N // 2))
-    hit = beta > 0
-    mixed = TradesObjective()(module, X, y, full(0.5), beta, attack())
-    alone = TradesObjective()(module, X[hit], y[hit], full(0.5)[hit], beta[hit], attack())
-    assert_allclose(mixed.robust.detach()[hit], alone.robust.detach(), rtol=1e-5)
+    beta = torch.tensor([0.0, 6.0] * (N // 2))
+    some = objective(module, X, y, full(0.5), beta, attack()).robust.detach()
+    every = objective(module, X, y, full(0.5), full(6), attack()).robust.detach()
+    assert_allclose(some[beta > 0], every[beta > 0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("objective", [TradesObjective(), PgdObjective()])

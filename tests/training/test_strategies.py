@@ -77,6 +77,21 @@ def test_weights_of_the_groups():
     assert plan.reduce(found, GROUPS).item() == pytest.approx(np.mean(expected))
 
 
+@pytest.mark.parametrize("attacked", [[True, False, False, True, True], [True] * 5])
+def test_weighted_means_by_hand(attacked):
+    weight = np.array([1.0, 0.5, 0.25, 2.0, 0.125])
+    found = replace(losses(attacked), weight=torch.from_numpy(weight))
+    total = found.natural.numpy() + found.robust.numpy()
+    hit = np.array(attacked)
+    expected = np.average(total, weights=weight)
+    assert SETTING.uniform().reduce(found, GROUPS).item() == pytest.approx(expected)
+    subset = replace(SETTING.uniform(), reduction="subset")
+    expected = sum(
+        np.average(total[part], weights=weight[part]) for part in (hit, ~hit) if part.any()
+    )
+    assert subset.reduce(found, GROUPS).item() == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", ["eps", "beta", "natural_weight", "robust_weight"])
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
 def test_a_plan_is_finite_and_not_negative(name, bad):

@@ -1,68 +1,17 @@
-"""Scorers: the measures as functions of (estimator, X, y), for cross_validate and GridSearchCV.
-
-A scikit-learn scorer sees an estimator, X and y. Two things are missing for a group measure, the
-distances and the groups, and this module supplies both.
-
-Groups reach a scorer in one of three ways:
-
-1. Metadata routing is on: pass ``sensitive_features`` to ``fit`` of a search, or in ``params`` of
-   ``cross_validate``. The scorers here request it by themselves.
-2. The scorer is bound to a column of X: ``make_robustness_scorer(metric, groups="race")``, or to a
-   function of X.
-3. It is bound to a pandas Series that is looked up by the index of X.
-
-With routing off scikit-learn gives a scorer nothing but X and y, so that one of the other two is
-needed; without any, a scorer raises. It never falls back on the groups seen in ``fit``: those are
-of the training rows.
-
-Distances are computed once per estimator and fold, and shared by all scorers of a multi-metric
-call. scikit-learn's own cache serves ``predict`` and the like only. The one here holds the last few
-results, and its key is the content of the model, X and y, so that a refit or a changed array can
-never meet an old result.
-
-The ready-made scorers, all of them greater is better:
-
-- ``rob_scorer``: Rob(f), the mean over groups of their robustness.
-- ``neg_v_f_scorer``: minus V_f, the variance over groups of their robustness.
-- ``neg_cau_scorer``: minus CAU, the largest gap between the accuracies of classes.
-- ``neg_eou_scorer``: minus EOU, the largest gap between mean confidences of groups.
-"""
+"""A measure as a scorer: what its signature names is what it is passed."""
 
 from __future__ import annotations
 
-import copy
 import inspect
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from joblib.hashing import NumpyHasher
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from robfair.adapters import as_model
-from robfair.distance import BoundaryDistance, boundary_distance
-from robfair.metrics import (
-    class_accuracy_unfairness,
-    classifier_robustness,
-    equalized_odds_unfairness,
-    robustness_variance,
-)
+from robfair.scorers._shared import shared_attack, shared_distance
 from robfair.threat import ThreatModel
-
-__all__ = [
-    "RobustnessScorer",
-    "get_scorer",
-    "get_scorer_names",
-    "make_robustness_scorer",
-    "neg_cau_scorer",
-    "neg_eou_scorer",
-    "neg_v_f_scorer",
-    "rob_scorer",
-    "shared_distance",
-]
 
 _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
 (1) turn on metadata routing, sklearn.set_config(enable_metadata_routing=True), and pass
@@ -72,89 +21,8 @@ _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
     function of X; or
 (3) bind it to a pandas Series that has the index of X, groups=series."""
 
-
-class _ContentHasher(NumpyHasher):
-    """joblib's hash, made to see the values of tensors instead of where they lie in memory."""
-
-    def save(self, obj: Any) -> None:
-        """Hash `obj`."""
-        if isinstance(obj, torch.Tensor):
-            values = obj.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-            obj = (type(obj).__name__, str(obj.dtype), tuple(obj.shape), values)
-        super().save(obj)
-
-
-class _RecentDistances:
-    """The last few distance computations, by the content that they were computed from."""
-
-    PLACES = 8  # models that a comparison goes through again for another partition
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.found: dict[str, BoundaryDistance] = {}
-
-    def get(self, estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> BoundaryDistance:
-        content = (
-            type(estimator),
-            as_model(estimator),
-            X,
-            y,
-            sorted(options.items()),
-        )
-        try:
-            key = _ContentHasher(hash_name="md5").hash(content)
-        except Exception:  # something that cannot be pickled has no content to compare
-            return boundary_distance(estimator, X, y=y, return_adversarial=False, **options)
-        with self.lock:
-            value = self.found.pop(key, None)
-            if value is None:
-                value = boundary_distance(estimator, X, y=y, return_adversarial=False, **options)
-                for array in vars(value).values():
-                    if isinstance(array, np.ndarray):
-                        array.flags.writeable = False  # others will be given the same arrays
-            self.found[key] = value  # at the end, as the most recent
-            if len(self.found) > self.PLACES:
-                del self.found[next(iter(self.found))]
-            return value
-
-
-_RECENT = _RecentDistances()
-
-
-def shared_distance(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    *,
-    method: str = "auto",
-    threat_model: ThreatModel | None = None,
-    **options: Any,
-) -> BoundaryDistance:
-    """Compute the distances of the correctly classified samples, once for all scorers.
-
-    A second call with the same content of model, X, y and options returns the result of the first.
-
-    Parameters
-    ----------
-    estimator : object
-        A model that `boundary_distance` takes.
-    X : array-like of shape (n_samples, n_features)
-        Samples.
-    y : array-like of shape (n_samples,)
-        True labels.
-    method : str, default="auto"
-        Method of `boundary_distance`.
-    threat_model : ThreatModel, default=None
-        Norm, box and mutable features.
-    **options
-        Further options of `boundary_distance`.
-
-    Returns
-    -------
-    BoundaryDistance
-        Distances, without the adversarial points.
-    """
-    return _RECENT.get(estimator, X, y, {"method": method, "threat_model": threat_model, **options})
+# What an attack is told first, and the argument of the metric that it then finds.
+_FINDS = {"eps": "success", "eps_max": "least_eps"}
 
 
 class RobustnessScorer:
@@ -165,12 +33,17 @@ class RobustnessScorer:
     metric : callable
         ``metric(y_true, y_pred, *, distance=..., sensitive_features=...)``. It is passed what its
         signature names; if its second parameter is ``y_proba``, the probabilities of the classes.
+        Groups are optional where ``sensitive_features`` has a default.
     sign : {1, -1}
         -1 for a loss.
     groups : str, int, callable, pandas.Series or None
         Where the groups come from without metadata routing.
+    threat_model : ThreatModel or None
+        Norm, box and mutable features, of the distance and of the attack.
     distance_params : dict
         Options of `boundary_distance`.
+    attack_params : dict
+        Options of an attack, `eps` or `eps_max` among them.
     metric_params : dict
         Further keywords of the metric.
     """
@@ -181,18 +54,27 @@ class RobustnessScorer:
         *,
         sign: int,
         groups: Any,
+        threat_model: ThreatModel | None,
         distance_params: dict[str, Any],
+        attack_params: dict[str, Any],
         metric_params: dict[str, Any],
     ) -> None:
         self.metric = metric
         self.sign = sign
         self.groups = groups
+        self.threat_model = threat_model
         self.distance_params = distance_params
+        self.attack_params = attack_params
         self.metric_params = metric_params
         self._alias: bool | str = True
-        names = list(inspect.signature(metric).parameters)
+        parameters = inspect.signature(metric).parameters
+        names = list(parameters)
         self._needs_distance = "distance" in names
-        self._needs_groups = "sensitive_features" in names
+        self._needs_attack = self._check_attack(names)
+        self._takes_groups = "sensitive_features" in names
+        self._needs_groups = self._takes_groups and (
+            parameters["sensitive_features"].default is inspect.Parameter.empty
+        )
         self._needs_proba = names[1:2] == ["y_proba"]
         self._needs_labels = self._needs_proba and "labels" in names
         if not callable(groups) and not isinstance(groups, str | int | pd.Series | None):
@@ -201,28 +83,57 @@ class RobustnessScorer:
                 f"Series with the index of X; got {type(groups).__name__}."
             )
 
+    def _check_attack(self, names: list[str]) -> str | None:
+        """Return which result of an attack the metric is to be passed, if any."""
+        metric = _name(self.metric)
+        takes = [name for name in _FINDS.values() if name in names]
+        given = [name for name in _FINDS if name in self.attack_params]
+        if not takes and not self.attack_params:
+            return None
+        if len(given) != 1 or _FINDS[given[0]] not in takes:
+            ways = [f'{{"{name}": ...}}' for name, found in _FINDS.items() if found in takes]
+            raise TypeError(
+                f"{metric} takes {' or '.join(takes) or 'no result of an attack'}, and got "
+                f"attack_params={self.attack_params!r}. "
+                + (f"Pass attack_params={' or '.join(ways)}." if ways else "Leave them out.")
+            )
+        if self.distance_params and not self._needs_distance:
+            raise TypeError(
+                f"method= and distance_params= are options of distances, which {metric} does not "
+                "take. Options of the attack, its method among them, go into attack_params=."
+            )
+        return _FINDS[given[0]]
+
     def __call__(self, estimator: Any, X: Any, y: Any, *, sensitive_features: Any = None) -> float:
         """Score `estimator` on the samples X with labels y."""
         params = dict(self.metric_params)
-        if self._needs_groups:
-            params["sensitive_features"] = self._find_groups(X, sensitive_features)
+        response: Any
+        if self._takes_groups:
+            groups = self._find_groups(X, sensitive_features)
+            if groups is not None:  # else the metric's own default
+                params["sensitive_features"] = groups
+        if self._needs_attack:
+            options = {"threat_model": self.threat_model, **self.attack_params}
+            attacked = shared_attack(estimator, X, y, options)
+            params[self._needs_attack] = attacked.found
+            response = attacked.predicted
         if self._needs_distance:
-            found = shared_distance(estimator, X, y, **self.distance_params)
+            options = {"threat_model": self.threat_model, **self.distance_params}
+            found = shared_distance(estimator, X, y, **options)
             params["distance"] = found.distance
-            response: Any = found.predicted
+            response = found.predicted
         elif self._needs_proba:
             response = estimator.predict_proba(X)
             if self._needs_labels:
                 params.setdefault("labels", estimator.classes_)
-        else:
+        elif not self._needs_attack:
             response = estimator.predict(X)
         return self.sign * float(self.metric(y, response, **params))
 
     def _find_groups(self, X: Any, given: Any) -> Any:
         if self.groups is None:
-            if given is None:
-                name = getattr(self.metric, "__name__", "metric")
-                raise ValueError(_NO_GROUPS.format(name=self, metric=name))
+            if given is None and self._needs_groups:
+                raise ValueError(_NO_GROUPS.format(name=self, metric=_name(self.metric)))
             return given
         if given is not None:
             raise ValueError(
@@ -232,7 +143,13 @@ class RobustnessScorer:
         if isinstance(self.groups, pd.Series):
             return _look_up(self.groups, X)
         if callable(self.groups):
-            return self.groups(X)
+            found = self.groups(X)
+            if found is None:
+                raise TypeError(
+                    f"groups={_short(self.groups)} returned None. Return the sensitive_features of "
+                    "the rows of X: a group for each."
+                )
+            return found
         if isinstance(self.groups, str):
             columns = getattr(X, "columns", None)
             if columns is None or self.groups not in columns:
@@ -256,7 +173,7 @@ class RobustnessScorer:
             The request.
         """
         request = MetadataRequest(owner=type(self).__name__)
-        if self._needs_groups and self.groups is None:
+        if self._takes_groups and self.groups is None:
             request.score.add_request(param="sensitive_features", alias=self._alias)
         return request
 
@@ -280,13 +197,25 @@ class RobustnessScorer:
         return False
 
     def __repr__(self) -> str:
-        parts = [getattr(self.metric, "__name__", repr(self.metric))]
+        parts = [_name(self.metric)]
         if self.sign < 0:
             parts.append("greater_is_better=False")
         if self.groups is not None:
             parts.append(f"groups={_short(self.groups)}")
-        parts += [f"{k}={v!r}" for k, v in {**self.distance_params, **self.metric_params}.items()]
+        others = dict(self.distance_params)
+        options = {
+            "method": others.pop("method", None),
+            "threat_model": self.threat_model,
+            "distance_params": others,
+            "attack_params": self.attack_params,
+        }
+        given = {name: value for name, value in options.items() if value} | self.metric_params
+        parts += [f"{name}={value!r}" for name, value in given.items()]
         return f"make_robustness_scorer({', '.join(parts)})"
+
+
+def _name(metric: Callable[..., float]) -> str:
+    return getattr(metric, "__name__", repr(metric))
 
 
 def _short(groups: Any) -> str:
@@ -320,6 +249,7 @@ def make_robustness_scorer(
     method: str = "auto",
     threat_model: ThreatModel | None = None,
     distance_params: dict[str, Any] | None = None,
+    attack_params: dict[str, Any] | None = None,
     **metric_params: Any,
 ) -> RobustnessScorer:
     """Make a scorer from a measure of :mod:`robfair.metrics`, or one of your own.
@@ -328,8 +258,9 @@ def make_robustness_scorer(
     ----------
     metric : callable
         ``metric(y_true, y_pred, *, ...)``. If its signature names ``distance`` it is passed the
-        distances to the decision boundary, if ``sensitive_features`` the groups; if its second
-        parameter is called ``y_proba`` it is passed probabilities instead of labels.
+        distances to the decision boundary, if ``success`` or ``least_eps`` what an attack found on
+        each sample, if ``sensitive_features`` the groups; if its second parameter is called
+        ``y_proba`` it is passed probabilities instead of labels.
     greater_is_better : bool, default=True
         False for a loss: the scorer then returns its negative.
     groups : str, int, callable, pandas.Series or None, default=None
@@ -339,17 +270,27 @@ def make_robustness_scorer(
     method : str, default="auto"
         How distances are computed; see `boundary_distance`.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features of the distance.
+        Norm, box and mutable features, of the distance (None: L2) or the attack (None: L-inf).
     distance_params : dict, default=None
         Further options of `boundary_distance`.
+    attack_params : dict, default=None
+        Options of the attack, for a metric that takes its results. With ``{"eps": ...}`` they are
+        those of :func:`robfair.attacks.attack` at that eps, and the metric is passed ``success``.
+        With ``{"eps_max": ...}`` they are those of :func:`robfair.attacks.least_eps`, and the
+        metric is passed ``least_eps``.
     **metric_params
-        Further keywords of the metric, such as ``tau_max=``, with which a classifier that cannot be
-        attacked has a finite score.
+        Further keywords of the metric, such as ``tau_max=`` and ``eps_max=``, with which a
+        classifier that cannot be attacked has a finite score.
 
     Returns
     -------
     RobustnessScorer
         ``scorer(estimator, X, y, *, sensitive_features=None)``, a float.
+
+    Raises
+    ------
+    TypeError
+        If groups is of the wrong type, or the options are not those of what the metric takes.
 
     Examples
     --------
@@ -362,78 +303,22 @@ def make_robustness_scorer(
     >>> clf = LogisticRegression(C=1e4).fit(data.X, data.y)
     >>> round(scorer(clf, data.X, data.y, sensitive_features=data.groups), 1)
     0.5
+
+    The success of an attack in the units of the features, on each class:
+
+    >>> from robfair.metrics import class_robustness_unfairness
+    >>> scorer = make_robustness_scorer(
+    ...     class_robustness_unfairness, greater_is_better=False, attack_params={"eps": 0.5})
+    >>> -1 <= scorer(clf, data.X, data.y) <= 0
+    True
     """
-    given: dict[str, Any] = {}
-    if method != "auto":
-        given["method"] = method
-    if threat_model is not None:
-        given["threat_model"] = threat_model
+    given = {} if method == "auto" else {"method": method}
     return RobustnessScorer(
         metric,
         sign=1 if greater_is_better else -1,
         groups=groups,
+        threat_model=threat_model,
         distance_params=given | (distance_params or {}),
+        attack_params=attack_params or {},
         metric_params=metric_params,
     )
-
-
-rob_scorer = make_robustness_scorer(classifier_robustness)
-neg_v_f_scorer = make_robustness_scorer(robustness_variance, greater_is_better=False)
-neg_cau_scorer = make_robustness_scorer(class_accuracy_unfairness, greater_is_better=False)
-neg_eou_scorer = make_robustness_scorer(equalized_odds_unfairness, greater_is_better=False)
-
-_SCORERS = {
-    "neg_cau": neg_cau_scorer,
-    "neg_eou": neg_eou_scorer,
-    "neg_v_f": neg_v_f_scorer,
-    "rob": rob_scorer,
-}
-
-
-def get_scorer_names() -> list[str]:
-    """List the names that :func:`get_scorer` knows.
-
-    Returns
-    -------
-    list of str
-        The names, sorted.
-
-    Examples
-    --------
-    >>> from robfair import get_scorer_names
-    >>> get_scorer_names()
-    ['neg_cau', 'neg_eou', 'neg_v_f', 'rob']
-    """
-    return sorted(_SCORERS)
-
-
-def get_scorer(name: str) -> RobustnessScorer:
-    """Get a copy of a scorer by its name.
-
-    Parameters
-    ----------
-    name : str
-        One of :func:`get_scorer_names`.
-
-    Returns
-    -------
-    RobustnessScorer
-        The scorer; greater is better.
-
-    Raises
-    ------
-    ValueError
-        If there is no scorer of that name.
-
-    Examples
-    --------
-    >>> from robfair import get_scorer
-    >>> get_scorer("neg_v_f")
-    make_robustness_scorer(robustness_variance, greater_is_better=False)
-    """
-    try:
-        return copy.deepcopy(_SCORERS[name])
-    except KeyError:
-        raise ValueError(
-            f"there is no scorer {name!r}; robfair has {', '.join(get_scorer_names())}."
-        ) from None

@@ -1,0 +1,304 @@
+"""`least_eps`: bisection on eps, each sample by itself and all of them at once."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.adapters import as_model
+from robfair.attacks._prepared import Prepared, check_eps, prepare, unmoved
+from robfair.attacks._result import CENSORED, FOUND, WRONG, LeastEps
+from robfair.attacks._search import METHODS, Search
+from robfair.attacks._table import check_table
+from robfair.distance import boundary_distance
+from robfair.threat import ThreatModel
+
+__all__ = ["least_eps"]
+
+# Far from a sample the gradient may lead nowhere, where a shorter step would have met the boundary.
+LADDER = (1, 1 / 2, 1 / 4, 1 / 8)
+
+
+def least_eps(
+    model: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    eps_max: float,
+    method: Literal["pgd", "fgsm", "kl", "distance"] = "pgd",
+    threat_model: ThreatModel | None = None,
+    tolerance: float = 0.01,
+    n_bisections: int = 16,
+    n_steps: int = 20,
+    n_restarts: int = 1,
+    random_start: bool = True,
+    target: Any = None,
+    batch_size: int | None = None,
+    random_state: Any = 0,
+    verbose: int = 0,
+) -> LeastEps:
+    """Least eps at which an attack succeeds, for each sample.
+
+    The attack runs at `eps_max` first, and where it fails at a half, a quarter and an eighth of
+    that, since shorter steps may find what long ones overlook. Where it succeeds, the interval
+    between the size of the smallest perturbation found and the greatest eps that failed is halved,
+    each sample's own, again and again. An attack at a new eps starts from the last success, shrunk
+    to that eps.
+
+    Parameters
+    ----------
+    model : object
+        As for :func:`attack`; with ``method="distance"`` any that
+        :func:`robfair.boundary_distance` takes.
+    X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        The samples.
+    y : array-like of shape (n_samples,), default=None
+        True labels. Where the model is wrong the least eps is 0. None: the labels that the model
+        predicts.
+    eps_max : float
+        The greatest eps to try. Samples that withstand it are censored.
+    method : {"pgd", "fgsm", "kl", "distance"}, default="pgd"
+        The attack; see :func:`attack`. "distance" takes the distance to the decision boundary
+        instead, by :func:`robfair.boundary_distance`: in the same norm the two are the same
+        quantity, and its search for the least distance is faster and tighter than repeated attacks.
+        It uses none of the options from `tolerance` to `random_start`.
+    threat_model : ThreatModel, default=None
+        Norm, box and mutable features. None: L-inf, no box, everything mutable.
+    tolerance : float, default=0.01
+        A sample is finished when its interval is no longer than this share of its least eps.
+    n_bisections : int, default=16
+        The greatest number of halvings.
+    n_steps : int, default=20
+        The greatest number of steps of each attack.
+    n_restarts : int, default=1
+        Number of searches, independent of each other, each from another random start; the least eps
+        of all is returned.
+    random_start : bool, default=True
+        Whether the first search starts at a random point of the ball, as all others do, or at the
+        sample.
+    target : label or array-like of shape (n_samples,), default=None
+        Label to be reached, instead of `y` to be left.
+    batch_size : int, default=None
+        As for :func:`attack`.
+    random_state : int, RandomState, Generator or None, default=0
+        As for :func:`attack`.
+    verbose : int, default=0
+        Greater than 0 shows a progress bar.
+
+    Returns
+    -------
+    LeastEps
+        The least eps of each sample, and how it was found.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`attack`.
+
+    See Also
+    --------
+    robfair.boundary_distance : The tightest bounds of the same quantity, from above and from below.
+
+    Notes
+    -----
+    What is returned is the size of a perturbation that was predicted again and succeeds: an upper
+    bound of the true least eps. A greater `n_bisections` or `n_restarts` never makes it larger. An
+    attack that fails at some eps is no proof, so that the other end of the interval, `eps` minus
+    `resolution`, is no lower bound.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from robfair.attacks import least_eps
+    >>> X, y = [[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 0]
+    >>> found = least_eps(LogisticRegression().fit(X, [0, 0, 1, 1]), X, y, eps_max=1.5)
+    >>> found.status
+    array(['censored', 'found', 'found', 'wrong'], dtype='<U8')
+    >>> found.eps.round(1).tolist()
+    [inf, 1.0, 1.0, 0.0]
+    """
+    top = check_eps(eps_max, "eps_max")
+    if top.ndim or top == 0:
+        raise ValueError(f"eps_max must be a positive number; got {eps_max!r}.")
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance must be a share, between 0 and 1; got {tolerance!r}.")
+    if operator.index(n_bisections) < 1:
+        raise ValueError(f"n_bisections must be at least 1; got {n_bisections}.")
+    threat_model = ThreatModel(np.inf) if threat_model is None else threat_model
+    common: dict[str, Any] = {
+        "threat_model": threat_model,
+        "batch_size": batch_size,
+        "random_state": random_state,
+        "verbose": verbose,
+    }
+    if isinstance(threat_model, ThreatModel) and threat_model.is_mixed:
+        check_table(
+            method,
+            target,
+            tolerance=(tolerance, 0.01),
+            n_bisections=(n_bisections, 16),
+            n_steps=(n_steps, 20),
+            n_restarts=(n_restarts, 1),
+            random_start=(random_start, True),
+        )
+        method = "distance"
+    if method == "distance":
+        if target is not None:
+            raise ValueError('method="distance" has no target; use method="pgd".')
+        return _by_distance(model, X, y, float(top), **common)
+    if method not in METHODS:
+        names = ", ".join((*METHODS, "distance"))
+        raise ValueError(f"method must be one of {names}; got {method!r}.")
+    prepared = prepare(
+        model,
+        X,
+        y,
+        method=method,
+        n_steps=n_steps,
+        n_restarts=n_restarts,
+        random_start=random_start,
+        target=target,
+        **common,
+    )
+    assert isinstance(prepared, Prepared)  # tables have gone the other way
+    return _by_bisection(prepared, float(top), tolerance, n_bisections)
+
+
+def _by_bisection(
+    prepared: Prepared, eps_max: float, tolerance: float, n_bisections: int
+) -> LeastEps:
+    search, problem = prepared.search, prepared.problem
+    best = _Brackets(search)
+    n = len(problem.X)
+    for restart in range(prepared.options.n_restarts):
+        brackets = _Brackets(search)
+        with prepared.bar("least eps") as bar:
+            brackets.first(eps_max, restart)
+            for _ in range(n_bisections):
+                n_wide = brackets.halve(tolerance)
+                bar.update(n - n_wide - bar.n)
+                if n_wide == 0:
+                    break
+            bar.update(n - bar.n)
+        best.take(brackets)
+    status = np.where(np.isfinite(best.high), FOUND, CENSORED)
+    status[search.done] = WRONG
+    return LeastEps(
+        eps=best.high,
+        status=status,
+        resolution=np.where(status == CENSORED, np.nan, best.high - best.low),
+        adversarial=best.points.reshape(problem.X.shape),
+        predicted=problem.model.labels(search.codes),
+        eps_max=eps_max,
+        method=prepared.options.method,
+        threat_model=problem.threat_model,
+        n_forward=search.n_forward,
+        n_backward=search.n_backward,
+        warnings_=_warnings(status, unmoved(~best.moved)),
+    )
+
+
+class _Brackets:
+    """Where the least eps of each sample is sought: it fails at `low`, it succeeds at `high`."""
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        done = search.done
+        self.low = np.zeros(len(done))
+        self.high = np.where(done, 0, np.inf)
+        points: NDArray[Any] = search.problem.model.tensor(search.problem.X).cpu().numpy()
+        points[~done] = np.nan
+        self.points = points
+        self.moved = done.copy()
+
+    def first(self, eps_max: float, restart: int) -> None:
+        """Attack all samples at the greatest eps, and what fails there at a few smaller ones."""
+        for share in LADDER:
+            index = np.isinf(self.high).nonzero()[0]
+            if len(index):
+                self._try(index, np.full(len(index), share * eps_max), None, restart)
+
+    def halve(self, tolerance: float) -> int:
+        """Attack in the middle of the intervals that are too long; return how many were."""
+        wide = np.isfinite(self.high) & (self.high - self.low > tolerance * self.high)
+        index = wide.nonzero()[0]
+        if len(index) == 0:
+            return 0
+        middle = (self.low[index] + self.high[index]) / 2
+        start = None
+        if self.search.options.method != "fgsm":  # which is from the sample itself
+            x, last = (
+                self.search.problem.tensor(index),
+                self.search.problem.model.tensor(self.points[index]),
+            )
+            share = torch.from_numpy(middle / self.high[index]).to(x)
+            start = x + share[:, None] * (last - x)
+        self._try(index, middle, start, 0)
+        return len(index)
+
+    def _try(
+        self,
+        index: NDArray[np.intp],
+        eps: NDArray[np.float64],
+        start: torch.Tensor | None,
+        restart: int,
+    ) -> None:
+        tries = self.search.run(index, eps, start=start, restart=restart)
+        fooled = tries.fooled.cpu().numpy()
+        self.low[index[~fooled]] = eps[~fooled]
+        rows = index[fooled]
+        self.high[rows] = tries.size.cpu().numpy()[fooled]
+        self.points[rows] = tries.points.cpu().numpy()[fooled]
+        # A perturbation that is smaller than an eps that failed: then that has no say any more.
+        self.low[rows[self.high[rows] <= self.low[rows]]] = 0
+        self.moved[index] |= ~tries.still.cpu().numpy()
+
+    def take(self, other: _Brackets) -> None:
+        """Take over what is less."""
+        low = np.maximum(self.low, other.low)
+        rows = other.high < self.high
+        self.high[rows], self.points[rows] = other.high[rows], other.points[rows]
+        self.low = np.where(low < self.high, low, 0)
+        self.moved |= other.moved
+
+
+def _by_distance(
+    model: Any, X: Any, y: ArrayLike | None, eps_max: float, **options: Any
+) -> LeastEps:
+    found = boundary_distance(model, X, y=y, **options)
+    wrong = found.status == "skipped"
+    near = found.distance <= eps_max
+    status = np.where(near, FOUND, CENSORED)
+    status[wrong] = WRONG
+    adversarial = found.adversarial
+    assert adversarial is not None
+    adversarial[~near] = np.nan
+    adversarial[wrong] = as_model(model).inputs(X)[wrong]
+    return LeastEps(
+        eps=np.where(wrong, 0, np.where(near, found.distance, np.inf)),
+        status=status,
+        resolution=np.where(wrong, 0, np.nan),
+        adversarial=adversarial,
+        predicted=found.predicted,
+        eps_max=eps_max,
+        method="distance",
+        threat_model=found.threat_model,
+        n_forward=found.n_forward,
+        n_backward=found.n_backward,
+        warnings_=_warnings(status, found.warnings_),
+    )
+
+
+def _warnings(status: NDArray[np.str_], others: tuple[str, ...]) -> tuple[str, ...]:
+    n = int((status == CENSORED).sum())
+    if n == 0:
+        return others
+    return (
+        f"{n} of {len(status)} samples are censored: nothing succeeded up to eps_max, which does "
+        "not mean that there is nothing.",
+        *others,
+    )

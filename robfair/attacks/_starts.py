@@ -1,0 +1,88 @@
+"""Random starts that depend on the seed and on the sample's position alone, not on its batch."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from torch import Tensor
+
+__all__ = ["TRADES_START", "in_ball", "near_centre"]
+
+# The KL divergence has no gradient at x itself. TRADES starts from noise of 0.001 * N(0, 1) at
+# eps = 0.031, whatever the scale of the features.
+TRADES_START = 0.001 / 0.031
+WORDS = 4  # numbers that a step of the counter of Philox gives
+
+
+def in_ball(x: Tensor, eps: Tensor, norm: float, index: NDArray[np.intp], key: Key) -> Tensor:
+    """Draw points uniformly from balls.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d)
+        Centres.
+    eps : Tensor of shape (n,)
+        Radii.
+    norm : {2, inf}
+        The norm of the radii.
+    index : ndarray of int, of shape (n,), increasing
+        Positions of the samples in X.
+    key : tuple of int
+        Seed of the attack, and number of the restart.
+
+    Returns
+    -------
+    Tensor of shape (n, d)
+        The points.
+    """
+    d = x.shape[1]
+    if norm == torch.inf:
+        return x + eps[:, None] * torch.from_numpy(2 * _uniform(index, d, key) - 1).to(x)
+    numbers = _uniform(index, d + 1, key)
+    way = ndtri(numbers[:, 1:])
+    way *= (numbers[:, 0] ** (1 / d) / np.linalg.norm(way, axis=1))[:, None]
+    return x + eps[:, None] * torch.from_numpy(way).to(x)
+
+
+def near_centre(x: Tensor, eps: Tensor, index: NDArray[np.intp], key: Key) -> Tensor:
+    """Draw points as TRADES does, normally distributed around the centres.
+
+    Parameters
+    ----------
+    x, eps, index, key
+        As for :func:`in_ball`.
+
+    Returns
+    -------
+    Tensor of shape (n, d)
+        The points.
+    """
+    normal = torch.from_numpy(ndtri(_uniform(index, x.shape[1], key))).to(x)
+    return x + TRADES_START * eps[:, None] * normal
+
+
+Key = tuple[int, int]
+
+
+def _uniform(index: NDArray[np.intp], d: int, key: Key) -> NDArray[np.float64]:
+    """Numbers in (0, 1) of shape (len(index), d).
+
+    Philox is a function of a key and a counter, which can be put anywhere at no cost: each
+    position has its own stretch, and neighbours are drawn in one go.
+    """
+    steps = -(-d // WORDS)
+    bits = np.random.Philox(key=np.random.SeedSequence(key).generate_state(2, np.uint64))
+    random = np.random.Generator(bits).random
+    numbers = np.empty((len(index), steps * WORDS))
+    ends = [0, *(np.flatnonzero(np.diff(index) != 1) + 1), len(index)]
+    position = 0
+    for first, end in pairwise(ends):
+        bits.advance((int(index[first]) - position) * steps)
+        random(out=numbers[first:end])
+        position = int(index[end - 1]) + 1
+    # Multiples of 2**-53 that may be 0, whose normal quantile is -inf: to the middle of the cell.
+    return numbers[:, :d] + 2.0**-54

@@ -1,0 +1,309 @@
+"""CRU: how much adversarial robustness differs between classes, or between other groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.exceptions import CensoredDistanceWarning
+from robfair.metrics._estimate import (
+    Estimate,
+    RandomState,
+    check_resampling,
+    estimate,
+    warn_undefined,
+)
+from robfair.metrics._group_means import GroupMeans, group_means
+from robfair.metrics._groups import Groups, encode_groups
+from robfair.metrics._validation import (
+    check_correct,
+    check_distance,
+    check_length,
+    check_tau_max,
+    to_array,
+    warn,
+)
+
+Population = Literal["correct", "all"]
+
+_OF_THE = {"correct": " over the correctly classified samples", "all": ""}
+
+
+@dataclass(frozen=True, eq=False)
+class _Attacked:
+    """What an attack found, by group; `columns` is None where that is one value per sample."""
+
+    sample: GroupMeans
+    n_in_group: NDArray[np.intp]
+    n_censored: NDArray[np.intp] | None
+    columns: list[Any] | None
+
+
+def class_robustness_unfairness(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    least_eps: ArrayLike | None = None,
+    success: ArrayLike | None = None,
+    sensitive_features: ArrayLike | None = None,
+    population: Population = "correct",
+    eps_max: float | None = None,
+    n_boot: int | None = None,
+    ci_quantiles: tuple[float, float] = (0.025, 0.975),
+    random_state: RandomState = None,
+) -> Estimate:
+    """Measure the largest difference in adversarial robustness between two classes: CRU.
+
+    It has two forms [1]_. CRU_eps compares the mean least eps at which an attack succeeds, and
+    CRU_s the success rate of an attack at one eps. Pass `least_eps` for the first and `success` for
+    the second.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. The categories of a pandas Categorical are the classes, used or not.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    least_eps : array-like of shape (n_samples,), optional
+        Least eps at which an attack fooled the classifier on each sample; inf where none did. NaN
+        is allowed where the prediction is wrong.
+    success : array-like of bool, of shape (n_samples,), optional
+        Whether an attack at a fixed eps succeeded on each sample.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), optional
+        Groups to compare in place of the classes, matched by position; several columns are crossed.
+        The categories of a pandas Categorical are the groups, used or not.
+    population : {"correct", "all"}, default="correct"
+        The samples that count, on which the paper is silent. "correct": those that are predicted
+        right. "all": the others too, as successes, with a least eps of 0.
+    eps_max : float, optional
+        Cap on `least_eps`, which makes CRU_eps defined where one is infinite. It is as a rule the
+        largest eps that was tried.
+    n_boot : int, optional
+        Number of bootstrap samples, drawn within each group's population; None for no interval.
+    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
+        The quantiles of the bootstrap samples that are the ends of the interval.
+    random_state : int, numpy Generator, numpy RandomState or None
+        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+
+    Returns
+    -------
+    Estimate
+        CRU_eps, in the units of eps, or CRU_s, a fraction in [0, 1]. NaN, with a warning, with
+        fewer than two groups, if a group has no sample in the population, or if a least eps is
+        infinite and `eps_max` is None.
+
+    Raises
+    ------
+    TypeError
+        If not exactly one of least_eps and success is passed, it is not numeric, eps_max comes
+        without least_eps, or the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    See Also
+    --------
+    class_robustness : The means that are compared.
+
+    Notes
+    -----
+    An attack finds the least eps from above and the success rate from below, so CRU belongs to the
+    attack, its budget, its norm and its threat model: name them beside it.
+
+    References
+    ----------
+    .. [1] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", Definition 2.
+
+    Examples
+    --------
+    >>> from robfair.metrics import class_robustness_unfairness
+    >>> y_true, y_pred = [0, 0, 1, 1], [0, 0, 1, 0]
+    >>> class_robustness_unfairness(y_true, y_pred, least_eps=[1.0, 3.0, 0.5, 0.0])
+    1.5
+    >>> class_robustness_unfairness(
+    ...     y_true, y_pred, least_eps=[1.0, 3.0, 0.5, 0.0], population="all")
+    1.75
+    >>> class_robustness_unfairness(y_true, y_pred, success=[True, False, True, True])
+    0.5
+    """
+    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    found = _attacked(y_true, y_pred, least_eps, success, sensitive_features, population, eps_max)
+    if found.columns is not None:
+        raise ValueError(
+            f"success has {len(found.columns)} columns; CRU_s is of one eps. Pass one of them, "
+            "1-D, or take the differences from class_robustness, which gives the rates of each."
+        )
+    symbol = ("CRU_s" if least_eps is None else "CRU_eps") + _OF_THE[population]
+    return estimate(symbol, lambda mean: np.ptp(mean, axis=-1), found.sample, resampling)
+
+
+def class_robustness(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    least_eps: ArrayLike | None = None,
+    success: ArrayLike | None = None,
+    sensitive_features: ArrayLike | None = None,
+    population: Population = "correct",
+    eps_max: float | None = None,
+) -> pd.DataFrame:
+    """Measure the mean least eps or the success rate of an attack by class: LE(y) or SR(y, eps).
+
+    CRU is the largest difference between two of them. They are what Fig. 2 to 4 of [1]_ show.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. The categories of a pandas Categorical are the classes, used or not.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels, in the same coding.
+    least_eps : array-like of shape (n_samples,), optional
+        Least eps at which an attack fooled the classifier on each sample; inf where none did. NaN
+        is allowed where the prediction is wrong.
+    success : array-like of bool, of shape (n_samples,) or (n_samples, n_eps), optional
+        Whether an attack succeeded on each sample, at one eps or at several. The columns of a
+        DataFrame name the eps.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), optional
+        Groups in place of the classes, matched by position; several columns are crossed. The
+        categories of a pandas Categorical are the groups, used or not.
+    population : {"correct", "all"}, default="correct"
+        The samples that count. "correct": those that are predicted right. "all": the others too, as
+        successes, with a least eps of 0.
+    eps_max : float, optional
+        Cap on `least_eps`, which makes its mean defined where one is infinite.
+
+    Returns
+    -------
+    pandas DataFrame
+        A row for each class or group: `n` samples, `n_population` of them that count, and the
+        means over these. With `least_eps`: `n_censored`, those that were not fooled up to `eps_max`
+        (at all, if that is None), and `least_eps`, in the units of eps. With `success`:
+        `success_rate`, or a column for each eps. NaN, with a warning, where a row has no sample
+        that counts, or a least eps is infinite and `eps_max` is None.
+
+    Raises
+    ------
+    TypeError
+        If not exactly one of least_eps and success is passed, it is not numeric, eps_max comes
+        without least_eps, or the labels cannot be compared.
+    ValueError
+        If an argument's shape, length or values are wrong; the message says how.
+
+    See Also
+    --------
+    class_robustness_unfairness : The largest difference, with its sampling error.
+
+    References
+    ----------
+    .. [1] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", Definition 2
+       and Fig. 2 to 4.
+
+    Examples
+    --------
+    >>> from robfair.metrics import class_robustness
+    >>> class_robustness(["cat", "cat", "dog", "dog"], ["cat", "cat", "dog", "cat"],
+    ...                  least_eps=[1.0, 3.0, float("inf"), 0.0], eps_max=2.0)
+         n  n_population  n_censored  least_eps
+    cat  2             2           1        1.5
+    dog  2             1           1        2.0
+    """
+    found = _attacked(y_true, y_pred, least_eps, success, sensitive_features, population, eps_max)
+    warn_undefined(f"The mean{_OF_THE[population]} of a group", found.sample, min_groups=1)
+    table: dict[Any, Any] = {"n": found.n_in_group, "n_population": found.sample.count}
+    if found.n_censored is not None:
+        table |= {"n_censored": found.n_censored, "least_eps": found.sample.mean}
+    elif found.columns is None:
+        table["success_rate"] = found.sample.mean
+    else:
+        table |= dict(zip(found.columns, found.sample.mean.T, strict=True))
+    return pd.DataFrame(table, index=found.sample.labels)
+
+
+def _attacked(
+    y_true: Any,
+    y_pred: Any,
+    least_eps: Any,
+    success: Any,
+    sensitive_features: Any,
+    population: Population,
+    eps_max: float | None,
+) -> _Attacked:
+    if (least_eps is None) == (success is None):
+        raise TypeError(
+            "Pass either least_eps (for CRU_eps) or success (for CRU_s); got "
+            f"{'neither' if success is None else 'both'}."
+        )
+    if population not in _OF_THE:
+        raise ValueError(
+            "population must be 'correct' (samples that are predicted right) or 'all'; got "
+            f"{population!r}."
+        )
+    correct = check_correct(y_true, y_pred)
+    columns = censored = None
+    if least_eps is None:
+        values, columns = _check_success(success, eps_max, correct)
+    else:
+        values, censored = _check_least_eps(least_eps, eps_max, correct)
+    groups = (
+        encode_groups(y_true, len(correct), "y_true")
+        if sensitive_features is None
+        else encode_groups(sensitive_features, len(correct))
+    )
+    if censored is not None and eps_max is None and censored.any():
+        warn(
+            f"The least eps is infinite for {int(censored.sum())} of {int(correct.sum())} "
+            "correctly classified samples: no attack fooled the classifier there (they are "
+            "censored). The mean of their groups, and CRU_eps, is NaN. Pass eps_max=, the largest "
+            "eps that was tried or that matters, to count them with it.",
+            CensoredDistanceWarning,
+        )
+    counted = correct if population == "correct" else np.ones_like(correct)
+    return _Attacked(
+        group_means(values[counted], Groups(groups.codes[counted], groups.labels)),
+        np.bincount(groups.codes, minlength=len(groups)),
+        None if censored is None else np.bincount(groups.codes[censored], minlength=len(groups)),
+        columns,
+    )
+
+
+def _check_least_eps(
+    least_eps: Any, eps_max: float | None, correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the least eps, 0 where the prediction is wrong, and where it is censored."""
+    check_tau_max(eps_max, "eps_max", "least_eps")
+    raw = np.where(correct, check_distance(least_eps, correct, "least_eps"), 0.0)
+    if eps_max is None:
+        censored = np.isinf(raw)
+        return np.where(censored, np.nan, raw), censored
+    return np.minimum(raw, eps_max), raw > eps_max
+
+
+def _check_success(
+    success: Any, eps_max: float | None, correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], list[Any] | None]:
+    """Return the successes as 0 and 1, 1 where the prediction is wrong, and the columns' names."""
+    if eps_max is not None:
+        raise TypeError(
+            f"eps_max={eps_max!r} caps least_eps, which was not passed. Leave it out with success."
+        )
+    raw = to_array(success)
+    if raw.ndim not in (1, 2):
+        raise ValueError(
+            "success must have shape (n_samples,) or (n_samples, n_eps); got a "
+            f"{type(success).__name__} of shape {raw.shape}."
+        )
+    check_length(len(raw), "success", len(correct))
+    missing = pd.isna(raw)
+    n_other = int((missing | ~np.isin(np.where(missing, 0, raw), (0, 1))).sum())
+    if n_other:
+        raise ValueError(
+            f"success must be True or False for every sample; {n_other} of {raw.size} values are "
+            "neither. Pass, for instance, robfair.attacks.attack(model, X, y, eps=0.1).success."
+        )
+    if raw.ndim == 1:
+        return np.where(correct, raw, True).astype(np.float64), None
+    values = np.where(correct[:, np.newaxis], raw, True).astype(np.float64)
+    return values, list(getattr(success, "columns", range(raw.shape[1])))
