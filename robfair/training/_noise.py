@@ -1,0 +1,54 @@
+"""The random numbers of a batch: the same for a sample, whoever else is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["Noise"]
+
+
+class Noise:
+    """Random numbers that depend on the seed of a batch and a sample's place in it.
+
+    Each batch has a seed of its own, so that it does not matter how many numbers other batches
+    have drawn; and numbers are drawn for every place, those of left-out samples too.
+
+    Parameters
+    ----------
+    seed : int
+        Seed until the first batch begins.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+        self.kept: Tensor | None = None
+
+    def begin_batch(self, seed: int, kept: Tensor | None, device: torch.device) -> None:
+        """Start anew, and with it torch's global generator on `device`, from which dropout draws.
+
+        `kept` says which places of the batch are filled; None: all of them.
+        """
+        self.generator.manual_seed(seed)
+        self.kept = kept
+        if device.type == "cpu":
+            # torch.manual_seed is 200 times slower: it looks for devices of every kind.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
+
+    def draw(
+        self, distribution: Callable[..., Tensor], X: Tensor, rows: Tensor | None = None
+    ) -> Tensor:
+        """Random numbers (`distribution` is torch.rand or torch.randn) in the shape of X.
+
+        `rows` is the mask of the batch's samples that X holds; None: all of them.
+        """
+        masks = [mask for mask in (self.kept, rows) if mask is not None]
+        n_places = len(masks[0]) if masks else len(X)
+        noise = distribution((n_places, *X.shape[1:]), generator=self.generator).to(X)
+        for mask in masks:
+            noise = noise[mask]
+        return noise
