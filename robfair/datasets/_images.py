@@ -1,0 +1,70 @@
+"""What the data sets of images have in common: the shape and the unit in which they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import Bunch
+
+from robfair.datasets._download import Bytes, Source, load
+
+__all__ = ["Home", "Images", "Labels", "as_data", "fetch_images", "page"]
+
+Home = str | os.PathLike[str] | None
+Images = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+
+def fetch_images(
+    source: Source,
+    target_names: Sequence[str],
+    *,
+    data_home: Home,
+    split: str,
+    download_if_missing: bool,
+) -> Bunch:
+    """Load images and labels as a Bunch.
+
+    Parameters
+    ----------
+    source : Source
+        A data set whose parts have two arrays: images of shape (n, height, width) or (n, height,
+        width, channels), and labels. ``data/<file_name>.md`` describes it.
+    target_names : sequence of str
+        The name of each label.
+    data_home, split, download_if_missing
+        As in `load`.
+
+    Returns
+    -------
+    :class:`~sklearn.utils.Bunch`
+        With data, target, images, target_names and DESCR.
+    """
+    images, labels = load(
+        source, split, data_home=data_home, download_if_missing=download_if_missing
+    )
+    return Bunch(
+        data=as_data(images),
+        target=labels.astype(np.int64),
+        images=images,
+        target_names=list(target_names),
+        DESCR=page(source.file_name.removesuffix(".npz")),
+    )
+
+
+def as_data(images: Bytes) -> Images:
+    """Return images as torch modules take them: channels first, in [0, 1]."""
+    with_channels = images if images.ndim == 4 else images[..., np.newaxis]
+    data = np.moveaxis(with_channels, -1, 1).astype(np.float32, order="C")
+    data /= 255  # in place: the training images of CIFAR-10 are 614 MB as float32
+    return data
+
+
+def page(name: str) -> str:
+    """Return the page that describes a data set, ``data/<name>.md``."""
+    file = resources.files("robfair.datasets").joinpath("data", f"{name}.md")
+    return file.read_text(encoding="utf-8")

@@ -1,0 +1,105 @@
+"""Figures 1 to 6 of paper B, drawn from the measures that runs have written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["FIGURES", "draw_figure"]
+
+COLOURS = {"standard": "#0072B2", "robust": "#D55E00"}  # colour-blind safe (Okabe, Ito)
+PROTOCOLS = ("paper", "honest")
+
+
+def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
+    """Draw a figure of the paper, a panel per protocol.
+
+    Parameters
+    ----------
+    number : int
+        Its number in the paper, 1 to 6.
+    measures : DataFrame
+        Measures of all seeds of the data set that the figure is about.
+    path : Path
+        Where to write the PNG.
+
+    Returns
+    -------
+    bool
+        False, and nothing is written, if there is nothing to draw yet.
+    """
+    # Not through pyplot, which would keep the figure, or open a window.
+    from matplotlib.figure import Figure
+
+    name, draw, ylabel, title = FIGURES[number]
+    rows = measures[(measures["measure"] == name) & measures["value"].notna()]
+    protocols = [p for p in PROTOCOLS if (rows["protocol"] == p).any()]
+    if not protocols:
+        return False
+    figure = Figure(figsize=(6.4 * len(protocols), 4), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(protocols)))
+    for ax, protocol in zip(axes, protocols, strict=True):
+        draw(ax, rows[rows["protocol"] == protocol])
+        ax.set(ylabel=ylabel, title=f"{protocol} protocol")
+        ax.legend(fontsize="small")
+    n = rows["seed"].nunique()
+    figure.suptitle(f"{title} ({n} seed{'s' if n > 1 else ''})")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return True
+
+
+def _bars(ax: Any, rows: pd.DataFrame, by: str = "group") -> None:
+    """Draw a bar per group and model, with the standard deviation over seeds."""
+    table = rows.groupby(["model", by], sort=False)["value"].agg(["mean", "std"])
+    models = [m for m in COLOURS if m in table.index.get_level_values(0)]
+    names = list(dict.fromkeys(rows[by]))
+    for i, model in enumerate(models):
+        part = table.loc[model].reindex(names)
+        at = np.arange(len(names)) + 0.4 * (i - (len(models) - 1) / 2)
+        ax.bar(at, part["mean"], 0.38, yerr=part["std"].fillna(0), capsize=2,
+               color=COLOURS[model], label=model)  # fmt: skip
+    long = max(map(len, names)) > 8
+    turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if long else {}
+    ax.set_xticks(range(len(names)), names, **turned)
+
+
+def _curves(ax: Any, rows: pd.DataFrame) -> None:
+    """Draw success against eps, a line per class and model."""
+    mean = rows.groupby(["model", "group", "eps"], sort=False)["value"].mean().unstack("eps")
+    styles = ("-", "--", ":", "-.")
+    for model, colour in COLOURS.items():
+        if model not in mean.index.get_level_values(0):
+            continue
+        for i, (group, line) in enumerate(mean.loc[model].iterrows()):
+            line = line.sort_index()
+            ax.plot(
+                line.index,
+                line,
+                color=colour,
+                linestyle=styles[i % 4],
+                marker="osv^D<>pPX"[i % 10],
+                markersize=4,
+                label=f"{model}, {group}",
+            )
+    ax.set(xlabel="eps", ylim=(0, 1.02))
+
+
+def _eou(ax: Any, rows: pd.DataFrame) -> None:
+    labels = {"<=50K": "income <=50K", ">50K": "income >50K"}
+    _bars(ax, rows[rows["label"].isin(labels)].replace({"label": labels}), by="label")
+
+
+Draw = Callable[[Any, pd.DataFrame], None]
+FIGURES: dict[int, tuple[str, Draw, str, str]] = {
+    1: ("class accuracy", _bars, "accuracy", "Fig. 1: accuracy by class, CIFAR-10"),
+    2: ("least eps", _bars, "mean least eps", "Fig. 2: mean least eps by class, CIFAR-10"),
+    3: ("success", _curves, "success of attacks", "Fig. 3: success by class, CIFAR-10"),
+    4: ("success", _curves, "success of attacks", "Fig. 4: success by class, Adult"),
+    5: ("EOU by sex", _eou, "EOU", "Fig. 5: EOU by sex, Adult"),
+    6: ("EOU by race", _eou, "EOU", "Fig. 6: EOU by race, Adult"),
+}

@@ -1,0 +1,204 @@
+"""Results of a recipe as files: what was measured, from which seed, by which versions.
+
+A run is one data set at one scale with one seed. Its measures are rows of a table, so that tables
+and figures are drawn from the files, without training anything again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+import torch
+
+from robfair._version import __version__
+from robfair.exceptions import ResultsError
+
+__all__ = ["Run", "read_runs", "recipe_hash"]
+
+COLUMNS = ["protocol", "model", "measure", "eps", "label", "group", "value"]
+
+
+@dataclass
+class Run:
+    """Measures of one seed, in parts that can be computed one by one.
+
+    Attributes
+    ----------
+    dataset, scale : str
+        What was run.
+    seed : int
+        Seed of weights, batches and attacks.
+    recipes : dict of str to dict
+        For each part every number that its measures depend on.
+    parts : dict of str to list of dict
+        Rows of measures by part: protocol, model, measure, eps, label, group, value.
+    seconds : dict of str to float
+        How long each part took.
+    made : dict of str to str
+        Date, versions and hardware of the last part.
+    """
+
+    dataset: str
+    scale: str
+    seed: int
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+
+    def add(
+        self,
+        part: str,
+        protocol: str,
+        model: str,
+        measure: str,
+        value: Any,
+        *,
+        eps: float | None = None,
+        label: Any = None,
+        group: Any = None,
+    ) -> None:
+        """Add a measure to a part; a mapping from groups to numbers adds a row for each."""
+        if isinstance(value, Mapping | pd.Series):
+            for name, number in value.items():
+                self.add(part, protocol, model, measure, number, eps=eps, label=label, group=name)
+            return
+        row = {
+            "protocol": protocol, "model": model, "measure": measure, "eps": eps,
+            "label": None if label is None else str(label),
+            "group": None if group is None else str(group),
+            # JSON has no NaN.
+            "value": float(value) if np.isfinite(value) else None,
+        }  # fmt: skip
+        self.parts.setdefault(part, []).append(row)
+
+    def path(self, folder: Path) -> Path:
+        """File of the run in a folder."""
+        return folder / f"{self.dataset}-{self.scale}-seed{self.seed}.json"
+
+    def write(self, folder: Path) -> None:
+        """Write the run in one piece: an interrupted write leaves the old file."""
+        self.made = {
+            "date": date.today().isoformat(),
+            "robfair": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+            "python": platform.python_version(),
+            "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(folder)
+        temporary = path.with_suffix(".partial")
+        contents = asdict(self) | {"recipe_hash": recipe_hash(self.recipes)}
+        temporary.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    def resume(self, folder: Path) -> None:
+        """Take over the parts that an earlier run has written.
+
+        Parameters
+        ----------
+        folder : Path
+            Where runs are written.
+
+        Raises
+        ------
+        ResultsError
+            If the file is damaged.
+        """
+        if self.path(folder).exists():
+            contents = _read(self.path(folder))
+            self.recipes, self.parts = contents["recipes"], contents["parts"]
+            self.seconds, self.made = contents["seconds"], contents["made"]
+
+    def has(self, part: str, recipe: dict[str, Any]) -> bool:
+        """Tell whether a part has been measured, and by this recipe.
+
+        Parameters
+        ----------
+        part : str
+            Name of the part.
+        recipe : dict
+            Every number that its measures depend on.
+
+        Returns
+        -------
+        bool
+            Whether it is there.
+
+        Raises
+        ------
+        ResultsError
+            If it is there by another recipe.
+        """
+        if part not in self.parts:
+            return False
+        wanted, made = (json.loads(json.dumps(numbers)) for numbers in (recipe, self.recipes[part]))
+        differ = [name for name in {**made, **wanted} if made.get(name) != wanted.get(name)]
+        if differ:
+            raise ResultsError(
+                f"part {part!r} of {self.path(Path())} was made by another recipe (different: "
+                f"{', '.join(differ)}). Choose another output folder, or delete the file."
+            )
+        return True
+
+
+def recipe_hash(recipes: dict[str, dict[str, Any]]) -> str:
+    """Hash recipes, to tell at a glance whether two results are of the same."""
+    return hashlib.sha256(json.dumps(recipes, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def read_runs(folder: Path, dataset: str, scale: str) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Read all runs of a data set and scale.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the runs were written.
+    dataset, scale : str
+        Which runs.
+
+    Returns
+    -------
+    measures : DataFrame
+        Rows of measures, with a column for the seed.
+    runs : list of dict
+        The files' contents, in the order of their seeds.
+    """
+    runs = [_read(path) for path in folder.glob(f"{dataset}-{scale}-seed*.json")]
+    runs.sort(key=lambda run: run["seed"])
+    rows = [
+        {"seed": run["seed"], **row}
+        for run in runs
+        for part in run["parts"].values()
+        for row in part
+    ]
+    frame = pd.DataFrame(rows, columns=["seed", *COLUMNS])
+    frame["value"] = frame["value"].astype(float)
+    frame["eps"] = frame["eps"].astype(float)
+    return frame, runs
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        contents: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"recipes", "parts", "seconds", "seed", "made"} - set(contents)
+    except ValueError as error:
+        raise ResultsError(
+            f"{path} is damaged ({error}); delete it to run this seed again."
+        ) from None
+    if missing:
+        raise ResultsError(f"{path} lacks {sorted(missing)}; delete it to run this seed again.")
+    return contents
