@@ -137,7 +137,7 @@ class TableSearch:
             chosen = self._promising(tried)
             if self.space.numeric.any():
                 self._numeric(chosen, self.plan.others)
-        pass
+        self._list(owner)
 
     # --- Numeric moves
 
