@@ -45,7 +45,7 @@ def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
     for ax, protocol in zip(axes, protocols, strict=True):
         draw(ax, rows[rows["protocol"] == protocol])
         ax.set(ylabel=ylabel, title=f"{protocol} protocol")
-        ax.legend(fontsize="small")
+        ax.legend(fontsize="small", loc="upper left", ncols=2)
     n = rows["seed"].nunique()
     figure.suptitle(f"{title} ({n} seed{'s' if n > 1 else ''})")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,8 @@ def _bars(ax: Any, rows: pd.DataFrame, by: str = "group") -> None:
         at = np.arange(len(names)) + 0.4 * (i - (len(models) - 1) / 2)
         ax.bar(at, part["mean"], 0.38, yerr=part["std"].fillna(0), capsize=2,
                color=COLOURS[model], label=model)  # fmt: skip
-    long = max(map(len, names)) > 8
+    ax.margins(y=0.25)  # room for the legend
+    long = max(map(len, names)) > 8 and len(names) > 3
     turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if long else {}
     ax.set_xticks(range(len(names)), names, **turned)
 
@@ -86,7 +87,7 @@ def _curves(ax: Any, rows: pd.DataFrame) -> None:
                 markersize=4,
                 label=f"{model}, {group}",
             )
-    ax.set(xlabel="eps", ylim=(0, 1.02))
+    ax.set(xlabel="eps", ylim=(0, 1.3), yticks=np.linspace(0, 1, 6))
 
 
 def _eou(ax: Any, rows: pd.DataFrame) -> None:
