@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def load_faces(file: Path, folder: Path | None, size: int) -> Faces:
     with scratch_beside(file) as scratch:
         faces = _read_folder(folder, size)
         finished = Path(scratch) / file.name
-        np.savez(finished, **asdict(faces))
+        np.savez(finished, **vars(faces))
         finished.replace(file)
     return faces
 
