@@ -9,7 +9,11 @@ from typing import Any
 
 import torch
 
-__all__ = ["one_thread", "untouched_random_state"]
+__all__ = ["SEEDING", "one_thread", "untouched_random_state"]
+
+# Held while torch's global generator is seeded, and until what follows has drawn from it: initial
+# weights come from there, and another thread's seed in between would change them.
+SEEDING = threading.Lock()
 
 
 class _Shared:

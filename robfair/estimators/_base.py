@@ -7,7 +7,6 @@ and skorch's differ in what `fit` takes, what a label is and when parameters are
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
@@ -24,7 +23,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from robfair._isolation import one_thread, untouched_random_state
+from robfair._isolation import SEEDING, one_thread, untouched_random_state
 from robfair.adapters import LogitModel, evaluation_mode
 from robfair.estimators._groups import encode_fit_groups
 from robfair.estimators._samples import Samples, hold_out
@@ -37,10 +36,6 @@ from robfair.training._net import TensorBatches
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 PREDICT_BATCH = 4096
-
-# Initial weights come from torch's global generator: one estimator at a time, so that estimators
-# fitted in threads get the weights that they get alone.
-_INITIALISING = threading.Lock()
 
 
 class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
@@ -247,7 +242,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         on_cpu = torch.device(self.device).type == "cpu"
         threads = one_thread() if self.module is None and on_cpu else nullcontext()
         with threads, untouched_random_state(cuda=not on_cpu):
-            torch.manual_seed(seed)
+            with SEEDING:
+                torch.manual_seed(seed)
             yield
 
     def _make_module(self, X: NDArray[Any], classes: NDArray[Any], seed: int) -> nn.Module:
@@ -260,7 +256,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         elif isinstance(self.module, nn.Module):
             module = copy.deepcopy(self.module)
         else:
-            with _INITIALISING:
+            with SEEDING:
                 torch.manual_seed(seed)
                 module = self._new_module(X.shape[1], len(classes))
         if not isinstance(module, nn.Module):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from robfair._isolation import SEEDING
+
 __all__ = ["Noise"]
 
 
@@ -33,11 +35,12 @@ class Noise:
         """
         self.generator.manual_seed(seed)
         self.kept = kept
-        if device.type == "cpu":
-            # torch.manual_seed is 200 times slower: it looks for devices of every kind.
-            torch.default_generator.manual_seed(seed)
-        else:
-            torch.manual_seed(seed)
+        with SEEDING:
+            if device.type == "cpu":
+                # torch.manual_seed is 200 times slower: it looks for devices of every kind.
+                torch.default_generator.manual_seed(seed)
+            else:
+                torch.manual_seed(seed)
 
     def draw(
         self, distribution: Callable[..., Tensor], X: Tensor, rows: Tensor | None = None

@@ -162,3 +162,20 @@ def test_hold_out_takes_its_share_of_every_group(fraction):
 def test_hold_out_of_a_single_sample():
     with pytest.raises(ValueError, match=r"group 'b' has 1 sample\(s\).*both trained on and held"):
         hold_out(np.array([0, 0, 1]), np.array([0, 1, 0]), 0.5, ["a", "b"], 0)
+
+
+def test_fits_in_threads_have_the_weights_that_they_have_alone(data):
+    """One seeds torch's global generator while another makes its network."""
+
+    def fit(seed):
+        clf = NaturalClassifier(
+            hidden_layer_sizes=[64, 64], max_epochs=3, batch_size=8, random_state=seed
+        )
+        clf.fit(data.X[:64], data.y[:64])
+        return next(clf.module_.parameters()).detach().numpy()
+
+    alone = [fit(seed) for seed in range(3)]
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        together = joblib.Parallel()(joblib.delayed(fit)(i % 3) for i in range(30))
+    for i, weights in enumerate(together):
+        assert_array_equal(weights, alone[i % 3])
