@@ -6,6 +6,7 @@ Warnings are separate classes so that a user can silence or escalate one of them
 __all__ = [
     "CensoredDistanceWarning",
     "GroupsWarning",
+    "OverfittingWarning",
     "ResultsError",
     "UndefinedMetricWarning",
 ]
@@ -21,6 +22,10 @@ class CensoredDistanceWarning(UserWarning):
 
 class GroupsWarning(UserWarning):
     """An estimator that judges groups was fitted without any, and took the classes instead."""
+
+
+class OverfittingWarning(UserWarning):
+    """Training against a single step has lost the robustness of a group, and went on without it."""
 
 
 class ResultsError(ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from robfair.training import (
     Attack,
     Noise,
     Objective,
+    OverfittingGuard,
     PgdObjective,
     Setting,
     StaticAugmentation,
@@ -33,6 +35,7 @@ __all__ = ["AdversarialClassifier", "AttackedClassifier"]
 OBJECTIVES: dict[str, type[Objective]] = {
     "trades": TradesObjective,
     "pgd": PgdObjective,
+    "n-fgsm": PgdObjective,
     "static": StaticAugmentation,
 }
 
@@ -42,13 +45,12 @@ class AttackedClassifier(BaseRobustClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseRobustClassifier._parameter_constraints,
-        "objective": [StrOptions({"trades", "pgd"})],
+        "objective": [StrOptions({"trades", "pgd", "n-fgsm"})],
         "eps": [Interval(Real, 0, None, closed="neither")],
         "norm": [Options(Real, {2, np.inf})],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "step_size": [Interval(Real, 0, None, closed="neither"), None],
         "beta": [Interval(Real, 0, None, closed="left")],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "distance_method": [StrOptions({"auto", "strong", "deepfool", "linear", "paper"})],
         "threat_model": [ThreatModel, None],
     }
@@ -59,7 +61,6 @@ class AttackedClassifier(BaseRobustClassifier):
     n_steps: int
     step_size: float | None
     beta: float
-    validation_fraction: float
     distance_method: str
     threat_model: ThreatModel | None
 
@@ -67,8 +68,29 @@ class AttackedClassifier(BaseRobustClassifier):
         return OBJECTIVES[self.objective]()
 
     def _get_attack(self, noise: Noise, threat_model: ThreatModel) -> Attack:
+        if self.objective == "n-fgsm":
+            if self.norm != np.inf:
+                raise ValueError(
+                    'objective="n-fgsm" is defined for norm=numpy.inf; got norm='
+                    f'{self.norm!r}. Use objective="pgd".'
+                )
+            # A step of eps from within 2 eps ends within 3 eps: the ball holds nothing back.
+            return Attack(1, 1.0, self.norm, threat_model, noise, spread=2.0, radius=3.0)
+        return self._get_long_attack(noise, threat_model)
+
+    def _get_long_attack(self, noise: Noise, threat_model: ThreatModel) -> Attack:
         step_size = 2.5 * self.eps / self.n_steps if self.step_size is None else self.step_size
         return Attack(self.n_steps, step_size / self.eps, self.norm, threat_model, noise)
+
+    def _holds_out(self, strategy: Strategy) -> bool:
+        return super()._holds_out(strategy) or self.objective == "n-fgsm"
+
+    def _get_callbacks(self, attack: Attack, labels: Any) -> list[Any]:
+        callbacks = super()._get_callbacks(attack, labels)
+        if self.objective != "n-fgsm":
+            return callbacks
+        longer = self._get_long_attack(attack.noise, attack.threat_model)
+        return [OverfittingGuard(longer, labels), *callbacks]
 
 
 class AdversarialClassifier(AttackedClassifier):
@@ -82,9 +104,14 @@ class AdversarialClassifier(AttackedClassifier):
         weights. None: a fully connected network with `hidden_layer_sizes`.
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Widths of the hidden layers (ReLU) if `module` is None.
-    objective : {"trades", "pgd", "static"}, default="trades"
+    objective : {"trades", "pgd", "n-fgsm", "static"}, default="trades"
         Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
-        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample. "static" (one-time
+        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample. "n-fgsm" (fast): the
+        same, with x' from a single step of length eps (L-inf) from a random point within 2 eps,
+        not brought back into the eps-ball [4]_. A single step may be overfitted to: after every
+        epoch each group's robust accuracy is measured on at most a hundred held-out samples, and
+        where it collapses the epoch is taken back, a warning names the group, and training goes on
+        as by "pgd". "static" (one-time
         augmentation [3]_) trains a standard network, attacks it once at all training samples by
         PGD, and trains a second network on samples and attacked samples; neither is attacked while
         it is trained, so that of the plan of a `strategy` only the weights matter.
@@ -96,7 +123,8 @@ class AdversarialClassifier(AttackedClassifier):
     norm : {2, numpy.inf}, default=numpy.inf
         Norm of the attack in training.
     n_steps : int, default=10
-        Steps of the attack; each is one forward and one backward pass.
+        Steps of the attack; each is one forward and one backward pass. With "n-fgsm", those that
+        come after a collapse.
     step_size : float, default=None
         Length of a step. None: ``2.5 * eps / n_steps``.
     beta : float, default=6.0
@@ -107,15 +135,36 @@ class AdversarialClassifier(AttackedClassifier):
         Samples in a batch.
     lr : float, default=1e-3
         Learning rate.
+    lr_schedule : {"step", "cosine", "cyclic"}, callable or None, default=None
+        How the learning rate changes over the run, batch by batch: a function from the part of the
+        run that is done, between 0 and 1, to a factor of `lr`. "step": a tenth from half of the run
+        on, a hundredth from three quarters on. "cosine": from 1 to 0 along half a cosine. "cyclic":
+        up to 1 at two fifths, then down to 0. None: no change.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
+    averaging : float or None, default=None
+        Decay of an exponential moving average of the weights over steps, such as 0.999. The network
+        ends up with the average, its batch normalisation estimated anew from the training samples.
+    early_stopping : bool, default=False
+        Whether to measure robust accuracy (PGD, ten steps) on held-out samples after every epoch,
+        to end the run after `n_iter_no_change` epochs without a new best one, and to go back to the
+        weights of the best epoch.
+    n_iter_no_change : int, default=10
+        Epochs that early stopping waits for.
+    checkpoint : path-like or None, default=None
+        File (safetensors) to which the state of the run is written after every epoch. If it is
+        there already, `fit` goes on from it, and ends with the same weights, to the last bit, as if
+        it had never been interrupted; if it is of another run (other parameters, data or versions)
+        that is an error. `callbacks` have no part in it, but for those of robfair. Needs an integer
+        `random_state`.
     class_weight : dict, {"balanced", "oversample"} or None, default=None
         Weights of the classes, which multiply `sample_weight`: a dict ``{label: weight}``, or
         "balanced" for weights inversely proportional to the classes' frequencies. "oversample"
         repeats the samples of smaller classes in every epoch instead, each class the whole number
         of times that brings it closest to the largest; held-out samples are not repeated.
     validation_fraction : float, default=0.1
-        Part of each group that is held out, if `strategy` judges groups.
+        Part of each group that is held out, if `strategy` judges groups, with `early_stopping`, and
+        with "n-fgsm".
     distance_method : {"auto", "strong", "deepfool", "linear", "paper"}, default="auto"
         How `strategy` measures distances, if it does.
     threat_model : ThreatModel, default=None
@@ -148,8 +197,9 @@ class AdversarialClassifier(AttackedClassifier):
     groups_ : pandas.Index
         Labels of the groups given to `fit`; the classes if none were given.
     history_ : pandas.DataFrame
-        A row per epoch: phase, both losses and the duration in seconds. With "static", the epochs
-        of the second network (phase "augmented"), whose losses are all natural.
+        A row per epoch: phase, both losses, robust_accuracy on held-out samples (NaN where it was
+        not measured), the learning rate at the end, and the duration in seconds. With "static", the
+        epochs of the second network (phase "augmented"), whose losses are all natural.
     net_ : skorch.NeuralNet
         The net; its module is `module_`.
     strategy_ : Strategy
@@ -169,6 +219,8 @@ class AdversarialClassifier(AttackedClassifier):
     .. [2] A. Madry, A. Makelov, L. Schmidt, D. Tsipras, A. Vladu, "Towards Deep Learning Models
        Resistant to Adversarial Attacks", ICLR 2018.
     .. [3] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", section IV.A.
+    .. [4] P. de Jorge, A. Bibi, R. Volpi, A. Sanyal, P. Torr, G. Rogez, P. Dokania, "Make Some
+       Noise: Reliable and Efficient Single-Step Adversarial Training", NeurIPS 2022.
 
     Examples
     --------
@@ -191,7 +243,7 @@ class AdversarialClassifier(AttackedClassifier):
         *,
         module: Any = None,
         hidden_layer_sizes: Sequence[int] = (64, 64),
-        objective: Literal["trades", "pgd", "static"] = "trades",
+        objective: Literal["trades", "pgd", "n-fgsm", "static"] = "trades",
         strategy: Strategy | None = None,
         eps: float = 0.1,
         norm: float = np.inf,
@@ -201,7 +253,12 @@ class AdversarialClassifier(AttackedClassifier):
         max_epochs: int = 20,
         batch_size: int = 128,
         lr: float = 1e-3,
+        lr_schedule: Any = None,
         optimizer: Any = "adam",
+        averaging: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        checkpoint: Any = None,
         class_weight: Any = None,
         validation_fraction: float = 0.1,
         distance_method: str = "auto",
@@ -225,7 +282,12 @@ class AdversarialClassifier(AttackedClassifier):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.optimizer = optimizer
+        self.averaging = averaging
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.checkpoint = checkpoint
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.distance_method = distance_method
@@ -274,6 +336,9 @@ class AdversarialClassifier(AttackedClassifier):
         params = {name: getattr(self, name) for name in standard.get_params(deep=False)}
         if not isinstance(self.random_state, Integral):
             params["random_state"] = seed  # a state has moved on, and None is another seed
+        if self.checkpoint is not None:
+            path = Path(self.checkpoint)
+            params["checkpoint"] = path.with_name(f"{path.stem}-standard{path.suffix}")
         if self.class_weight != "oversample":
             params["class_weight"] = None  # it is part of the samples' weights
         standard.set_params(**params).fit(samples.X, labels, sample_weight=samples.weight)

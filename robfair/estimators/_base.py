@@ -7,6 +7,7 @@ and skorch's differ in what `fit` takes, what a label is and when parameters are
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
@@ -23,6 +24,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from robfair._fingerprint import describe
 from robfair._isolation import SEEDING, one_thread, untouched_random_state
 from robfair.adapters import LogitModel, evaluation_mode
 from robfair.estimators._groups import encode_fit_groups
@@ -30,7 +32,19 @@ from robfair.estimators._samples import Samples, hold_out
 from robfair.estimators._weights import fit_weights
 from robfair.models import tabular_network
 from robfair.threat import ThreatModel
-from robfair.training import Attack, Judge, Noise, Objective, RobustNet, Setting, Strategy
+from robfair.training import (
+    SCHEDULES,
+    Attack,
+    Average,
+    Checkpoint,
+    EarlyStopping,
+    Judge,
+    Noise,
+    Objective,
+    RobustNet,
+    Setting,
+    Strategy,
+)
 from robfair.training._callbacks import EpochProgress
 from robfair.training._net import TensorBatches
 
@@ -64,7 +78,13 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(SCHEDULES)), callable, None],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "averaging": [Interval(Real, 0, 1, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "checkpoint": [str, os.PathLike, None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "class_weight": [dict, StrOptions({"balanced", "oversample"}), None],
         "callbacks": [list, None],
         "device": [str, torch.device],
@@ -79,7 +99,13 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     max_epochs: int
     batch_size: int
     lr: float
+    lr_schedule: Any
     optimizer: Any
+    averaging: float | None
+    early_stopping: bool
+    n_iter_no_change: int
+    checkpoint: Any
+    validation_fraction: float
     class_weight: Any
     callbacks: Any
     device: Any
@@ -117,6 +143,18 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     def _get_attack(self, noise: Noise, threat_model: ThreatModel) -> Attack:
         """Build the inner maximisation; natural training never calls it."""
         return Attack(0, 0.0, np.inf, threat_model, noise)
+
+    def _holds_out(self, strategy: Strategy) -> bool:
+        """Tell whether some samples are not trained on, but kept to measure the network with."""
+        return strategy.needs_held_out or self.early_stopping
+
+    def _get_callbacks(self, attack: Attack, labels: Any) -> list[Any]:
+        """Build the callbacks that change the weights, in the order in which they are called."""
+        average = None if self.averaging is None else Average(self.averaging)
+        callbacks: list[Any] = [] if average is None else [average]
+        if self.early_stopping:
+            callbacks.append(EarlyStopping(self.n_iter_no_change, average))
+        return callbacks
 
     def _augment(
         self, samples: Samples, classes: NDArray[Any], attack: Attack, seed: int
@@ -191,27 +229,53 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             self, groups, sensitive_features, codes, classes, judged=strategy.needs_held_out
         )
         threat_model = self._get_threat_model(X)
+        checkpoint = self._open_checkpoint(X, y, group_codes, sample_weight)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         with self._seeded(seed):
             module = self._make_module(X, classes, seed)
             dtype = torch.empty(0, dtype=LogitModel(module).dtype).numpy().dtype
             samples = Samples(X.astype(dtype, copy=False), codes, group_codes, weight)
             judge = None
-            if strategy.needs_held_out:
+            if self._holds_out(strategy):
                 samples, judge = self._hold_out(samples, group_labels, module, threat_model, seed)
             attack = self._get_attack(Noise(seed), threat_model)
             samples = self._augment(samples, classes, attack, seed)
             if self.class_weight == "oversample":
                 samples = samples.oversampled()
             setting = self._get_setting(len(group_labels))
-            net = self._make_net(module, strategy, judge, setting, attack, seed)
+            callbacks = [
+                *self._get_callbacks(attack, group_labels),
+                *(self.callbacks or []),
+                *([EpochProgress(type(self).__name__)] if self.verbose == 1 else []),
+                *([] if checkpoint is None else [checkpoint]),
+            ]
+            net = self._make_net(module, strategy, judge, setting, attack, seed, callbacks)
             net.fit(samples.inputs, samples.y)
         net.judge = None  # or the held-out data would be pickled with the model
         self.classes_, self.groups_, self.net_ = classes, group_labels, net
         self.strategy_ = strategy
-        columns = ["epoch", "phase", "natural_loss", "robust_loss", "dur"]
+        columns = ["epoch", "phase", "natural_loss", "robust_loss", "robust_accuracy", "lr", "dur"]
         self.history_ = pd.DataFrame(list(net.history), columns=columns)
         return self
+
+    def _open_checkpoint(
+        self, X: NDArray[Any], y: NDArray[Any], groups: NDArray[np.intp], sample_weight: Any
+    ) -> Checkpoint | None:
+        if self.checkpoint is None:
+            return None
+        if not isinstance(self.random_state, Integral):
+            raise ValueError(
+                "a run that is resumed must draw the same random numbers: with checkpoint=, "
+                f"random_state must be an integer; got {self.random_state!r}."
+            )
+        if self.warm_start:
+            raise ValueError(
+                "checkpoint= goes on from a file and warm_start=True from the last fit; choose one."
+            )
+        data = {"X": X, "y": y, "groups": groups, "sample_weight": sample_weight}
+        # On these the weights do not depend, or nobody can tell.
+        without = ("checkpoint", "callbacks", "verbose", "warm_start")
+        return Checkpoint(self.checkpoint, describe(self, data, without=without))
 
     def _hold_out(
         self,
@@ -222,8 +286,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         seed: int,
     ) -> tuple[Samples, Judge]:
         """Split samples into those to train on and a judge with the others."""
-        fraction = getattr(self, "validation_fraction", 0.1)
-        held_out = hold_out(samples.groups, samples.y, fraction, labels, seed)
+        held_out = hold_out(samples.groups, samples.y, self.validation_fraction, labels, seed)
         samples, judged = samples.split(held_out, labels)
         judge = Judge(
             module.to(self.device),
@@ -233,6 +296,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             len(labels),
             method=getattr(self, "distance_method", "auto"),
             threat_model=threat_model,
+            eps=float(getattr(self, "eps", 0.0)),
+            norm=getattr(self, "norm", np.inf),
         )
         return samples, judge
 
@@ -304,6 +369,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         setting: Setting,
         attack: Attack,
         seed: int,
+        callbacks: list[Any],
     ) -> RobustNet:
         others = {
             name: value
@@ -322,10 +388,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             "iterator_train__noise": attack.noise,
             "iterator_train__device": torch.device(self.device),
             "train_split": None,
-            "callbacks": [
-                *([EpochProgress(type(self).__name__)] if self.verbose == 1 else []),
-                *(self.callbacks or []),
-            ],
+            "callbacks": callbacks,
             "callbacks__valid_loss": None,
             "device": self.device,
             "verbose": max(int(self.verbose) - 1, 0),
@@ -337,6 +400,9 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             attack=attack,
             judge=judge,
             setting=setting,
+            schedule=SCHEDULES.get(self.lr_schedule, self.lr_schedule)
+            if isinstance(self.lr_schedule, str)
+            else self.lr_schedule,
             **(params | others),
         )
 

@@ -33,15 +33,21 @@ class FarmurClassifier(AttackedClassifier):
         weights. None: a fully connected network with `hidden_layer_sizes`.
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Widths of the hidden layers (ReLU) if `module` is None.
-    objective : {"trades", "pgd"}, default="trades"
+    objective : {"trades", "pgd", "n-fgsm"}, default="trades"
         Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
-        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample.
+        eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample. "n-fgsm" (fast): the
+        same, with x' from a single step of length eps (L-inf) from a random point within 2 eps,
+        not brought back into the eps-ball [2]_. A single step may be overfitted to: after every
+        epoch each group's robust accuracy is measured on at most a hundred held-out samples, and
+        where it collapses the epoch is taken back, a warning names the group, and training goes on
+        as by "pgd".
     eps : float, default=0.1
         Radius of the attack in training, in the units of X.
     norm : {2, numpy.inf}, default=numpy.inf
         Norm of the attack in training.
     n_steps : int, default=10
-        Steps of the attack; each is one forward and one backward pass.
+        Steps of the attack; each is one forward and one backward pass. With "n-fgsm", those that
+        come after a collapse.
     step_size : float, default=None
         Length of a step. None: ``2.5 * eps / n_steps``.
     beta : float, default=6.0
@@ -58,15 +64,35 @@ class FarmurClassifier(AttackedClassifier):
         Samples in a batch.
     lr : float, default=1e-3
         Learning rate.
+    lr_schedule : {"step", "cosine", "cyclic"}, callable or None, default=None
+        How the learning rate changes over the run, batch by batch: a function from the part of the
+        run that is done, between 0 and 1, to a factor of `lr`. "step": a tenth from half of the run
+        on, a hundredth from three quarters on. "cosine": from 1 to 0 along half a cosine. "cyclic":
+        up to 1 at two fifths, then down to 0. None: no change.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
+    averaging : float or None, default=None
+        Decay of an exponential moving average of the weights over steps, such as 0.999. The network
+        ends up with the average, its batch normalisation estimated anew from the training samples.
+    early_stopping : bool, default=False
+        Whether to measure robust accuracy (PGD, ten steps) on held-out samples after every epoch,
+        to end the run after `n_iter_no_change` epochs without a new best one, and to go back to the
+        weights of the best epoch of the last phase.
+    n_iter_no_change : int, default=10
+        Epochs that early stopping waits for.
+    checkpoint : path-like or None, default=None
+        File (safetensors) to which the state of the run is written after every epoch. If it is
+        there already, `fit` goes on from it, and ends with the same weights, to the last bit, as if
+        it had never been interrupted; if it is of another run (other parameters, data or versions)
+        that is an error. `callbacks` have no part in it, but for those of robfair. Needs an integer
+        `random_state`.
     class_weight : dict, {"balanced", "oversample"} or None, default=None
         Weights of the classes, which multiply `sample_weight`: a dict ``{label: weight}``, or
         "balanced" for weights inversely proportional to the classes' frequencies. "oversample"
         repeats the samples of smaller classes in every epoch instead, each class the whole number
         of times that brings it closest to the largest; held-out samples are not repeated.
     validation_fraction : float, default=0.1
-        Part of each group that is held out to judge the groups.
+        Part of each group that is held out to judge the groups, to stop early and to guard by.
     distance_method : {"auto", "strong", "deepfool", "linear", "paper"}, default="auto"
         How the distances of held-out samples are measured; see `boundary_distance`.
     threat_model : ThreatModel, default=None
@@ -103,7 +129,8 @@ class FarmurClassifier(AttackedClassifier):
     group_robustness_ : pandas.Series
         Rob(P) of each group on held-out data, before retraining.
     history_ : pandas.DataFrame
-        A row per epoch: phase, both losses and the duration in seconds.
+        A row per epoch: phase, both losses, robust_accuracy on held-out samples (NaN where it was
+        not measured), the learning rate at the end, and the duration in seconds.
     net_ : skorch.NeuralNet
         The net; its module is `module_`.
     strategy_ : Farmur
@@ -123,6 +150,8 @@ class FarmurClassifier(AttackedClassifier):
     ----------
     .. [1] S. A. Mousavi, H. Mousavi, M. Daneshtalab, "FARMUR: Fair Adversarial Retraining to
        Mitigate Unfairness in Robustness", ADBIS 2023.
+    .. [2] P. de Jorge, A. Bibi, R. Volpi, A. Sanyal, P. Torr, G. Rogez, P. Dokania, "Make Some
+       Noise: Reliable and Efficient Single-Step Adversarial Training", NeurIPS 2022.
 
     Examples
     --------
@@ -147,7 +176,7 @@ class FarmurClassifier(AttackedClassifier):
         *,
         module: Any = None,
         hidden_layer_sizes: Sequence[int] = (64, 64),
-        objective: Literal["trades", "pgd"] = "trades",
+        objective: Literal["trades", "pgd", "n-fgsm"] = "trades",
         eps: float = 0.1,
         norm: float = np.inf,
         n_steps: int = 10,
@@ -158,7 +187,12 @@ class FarmurClassifier(AttackedClassifier):
         reduction: Literal["subset", "batch"] = "subset",
         batch_size: int = 128,
         lr: float = 1e-3,
+        lr_schedule: Any = None,
         optimizer: Any = "adam",
+        averaging: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        checkpoint: Any = None,
         class_weight: Any = None,
         validation_fraction: float = 0.1,
         distance_method: str = "auto",
@@ -183,7 +217,12 @@ class FarmurClassifier(AttackedClassifier):
         self.reduction = reduction
         self.batch_size = batch_size
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.optimizer = optimizer
+        self.averaging = averaging
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.checkpoint = checkpoint
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.distance_method = distance_method

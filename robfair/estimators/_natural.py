@@ -28,13 +28,35 @@ class NaturalClassifier(BaseRobustClassifier):
         Samples in a batch.
     lr : float, default=1e-3
         Learning rate.
+    lr_schedule : {"step", "cosine", "cyclic"}, callable or None, default=None
+        How the learning rate changes over the run, batch by batch: a function from the part of the
+        run that is done, between 0 and 1, to a factor of `lr`. "step": a tenth from half of the run
+        on, a hundredth from three quarters on. "cosine": from 1 to 0 along half a cosine. "cyclic":
+        up to 1 at two fifths, then down to 0. None: no change.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
+    averaging : float or None, default=None
+        Decay of an exponential moving average of the weights over steps, such as 0.999. The network
+        ends up with the average, its batch normalisation estimated anew from the training samples.
+    early_stopping : bool, default=False
+        Whether to measure accuracy on held-out samples after every epoch,
+        to end the run after `n_iter_no_change` epochs without a new best one, and to go back to the
+        weights of the best epoch.
+    n_iter_no_change : int, default=10
+        Epochs that early stopping waits for.
+    checkpoint : path-like or None, default=None
+        File (safetensors) to which the state of the run is written after every epoch. If it is
+        there already, `fit` goes on from it, and ends with the same weights, to the last bit, as if
+        it had never been interrupted; if it is of another run (other parameters, data or versions)
+        that is an error. `callbacks` have no part in it, but for those of robfair. Needs an integer
+        `random_state`.
     class_weight : dict, {"balanced", "oversample"} or None, default=None
         Weights of the classes, which multiply `sample_weight`: a dict ``{label: weight}``, or
         "balanced" for weights inversely proportional to the classes' frequencies. "oversample"
         repeats the samples of smaller classes in every epoch instead, each class the whole number
         of times that brings it closest to the largest; held-out samples are not repeated.
+    validation_fraction : float, default=0.1
+        Part of each group that is held out, with `early_stopping`.
     callbacks : list of skorch callbacks, default=None
         Called during training.
     device : str or torch.device, default="cpu"
@@ -62,7 +84,8 @@ class NaturalClassifier(BaseRobustClassifier):
     groups_ : pandas.Index
         Labels of the groups given to `fit`; the classes if none were given.
     history_ : pandas.DataFrame
-        A row per epoch: phase, both losses and the duration in seconds.
+        A row per epoch: phase, both losses, robust_accuracy on held-out samples (NaN where it was
+        not measured), the learning rate at the end, and the duration in seconds.
     net_ : skorch.NeuralNet
         The net; its module is `module_`.
 
@@ -89,8 +112,14 @@ class NaturalClassifier(BaseRobustClassifier):
         max_epochs: int = 20,
         batch_size: int = 128,
         lr: float = 1e-3,
+        lr_schedule: Any = None,
         optimizer: Any = "adam",
+        averaging: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        checkpoint: Any = None,
         class_weight: Any = None,
+        validation_fraction: float = 0.1,
         callbacks: list[Any] | None = None,
         device: Any = "cpu",
         warm_start: bool = False,
@@ -103,8 +132,14 @@ class NaturalClassifier(BaseRobustClassifier):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.optimizer = optimizer
+        self.averaging = averaging
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.checkpoint = checkpoint
         self.class_weight = class_weight
+        self.validation_fraction = validation_fraction
         self.callbacks = callbacks
         self.device = device
         self.warm_start = warm_start

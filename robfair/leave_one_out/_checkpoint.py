@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import tempfile
 import warnings
 import zipfile
@@ -17,87 +16,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import joblib
 import numpy as np
-import sklearn
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from robfair._version import __version__
+from robfair._fingerprint import differences
 from robfair.exceptions import ResultsError
 
-__all__ = ["Checkpoint", "describe"]
+__all__ = ["Checkpoint"]
 
 MANIFEST = "manifest.json"
-
-
-def describe(estimator: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe all that a run depends on, for comparison with another run.
-
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator, unfitted, with its seeds.
-    data : mapping of str to object
-        Everything else, under the names that an error is to use.
-
-    Returns
-    -------
-    dict of str to object
-        Names, and values or their hashes, that go into JSON.
-    """
-    versions = {
-        "robfair": __version__,
-        "scikit-learn": sklearn.__version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-    parts = {
-        **{f"version of {name}": version for name, version in versions.items()},
-        "estimator": estimator,
-        **{f"estimator's {name}": value for name, value in estimator.get_params().items()},
-        **data,
-    }
-    return {name: _fingerprint(name, value) for name, value in parts.items()}
-
-
-def _fingerprint(name: str, value: Any) -> Any:
-    """Return a value that JSON can hold, or else its hash."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if _is_estimator(value):
-        return _qualified_name(value)  # its parameters have names of their own
-    try:
-        return {"hash": joblib.hash(_plain(value))}
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise TypeError(
-            f"with checkpoint=, {name} must be something that can be pickled, so that a later run "
-            f"can be compared with this one; got {value!r}. Define functions and classes at the "
-            "top level of a module."
-        ) from error
-
-
-def _plain(value: Any) -> Any:
-    """Take apart what has another pickle in each process, such as a torch module."""
-    if isinstance(value, nn.Module):
-        weights = {name: tensor.cpu().numpy() for name, tensor in value.state_dict().items()}
-        return repr(value), weights
-    if _is_estimator(value):
-        return _qualified_name(value), _plain(value.get_params(deep=False))
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _is_estimator(value: Any) -> bool:
-    return hasattr(value, "get_params") and not isinstance(value, type)
-
-
-def _qualified_name(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 class Checkpoint:
@@ -108,7 +35,7 @@ class Checkpoint:
     folder : path-like
         Where they are kept; made if it is not there.
     description : mapping of str to object
-        What the run depends on; see `describe`.
+        What the run depends on; see `robfair._fingerprint.describe`.
     shape : tuple of (int, int)
         Number of test samples and of classes.
 
@@ -137,22 +64,14 @@ class Checkpoint:
     def _compare(self, manifest: Path, ours: dict[str, Any]) -> None:
         try:
             theirs = json.loads(manifest.read_text(encoding="utf-8"))
-            # As JSON, where NaN equals itself.
-            differing = [
-                name
-                for name in sorted({*theirs, *ours})
-                if json.dumps(theirs.get(name)) != json.dumps(ours.get(name))
-            ]
+            differ = differences(theirs, ours)
         except (ValueError, TypeError, AttributeError) as error:
             raise ResultsError(
                 f"{manifest} is damaged. Delete the folder, or pass another checkpoint."
             ) from error
-        if differing:
-            shown = ", ".join(
-                _difference(name, theirs.get(name), ours.get(name)) for name in differing
-            )
+        if differ:
             raise ResultsError(
-                f"checkpoint {self.folder} holds another run, which differs in: {shown}. Pass "
+                f"checkpoint {self.folder} holds another run, which differs in: {differ}. Pass "
                 "another folder, or delete this one."
             )
 
@@ -188,9 +107,3 @@ class Checkpoint:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-
-
-def _difference(name: str, theirs: Any, ours: Any) -> str:
-    """Name what differs, with both values unless they are hashes."""
-    hashed = isinstance(theirs, dict) or isinstance(ours, dict)
-    return name if hashed else f"{name} ({theirs!r}, now {ours!r})"

@@ -16,7 +16,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
-from robfair.leave_one_out._checkpoint import Checkpoint, describe
+from robfair._fingerprint import describe
+from robfair.leave_one_out._checkpoint import Checkpoint
 from robfair.leave_one_out._checks import (
     check_classes,
     check_n_baseline,

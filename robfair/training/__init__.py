@@ -7,6 +7,9 @@ new loss a new objective; the net stays as it is.
 """
 
 from robfair.training._augmentation import StaticAugmentation
+from robfair.training._average import Average
+from robfair.training._checkpoint import Checkpoint, Snapshots, StartFrom
+from robfair.training._guard import OverfittingGuard
 from robfair.training._judge import Judge
 from robfair.training._net import RobustNet
 from robfair.training._noise import Noise
@@ -17,19 +20,29 @@ from robfair.training._objectives import (
     PgdObjective,
     TradesObjective,
 )
+from robfair.training._schedule import SCHEDULES, Schedule
+from robfair.training._stopping import EarlyStopping
 from robfair.training._strategies import Farmur, Plan, Setting, Strategy
 
 __all__ = [
+    "SCHEDULES",
     "Attack",
+    "Average",
+    "Checkpoint",
+    "EarlyStopping",
     "Farmur",
     "Judge",
     "NaturalObjective",
     "Noise",
     "Objective",
+    "OverfittingGuard",
     "PgdObjective",
     "Plan",
     "RobustNet",
+    "Schedule",
     "Setting",
+    "Snapshots",
+    "StartFrom",
     "StaticAugmentation",
     "Strategy",
     "TradesObjective",

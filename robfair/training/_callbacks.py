@@ -12,7 +12,7 @@ __all__ = ["EpochProgress"]
 
 
 class EpochProgress(Callback):
-    """A progress bar over all epochs of a run, with the losses of the last one.
+    """A progress bar over all epochs of a run, with the losses of the last one and the time left.
 
     Parameters
     ----------
@@ -25,16 +25,17 @@ class EpochProgress(Callback):
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc=self.description, unit="epoch")
+        done = len(net.history)  # by a run that is resumed
+        self.bar_ = tqdm(total=net.max_epochs, initial=done, desc=self.description, unit="epoch")
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Move the bar and show the losses."""
         last = net.history[-1]
-        self.bar_.set_postfix(
-            phase=last["phase"],
-            natural=f"{last['natural_loss']:.3f}",
-            robust=f"{last['robust_loss']:.3f}",
-        )
+        shown = {"phase": last["phase"]}
+        for name in ("natural_loss", "robust_loss", "robust_accuracy"):
+            if name in last:
+                shown[name.removesuffix("_loss")] = f"{last[name]:.3f}"
+        self.bar_.set_postfix(shown)
         self.bar_.update()
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:

@@ -1,14 +1,15 @@
-"""Rob(P) of each group on held-out data, for strategies."""
+"""Held-out samples: Rob(P) of each group for strategies, robust accuracy to stop or to guard by."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from robfair.attacks import attack_success
 from robfair.distance import boundary_distance
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics._validation import warn
@@ -16,10 +17,13 @@ from robfair.threat import ThreatModel
 
 __all__ = ["Judge"]
 
+# Steps of the attack behind a robust accuracy: half of what a report would take, after each epoch.
+N_STEPS = 10
+
 
 @dataclass(frozen=True)
 class Judge:
-    """Held-out samples and how their distance to the boundary is measured.
+    """Held-out samples, and how they are measured and attacked.
 
     Attributes
     ----------
@@ -33,6 +37,8 @@ class Judge:
         Method of :func:`robfair.boundary_distance`.
     threat_model : ThreatModel
         Norm, box and mutable features of the distance.
+    eps, norm : float
+        Radius and norm of the attack behind a robust accuracy; with ``eps = 0`` it is accuracy.
     """
 
     module: nn.Module
@@ -42,6 +48,8 @@ class Judge:
     n_groups: int
     method: Any
     threat_model: ThreatModel
+    eps: float = 0.0
+    norm: float = np.inf
 
     def robustness(self) -> NDArray[np.float64]:
         """Rob(P) of each group, of shape (n_groups,).
@@ -70,6 +78,42 @@ class Judge:
                 CensoredDistanceWarning,
             )
             distance[censored] = cap
-        sizes = np.bincount(self.groups, minlength=self.n_groups)
         sums = np.bincount(self.groups, weights=distance, minlength=self.n_groups)
-        return sums / sizes
+        return sums / self.sizes()
+
+    def sizes(self) -> NDArray[np.intp]:
+        """Held-out samples of each group, of shape (n_groups,)."""
+        return np.bincount(self.groups, minlength=self.n_groups)
+
+    def part(self, n: int) -> Judge:
+        """Keep at most `n` samples of each group, the first ones."""
+        rows = np.sort(
+            np.concatenate(
+                [np.flatnonzero(self.groups == group)[:n] for group in range(self.n_groups)]
+            )
+        )
+        return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
+
+    def robust_rates(self, module: nn.Module) -> NDArray[np.float64]:
+        """Share of each group that `module` gets right under attack, of shape (n_groups,).
+
+        The attack is PGD on the cross-entropy, ten steps from the same random starts each time.
+        """
+        right = np.bincount(self.groups, weights=self._withstand(module), minlength=self.n_groups)
+        return right / self.sizes()
+
+    def robust_accuracy(self, module: nn.Module) -> float:
+        """Share of all samples that `module` gets right under attack."""
+        return float(self._withstand(module).mean())
+
+    def _withstand(self, module: nn.Module) -> NDArray[np.bool_]:
+        fooled = attack_success(
+            module,
+            self.X,
+            self.y,
+            self.eps,
+            n_steps=N_STEPS,
+            threat_model=replace(self.threat_model, norm=self.norm),
+            random_state=0,
+        )
+        return ~np.asarray(fooled)

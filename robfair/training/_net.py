@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from robfair.adapters import evaluation_mode
 from robfair.training._judge import Judge
 from robfair.training._noise import Noise
 from robfair.training._objectives import Attack, Losses, Objective
+from robfair.training._schedule import Schedule
 from robfair.training._strategies import Plan, Setting, Strategy
 
 __all__ = ["RobustNet", "TensorBatches"]
@@ -60,6 +61,7 @@ class TensorBatches:
         self.generator = generator
         self.noise = noise
         self.kept: Tensor | None = None
+        self.place = 0  # of the batch that was begun last, in its epoch
         if "weight" in self.arrays:
             weight = self.arrays["weight"]
             kept = weight > 0
@@ -74,7 +76,8 @@ class TensorBatches:
         device = self.y.device
         order = torch.randperm(len(self.y), generator=self.generator).to(device)
         seeds = torch.randint(2**63 - 1, (len(self),), generator=self.generator).tolist()
-        for rows, seed in zip(order.split(self.batch_size), seeds, strict=True):
+        batches = zip(order.split(self.batch_size), seeds, strict=True)
+        for self.place, (rows, seed) in enumerate(batches):
             kept = None if self.kept is None else self.kept[rows]
             if kept is not None:
                 rows = rows[kept]
@@ -106,6 +109,8 @@ class RobustNet(NeuralNet):
         Held-out data for strategies that need them.
     setting : Setting
         What the strategy starts from.
+    schedule : Schedule or None, default=None
+        Factor of the learning rate, from the part of the run that is done.
     **kwargs
         Parameters of :class:`skorch.NeuralNet`.
     """
@@ -119,6 +124,7 @@ class RobustNet(NeuralNet):
         attack: Attack,
         judge: Judge | None,
         setting: Setting,
+        schedule: Schedule | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(module, criterion=nn.CrossEntropyLoss, **kwargs)
@@ -127,15 +133,38 @@ class RobustNet(NeuralNet):
         self.attack = attack
         self.judge = judge
         self.setting = setting
+        self.schedule = schedule
+
+    # The run
 
     def on_train_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Ask the strategy for its first plan."""
         super().on_train_begin(net, *args, **kwargs)
         self.plan_: Plan = self.strategy.start(self.setting)
         self.epoch_ = -1
+        self.ended_ = False
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **params: Any) -> Any:
+        """Run the epochs that are left: some may have been run before, see `load_state`."""
+        left = self.max_epochs - len(self.history) if epochs is None else epochs
+        return super().fit_loop(X, y, epochs=left, **params)
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Keep the batches at hand, which know how much of an epoch is done."""
+        iterator = super().get_iterator(dataset, training=training)
+        if training:
+            self.batches_ = iterator
+        return iterator
+
+    def on_train_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
+        """Let go of the training data, or it would be pickled with the net."""
+        super().on_train_end(net, *args, **kwargs)
+        vars(self).pop("batches_", None)
 
     def on_epoch_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
-        """Let the strategy change the plan."""
+        """Let the strategy change the plan; end the run if it is to end."""
+        if self.ended_:
+            raise KeyboardInterrupt  # how skorch ends a run early
         super().on_epoch_begin(net, *args, **kwargs)
         self.epoch_ += 1
         self.plan_ = self.strategy.on_epoch(self.epoch_, self.plan_, self.judge)
@@ -154,12 +183,29 @@ class RobustNet(NeuralNet):
             )
         self.history.record("natural_loss", float(natural))
         self.history.record("robust_loss", float(robust))
+        self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
 
     def _finite_logits(self, dataset: Any) -> bool:
         """Tell whether the last step left a usable network: no loss has seen it yet."""
         row = torch.as_tensor(np.array(dataset.X["X"][:1]), device=self.device)
         with torch.no_grad(), evaluation_mode(self.module_):
             return bool(torch.isfinite(self.module_(row)).all())
+
+    # A step
+
+    def on_batch_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
+        """Set the learning rate to that of the middle of the batch."""
+        super().on_batch_begin(net, *args, **kwargs)
+        if self.schedule is None:
+            return
+        part = (self.batches_.place + 0.5) / len(self.batches_)
+        factor = self.schedule((self.epoch_ + part) / self.max_epochs)
+        if not 0 <= factor < np.inf:
+            raise ValueError(
+                f"lr_schedule must return a finite factor that is not negative; got {factor!r}."
+            )
+        for group in self.optimizer_.param_groups:
+            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Compute the loss of a batch and its gradients."""
@@ -176,6 +222,51 @@ class RobustNet(NeuralNet):
         loss.backward()
         self._sums += _sums(detached)
         return {"loss": loss, "y_pred": None}
+
+    # Its state
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the rest of the run depends on, after an epoch.
+
+        Random numbers are part of it: all are drawn from seeds that come with the order of an
+        epoch, so that the generator of that order is enough.
+        """
+        plan = {field.name: getattr(self.plan_, field.name) for field in fields(Plan)}
+        return {
+            "module": self.module_.state_dict(),
+            "optimizer": self.optimizer_.state_dict(),
+            "order": self.iterator_train__generator.get_state(),
+            "epoch": self.epoch_,
+            "ended": self.ended_,
+            "history": [
+                {name: value for name, value in row.items() if name != "batches"}
+                for row in self.history
+            ],
+            "plan": plan,
+            "strategy": self.strategy.state(),
+            "callbacks": {name: cb.state() for name, cb in self.callbacks_ if hasattr(cb, "state")},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state, or from the parts of one that are given."""
+        self.module_.load_state_dict(state["module"])
+        self.optimizer_.load_state_dict(state["optimizer"])
+        self.iterator_train__generator.set_state(state["order"])
+        self.epoch_ = state["epoch"]
+        self.history.clear()
+        self.history.extend({**row, "batches": []} for row in state["history"])
+        self.ended_ = state.get("ended", False)
+        if "plan" in state:
+            plan = {
+                name: value.to(self.device) if isinstance(value, Tensor) else value
+                for name, value in state["plan"].items()
+            }
+            self.plan_ = Plan(**plan)
+        if "strategy" in state:
+            self.strategy.load_state(state["strategy"])
+        for name, callback in self.callbacks_:
+            if name in state.get("callbacks", {}):
+                callback.load_state(self, state["callbacks"][name])
 
 
 def _sums(losses: Losses) -> NDArray[np.float64]:

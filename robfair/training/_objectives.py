@@ -73,6 +73,8 @@ class Attack:
         Box and mutable features.
     noise : Noise
         Where random starts come from.
+    spread, radius : float, default=1
+        How far from a sample a uniform start may be, and any point, divided by eps.
     """
 
     n_steps: int
@@ -80,6 +82,8 @@ class Attack:
     norm: float
     threat_model: ThreatModel
     noise: Noise
+    spread: float = 1.0
+    radius: float = 1.0
 
     def __call__(
         self,
@@ -95,10 +99,10 @@ class Attack:
 
         Where X holds only some samples of the batch, `rows` is the mask that selects them.
         """
-        ball = Ball(X, eps, self.norm, self.threat_model)
+        ball = Ball(X, self.radius * eps, self.norm, self.threat_model)
         wide = ball.per_sample(eps)
         if uniform_start:
-            noise = self.noise.draw(torch.rand, X, rows) * 2 - 1
+            noise = self.spread * (self.noise.draw(torch.rand, X, rows) * 2 - 1)
         else:
             noise = self.noise.draw(torch.randn, X, rows) * TRADES_START
         with evaluation_mode(module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -165,6 +165,43 @@ class Strategy(BaseEstimator):
         """
         return plan
 
+    def may_stop(self, epoch: int) -> bool:
+        """Tell whether a run may end early after an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+
+        Returns
+        -------
+        bool
+            True, unless something is still to come without which the strategy is not done.
+        """
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """Return what has been learnt, to resume a run: attributes that end in an underscore.
+
+        Returns
+        -------
+        dict of str to object
+            Tensors, arrays, numbers, strings, and dicts and lists of them.
+        """
+        learnt = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        learnt.pop("setting_", None)  # given anew to every run
+        return learnt
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what has been learnt.
+
+        Parameters
+        ----------
+        state : dict of str to object
+            What `state` has returned.
+        """
+        vars(self).update(state)
+
     def on_batch(self, plan: Plan, losses: Losses, groups: Tensor) -> Plan:
         """Plan by which the losses of a batch, already computed, are reduced.
 
@@ -253,3 +290,18 @@ class Farmur(Strategy):
         return replace(
             plan, beta=plan.beta * vulnerable, reduction=self.reduction, phase="retraining"
         )
+
+    def may_stop(self, epoch: int) -> bool:
+        """Tell whether the groups have been judged.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+
+        Returns
+        -------
+        bool
+            False in the first phase: without retraining there is no FARMUR.
+        """
+        return epoch >= self.n_adversarial

@@ -1,0 +1,120 @@
+"""What a run depends on, so that a later one can be told to be the same, or another."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import joblib
+import numpy as np
+import sklearn
+import torch
+from torch import nn
+
+from robfair._version import __version__
+
+__all__ = ["describe", "differences"]
+
+
+def describe(
+    estimator: Any, data: Mapping[str, Any], *, without: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Describe all that a run depends on, for comparison with another run.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator, unfitted, with its seeds.
+    data : mapping of str to object
+        Everything else, under the names that an error is to use.
+    without : iterable of str, default=()
+        Parameters of the estimator on which the run does not depend.
+
+    Returns
+    -------
+    dict of str to object
+        Names, and values or their hashes, that go into JSON.
+    """
+    versions = {
+        "robfair": __version__,
+        "scikit-learn": sklearn.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    params = {
+        name: value for name, value in estimator.get_params().items() if name not in set(without)
+    }
+    parts = {
+        **{f"version of {name}": version for name, version in versions.items()},
+        "estimator": estimator,
+        **{f"estimator's {name}": value for name, value in params.items()},
+        **data,
+    }
+    return {name: _fingerprint(name, value) for name, value in parts.items()}
+
+
+def _fingerprint(name: str, value: Any) -> Any:
+    """Return a value that JSON can hold, or else its hash."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if _is_estimator(value):
+        return _qualified_name(value)  # its parameters have names of their own
+    try:
+        return {"hash": joblib.hash(_plain(value))}
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise TypeError(
+            f"with checkpoint=, {name} must be something that can be pickled, so that a later run "
+            f"can be compared with this one; got {value!r}. Define functions and classes at the "
+            "top level of a module."
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Take apart what has another pickle in each process, such as a torch module."""
+    if isinstance(value, nn.Module):
+        weights = {name: tensor.cpu().numpy() for name, tensor in value.state_dict().items()}
+        return repr(value), weights
+    if _is_estimator(value):
+        return _qualified_name(value), _plain(value.get_params(deep=False))
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _is_estimator(value: Any) -> bool:
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def _qualified_name(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """Name what two descriptions differ in, with both values unless they are hashes.
+
+    Parameters
+    ----------
+    theirs, ours : mapping of str to object
+        Descriptions, of an earlier run and of this one.
+
+    Returns
+    -------
+    str
+        Names, with commas between them; empty if there is no difference.
+    """
+    return ", ".join(
+        _difference(name, theirs.get(name), ours.get(name))
+        for name in sorted({*theirs, *ours})
+        # As JSON, where NaN equals itself.
+        if json.dumps(theirs.get(name)) != json.dumps(ours.get(name))
+    )
+
+
+def _difference(name: str, theirs: Any, ours: Any) -> str:
+    """Name what differs, with both values unless they are hashes."""
+    hashed = isinstance(theirs, dict) or isinstance(ours, dict)
+    return name if hashed else f"{name} ({theirs!r}, now {ours!r})"

@@ -1,0 +1,119 @@
+"""Nested dicts of tensors, arrays and plain values in one safetensors file; no pickle anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from robfair.exceptions import ResultsError
+
+__all__ = ["read_tree", "write_tree"]
+
+# The structure, with a reference for each tensor, stands as JSON in the metadata of the file.
+STRUCTURE = "structure"
+
+
+def write_tree(path: Path, tree: Any) -> None:
+    """Write a tree: the file is there whole, or as it was before.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    tree : dict, list, tuple, Tensor, ndarray, None, bool, int, float or str
+        What to write, nested at will. Keys of dicts are strings or integers.
+
+    Raises
+    ------
+    TypeError
+        If the tree holds anything else.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    structure = json.dumps(_take_apart(tree, tensors))
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata={STRUCTURE: structure})
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_tree(path: Path) -> Any:
+    """Read a tree that `write_tree` has written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    object
+        The tree; its tensors are on the CPU.
+
+    Raises
+    ------
+    ResultsError
+        If the file is damaged, or holds something else.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            structure = json.loads((file.metadata() or {})[STRUCTURE])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _put_together(structure, tensors)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ResultsError(
+            f"{path} is damaged, or no checkpoint ({type(error).__name__}: {error}). Delete it to "
+            "begin anew, or name another file."
+        ) from error
+
+
+def _take_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """Return what JSON can hold; what is not a plain value becomes a pair of its kind and it."""
+    if isinstance(node, np.generic):
+        node = node.item()
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    if isinstance(node, torch.Tensor | np.ndarray):
+        name = str(len(tensors))
+        # Clones: safetensors refuses tensors that share memory.
+        tensors[name] = (
+            torch.as_tensor(np.array(node))
+            if isinstance(node, np.ndarray)
+            else node.detach().cpu().contiguous().clone()
+        )
+        return ["array" if isinstance(node, np.ndarray) else "tensor", name]
+    if isinstance(node, dict):
+        if not all(isinstance(key, str | int) for key in node):
+            raise TypeError(f"keys must be strings or integers; got {list(node)}.")
+        return ["dict", [[key, _take_apart(value, tensors)] for key, value in node.items()]]
+    if isinstance(node, list | tuple):
+        kind = "list" if isinstance(node, list) else "tuple"
+        return [kind, [_take_apart(value, tensors) for value in node]]
+    raise TypeError(
+        f"a checkpoint holds tensors, arrays, numbers, strings, dicts and lists; got {node!r}."
+    )
+
+
+def _put_together(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if not isinstance(node, list):
+        return node
+    kind, content = node
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "array":
+        return tensors[content].numpy()
+    if kind == "dict":
+        return {key: _put_together(value, tensors) for key, value in content}
+    values = [_put_together(value, tensors) for value in content]
+    return values if kind == "list" else tuple(values)

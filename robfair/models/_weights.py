@@ -1,0 +1,96 @@
+"""Weights of a module as a file that holds nothing else: no code, no pickle."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from robfair.exceptions import ResultsError
+
+__all__ = ["load_weights", "save_weights"]
+
+
+def save_weights(module: nn.Module, path: Any) -> None:
+    """Save the weights of a module as safetensors, which any framework can read.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module; of a fitted classifier of robfair it is `module_`.
+    path : path-like
+        The file. It is there whole, or as it was before.
+
+    See Also
+    --------
+    load_weights : The way back.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from robfair.models import load_weights, save_weights, tabular_network
+    >>> with TemporaryDirectory() as folder:
+    ...     save_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
+    ...     module = load_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_model(module, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_weights(module: nn.Module, path: Any) -> nn.Module:
+    """Load weights that `save_weights` has saved into a module of the same architecture.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module that gets them, in place.
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    torch.nn.Module
+        The module itself.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ResultsError
+        If the file is damaged, or of another architecture; the module may then have some of its
+        weights.
+
+    See Also
+    --------
+    save_weights : How they were saved.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from robfair.models import load_weights, save_weights, tabular_network
+    >>> with TemporaryDirectory() as folder:
+    ...     save_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
+    ...     module = load_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}.")
+    try:
+        load_model(module, path)
+    except (SafetensorError, RuntimeError) as error:
+        raise ResultsError(
+            f"{path} does not hold the weights of this {type(module).__name__}: {error}"
+        ) from error
+    return module

@@ -1,0 +1,125 @@
+"""States of a net: on disk after every epoch, in memory, and as the beginning of another run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+
+from robfair._fingerprint import differences
+from robfair._tensorfile import read_tree, write_tree
+from robfair.exceptions import ResultsError
+
+__all__ = ["Checkpoint", "Snapshots", "StartFrom"]
+
+
+class Checkpoint(Callback):
+    """Writes the state of the net after every epoch, and begins with it if it is there.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, in safetensors form.
+    description : dict of str to object
+        What the run depends on; see `robfair._fingerprint.describe`.
+
+    Raises
+    ------
+    ResultsError
+        If the file is of another run, or damaged.
+    """
+
+    def __init__(self, path: Any, description: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.description = description
+        self.found: dict[str, Any] | None = None
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return
+        found = read_tree(self.path)
+        if not isinstance(found, dict) or found.keys() != {"description", "state"}:
+            raise ResultsError(f"{self.path} is no checkpoint of a fit. Name another file.")
+        differ = differences(found["description"], description)
+        if differ:
+            raise ResultsError(
+                f"checkpoint {self.path} is of another fit, which differs in: {differ}. Name "
+                "another file, or delete this one."
+            )
+        self.found = found["state"]
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Go on where the file ends."""
+        if self.found is not None:
+            net.load_state(self.found)
+            self.found = None
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Write the state."""
+        write_tree(self.path, {"description": self.description, "state": net.state()})
+
+
+class Snapshots(Callback):
+    """Keeps the state of the net after some epochs.
+
+    Parameters
+    ----------
+    epochs : iterable of int
+        After which epochs, counted from 1.
+
+    Attributes
+    ----------
+    states_ : dict of int to dict
+        State by epoch, for `StartFrom`.
+    weights_ : dict of int to dict
+        The module's state dict by epoch; not averaged, whatever the estimator averages.
+    """
+
+    def __init__(self, epochs: Iterable[int]) -> None:
+        self.epochs = tuple(epochs)
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Forget an earlier run."""
+        self.states_: dict[int, dict[str, Any]] = {}
+        self.weights_: dict[int, dict[str, Any]] = {}
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Keep the state if this is one of the epochs."""
+        epoch = net.epoch_ + 1
+        if epoch in self.epochs:
+            self.states_[epoch] = copy.deepcopy(net.state())
+            self.weights_[epoch] = self.states_[epoch]["module"]
+
+    def state(self) -> dict[str, Any]:
+        """State that a run is resumed from."""
+        return {"states": self.states_}
+
+    def load_state(self, net: NeuralNet, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.states_ = state["states"]
+        self.weights_ = {epoch: kept["module"] for epoch, kept in self.states_.items()}
+
+
+class StartFrom(Callback):
+    """Begins a run with the state of another one, and runs only the epochs that are left.
+
+    Weights, optimiser, the order of batches and history are taken over; plan and strategy are not:
+    a strategy whose plan is the same up to there ends as if it had run from the beginning. So
+    FARMUR can go on from adversarial training that several methods share.
+
+    Parameters
+    ----------
+    state : dict
+        The state, from `Snapshots`.
+    """
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.from_state = state
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Take the state over."""
+        shared = ("module", "optimizer", "order", "epoch", "history")
+        net.load_state({name: self.from_state[name] for name in shared})
