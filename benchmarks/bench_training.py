@@ -41,10 +41,9 @@ def attack(model: nn.Module, x: Tensor, target: Tensor, noise: Tensor) -> Tensor
     return points
 
 
-def trades(model: nn.Module, x: Tensor, logits: Tensor, generator: torch.Generator) -> Tensor:
+def trades(model: nn.Module, x: Tensor, logits: Tensor, noise: Tensor) -> Tensor:
     """Divergence of each sample under attack, with its graph."""
     target = logits.detach().softmax(dim=1)
-    noise = torch.randn(x.shape, generator=generator).to(x)
     points = attack(model, x, target, noise)
     return F.kl_div(
         F.log_softmax(model(points), dim=1), logits.softmax(dim=1), reduction="none"
@@ -76,13 +75,16 @@ class PlainLoop:
         """
         natural = robust = 0.0
         n_attacked = 0
-        order = torch.randperm(len(self.y), generator=self.generator)
-        for rows in order.split(self.batch_size):
+        batches = torch.randperm(len(self.y), generator=self.generator).split(self.batch_size)
+        # As robfair does, so that the losses can be compared: a seed for each batch.
+        seeds = torch.randint(2**63 - 1, (len(batches),), generator=self.generator).tolist()
+        for rows, seed in zip(batches, seeds, strict=True):
             x, y = self.x[rows], self.y[rows]
+            noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
             logits = self.model(x)
             clean = F.cross_entropy(logits, y, reduction="none")
             if vulnerable is None:
-                divergence = BETA * trades(self.model, x, logits, self.generator)
+                divergence = BETA * trades(self.model, x, logits, noise)
                 loss = (clean + divergence).mean()
             else:
                 attacked = vulnerable[self.groups[rows]]
@@ -90,9 +92,7 @@ class PlainLoop:
                 divergence = clean.new_zeros(0)
                 parts = []
                 if len(chosen):
-                    divergence = BETA * trades(
-                        self.model, x[chosen], logits[chosen], self.generator
-                    )
+                    divergence = BETA * trades(self.model, x[chosen], logits[chosen], noise[chosen])
                     parts.append((clean[chosen] + divergence).mean())
                 if len(others):
                     parts.append(clean[others].mean())
@@ -137,7 +137,7 @@ class TakeTurns(Callback):
             for loop in self.loops.values():
                 loop.model.load_state_dict(net.module_.state_dict())
                 loop.optimizer.load_state_dict(copy.deepcopy(net.optimizer_.state_dict()))
-                loop.generator.set_state(net.attack.generator.get_state())
+                loop.generator.set_state(net.iterator_train__generator.get_state())
         self.start = time.perf_counter()
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 __all__ = ["cifar_network"]
@@ -38,7 +39,7 @@ def cifar_network() -> nn.Sequential:
     >>> cifar_network()(torch.rand(5, 3, 32, 32)).shape
     torch.Size([5, 10])
     """
-    return nn.Sequential(
+    network = nn.Sequential(
         *(nn.Conv2d(3, 32, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()),
         *(nn.Conv2d(32, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()),
         nn.Flatten(),
@@ -46,3 +47,6 @@ def cifar_network() -> nn.Sequential:
         *(nn.Linear(256, 128), nn.ReLU()),
         nn.Linear(128, 10),
     )
+    # Pooling with channels last is vectorised: on a CPU a step takes two thirds of the time.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from robfair.models._standardize import Standardize
@@ -57,7 +58,7 @@ def lenet5(n_classes: int = 10) -> nn.Sequential:
     torch.Size([5, 10])
     """
     # A maximum before ReLU is the same as after it, with a quarter of the work for ReLU.
-    return nn.Sequential(
+    network = nn.Sequential(
         Standardize(MNIST_MEAN, MNIST_SCALE),
         *(nn.Conv2d(1, 6, 5, padding=2), nn.MaxPool2d(2), nn.ReLU()),
         *(nn.Conv2d(6, 16, 5), nn.MaxPool2d(2), nn.ReLU()),
@@ -66,3 +67,6 @@ def lenet5(n_classes: int = 10) -> nn.Sequential:
         *(nn.Linear(120, 84), nn.ReLU()),
         nn.Linear(84, n_classes),
     )
+    # Pooling with channels last is vectorised: on a CPU a step takes three quarters of the time.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
