@@ -10,6 +10,7 @@ from torch import Tensor
 from robfair.attacks._ascent import away_from_label, away_from_prediction
 from robfair.attacks._pgd import Ball
 from robfair.distance._search import Forward, margins
+from robfair.threat._geometry import norms
 
 __all__ = ["Aim", "Climbers", "climb", "into_ball"]
 
@@ -166,5 +167,4 @@ def into_ball(points: Tensor, x: Tensor, eps: Tensor, norm: float) -> tuple[Tens
     # No coordinate is farther away than it was before it was rounded.
     far = (points.double() - centre).abs() > way.abs()
     points = torch.where(far, points.nextafter(x), points)
-    size = torch.linalg.vector_norm((points.double() - centre).flatten(1), norm, dim=1)
-    return points, size
+    return points, norms((points.double() - centre).flatten(1), norm)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from robfair.adapters import evaluation_mode
 from robfair.attacks import Ball, projected_gradient
+from robfair.attacks._starts import TRADES_START
 from robfair.models import Standardize
 from robfair.threat import ThreatModel
 from robfair.training._noise import Noise
@@ -24,10 +25,6 @@ __all__ = [
     "PgdObjective",
     "TradesObjective",
 ]
-
-# Start of the TRADES attack, relative to eps: the KL divergence has no gradient at x itself. The
-# official code adds 0.001 * N(0, 1) at eps = 0.031, whatever the scale of the features.
-TRADES_START = 0.001 / 0.031
 
 
 @dataclass(frozen=True)
