@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
-from robfair import FarmurClassifier, NaturalClassifier
+from skorch.callbacks import GradientNormClipping
+
+from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
 from robfair.training._callbacks import EpochProgress
 
 RNG = np.random.default_rng(0)
@@ -64,3 +66,19 @@ def test_the_bar_is_closed_when_training_fails(capfd):
 def test_description_of_the_bar():
     assert EpochProgress().description == "training"
     assert EpochProgress("mine").description == "mine"
+
+
+@pytest.mark.parametrize("cls", [NaturalClassifier, AdversarialClassifier])
+def test_skorchs_callback_clips_gradients(cls):
+    """With SGD and a learning rate of 1, a step is as long as the clipped gradient."""
+    params = {"optimizer": "sgd", "lr": 1.0, "batch_size": 40, **TINY, "max_epochs": 1}
+    start = NaturalClassifier(**params | {"lr": 1e-30}).fit(X, Y)
+    for limit in (1e-3, 1e-2):
+        clf = cls(callbacks=[GradientNormClipping(limit)], **params).fit(X, Y)
+        moved = [
+            (one - other).detach().flatten()
+            for one, other in zip(clf.module_.parameters(), start.module_.parameters(), strict=True)
+        ]
+        assert np.concatenate(moved).astype(float) @ np.concatenate(moved) == pytest.approx(
+            limit**2, rel=1e-2
+        )
