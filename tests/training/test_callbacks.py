@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-
 from skorch.callbacks import GradientNormClipping
 
 from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
