@@ -189,7 +189,7 @@ def _curves(audits: dict[str, Audit]) -> dict[str, Any]:
         curves[name] = group_robustness_curves(*labels, **arguments)
         mean = robustness_curve(*labels, **arguments)
         ends.append(mean.tau[mean.fraction <= 0.01][0])  # where but a hundredth is left
-    tau = np.linspace(0, max(ends), N_TAU)
+    tau = np.linspace(0, max(ends) or 1.0, N_TAU)
     values = {
         name: {str(group): np.round(curve(tau), 4).tolist() for group, curve in groups.items()}
         for name, groups in curves.items()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from robfair.experiments._farmur_path import PATH
+from robfair.experiments._farmur_path import KEEP, PATH
 from robfair.experiments._farmur_recipes import Methods
 
 __all__ = ["draw_curves", "draw_pareto"]
@@ -87,7 +87,7 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
             below.plot(at["Rob(f)"], at[measure], marker, color=colour, markersize=9, label=name)
         below.plot([], [], ".-", color="0.4", label="weights between them, t = 0.1 to 0.9")
         above.set_title('test rows, method "auto"')
-        below.set_title('held-out training rows, method "deepfool"')
+        below.set_title('held-out training rows, method "auto"')
         for ax in (above, below):
             ax.set(xlabel="Rob(f)", ylabel=measure)
             ax.margins(0.12)
@@ -97,7 +97,7 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
     seeds = f"{n} seeds" if n > 1 else "1 seed"
     figure.suptitle(
         f"Lower right is better: more robust, and groups more alike (mean of {seeds}); "
-        f"t = {chosen.mean():.2g} keeps Rob(f)"
+        f"up to t = {chosen.mean():.2g} the path keeps {KEEP:.0%} of Rob(f)"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

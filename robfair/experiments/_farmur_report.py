@@ -59,7 +59,7 @@ def write_report(output: Path, name: str, scale: str, recipe: FarmurRecipe, unit
     chosen = values_of(measures, PATH, names.between, "t")
     lines += [
         f"The interpolation goes t of the way from {names.trades} to {names.farmur}: the farthest "
-        f'in steps of 0.1 that keeps {KEEP:.0%} of Rob(f) on held-out rows (method "deepfool"). '
+        f'in steps of 0.1 that keeps {KEEP:.0%} of Rob(f) on held-out rows (method "auto"). '
         f"t = {' '.join(spread(chosen, number))}.",
         "",
     ]

@@ -55,8 +55,8 @@ def values_of(
 
 
 def number(value: float) -> str:
-    """Write a number with three digits or, above 1, two decimals."""
-    return f"{value:.3g}" if abs(value) < 0.995 else f"{value:.2f}"
+    """Write a number with three digits or, as accuracies need, from 0.9 on with four."""
+    return f"{value:.3g}" if abs(value) < 0.9 else f"{value:.4g}"
 
 
 def _cell(measures: pd.DataFrame, distance: str, method: str, measure: str) -> str:
@@ -180,23 +180,22 @@ def list_groups(measures: pd.DataFrame, distance: str, names: Methods) -> pd.Dat
         vulnerable.
     """
     rows = measures[(measures["protocol"] == distance) & measures["label"].isna()]
-    means = rows.pivot_table(index="group", columns=["model", "measure"], values="value")
+    means = rows.groupby(["group", "model", "measure"])["value"].mean()
     judged = measures[(measures["protocol"] == "training") & (measures["measure"] == "vulnerable")]
     vulnerable = judged.groupby("group")["value"].sum().to_dict()
     n = measures["seed"].nunique()
+    parts = ("group accuracy", "group mean_distance", "Rob(P)")
     return pd.DataFrame(
         {
             "group": group,
-            "size": f"{row[names.trades, 'group size']:.0f}",
+            "size": f"{means[group, names.trades, 'group size']:.0f}",
             f"vulnerable (of {n})": "-" if group not in vulnerable else f"{vulnerable[group]:.0f}",
             **{
-                f"{method}: accuracy × mean distance = Rob(P)": (
-                    f"{number(row[method, 'group accuracy'])} × "
-                    f"{number(row[method, 'group mean_distance'])} = "
-                    f"{number(row[method, 'Rob(P)'])}"
+                f"{method}: accuracy × mean distance = Rob(P)": "{} × {} = {}".format(
+                    *(number(means[group, method, part]) for part in parts)
                 )
                 for method in (names.trades, names.farmur)
             },
         }
-        for group, row in means.iterrows()
+        for group in means.index.unique("group")
     )
