@@ -49,7 +49,8 @@ ERRATA = (
     "CIFAR-10: 93.58 % accuracy after TRADES is far above what eps = 0.031 and beta = 6 reach "
     "elsewhere, about 82 %.",
     "From natural to adversarial training V_f rises in all four rows, but CV = sqrt(V_f) / Rob(f), "
-    "which has no unit, falls in three of them: V_f grows with Rob(f) squared.",
+    "which has no unit, falls in all four (for CIFAR-10 by less than the rounding of its numbers): "
+    "V_f grows with Rob(f) squared.",
 )
 # The text's numbers: how many times greater V_f is after adversarial training than after natural,
 # and by how much FARMUR lowers it.

@@ -67,11 +67,15 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    overall = measures[measures["group"].isna() & measures["measure"].isin(["Rob(f)", "V_f", "CV"])]
+    shown = ["Rob(f)", "V_f", "CV"]
+    overall = measures[measures["group"].isna() & measures["measure"].isin(shown)]
     tested = overall[(overall["protocol"] == "auto") & overall["label"].isna()]
-    tested = tested.pivot_table(index="model", columns="measure", values="value").loc[list(names)]
+    tested = tested.pivot_table(index="model", columns="measure", values="value")
+    # A measure may be NaN in all of them.
+    tested = tested.reindex(index=names, columns=shown)
     walked = overall[overall["protocol"] == PATH].astype({"label": float})
     walked = walked.pivot_table(index="label", columns="measure", values="value")
+    walked = walked.reindex(columns=shown)
     chosen = measures[(measures["protocol"] == PATH) & (measures["measure"] == "t")]["value"]
     figure = Figure(figsize=(11, 8.5), layout="constrained")
     for (above, below), measure in zip(

@@ -12,7 +12,13 @@ from sklearn.utils import Bunch
 
 from robfair import boundary_distance, cli
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
-from robfair.experiments import _farmur, _farmur_data, _farmur_recipes, reproduce_farmur
+from robfair.experiments import (
+    _farmur,
+    _farmur_data,
+    _farmur_path,
+    _farmur_recipes,
+    reproduce_farmur,
+)
 from robfair.experiments._farmur_data import MODELS, load_data
 from robfair.experiments._farmur_recipes import RECIPES, find_recipe
 from robfair.experiments._farmur_train import Trainer, held_out_rows
@@ -71,6 +77,7 @@ FETCH = {
 def test_every_network_runs_end_to_end(dataset, model, tmp_path, monkeypatch):
     monkeypatch.setattr(_farmur_data, "FETCH", FETCH)
     small = RECIPES[dataset, model]["small"]
+    monkeypatch.setattr(_farmur_path, "GRID", (0.0, 0.5, 1.0))
     if dataset != "adult":  # whose data set is here
         small = replace(
             small, n_train=50, n_test=10, n_distance=4, n_path=3, batch_size=10, lr=0.02
