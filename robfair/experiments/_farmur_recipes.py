@@ -148,7 +148,7 @@ _RESNET = FarmurRecipe(momentum=0.9, lr_schedule="step", n_path=1000, n_distance
 
 # Minutes on one core of a CPU; from so few images no network learns much.
 _SUBSET = replace(_LENET, n_train=800, n_test=300, epochs=8, retrain_epochs=2, batch_size=32,
-                  optimizer="adam", lr=5e-4, n_steps=3, step_size=0.025, averaging=0.99,
+                  optimizer="adam", lr=1e-3, n_steps=3, step_size=0.025, averaging=0.99,
                   n_path=30, n_distance=100)  # fmt: skip
 
 # By data set, network and scale. "full" of MNIST with LeNet-5 is a shorter, cyclic schedule that a
