@@ -1,8 +1,9 @@
-"""Training: an epoch of FARMUR against a plain PyTorch loop of the same arithmetic.
+"""Training: an epoch of FARMUR against plain PyTorch loops, of the same arithmetic and of TRADES'.
 
-Target: at most 1.10 times the plain loop. The two take turns, epoch by epoch, from the same weights
-and with the same draws of random numbers; that they do the same arithmetic is seen from their
-losses, which are printed.
+Targets: at most 1.10 times the plain loop of the same arithmetic, and at least 1.3 times as fast as
+the arithmetic of the official TRADES code, which computes the clean logits anew in each step of the
+attack. All take turns, epoch by epoch, from the same weights and with the same draws of random
+numbers; that they do the same is seen from their losses, which are printed.
 """
 
 from __future__ import annotations
@@ -22,29 +23,34 @@ from torch import Tensor, nn
 
 from robfair import FarmurClassifier
 
-TARGET = 1.10
+TARGET, TARGET_OFFICIAL = 1.10, 1.3
 # Powers of two, so that rounding does not depend on the order in which they are multiplied.
 N_STEPS, EPS, BETA, LR = 10, 0.125, 6.0, 1e-3
 STEP = 2.5 * EPS / N_STEPS
 START = 0.001 / 0.031  # spread of the start of the TRADES attack, relative to eps
 
 
-def attack(model: nn.Module, x: Tensor, target: Tensor, noise: Tensor) -> Tensor:
-    """L-inf projected gradient ascent on the divergence from `target`."""
+def attack(model: nn.Module, x: Tensor, target: Tensor | None, noise: Tensor) -> Tensor:
+    """L-inf projected gradient ascent on the divergence from `target`, or from the official one."""
     low, high = x - EPS, x + EPS
     points = (x + EPS * (START * noise)).clamp(low, high)
     for _ in range(N_STEPS):
         points.requires_grad_(True)
-        loss = -(target * F.log_softmax(model(points), dim=1)).sum()
+        if target is None:
+            log_p = F.log_softmax(model(points), dim=1)
+            loss = F.kl_div(log_p, F.softmax(model(x), dim=1), reduction="sum")
+        else:
+            loss = -(target * F.log_softmax(model(points), dim=1)).sum()
         (gradient,) = torch.autograd.grad(loss, points)
         points = points.detach().add_(gradient.sign_(), alpha=STEP).clamp_(low, high)
     return points
 
 
-def trades(model: nn.Module, x: Tensor, logits: Tensor, noise: Tensor) -> Tensor:
+def trades(model: nn.Module, x: Tensor, logits: Tensor, noise: Tensor, official: bool) -> Tensor:
     """Divergence of each sample under attack, with its graph."""
-    target = logits.detach().softmax(dim=1)
-    points = attack(model, x, target, noise)
+    points = attack(model, x, None if official else logits.detach().softmax(dim=1), noise)
+    if official:
+        logits = model(x)
     return F.kl_div(
         F.log_softmax(model(points), dim=1), logits.softmax(dim=1), reduction="none"
     ).sum(dim=1)
@@ -60,6 +66,7 @@ class PlainLoop:
     groups: Tensor
     batch_size: int
     generator: torch.Generator
+    official: bool = False
     optimizer: torch.optim.Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +91,7 @@ class PlainLoop:
             logits = self.model(x)
             clean = F.cross_entropy(logits, y, reduction="none")
             if vulnerable is None:
-                divergence = BETA * trades(self.model, x, logits, noise)
+                divergence = BETA * trades(self.model, x, logits, noise, self.official)
                 loss = (clean + divergence).mean()
             else:
                 attacked = vulnerable[self.groups[rows]]
@@ -92,7 +99,9 @@ class PlainLoop:
                 divergence = clean.new_zeros(0)
                 parts = []
                 if len(chosen):
-                    divergence = BETA * trades(self.model, x[chosen], logits[chosen], noise[chosen])
+                    divergence = BETA * trades(
+                        self.model, x[chosen], logits[chosen], noise[chosen], self.official
+                    )
                     parts.append((clean[chosen] + divergence).mean())
                 if len(others):
                     parts.append(clean[others].mean())
@@ -109,7 +118,7 @@ class PlainLoop:
 class TakeTurns(Callback):
     """Runs an epoch of the plain loop after each of robfair's, and times both.
 
-    robfair trains its own small networks on one thread. The plain loop runs once as robfair does,
+    robfair trains its own small networks on one thread. The plain loops run once as robfair does,
     which makes the losses comparable to the last digit, and once with all threads.
     """
 
@@ -122,8 +131,11 @@ class TakeTurns(Callback):
         tensors = [torch.from_numpy(array) for array in (X["X"], y, X["groups"])]
         self.own = torch.get_num_threads()
         self.loops = {
-            n: PlainLoop(copy.deepcopy(net.module_), *tensors, self.batch_size, torch.Generator())
-            for n in (self.own, self.threads)
+            (n, official): PlainLoop(
+                copy.deepcopy(net.module_), *tensors, self.batch_size, torch.Generator(), official
+            )
+            for official in (False, True)
+            for n in {self.own, self.threads}
         }
         self.rows: list[dict[str, Any]] = []
 
@@ -147,11 +159,11 @@ class TakeTurns(Callback):
         row["losses"] = {"robfair": (last["natural_loss"], last["robust_loss"])}
         vulnerable = None if bool(beta.all()) else beta > 0
         try:
-            for n_threads, loop in self.loops.items():
+            for (n_threads, official), loop in self.loops.items():
                 torch.set_num_threads(n_threads)
                 start = time.perf_counter()
-                row["losses"][n_threads] = loop.epoch(vulnerable)
-                row[n_threads] = time.perf_counter() - start
+                row["losses"][n_threads, official] = loop.epoch(vulnerable)
+                row[n_threads, official] = time.perf_counter() - start
         finally:
             torch.set_num_threads(self.own)
         self.rows.append(row)
@@ -180,7 +192,10 @@ def compare(batch_size: int, rounds: int, threads: int, n: int | None) -> list[d
             who: statistics.median(row[who] for row in turn[1:])
             for who in ("robfair", *turns.loops)
         }
-        fastest = min(seconds[n_threads] for n_threads in turns.loops)
+        plain, official = (
+            {n: seconds[n, which] for n, which in turns.loops if which is wanted}
+            for wanted in (False, True)
+        )
         losses = turn[0]["losses"]
         rows.append(
             {
@@ -188,11 +203,14 @@ def compare(batch_size: int, rounds: int, threads: int, n: int | None) -> list[d
                 "batch": str(batch_size),
                 "attacked": f"{1 if phase == 'adversarial' else attacked:.1%}",
                 "robfair, s": f"{seconds['robfair']:.3f}",
-                "plain, s": f"{seconds[turns.own]:.3f}",
-                "plain, all threads, s": f"{seconds[threads]:.3f}",
-                "ratio": f"{seconds['robfair'] / fastest:.3f}",
+                "plain, s": f"{plain[turns.own]:.3f}",
+                "plain, all threads, s": f"{plain[threads]:.3f}",
+                "ratio": f"{seconds['robfair'] / min(plain.values()):.3f}",
+                "official, s": f"{official[turns.own]:.3f}",
+                "official, all threads, s": f"{official[threads]:.3f}",
+                "times as fast": f"{min(official.values()) / seconds['robfair']:.2f}",
                 "robfair, losses": "{:.5f}, {:.5f}".format(*losses["robfair"]),
-                "plain, losses": "{:.5f}, {:.5f}".format(*losses[turns.own]),
+                "plain, losses": "{:.5f}, {:.5f}".format(*losses[turns.own, False]),
             }
         )
     return rows
@@ -213,11 +231,17 @@ def main() -> None:
         f"network 104-64-64-2, TRADES with {N_STEPS} steps; medians of {rounds} epochs of each "
         "phase, in turns. robfair trains its own networks on one thread; the ratio is to the "
         "faster of the plain loops. Losses (natural, robust) are those of the first epoch of each "
-        "phase, which both start from the same state.\n"
+        'phase, which both start from the same state. "official" is the arithmetic of the TRADES '
+        "code, on the vulnerable groups in phase 2.\n"
     )
     print(table(rows))
     worst = max(float(row["ratio"]) for row in rows)
-    print(f"\nLargest ratio: {worst:.3f}, target {TARGET:g}: {verdict(worst <= TARGET)}.\n")
+    print(f"\nLargest ratio: {worst:.3f}, target {TARGET:g}: {verdict(worst <= TARGET)}.")
+    least = min(float(row["times as fast"]) for row in rows)
+    print(
+        f"At least {least:.2f} times as fast as the official arithmetic, target "
+        f"{TARGET_OFFICIAL:g}: {verdict(least >= TARGET_OFFICIAL)}.\n"
+    )
 
 
 if __name__ == "__main__":

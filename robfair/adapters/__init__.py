@@ -11,14 +11,18 @@ from robfair.adapters._logits import (
     as_logits,
     evaluation_mode,
 )
+from robfair.adapters._slopes import Slopes, by_autograd, slopes
 
 __all__ = [
     "LabelModel",
     "LogitModel",
     "NotDifferentiable",
+    "Slopes",
     "affine_map",
     "as_labels",
     "as_logits",
     "as_model",
+    "by_autograd",
     "evaluation_mode",
+    "slopes",
 ]

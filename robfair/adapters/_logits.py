@@ -28,6 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
+from robfair.adapters._slopes import Slopes, by_autograd, slopes
 from robfair.models import Standardize
 
 __all__ = [
@@ -182,6 +183,13 @@ class LogitModel(Adapted):
 
         with evaluation_mode(self.module):
             yield logits
+
+    @contextmanager
+    def slopes(self, shape: tuple[int, ...]) -> Iterator[Slopes]:
+        """Yield the function from samples (n, *shape) to logits and to what these pull back."""
+        with self.forward(shape) as forward:
+            # Logits that are made of what the module returns are not the module's own.
+            yield by_autograd(forward) if self.to_logits else slopes(self.module, forward)
 
     def check_output(self, X: NDArray[Any]) -> int:
         """Return the number of classes, or raise if the model does not fit `X`."""

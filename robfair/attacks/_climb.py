@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robfair.adapters import Slopes
 from robfair.attacks._ascent import away_from_label, away_from_prediction
 from robfair.attacks._pgd import Ball
-from robfair.distance._search import Forward, margins
+from robfair.distance._search import margins
+from robfair.threat._geometry import norms
 
 __all__ = ["Aim", "Climbers", "climb", "into_ball"]
 
@@ -64,14 +66,14 @@ class Climbers:
 
 @torch.no_grad()
 def climb(
-    forward: Forward, aim: Aim, climbers: Climbers, points: Tensor, n_steps: int
+    slopes: Slopes, aim: Aim, climbers: Climbers, points: Tensor, n_steps: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Climb from some points of the balls.
 
     Parameters
     ----------
-    forward : callable
-        From points to logits.
+    slopes : callable
+        From points to logits and their pullback.
     aim : Aim
         What to climb for.
     climbers : Climbers
@@ -92,23 +94,19 @@ def climb(
     n_forward = torch.full_like(climbers.rows, n_steps)
     n_backward = n_forward.clone()
     for step in range(n_steps):
-        points = points.detach().requires_grad_(True)
-        with torch.enable_grad():
-            logits = forward(points)
-        values = logits.detach()
+        values, pullback = slopes(points)
         # NaN is not fooled: it stays to the end, where it is an error.
         fooled = stay & (aim.gap(values, climbers.label) < climbers.sure)
         n_left = 0
         if bool(fooled.any()):
-            ended[climbers.rows[fooled]] = points.detach()[fooled]
+            ended[climbers.rows[fooled]] = points[fooled]
             stay = stay & ~fooled
             n_left = len(stay) - int(stay.sum())
         if n_left == len(stay):
             n_forward[climbers.rows], n_backward[climbers.rows] = step + 1, step
             return ended, n_forward, n_backward
         weights = aim.weights(values, climbers.label, climbers.clean)
-        (gradient,) = torch.autograd.grad(logits, points, weights, materialize_grads=True)
-        points = points.detach()
+        gradient = pullback(weights)
         if n_left > LEAVE * len(stay):
             out, keep = climbers.rows[~stay], stay.nonzero()[:, 0]
             n_forward[out] = n_backward[out] = step + 1
@@ -166,5 +164,4 @@ def into_ball(points: Tensor, x: Tensor, eps: Tensor, norm: float) -> tuple[Tens
     # No coordinate is farther away than it was before it was rounded.
     far = (points.double() - centre).abs() > way.abs()
     points = torch.where(far, points.nextafter(x), points)
-    size = torch.linalg.vector_norm((points.double() - centre).flatten(1), norm, dim=1)
-    return points, size
+    return points, norms((points.double() - centre).flatten(1), norm)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from robfair.adapters import Slopes
 from robfair.threat import ThreatModel
 
 __all__ = ["Ball", "projected_gradient"]
@@ -95,8 +96,8 @@ class Ball:
 
 
 def projected_gradient(
-    forward: Callable[[Tensor], Tensor],
-    loss: Callable[[Tensor], Tensor],
+    slopes: Slopes,
+    weights: Callable[[Tensor], Tensor],
     ball: Ball,
     *,
     start: Tensor,
@@ -107,10 +108,10 @@ def projected_gradient(
 
     Parameters
     ----------
-    forward : callable
-        From points of the shape of X to logits.
-    loss : callable
-        From logits to a scalar, a sum over samples, that is to grow.
+    slopes : callable
+        From points of the shape of X to logits and their pullback.
+    weights : callable
+        From logits to the gradient of the loss with respect to them, of shape (n, n_classes).
     ball : Ball
         Where the points must stay.
     start : Tensor of the shape of X
@@ -126,10 +127,8 @@ def projected_gradient(
         The last points, detached.
     """
     points = ball.project(start)
-    with torch.enable_grad():
+    with torch.no_grad():
         for _ in range(n_steps):
-            points = points.detach().requires_grad_(True)
-            (gradient,) = torch.autograd.grad(loss(forward(points)), points)
-            with torch.no_grad():
-                points = ball.step(points, gradient, step)
-    return points.detach()
+            logits, pullback = slopes(points)
+            points = ball.step(points, pullback(weights(logits)), step)
+    return points

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robfair.adapters import Slopes
 from robfair.attacks._climb import Aim, Climbers, climb, into_ball
 from robfair.attacks._pgd import Ball
 from robfair.attacks._starts import in_ball, near_centre
-from robfair.distance._search import Forward, Problem, finite
+from robfair.distance._search import Problem, finite
 
 __all__ = ["METHODS", "Options", "Search", "Tries"]
 
@@ -132,11 +133,11 @@ class Search:
             Called with each batch that is finished.
         """
         parts, size = [], self.problem.batch_size
-        with self.problem.network.forward(self.problem.shape) as forward:
+        with self.problem.network.slopes(self.problem.shape) as slopes:
             for first in range(0, len(index), size):
                 rows = slice(first, first + size)
                 first_points = None if start is None else start[rows]
-                tries = self._batch(forward, index[rows], eps[rows], first_points, restart, whole)
+                tries = self._batch(slopes, index[rows], eps[rows], first_points, restart, whole)
                 parts.append(tries)
                 progress(tries)
         columns = zip(*(vars(part).values() for part in parts), strict=True)
@@ -144,7 +145,7 @@ class Search:
 
     def _batch(
         self,
-        forward: Forward,
+        slopes: Slopes,
         index: NDArray[np.intp],
         budget: NDArray[np.float64],
         start: Tensor | None,
@@ -168,13 +169,11 @@ class Search:
         rows = torch.arange(len(x), device=x.device)
         first = ball.project(start.reshape(images.shape))
         climbers = Climbers(ball, rows, label, self._step(eps), sure, clean)
-        points, n_forward, n_backward = climb(
-            forward, self.aim, climbers, first, self.options.steps
-        )
+        points, n_forward, n_backward = climb(slopes, self.aim, climbers, first, self.options.steps)
         still = (points == first).flatten(1).all(dim=1)
         points, size = into_ball(points, images, radius, problem.norm)
         with torch.no_grad():
-            logits = finite(forward(points))
+            logits = finite(slopes(points)[0])
         self.n_forward[index] += n_forward.cpu().numpy() + 1
         self.n_backward[index] += n_backward.cpu().numpy()
         codes = logits.argmax(dim=1)

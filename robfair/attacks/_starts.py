@@ -16,6 +16,7 @@ __all__ = ["TRADES_START", "in_ball", "near_centre"]
 # eps = 0.031, whatever the scale of the features.
 TRADES_START = 0.001 / 0.031
 WORDS = 4  # numbers that a step of the counter of Philox gives
+CLOSE = 16  # positions that take as long to draw as to begin a stretch anew
 
 
 def in_ball(x: Tensor, eps: Tensor, norm: float, index: NDArray[np.intp], key: Key) -> Tensor:
@@ -71,18 +72,19 @@ Key = tuple[int, int]
 def _uniform(index: NDArray[np.intp], d: int, key: Key) -> NDArray[np.float64]:
     """Numbers in (0, 1) of shape (len(index), d).
 
-    Philox is a function of a key and a counter, which can be put anywhere at no cost: each
-    position has its own stretch, and neighbours are drawn in one go.
+    Philox is a function of a key and a counter, which can be put anywhere: each position has its
+    own stretch. Positions that lie close together are drawn in one go, with those between them.
     """
     steps = -(-d // WORDS)
     bits = np.random.Philox(key=np.random.SeedSequence(key).generate_state(2, np.uint64))
     random = np.random.Generator(bits).random
     numbers = np.empty((len(index), steps * WORDS))
-    ends = [0, *(np.flatnonzero(np.diff(index) != 1) + 1), len(index)]
+    ends = [0, *(np.flatnonzero(np.diff(index) > CLOSE) + 1), len(index)]
     position = 0
     for first, end in pairwise(ends):
-        bits.advance((int(index[first]) - position) * steps)
-        random(out=numbers[first:end])
-        position = int(index[end - 1]) + 1
+        low, high = int(index[first]), int(index[end - 1]) + 1
+        bits.advance((low - position) * steps)
+        numbers[first:end] = random((high - low, steps * WORDS))[index[first:end] - low]
+        position = high
     # Multiples of 2**-53 that may be 0, whose normal quantile is -inf: to the middle of the cell.
     return numbers[:, :d] + 2.0**-54

@@ -166,6 +166,8 @@ def finite(logits: Tensor) -> Tensor:
 def margins(logits: Tensor, label: Tensor) -> Tensor:
     """Logit of `label` minus the greatest other logit, of shape (n,); negative once flipped."""
     own = logits.gather(1, label[:, None])[:, 0]
+    if logits.shape[1] == 2:
+        return own - logits.gather(1, 1 - label[:, None])[:, 0]
     return own - logits.scatter(1, label[:, None], -torch.inf).amax(dim=1)
 
 

@@ -33,7 +33,6 @@ from robfair.estimators._weights import fit_weights
 from robfair.models import tabular_network
 from robfair.threat import ThreatModel
 from robfair.training import (
-    SCHEDULES,
     Attack,
     Average,
     Checkpoint,
@@ -47,6 +46,7 @@ from robfair.training import (
 )
 from robfair.training._callbacks import EpochProgress
 from robfair.training._net import TensorBatches
+from robfair.training._schedule import SCHEDULES, as_schedule
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 PREDICT_BATCH = 4096
@@ -246,8 +246,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             callbacks = [
                 *self._get_callbacks(attack, group_labels),
                 *(self.callbacks or []),
-                *([EpochProgress(type(self).__name__)] if self.verbose == 1 else []),
                 *([] if checkpoint is None else [checkpoint]),
+                *([EpochProgress(type(self).__name__)] if self.verbose == 1 else []),
             ]
             net = self._make_net(module, strategy, judge, setting, attack, seed, callbacks)
             net.fit(samples.inputs, samples.y)
@@ -400,9 +400,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             attack=attack,
             judge=judge,
             setting=setting,
-            schedule=SCHEDULES.get(self.lr_schedule, self.lr_schedule)
-            if isinstance(self.lr_schedule, str)
-            else self.lr_schedule,
+            schedule=as_schedule(self.lr_schedule),
             **(params | others),
         )
 

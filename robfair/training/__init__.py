@@ -20,12 +20,10 @@ from robfair.training._objectives import (
     PgdObjective,
     TradesObjective,
 )
-from robfair.training._schedule import SCHEDULES, Schedule
 from robfair.training._stopping import EarlyStopping
 from robfair.training._strategies import Farmur, Plan, Setting, Strategy
 
 __all__ = [
-    "SCHEDULES",
     "Attack",
     "Average",
     "Checkpoint",
@@ -39,7 +37,6 @@ __all__ = [
     "PgdObjective",
     "Plan",
     "RobustNet",
-    "Schedule",
     "Setting",
     "Snapshots",
     "StartFrom",

@@ -6,11 +6,11 @@ from functools import partial
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
 from robfair.adapters import LogitModel
+from robfair.attacks._ascent import away_from_label
 from robfair.training._objectives import Attack, NaturalObjective
 
 __all__ = ["StaticAugmentation"]
@@ -63,7 +63,7 @@ class StaticAugmentation(NaturalObjective):
                 module,
                 model.tensor(part).reshape(part.shape),
                 torch.full((len(part),), eps, dtype=model.dtype, device=model.device),
-                partial(F.cross_entropy, target=label, reduction="sum"),
+                partial(away_from_label, label=label),
                 uniform_start=True,
             )
             parts.append(found.cpu().numpy().astype(X.dtype, copy=False))

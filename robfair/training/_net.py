@@ -159,7 +159,7 @@ class RobustNet(NeuralNet):
     def on_train_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Let go of the training data, or it would be pickled with the net."""
         super().on_train_end(net, *args, **kwargs)
-        vars(self).pop("batches_", None)
+        self.__dict__.pop("batches_", None)
 
     def on_epoch_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Let the strategy change the plan; end the run if it is to end."""
@@ -257,7 +257,7 @@ class RobustNet(NeuralNet):
         self.history.extend({**row, "batches": []} for row in state["history"])
         self.ended_ = state.get("ended", False)
         if "plan" in state:
-            plan = {
+            plan: dict[str, Any] = {
                 name: value.to(self.device) if isinstance(value, Tensor) else value
                 for name, value in state["plan"].items()
             }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from robfair.adapters import evaluation_mode
+from robfair.adapters import evaluation_mode, slopes
 from robfair.attacks import Ball, projected_gradient
+from robfair.attacks._ascent import away_from_label
+from robfair.attacks._starts import TRADES_START
 from robfair.models import Standardize
 from robfair.threat import ThreatModel
 from robfair.training._noise import Noise
@@ -24,10 +27,6 @@ __all__ = [
     "PgdObjective",
     "TradesObjective",
 ]
-
-# Start of the TRADES attack, relative to eps: the KL divergence has no gradient at x itself. The
-# official code adds 0.001 * N(0, 1) at eps = 0.031, whatever the scale of the features.
-TRADES_START = 0.001 / 0.031
 
 
 @dataclass(frozen=True)
@@ -90,12 +89,14 @@ class Attack:
         module: nn.Module,
         X: Tensor,
         eps: Tensor,
-        loss: Callable[[Tensor], Tensor],
+        weights: Callable[[Tensor], Tensor],
         *,
         uniform_start: bool,
         rows: Tensor | None = None,
     ) -> Tensor:
-        """Adversarial examples for `loss`, a scalar function of the logits, in evaluation mode.
+        """Adversarial examples for a loss of the logits, in evaluation mode.
+
+        `weights` gives its gradient with respect to the logits, up to a factor for each sample.
 
         Where X holds only some samples of the batch, `rows` is the mask that selects them.
         """
@@ -107,8 +108,8 @@ class Attack:
             noise = self.noise.draw(torch.randn, X, rows) * TRADES_START
         with evaluation_mode(module):
             return projected_gradient(
-                module,
-                loss,
+                slopes(module),
+                weights,
                 ball,
                 start=X + wide * noise,
                 step=eps * self.relative_step,
@@ -163,9 +164,7 @@ class TradesObjective:
             module,
             x,
             eps if whole else eps[attacked],
-            # Its gradient is that of the KL divergence, softmax(out) - target, without a backward
-            # pass through a logarithm and a softmax.
-            lambda out: (out * (F.softmax(out.detach(), dim=1) - target)).sum(),
+            lambda out: F.softmax(out, dim=1) - target,  # of the KL divergence
             uniform_start=False,
             rows=None if whole else attacked,
         )
@@ -196,7 +195,7 @@ class PgdObjective:
                 module,
                 X[attacked],
                 eps[attacked],
-                lambda out: F.cross_entropy(out, label, reduction="sum"),
+                partial(away_from_label, label=label),
                 uniform_start=True,
                 rows=attacked,
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["SCHEDULES", "Schedule"]
+__all__ = ["SCHEDULES", "Schedule", "as_schedule"]
 
 # From the part of the run that is done, between 0 and 1, to a factor of the learning rate. Nothing
 # else: a schedule without a state of its own cannot be wrong after a run was resumed.
@@ -30,3 +30,8 @@ def cyclic(done: float) -> float:
 
 
 SCHEDULES: dict[str, Schedule] = {"step": step, "cosine": cosine, "cyclic": cyclic}
+
+
+def as_schedule(given: str | Schedule | None) -> Schedule | None:
+    """Return the schedule that has this name, or what was given if it is none."""
+    return SCHEDULES[given] if isinstance(given, str) else given

@@ -200,7 +200,7 @@ class Strategy(BaseEstimator):
         state : dict of str to object
             What `state` has returned.
         """
-        vars(self).update(state)
+        self.__dict__.update(state)
 
     def on_batch(self, plan: Plan, losses: Losses, groups: Tensor) -> Plan:
         """Plan by which the losses of a batch, already computed, are reduced.

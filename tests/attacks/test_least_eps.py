@@ -61,7 +61,9 @@ def test_linear_models(norm, seed, boxed):
     assert found[exact < 1.4].all()
     ratio = result.eps[found] / exact[found]
     assert (ratio > 1 - 1e-9).all()
-    assert (ratio < 1.02).all()
+    # A least eps far below the greatest is not known any better than its resolution says.
+    within = result.eps[found] - exact[found] <= result.resolution[found]
+    assert ((ratio < 1.02) | within).all()
     assert (result.resolution[found] <= 0.01 * result.eps[found]).mean() > 0.9
 
 

@@ -281,7 +281,7 @@ def test_early_stopping_before_the_groups_are_judged(data):
 
 def test_history_is_a_frame(make, data):
     clf = make().fit(data.X, data.y, groups=data.groups)
-    columns = ["epoch", "phase", "natural_loss", "robust_loss", "dur"]
+    columns = ["epoch", "phase", "natural_loss", "robust_loss", "robust_accuracy", "lr", "dur"]
     assert clf.history_.columns.tolist() == columns
     assert clf.history_["epoch"].tolist() == list(range(1, len(clf.history_) + 1))
     assert (clf.history_["dur"] > 0).all()

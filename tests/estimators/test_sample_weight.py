@@ -73,10 +73,10 @@ def starts(monkeypatch):
     seen = {i: [] for i in range(N)}
     search = objectives.projected_gradient
 
-    def spy(forward, loss, ball, *, start, step, n_steps):
+    def spy(slopes, weights, ball, *, start, step, n_steps):
         for i, point in zip(index(ball.X), start, strict=True):
             seen[i].append(point.tolist())
-        return search(forward, loss, ball, start=start, step=step, n_steps=n_steps)
+        return search(slopes, weights, ball, start=start, step=step, n_steps=n_steps)
 
     monkeypatch.setattr(objectives, "projected_gradient", spy)
     return seen

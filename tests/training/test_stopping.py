@@ -38,7 +38,9 @@ def fit(data, cls=AdversarialClassifier, epochs=8, **params):
 
 
 def has_weights(clf, weights):
-    return all(torch.equal(value, weights[name]) for name, value in clf.module_.state_dict().items())
+    return all(
+        torch.equal(value, weights[name]) for name, value in clf.module_.state_dict().items()
+    )
 
 
 def test_the_best_epoch_is_kept_and_the_run_ends(data, script):
@@ -59,7 +61,7 @@ def test_a_rise_begins_the_wait_anew(data, script):
 
 def test_farmur_is_not_stopped_before_its_groups_are_judged(data, script):
     script([0.9, 0.1, 0.1, 0.1, 0.2, 0.3, 0.1, 0.1, 0.1])
-    clf, weights = fit(data, FarmurClassifier, epochs=4, retrain_epochs=5, n_iter_no_change=2)
+    clf, _ = fit(data, FarmurClassifier, epochs=4, retrain_epochs=5, n_iter_no_change=2)
     assert clf.history_["phase"].tolist() == ["adversarial"] * 4 + ["retraining"] * 4
     assert len(clf.vulnerable_groups_)
     # The best epoch of the retraining, although one before was better.

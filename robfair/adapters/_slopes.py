@@ -1,0 +1,137 @@
+"""Logits, and what weights of theirs pull back to the input: by autograd, or by hand.
+
+Attacks take the gradient of small dense networks thousands of times, and autograd then spends more
+time on its bookkeeping than on the arithmetic. For a plain sequence of the usual dense layers the
+same kernels are called directly: the gradient is that of autograd, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robfair.models import Standardize
+
+__all__ = ["Pullback", "Slopes", "by_autograd", "slopes"]
+
+# From weights of the logits, of shape (n, n_classes), to the gradient of their weighted sum.
+Pullback = Callable[[Tensor], Tensor]
+# From points to their logits, detached, and the pullback there, which may be called once.
+Slopes = Callable[[Tensor], tuple[Tensor, Pullback]]
+
+
+def slopes(module: nn.Module, forward: Callable[[Tensor], Tensor] | None = None) -> Slopes:
+    """Return the function from points to the logits of a module, and to their pullback.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module, in evaluation mode whenever the function is called. Its weights may change
+        between two calls, its layers may not.
+    forward : callable, default=None
+        From points to logits, where more than the module is needed; None: the module.
+
+    Returns
+    -------
+    callable
+        From points of shape (n, ...) to logits and pullback.
+    """
+    if _is_dense(module):
+        return partial(_by_hand, list(module.children()))
+    return by_autograd(module if forward is None else forward)
+
+
+def by_autograd(forward: Callable[[Tensor], Tensor]) -> Slopes:
+    """Return the function from points to logits and pullback, for any differentiable function.
+
+    Parameters
+    ----------
+    forward : callable
+        From points to logits.
+
+    Returns
+    -------
+    callable
+        From points to logits and pullback.
+    """
+
+    def found(points: Tensor) -> tuple[Tensor, Pullback]:
+        points = points.detach().requires_grad_(True)
+        with torch.enable_grad():
+            logits = forward(points)
+
+        def pullback(weights: Tensor) -> Tensor:
+            (gradient,) = torch.autograd.grad(logits, points, weights, materialize_grads=True)
+            return gradient
+
+        return logits.detach(), pullback
+
+    return found
+
+
+_LAYERS = (nn.Linear, nn.ReLU, nn.Tanh, nn.Identity, Standardize)
+
+
+def _is_dense(module: nn.Module) -> bool:
+    """Tell whether a module is a sequence of layers that are known here, and nothing but that.
+
+    A subclass may compute something else, a hook may look at a pass or change it, more than two
+    dimensions may reach a Flatten at the beginning alone, and a single output is not yet logits.
+    """
+    layers = list(module.children())
+    if type(module) is not nn.Sequential or not layers:
+        return False
+    last = layers[-1]
+    if not (isinstance(last, nn.Linear) and last.out_features > 1):
+        return False
+    if type(layers[0]) is nn.Flatten and (layers[0].start_dim, layers[0].end_dim) == (1, -1):
+        dense = layers[1:]
+    else:
+        dense = layers
+    return all(type(layer) in _LAYERS for layer in dense) and not any(
+        _is_watched(part) for part in (module, *layers)
+    )
+
+
+def _is_watched(module: nn.Module) -> bool:
+    hooks = (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
+    )
+    return any(hooks) or "forward" in vars(module)
+
+
+@torch.no_grad()
+def _by_hand(layers: list[nn.Module], points: Tensor) -> tuple[Tensor, Pullback]:
+    steps: list[Pullback] = []
+    out = points.detach()
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            out = F.linear(out, layer.weight, layer.bias)
+            steps.append(partial(torch.matmul, other=layer.weight.detach()))
+        elif isinstance(layer, nn.ReLU):
+            out = out.relu()
+            steps.append(partial(torch.ops.aten.threshold_backward, self=out, threshold=0))
+        elif isinstance(layer, nn.Tanh):
+            out = out.tanh()
+            steps.append(partial(torch.ops.aten.tanh_backward, output=out))
+        elif isinstance(layer, Standardize):
+            out = layer(out)
+            steps.append(partial(torch.div, other=layer.scale))
+        elif isinstance(layer, nn.Flatten):
+            out = out.flatten(1)
+
+    @torch.no_grad()
+    def pullback(weights: Tensor) -> Tensor:
+        gradient = weights
+        for step in reversed(steps):
+            gradient = step(gradient)
+        return gradient.reshape(points.shape)
+
+    return out, pullback

@@ -1,0 +1,166 @@
+"""Fast training, and the guard that watches each group while it goes on."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from skorch.callbacks import Callback
+
+from robfair import AdversarialClassifier, FarmurClassifier, ThreatModel
+from robfair.attacks import attack_success
+from robfair.datasets import make_group_margins
+from robfair.exceptions import OverfittingWarning
+from robfair.training import Attack, Judge, Snapshots
+
+DATA = make_group_margins(300, n_features=3, random_state=0)
+NAMES = np.array(["a", "b", "c"])[DATA.groups]
+TINY = {
+    "objective": "n-fgsm", "eps": 0.2, "n_steps": 3, "batch_size": 32, "max_epochs": 5,
+    "hidden_layer_sizes": [4], "validation_fraction": 0.3, "random_state": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def points(monkeypatch):
+    """What the attacks of training start from, and return."""
+    seen = []
+    call = Attack.__call__
+
+    def spy(self, module, X, eps, loss, **options):
+        found = call(self, module, X, eps, loss, **options)
+        seen.append((X.clone(), found, self.n_steps, options["uniform_start"]))
+        return found
+
+    monkeypatch.setattr(Attack, "__call__", spy)
+    return seen
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Robust accuracies of the groups that the judge is to report, epoch by epoch."""
+
+    def set_to(values):
+        left = iter(np.array(values))
+        monkeypatch.setattr(Judge, "robust_rates", lambda self, module: next(left))
+
+    return set_to
+
+
+def fit(cls=AdversarialClassifier, **changes):
+    return cls(**TINY | changes).fit(DATA.X, DATA.y, groups=NAMES)
+
+
+def test_one_step_from_within_two_eps(points):
+    fit(max_epochs=1)
+    away = torch.cat([(found - X) for X, found, *_ in points]).abs()
+    assert all(n_steps == 1 and uniform for *_, n_steps, uniform in points)
+    # Noise of 2 eps and a step of eps to either side: up to 3 eps, and more than 2 eps at times.
+    assert float(away.max()) <= 0.6 + 1e-6
+    assert float((away > 0.4).float().mean()) > 0.1
+
+
+def test_the_step_is_the_sign_of_the_gradient(monkeypatch):
+    """With a step alone, every feature that may move ends at eps from its noisy start."""
+    attack = Attack(1, 1.0, np.inf, ThreatModel(), None, spread=0.0, radius=3.0)
+
+    class Still:
+        def draw(self, distribution, X, rows=None):
+            return torch.zeros_like(X)
+
+    object.__setattr__(attack, "noise", Still())
+    module = torch.nn.Linear(3, 2)
+    X, y = torch.randn(8, 3), torch.arange(8) % 2
+
+    def loss(out):
+        return torch.nn.functional.cross_entropy(out, y, reduction="sum")
+
+    def weights(out):
+        return out.softmax(dim=1) - torch.nn.functional.one_hot(y, 2)
+
+    found = attack(module, X, torch.full((8,), 0.3), weights, uniform_start=True)
+    x = X.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(module(x)), x)
+    assert_allclose(found.numpy(), (X + 0.3 * gradient.sign()).numpy(), rtol=1e-6)
+
+
+def test_box_and_immutable_features_are_kept(points):
+    low, high = DATA.X.min(axis=0), DATA.X.max(axis=0)
+    fit(max_epochs=1, threat_model=ThreatModel(bounds=(low, high), mutable=[True, False, True]))
+    X, found = (torch.cat([each[i] for each in points]) for i in (0, 1))
+    assert torch.equal(X[:, 1], found[:, 1])
+    assert bool((found >= torch.as_tensor(low, dtype=found.dtype)).all())
+    assert bool((found <= torch.as_tensor(high, dtype=found.dtype)).all())
+
+
+def test_a_group_that_collapses_is_named_and_the_epoch_taken_back(script, points):
+    script([[0.5, 0.8, 0.9], [0.6, 0.8, 0.9], [0.6, 0.0, 0.9]])
+    shots = Snapshots(range(1, 6))
+    with pytest.warns(OverfittingWarning, match=r"epoch 3.*'b' \(0% robust, 80% before\)") as seen:
+        clf = fit(callbacks=[shots])
+    assert len(seen) == 1
+    assert "'a'" not in str(seen[0].message)
+    second, third = shots.weights_[2], shots.weights_[3]
+    assert all(torch.equal(second[name], third[name]) for name in second)
+    steps = [n for *_, n, _ in points]
+    per_epoch = len(steps) // 5
+    assert steps == [1] * (3 * per_epoch) + [3] * (2 * per_epoch)
+    assert len(clf.history_) == 5
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        [[0.5, 0.8, 0.9], [0.3, 0.5, 0.5]],  # worse, but more than half
+        [[0.05, 0.8, 0.9], [0.0, 0.8, 0.9]],  # less than half, but within the error of few samples
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],  # never was robust
+    ],
+)
+def test_smaller_changes_are_no_collapse(script, rates):
+    script(rates)
+    fit(max_epochs=2)
+
+
+def test_the_rates_are_those_of_the_groups():
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            judge = net.judge.part(2)
+            fooled = attack_success(
+                net.module_, judge.X, judge.y, 0.2, n_steps=10, random_state=0,
+                threat_model=ThreatModel(norm=np.inf),
+            )  # fmt: skip
+            self.same_ = [
+                rate == 1 - fooled[judge.groups == group].mean()
+                for group, rate in enumerate(judge.robust_rates(net.module_))
+            ]
+            self.sizes_ = judge.sizes().tolist()
+            self.first_ = np.array_equal(
+                judge.X[judge.groups == 1], net.judge.X[net.judge.groups == 1][:2]
+            )
+
+    watch = Watch()
+    fit(callbacks=[watch], max_epochs=1)
+    assert watch.same_ == [True] * 3
+    assert watch.sizes_ == [2, 2, 2]
+    assert watch.first_
+
+
+def test_farmur_can_be_fast(points):
+    fit(FarmurClassifier, retrain_epochs=2)
+    assert all(n_steps == 1 for *_, n_steps, _ in points)
+
+
+def test_it_withstands_attacks():
+    data = make_group_margins(400, n_features=3, random_state=1)
+    scale = {"eps": 0.3, "max_epochs": 30, "lr": 0.01, "random_state": 0}
+    fast = AdversarialClassifier(objective="n-fgsm", **scale).fit(data.X, data.y)
+    slow = AdversarialClassifier(objective="pgd", **scale).fit(data.X, data.y)
+    rates = [
+        1 - attack_success(clf, data.X, data.y, 0.3, threat_model=ThreatModel(norm=np.inf)).mean()
+        for clf in (fast, slow)
+    ]
+    assert rates[0] > rates[1] - 0.02
+
+
+def test_another_norm_is_an_error():
+    with pytest.raises(ValueError, match=r"norm=numpy\.inf"):
+        fit(norm=2)
