@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 from sklearn.utils import Bunch
 
-from robfair import boundary_distance, cli
+from robfair import AdversarialClassifier, NaturalClassifier, boundary_distance, cli
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.experiments import (
     _farmur,
@@ -21,7 +21,7 @@ from robfair.experiments import (
 )
 from robfair.experiments._farmur_data import MODELS, load_data
 from robfair.experiments._farmur_recipes import RECIPES, find_recipe
-from robfair.experiments._farmur_train import Trainer, held_out_rows
+from robfair.experiments._farmur_train import HoldOut, Trainer, held_out_rows
 from robfair.experiments._records import Run, read_runs
 from robfair.models import load_weights
 from robfair.training import Strategy
@@ -169,8 +169,6 @@ def test_vulnerable_groups_are_those_of_the_definition(digits, data):
 
 
 def test_the_same_rows_are_held_out_as_by_the_estimators(data):
-    from robfair import AdversarialClassifier
-
     class Look(Strategy):
         needs_held_out = True
         seen = None
@@ -196,6 +194,40 @@ def test_farmur_from_the_snapshot_equals_farmur_from_the_beginning(digits, data,
     assert set(kept) == set(state)
     for name, value in state.items():
         assert (value == kept[name]).all()
+
+
+def test_trades_and_natural_are_those_of_the_estimators(digits, data, tmp_path):
+    """TRADES without averaging and without snapshots, natural training without held-out rows."""
+    trainer = Trainer(Run("digits-tabular", "small", 0), SMALL, data, tmp_path, "cpu", 0)
+    common = trainer._common("x") | {"checkpoint": None}
+    held_out = held_out_rows(data, SMALL, seed=0)
+    natural = NaturalClassifier(max_epochs=3, **common)
+    natural.fit(data.X_train[~held_out], data.y_train[~held_out])
+    trades = AdversarialClassifier(strategy=HoldOut(), max_epochs=3, **trainer._attack(), **common)
+    trades.fit(data.X_train, data.y_train, groups=data.groups_train)
+    folder = digits[0] / "weights" / "digits-tabular-small-seed0"
+    for model, name in ((natural, "natural"), (trades, "trades-2+1")):
+        kept = load_file(folder / f"{name}.safetensors")
+        for key, value in model.module_.state_dict().items():
+            assert (value == kept[key]).all()
+    averaged, last = (
+        load_file(folder / f"{name}.safetensors")["0.weight"]
+        for name in ("trades-3-averaged", "trades-2+1")
+    )
+    assert not (averaged == last).all()
+
+
+def test_measures_lie_in_their_intervals(digits):
+    measures = rows(digits[0]).query("protocol == 'auto'")
+    measures = measures[measures["measure"].isin(["Rob(f)", "Rob(P)", "worst group"])]
+    measures = measures.fillna({"label": "value", "group": ""})
+    table = measures.pivot_table(
+        index=["model", "measure", "group"], columns="label", values="value"
+    ).reset_index()
+    rob = table[table["measure"] != "worst group"]  # a minimum, whose interval is biased
+    assert (rob["lower"] <= rob["value"]).all()
+    assert (rob["value"] <= rob["upper"]).all()
+    assert (rob["lower"] < rob["upper"]).any()
 
 
 def test_the_interpolation_keeps_rob(digits):
