@@ -9,8 +9,10 @@ from pathlib import Path
 
 from robfair._version import __version__
 from robfair.exceptions import ResultsError
-from robfair.experiments import reproduce_fairness, run_demo
+from robfair.experiments import reproduce_fairness, reproduce_farmur, run_demo
 from robfair.experiments._fairness import FIGURE_OF, TABLE_OF
+from robfair.experiments._farmur_data import MODELS
+from robfair.experiments._farmur_recipes import SCALES, find_recipe
 
 __all__ = ["main"]
 
@@ -72,7 +74,45 @@ def build_parser() -> argparse.ArgumentParser:
             epilog="example: robfair reproduce adversarial-training-fairness --table IV --seeds 5",
         )
     )
+    _add_farmur(
+        papers.add_parser(
+            "farmur",
+            help='"FARMUR: Fair Adversarial Retraining ..." (Mousavi et al., 2023)',
+            description=(
+                "Natural training, TRADES and FARMUR with the controls that the paper lacks: "
+                "accuracy, Rob(f), V_f, CV, the worst group and the gap, Table 1 beside ours, and "
+                "figure 2. Finished parts are read from the output folder, and training goes on "
+                "at its last finished epoch: an interrupted run goes on by itself."
+            ),
+            epilog="example: robfair reproduce farmur --dataset adult --scale full --seeds 5",
+        )
+    )
     return parser
+
+
+def _add_farmur(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``robfair reproduce farmur``."""
+    parser.add_argument(
+        "--dataset", choices=MODELS, default="digits",
+        help="what to train on; mnist and cifar10 are downloaded the first time, utkface is "
+        "brought along (default: %(default)s)",
+    )  # fmt: skip
+    networks = "; ".join(f"{dataset}: {', '.join(names)}" for dataset, names in MODELS.items())
+    parser.add_argument(
+        "--model", choices=sorted({name for names in MODELS.values() for name in names}),
+        help=f"the network (default: the first of the data set). {networks}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scale", choices=SCALES, default="small",
+        help="small: seconds, to see that it works, its numbers mean nothing; subset: minutes on "
+        "a CPU, for networks whose full scale takes a GPU; paper: the paper's 120 epochs, where "
+        "full has fewer (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--device", default="cpu", help="such as cuda, for training and measuring (default: cpu)"
+    )
+    _add_common(parser, "MNIST, CIFAR-10 and UTKFace are")
+    parser.set_defaults(run=_farmur, error=parser.error)
 
 
 def _add_fairness(parser: argparse.ArgumentParser) -> None:
@@ -91,20 +131,25 @@ def _add_fairness(parser: argparse.ArgumentParser) -> None:
         help="small: a minute, to see that it works; its numbers mean nothing "
         "(default: %(default)s)",
     )  # fmt: skip
+    _add_common(parser, "CIFAR-10 is")
+    parser.set_defaults(run=_fairness)
+
+
+def _add_common(parser: argparse.ArgumentParser, kept: str) -> None:
+    """Add the options that both papers have; `kept` says which data are."""
     parser.add_argument(
         "--seeds", type=positive_int, default=1, metavar="N",
         help="number of runs, with seeds 0 to N - 1 (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--data-home", type=Path, metavar="DIR",
-        help="where CIFAR-10 is kept (default: $ROBFAIR_DATA, or the user's cache folder)",
+        help=f"where {kept} kept (default: $ROBFAIR_DATA, or the user's cache folder)",
     )  # fmt: skip
     parser.add_argument(
         "--output", type=Path, default=Path("robfair-reproduction"), metavar="DIR",
         help="folder for the results (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
-    parser.set_defaults(run=_fairness)
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -125,6 +170,25 @@ def _fairness(arguments: argparse.Namespace) -> None:
         scale=arguments.scale,
         seeds=range(arguments.seeds),
         data_home=arguments.data_home,
+        verbose=0 if arguments.quiet else 1,
+    )
+    print(report, end="")
+
+
+def _farmur(arguments: argparse.Namespace) -> None:
+    model = arguments.model or MODELS[arguments.dataset][0]
+    try:
+        find_recipe(arguments.dataset, model, arguments.scale)
+    except ValueError as error:
+        arguments.error(str(error))
+    report = reproduce_farmur(
+        arguments.output,
+        dataset=arguments.dataset,
+        model=model,
+        scale=arguments.scale,
+        seeds=range(arguments.seeds),
+        data_home=arguments.data_home,
+        device=arguments.device,
         verbose=0 if arguments.quiet else 1,
     )
     print(report, end="")

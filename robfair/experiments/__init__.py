@@ -2,5 +2,6 @@
 
 from robfair.experiments._demo import run_demo
 from robfair.experiments._fairness import reproduce_fairness
+from robfair.experiments._farmur import reproduce_farmur
 
-__all__ = ["reproduce_fairness", "run_demo"]
+__all__ = ["reproduce_fairness", "reproduce_farmur", "run_demo"]

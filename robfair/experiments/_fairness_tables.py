@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t
 
-__all__ = ["CLAIMS", "Claim", "compare_claims", "markdown"]
+__all__ = ["CLAIMS", "Claim", "compare_claims", "holds", "markdown", "spread"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def compare_claims(
         }
         for protocol in protocols:
             standard, robust = (_ours(claim, measures, protocol, m) for m in ("standard", "robust"))
-            row[f"ours, {protocol} protocol"] = _arrow(_spread(standard), _spread(robust))
+            row[f"ours, {protocol} protocol"] = _arrow(spread(standard), spread(robust))
             row[f"same direction? ({protocol})"] = _verdict(claim, standard, robust)
         rows.append(row)
     return pd.DataFrame(rows)
@@ -153,11 +154,25 @@ def _number(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 0.1 else f"{value:.3f}"
 
 
-def _spread(values: NDArray[np.float64]) -> list[str]:
+def spread(values: NDArray[np.float64], number: Callable[[float], str] = _number) -> list[str]:
+    """Write the mean of the seeds' values, and their standard deviation if there are several.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_seeds,)
+        A value for each seed.
+    number : callable, default=_number
+        Writes a number.
+
+    Returns
+    -------
+    list of str
+        The parts of the text; empty if there are no values.
+    """
     if len(values) == 0:
         return []
-    text = [_number(float(values.mean()))]
-    return [*text, f"± {_number(float(values.std(ddof=1)))}"] if len(values) > 1 else text
+    text = [number(float(values.mean()))]
+    return [*text, f"± {number(float(values.std(ddof=1)))}"] if len(values) > 1 else text
 
 
 def _arrow(standard: list[str], robust: list[str]) -> str:
@@ -165,19 +180,34 @@ def _arrow(standard: list[str], robust: list[str]) -> str:
 
 
 def _verdict(claim: Claim, standard: NDArray[np.float64], robust: NDArray[np.float64]) -> str:
-    if len(standard) == 0 or len(standard) != len(robust):
+    if len(standard) != len(robust):
         return "-"
-    difference = robust - standard  # of the same seed
-    mean = float(difference.mean())
-    if np.isnan(mean):
+    # Paired: of the same seed.
+    return holds((robust - standard) * np.sign(claim.robust - claim.standard))
+
+
+def holds(difference: NDArray[np.float64]) -> str:
+    """Tell whether differences between two methods are above zero.
+
+    Parameters
+    ----------
+    difference : ndarray of shape (n_seeds,)
+        A difference for each seed.
+
+    Returns
+    -------
+    str
+        "yes" or "no"; "undecided" where the 95 % interval (Student's t) of the mean holds zero.
+        With one seed there is no interval, and the answer says so. "-" if the mean is unknown.
+    """
+    n = len(difference)
+    if n == 0 or np.isnan(mean := float(difference.mean())):
         return "-"
-    if len(difference) > 1:
-        n = len(difference)
+    if n > 1:
         error = float(difference.std(ddof=1)) / n**0.5
         if abs(mean) <= t.ppf(0.975, n - 1) * error:
             return "undecided"
-    same = mean * (claim.robust - claim.standard) > 0
-    return ("yes" if same else "no") + (" (1 seed)" if len(difference) == 1 else "")
+    return ("yes" if mean > 0 else "no") + (" (1 seed)" if n == 1 else "")
 
 
 def markdown(frame: pd.DataFrame) -> str:

@@ -45,6 +45,8 @@ class Run:
         Rows of measures by part: protocol, model, measure, eps, label, group, value.
     seconds : dict of str to float
         How long each part took.
+    curves : dict of str to dict
+        I_P by part where it has them: the grid "tau", and for each model the values of each group.
     made : dict of str to str
         Date, versions and hardware of the last part.
     """
@@ -55,6 +57,7 @@ class Run:
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, dict[str, Any]] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
 
     def add(
@@ -122,6 +125,7 @@ class Run:
             contents = _read(self.path(folder))
             self.recipes, self.parts = contents["recipes"], contents["parts"]
             self.seconds, self.made = contents["seconds"], contents["made"]
+            self.curves = contents.get("curves", {})
 
     def has(self, part: str, recipe: dict[str, Any]) -> bool:
         """Tell whether a part has been measured, and by this recipe.
