@@ -324,3 +324,20 @@ def test_a_function_of_x_that_forgets_to_return():
     scorer = cru(attack_params={"eps": 0.1}, groups=lambda rows: None)
     with pytest.raises(TypeError, match=r"returned None\. Return the sensitive_features"):
         scorer(LINEAR, X, Y)
+
+
+@pytest.mark.parametrize("model", [network(), LogisticRegression()])
+def test_a_parallel_search_finds_the_same(model):
+    """Scorers, results of attacks and groups go to other processes and come back."""
+    scoring = {
+        "eps": neg_cru_eps_scorer,
+        "s": neg_cru_s_scorer,
+        "race": cru(attack_params={"eps": 0.3}, groups=pd.Series(RACE)),
+    }
+    frame = pd.DataFrame(X)
+    found = [
+        cross_validate(model, frame, Y, scoring=scoring, cv=2, n_jobs=n_jobs) for n_jobs in (1, 2)
+    ]
+    for name in scoring:
+        np.testing.assert_array_equal(*(each[f"test_{name}"] for each in found))
+        assert np.isfinite(found[0][f"test_{name}"]).all()
