@@ -20,7 +20,7 @@ __all__ = ["Pullback", "Slopes", "by_autograd", "slopes"]
 
 # From weights of the logits, of shape (n, n_classes), to the gradient of their weighted sum.
 Pullback = Callable[[Tensor], Tensor]
-# From points to their logits, detached, and the pullback there, which may be called once.
+# From points to their logits, detached, and the pullback there.
 Slopes = Callable[[Tensor], tuple[Tensor, Pullback]]
 
 
@@ -65,7 +65,9 @@ def by_autograd(forward: Callable[[Tensor], Tensor]) -> Slopes:
             logits = forward(points)
 
         def pullback(weights: Tensor) -> Tensor:
-            (gradient,) = torch.autograd.grad(logits, points, weights, materialize_grads=True)
+            (gradient,) = torch.autograd.grad(
+                logits, points, weights, retain_graph=True, materialize_grads=True
+            )
             return gradient
 
         return logits.detach(), pullback

@@ -21,16 +21,16 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from robfair.distance._search import Problem, margins
+from robfair.adapters import Slopes, by_autograd
+from robfair.distance._search import Forward, Problem, margins
 from robfair.threat import norms
 
-__all__ = ["Field", "Nearest", "Schedule", "descend"]
+__all__ = ["Field", "Nearest", "Schedule", "against", "descend"]
 
 HUGE = 1e30
 
@@ -69,11 +69,14 @@ class Field:
         Norm, box and mutable features.
     forward : callable
         From points (n, d) to logits.
+    slopes : callable, default=None
+        From points (n, d) to logits and their pullback; None: by autograd from `forward`.
     """
 
-    def __init__(self, problem: Problem, forward: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, problem: Problem, forward: Forward, slopes: Slopes | None = None) -> None:
         self.norm = problem.norm
         self.forward = forward
+        self.slopes = by_autograd(forward) if slopes is None else slopes
         self.box = problem.box(problem.model.dtype)
         self.mask = problem.mask()
 
@@ -81,18 +84,18 @@ class Field:
         self, points: Tensor, label: Tensor, rival: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return margin, gap to `rival` (None: to the greatest other logit) and its gradient."""
-        with torch.enable_grad():
-            points = points.detach().requires_grad_(True)
-            logits = self.forward(points)
+        logits, pullback = self.slopes(points)
+        own = label[:, None]
+        if rival is None:
+            rival = logits.scatter(1, own, -torch.inf).argmax(dim=1)
+            margin = gap = (logits.gather(1, own) - logits.gather(1, rival[:, None]))[:, 0]
+        else:
             margin = margins(logits, label)
-            if rival is None:
-                gap = margin
-            else:
-                gap = (logits.gather(1, label[:, None]) - logits.gather(1, rival[:, None]))[:, 0]
-            (gradient,) = torch.autograd.grad(gap.sum(), points, materialize_grads=True)
+            gap = (logits.gather(1, own) - logits.gather(1, rival[:, None]))[:, 0]
+        gradient = pullback(against(logits, own, rival[:, None]))
         if self.mask is not None:
             gradient = gradient * self.mask
-        return margin.detach(), gap.detach(), gradient
+        return margin, gap, gradient
 
     def margin(self, points: Tensor, label: Tensor) -> Tensor:
         """Return the margin, without a gradient."""
@@ -130,6 +133,11 @@ class Field:
             return torch.maximum(torch.minimum(way, radius[:, None]), -radius[:, None])
         size = norms(way, 2)
         return way * (radius / torch.where(size > 0, size, 1))[:, None]
+
+
+def against(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:
+    """Weights of the logits that sum to the gap between two classes, each of shape (n, 1)."""
+    return torch.zeros_like(logits).scatter_(1, label, 1.0).scatter_(1, rival, -1.0)
 
 
 class Nearest:

@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robfair.adapters import Pullback
 from robfair.distance._deepfool import deepfool_distance
-from robfair.distance._descent import Field, Nearest, Schedule, descend
-from robfair.distance._search import Forward, Problem, Results, distances, finite, margins
+from robfair.distance._descent import Field, Nearest, Schedule, against, descend
+from robfair.distance._search import Problem, Results, distances, finite, margins
 from robfair.threat import norms, step_to_hyperplane
 
 __all__ = ["AUTO", "STRONG", "Plan", "tight_distance"]
@@ -151,8 +152,9 @@ def tight_distance(
         Whether to try more where no start flips a sample: DeepFool, and other samples.
     """
     lost: list[NDArray[np.intp]] = []
-    with problem.network.forward(problem.shape) as forward:
-        search = _Search(problem, results, plan, seed, forward)
+    shape = problem.shape
+    with problem.network.forward(shape) as forward, problem.network.slopes(shape) as slopes:
+        search = _Search(problem, results, plan, seed, Field(problem, forward, slopes))
         for first in range(0, len(problem.X), problem.batch_size):
             index = np.arange(first, min(first + problem.batch_size, len(problem.X)))
             lost.append(search.run(index))
@@ -168,28 +170,23 @@ class _Search:
     """The search on a batch of samples at a time."""
 
     def __init__(
-        self, problem: Problem, results: Results, plan: Plan, seed: int, forward: Forward
+        self, problem: Problem, results: Results, plan: Plan, seed: int, field: Field
     ) -> None:
         self.problem = problem
         self.results = results
         self.plan = plan
         self.seed = seed
-        self.forward = forward
-        self.field = Field(problem, forward)
+        self.field = field
 
     def run(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
         """Search some samples; return those for which nothing was found."""
         x = self.problem.tensor(index)
-        with torch.enable_grad():
-            x.requires_grad_(True)
-            logits = self.forward(x)
-        values = finite(logits.detach())
-        label = values.argmax(dim=1)
+        logits, pullback = self.field.slopes(x)
+        label = finite(logits).argmax(dim=1)
         codes = label.cpu().numpy()
         self.results.codes[index] = codes
         self.results.n_forward[index] += 1
-        steps, sizes = self._linearise(x, logits, label, index)
-        x = x.detach()
+        steps, sizes = self._linearise(x, logits, pullback, label, index)
         if self.problem.codes is not None:
             right = self.problem.codes[index] == codes
             self.results.skip(index[~right])
@@ -244,31 +241,31 @@ class _Search:
         label = torch.from_numpy(results.codes).to(x.device)
         return x, label, Nearest(torch.where(distance.isfinite()[:, None], points, x), distance)
 
-    @torch.enable_grad()
     def _linearise(
-        self, x: Tensor, logits: Tensor, label: Tensor, index: NDArray[np.intp]
+        self,
+        x: Tensor,
+        logits: Tensor,
+        pullback: Pullback,
+        label: Tensor,
+        index: NDArray[np.intp],
     ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
         """Rivals with the steps to their linearised boundaries, and the sizes of these (n, m)."""
-        own = logits.gather(1, label[:, None])[:, 0]
-        others = logits.detach().scatter(1, label[:, None], -torch.inf)
+        own = label[:, None]
+        others = logits.scatter(1, own, -torch.inf)
         m = self.plan.n_candidates
         rivals = others.topk(m, dim=1).indices
         room = None
         if self.field.box is not None:
-            point = x.detach()
-            room = (point - self.field.box[0], self.field.box[1] - point)
+            room = (x - self.field.box[0], self.field.box[1] - x)
         steps, sizes = [], []
         flat = torch.ones_like(label, dtype=torch.bool)
         for j in range(m):
-            gap = own - logits.gather(1, rivals[:, j : j + 1])[:, 0]
-            (gradient,) = torch.autograd.grad(
-                gap.sum(), x, retain_graph=j + 1 < m, materialize_grads=True
-            )
+            rival = rivals[:, j : j + 1]
+            gap = (logits.gather(1, own) - logits.gather(1, rival))[:, 0]
+            gradient = pullback(against(logits, own, rival))
             if self.field.mask is not None:
                 gradient = gradient * self.field.mask
-            step, reached = step_to_hyperplane(
-                -gradient, gap.detach().clamp_min(0), self.problem.norm, room
-            )
+            step, reached = step_to_hyperplane(-gradient, gap.clamp_min(0), self.problem.norm, room)
             size = norms(step, self.problem.norm)
             steps.append((rivals[:, j], step))
             sizes.append(torch.where(reached & (size > 0), size, torch.inf))
