@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from robfair._isolation import untouched_random_state
 from robfair.auditing import Audit, audit
 from robfair.exceptions import ResultsError
 from robfair.experiments._farmur_data import MODELS, UNITS, FarmurData, load_data
@@ -100,7 +101,7 @@ def reproduce_farmur(
                 trained = Trainer(run, recipe, data, checkpoints, device, verbose).train()
                 weights.mkdir(parents=True, exist_ok=True)
                 for method, state in trained.items():
-                    network = data.module()
+                    network = _new_network(data)
                     network.load_state_dict(state)
                     save_weights(network, _file(weights, method))
             else:
@@ -109,6 +110,11 @@ def reproduce_farmur(
             run.recipes[part] = numbers
             run.write(results)
     return write_report(output, name, scale, recipe, UNITS[dataset])
+
+
+def _new_network(data: FarmurData) -> torch.nn.Module:
+    with untouched_random_state(cuda=False):  # which initial weights are drawn from
+        return data.module()
 
 
 def _file(folder: Path, method: str) -> Path:
@@ -134,7 +140,7 @@ def _measure(
                 f"{file}, the weights of a training that is finished, is missing. Put it back, or "
                 f"delete {run.path(Path())} among the results to train again."
             )
-        network = load_weights(data.module(), file)
+        network = load_weights(_new_network(data), file)
         network.eval().to(device)
         result = audit(
             network,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 from sklearn.utils import Bunch
 
@@ -291,7 +292,9 @@ def test_distances_are_measured_again_without_training(digits, tmp_path, monkeyp
     command = ["reproduce", "farmur", "--output", str(tmp_path), "--quiet"]
     assert cli.main(command) == 2  # the weights are missing
     (tmp_path / "weights").symlink_to(digits[0] / "weights")
+    state = torch.get_rng_state()
     assert cli.main(command) == 0
+    assert torch.equal(torch.get_rng_state(), state)
     again = json.loads((tmp_path / "results" / "digits-tabular-small-seed0.json").read_text())
     assert again["parts"]["auto"] == auto
 
