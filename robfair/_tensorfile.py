@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from safetensors.torch import save_file
 
 from robfair.exceptions import ResultsError
 
-__all__ = ["read_tree", "write_tree"]
+__all__ = ["read_tree", "replacing", "write_tree"]
 
 # The structure, with a reference for each tensor, stands as JSON in the metadata of the file.
 STRUCTURE = "structure"
@@ -38,13 +40,31 @@ def write_tree(path: Path, tree: Any) -> None:
     """
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_take_apart(tree, tensors))
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={STRUCTURE: structure})
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the path of a new file that takes the place of `path`, unless there is an error.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is to be there whole, or as it was before.
+
+    Yields
+    ------
+    Path
+        Where to write, in the same folder.
+    """
+    # Not by mkstemp, whose files nobody else may read.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        yield temporary
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

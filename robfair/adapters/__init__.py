@@ -11,14 +11,12 @@ from robfair.adapters._logits import (
     as_logits,
     evaluation_mode,
 )
-from robfair.adapters._slopes import Pullback, Slopes, by_autograd, slopes
+from robfair.adapters._slopes import by_autograd, slopes
 
 __all__ = [
     "LabelModel",
     "LogitModel",
     "NotDifferentiable",
-    "Pullback",
-    "Slopes",
     "affine_map",
     "as_labels",
     "as_logits",

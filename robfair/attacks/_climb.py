@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robfair.adapters import Slopes
+from robfair.adapters._slopes import Slopes
 from robfair.attacks._ascent import away_from_label, away_from_prediction
 from robfair.attacks._pgd import Ball
 from robfair.distance._search import margins

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robfair.adapters import Slopes
+from robfair.adapters._slopes import Slopes
 from robfair.attacks._climb import Aim, Climbers, climb, into_ball
 from robfair.attacks._pgd import Ball
 from robfair.attacks._starts import in_ball, near_centre

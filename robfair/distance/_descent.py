@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robfair.adapters import Slopes, by_autograd
+from robfair.adapters._slopes import Slopes, by_autograd
 from robfair.distance._search import Forward, Problem, margins
 from robfair.threat import norms
 

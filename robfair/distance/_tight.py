@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from robfair.adapters import Pullback
+from robfair.adapters._slopes import Pullback
 from robfair.distance._deepfool import deepfool_distance
 from robfair.distance._descent import Field, Nearest, Schedule, against, descend
 from robfair.distance._search import Problem, Results, distances, finite, margins

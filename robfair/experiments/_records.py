@@ -21,6 +21,7 @@ import pandas as pd
 import sklearn
 import torch
 
+from robfair._tensorfile import replacing
 from robfair._version import __version__
 from robfair.exceptions import ResultsError
 
@@ -84,7 +85,9 @@ class Run:
             # JSON has no NaN.
             "value": float(value) if np.isfinite(value) else None,
         }  # fmt: skip
-        self.parts.setdefault(part, []).append(row)
+        self.parts.setdefault(part, []).append(
+            {name: content for name, content in row.items() if content is not None}
+        )
 
     def path(self, folder: Path) -> Path:
         """File of the run in a folder."""
@@ -103,10 +106,10 @@ class Run:
         }
         folder.mkdir(parents=True, exist_ok=True)
         path = self.path(folder)
-        temporary = path.with_suffix(".partial")
         contents = asdict(self) | {"recipe_hash": recipe_hash(self.recipes)}
-        temporary.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            text = json.dumps(contents, separators=(",", ":"))
+            temporary.write_text(text + "\n", encoding="utf-8")
 
     def resume(self, folder: Path) -> None:
         """Take over the parts that an earlier run has written.

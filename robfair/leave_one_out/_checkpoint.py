@@ -8,8 +8,6 @@ killed, only refits in flight are lost.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robfair._fingerprint import differences
+from robfair._tensorfile import replacing
 from robfair.exceptions import ResultsError
 
 __all__ = ["Checkpoint"]
@@ -99,11 +98,5 @@ class Checkpoint:
         self._write(f"{name}.npz", lambda file: np.savez(file, **{name: proba}))  # type: ignore[arg-type]
 
     def _write(self, name: str, write: Callable[[BinaryIO], Any]) -> None:
-        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                write(file)
-            os.replace(temporary, self.folder / name)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(self.folder / name) as temporary, temporary.open("xb") as file:
+            write(file)

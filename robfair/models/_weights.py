@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
+from robfair._tensorfile import replacing
 from robfair.exceptions import ResultsError
 
 __all__ = ["load_weights", "save_weights"]
@@ -38,15 +37,8 @@ def save_weights(module: nn.Module, path: Any) -> None:
     ...     save_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
     ...     module = load_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_model(module, temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(Path(path)) as temporary:
+        save_model(module, str(temporary))
 
 
 def load_weights(module: nn.Module, path: Any) -> nn.Module:

@@ -90,7 +90,9 @@ class Snapshots(Callback):
         """Keep the state if this is one of the epochs."""
         epoch = net.epoch_ + 1
         if epoch in self.epochs:
-            self.states_[epoch] = copy.deepcopy(net.state())
+            state = net.state()
+            del state["callbacks"]  # earlier snapshots among them
+            self.states_[epoch] = copy.deepcopy(state)
             self.weights_[epoch] = self.states_[epoch]["module"]
 
     def state(self) -> dict[str, Any]:
