@@ -53,9 +53,9 @@ def problems(quick: bool, folder: Path | None) -> Iterator[Problem]:
     arrays = digits(512)
     yield Problem("LeNet-5, digits", arrays, arrays[1], params | epochs, images)
     if folder is not None:
-        arrays = mnist(folder, 1000 if quick else 20_000, 2000)
-        params = params | {"eps": 0.2, "max_epochs": 10, "batch_size": 128} | epochs
-        yield Problem("LeNet-5, MNIST, 20,000 images", arrays, arrays[1], params, images)
+        arrays = mnist(folder, 1000 if quick else 10_000, 2000)
+        params = params | {"eps": 0.2, "max_epochs": 6, "batch_size": 128} | epochs
+        yield Problem("LeNet-5, MNIST, 10,000 images", arrays, arrays[1], params, images)
 
 
 def train(problem: Problem, objective: str, seed: int) -> tuple[float, float, float, int]:

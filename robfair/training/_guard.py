@@ -27,8 +27,10 @@ class OverfittingGuard(Callback):
     A network trained against a single step may learn to withstand that step and no other, within an
     epoch (catastrophic overfitting: Wong, Rice and Kolter, "Fast is better than free", ICLR 2020),
     and it may do so for one group while the mean over all still looks well. After every epoch each
-    group is attacked by PGD with ten steps; a group has collapsed where it withstands less than
-    half as often as in its best epoch, and by more than three standard errors.
+    group is attacked by PGD with ten steps. A group has collapsed where the share of its samples
+    that withstand, among those that the network gets right, is less than half of what it was in its
+    best epoch, and less by more than three standard errors. A group that the network merely gets
+    wrong for an epoch has not: its samples are not right in the first place.
 
     Parameters
     ----------
@@ -53,10 +55,11 @@ class OverfittingGuard(Callback):
         if self.collapsed_:
             return
         judge = net.judge.part(SAMPLES_PER_GROUP)
-        rates, sizes = judge.robust_rates(net.module_), judge.sizes()
-        net.history.record("robust_accuracy", float(rates @ sizes / sizes.sum()))
-        error = np.sqrt(self.best_ * (1 - self.best_) / sizes)
-        lost = (rates < self.best_ / 2) & (self.best_ - rates > 3 * error)
+        right, robust = judge.withstanding(net.module_)
+        net.history.record("robust_accuracy", float(robust.sum() / judge.sizes().sum()))
+        rates = robust / np.maximum(right, 1)
+        error = np.sqrt(self.best_ * (1 - self.best_) / np.maximum(right, 1))
+        lost = (right > 0) & (rates < self.best_ / 2) & (self.best_ - rates > 3 * error)
         if lost.any():
             self._take_back(net, lost, rates)
             return
@@ -70,7 +73,8 @@ class OverfittingGuard(Callback):
         self, net: NeuralNet, lost: NDArray[np.bool_], rates: NDArray[np.float64]
     ) -> None:
         found = ", ".join(
-            f"{self.names[group]!r} ({rates[group]:.0%} robust, {self.best_[group]:.0%} before)"
+            f"{self.names[group]!r} ({rates[group]:.0%} of what is right withstands, "
+            f"{self.best_[group]:.0%} before)"
             for group in lost.nonzero()[0]
         )
         warn(

@@ -94,26 +94,34 @@ class Judge:
         )
         return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
 
-    def robust_rates(self, module: nn.Module) -> NDArray[np.float64]:
-        """Share of each group that `module` gets right under attack, of shape (n_groups,).
+    def withstanding(self, module: nn.Module) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Count the samples that `module` gets right, and those that stay right under attack.
 
         The attack is PGD on the cross-entropy, ten steps from the same random starts each time.
+
+        Returns
+        -------
+        right, robust : ndarray of shape (n_groups,)
+            For each group.
         """
-        right = np.bincount(self.groups, weights=self._withstand(module), minlength=self.n_groups)
-        return right / self.sizes()
+        right, robust = (
+            np.bincount(self.groups[~self._fooled(module, eps)], minlength=self.n_groups)
+            for eps in (0.0, self.eps)
+        )
+        return right, robust
 
     def robust_accuracy(self, module: nn.Module) -> float:
-        """Share of all samples that `module` gets right under attack."""
-        return float(self._withstand(module).mean())
+        """Share of all samples that `module` gets right under the same attack."""
+        return float((~self._fooled(module, self.eps)).mean())
 
-    def _withstand(self, module: nn.Module) -> NDArray[np.bool_]:
+    def _fooled(self, module: nn.Module, eps: float) -> NDArray[np.bool_]:
         fooled = attack_success(
             module,
             self.X,
             self.y,
-            self.eps,
+            eps,
             n_steps=N_STEPS,
             threat_model=replace(self.threat_model, norm=self.norm),
             random_state=0,
         )
-        return ~np.asarray(fooled)
+        return np.asarray(fooled)

@@ -151,11 +151,14 @@ def test_a_run_that_stopped_early_stays_stopped(tmp_path, monkeypatch):
 
 def test_a_collapse_is_remembered(tmp_path, monkeypatch):
     """After the guard has given up single steps, a resumed run does not go back to them."""
-    rates = iter([[0.9] * 3, [0.1] * 3])
-    monkeypatch.setattr(Judge, "robust_rates", lambda self, module: np.array(next(rates)))
+    robust = iter([])
+    right = np.full(3, 100)
+    monkeypatch.setattr(
+        Judge, "withstanding", lambda self, module: (right, np.full(3, next(robust)))
+    )
     whole = []
     for kill in (None, 4):
-        rates = iter([[0.9] * 3, [0.1] * 3])
+        robust = iter([90, 10])
         path = tmp_path / f"{kill}.safetensors"
         if kill:
             with pytest.warns(OverfittingWarning), pytest.raises(Killed):

@@ -37,11 +37,12 @@ def points(monkeypatch):
 
 @pytest.fixture
 def script(monkeypatch):
-    """Robust accuracies of the groups that the judge is to report, epoch by epoch."""
+    """Shares of the groups' right samples that withstand, as the judge is to report them."""
 
-    def set_to(values):
-        left = iter(np.array(values))
-        monkeypatch.setattr(Judge, "robust_rates", lambda self, module: next(left))
+    def set_to(values, right=(100, 100, 100)):
+        left = iter(np.array(values) * np.array(right))
+        found = np.array(right)
+        monkeypatch.setattr(Judge, "withstanding", lambda self, module: (found, next(left)))
 
     return set_to
 
@@ -95,7 +96,7 @@ def test_box_and_immutable_features_are_kept(points):
 def test_a_group_that_collapses_is_named_and_the_epoch_taken_back(script, points):
     script([[0.5, 0.8, 0.9], [0.6, 0.8, 0.9], [0.6, 0.0, 0.9]])
     shots = Snapshots(range(1, 6))
-    with pytest.warns(OverfittingWarning, match=r"epoch 3.*'b' \(0% robust, 80% before\)") as seen:
+    with pytest.warns(OverfittingWarning, match=r"epoch 3.*'b' \(0% of.*, 80% before\)") as seen:
         clf = fit(callbacks=[shots])
     assert len(seen) == 1
     assert "'a'" not in str(seen[0].message)
@@ -116,8 +117,19 @@ def test_a_group_that_collapses_is_named_and_the_epoch_taken_back(script, points
     ],
 )
 def test_smaller_changes_are_no_collapse(script, rates):
-    script(rates)
+    script(rates, (30, 30, 30))
     fit(max_epochs=2)
+
+
+def test_a_group_that_is_wrong_is_no_collapse(monkeypatch):
+    """Nothing withstands that was not right before."""
+    found = iter(
+        [([90, 90, 90], [80, 80, 80]), ([90, 90, 4], [80, 80, 3]), ([90, 90, 0], [80, 80, 0])]
+    )
+    monkeypatch.setattr(
+        Judge, "withstanding", lambda self, module: tuple(np.array(part) for part in next(found))
+    )
+    fit(max_epochs=3)
 
 
 def test_the_rates_are_those_of_the_groups():
@@ -128,9 +140,12 @@ def test_the_rates_are_those_of_the_groups():
                 net.module_, judge.X, judge.y, 0.2, n_steps=10, random_state=0,
                 threat_model=ThreatModel(norm=np.inf),
             )  # fmt: skip
+            logits = net.module_(torch.as_tensor(judge.X)).detach().numpy()
+            right, robust = judge.withstanding(net.module_)
             self.same_ = [
-                rate == 1 - fooled[judge.groups == group].mean()
-                for group, rate in enumerate(judge.robust_rates(net.module_))
+                (right[group], robust[group])
+                == ((logits.argmax(axis=1) == judge.y)[rows].sum(), (~fooled[rows]).sum())
+                for group, rows in enumerate(judge.groups == each for each in range(3))
             ]
             self.sizes_ = judge.sizes().tolist()
             self.first_ = np.array_equal(
