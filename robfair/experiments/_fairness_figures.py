@@ -37,15 +37,19 @@ def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
 
     name, draw, ylabel, title = FIGURES[number]
     rows = measures[(measures["measure"] == name) & measures["value"].notna()]
-    protocols = [p for p in PROTOCOLS if (rows["protocol"] == p).any()]
+    # A protocol that has not been run on both networks compares nothing.
+    protocols = [p for p in PROTOCOLS if rows[rows["protocol"] == p]["model"].nunique() == 2]
     if not protocols:
         return False
-    figure = Figure(figsize=(6.4 * len(protocols), 4), layout="constrained")
+    figure = Figure(figsize=(7.4 * len(protocols), 4), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(protocols)))
     for ax, protocol in zip(axes, protocols, strict=True):
         draw(ax, rows[rows["protocol"] == protocol])
         ax.set(ylabel=ylabel, title=f"{protocol} protocol")
-        ax.legend(fontsize="small", loc="upper left", ncols=2)
+        if draw is _curves:  # too many lines to leave room among them
+            ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+        else:
+            ax.legend(fontsize="small", loc="upper left", ncols=2)
     n = rows["seed"].nunique()
     figure.suptitle(f"{title} ({n} seed{'s' if n > 1 else ''})")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +91,7 @@ def _curves(ax: Any, rows: pd.DataFrame) -> None:
                 markersize=4,
                 label=f"{model}, {group}",
             )
-    ax.set(xlabel="eps", ylim=(0, 1.3), yticks=np.linspace(0, 1, 6))
+    ax.set(xlabel="eps", ylim=(0, 1.04))
 
 
 def _eou(ax: Any, rows: pd.DataFrame) -> None:
