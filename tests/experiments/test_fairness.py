@@ -157,7 +157,8 @@ def test_results_of_another_recipe_are_one_line(adult, tmp_path, capsys):
     results = tmp_path / "results"
     results.mkdir()
     source = adult[0] / "results" / "adult-small-seed0.json"
-    (results / source.name).write_text(source.read_text().replace('"width": 16', '"width": 17'))
+    text = source.read_text().replace('"width":16', '"width":17')
+    (results / source.name).write_text(text)
     command = ["reproduce", "adversarial-training-fairness", "--output", str(tmp_path), "--quiet"]
     assert cli.main(command) == 2
     captured = capsys.readouterr()
