@@ -95,31 +95,32 @@ class Judge:
         return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
 
     def withstanding(self, module: nn.Module) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Count the samples that `module` gets right, and those that stay right under attack.
+        """Count the samples that `module` gets right after a single step, and after ten.
 
-        The attack is PGD on the cross-entropy, ten steps from the same random starts each time.
+        FGSM, and PGD on the cross-entropy from the same random starts each time.
 
         Returns
         -------
-        right, robust : ndarray of shape (n_groups,)
+        single, several : ndarray of shape (n_groups,)
             For each group.
         """
-        right, robust = (
-            np.bincount(self.groups[~self._fooled(module, eps)], minlength=self.n_groups)
-            for eps in (0.0, self.eps)
+        single, several = (
+            np.bincount(self.groups[~self._fooled(module, method)], minlength=self.n_groups)
+            for method in ("fgsm", "pgd")
         )
-        return right, robust
+        return single, several
 
     def robust_accuracy(self, module: nn.Module) -> float:
-        """Share of all samples that `module` gets right under the same attack."""
-        return float((~self._fooled(module, self.eps)).mean())
+        """Share of all samples that `module` gets right after PGD with ten steps."""
+        return float((~self._fooled(module, "pgd")).mean())
 
-    def _fooled(self, module: nn.Module, eps: float) -> NDArray[np.bool_]:
+    def _fooled(self, module: nn.Module, method: str) -> NDArray[np.bool_]:
         fooled = attack_success(
             module,
             self.X,
             self.y,
-            eps,
+            self.eps,
+            method=method,
             n_steps=N_STEPS,
             threat_model=replace(self.threat_model, norm=self.norm),
             random_state=0,

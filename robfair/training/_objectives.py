@@ -190,16 +190,17 @@ class PgdObjective:
         """Losses of a batch."""
         attacked = (beta > 0) & (eps > 0)
         if bool(attacked.any()):
-            label = y[attacked]
+            rows = None if bool(attacked.all()) else attacked
+            x, label, radius = (X, y, eps) if rows is None else (X[rows], y[rows], eps[rows])
             adversarial = attack(
                 module,
-                X[attacked],
-                eps[attacked],
+                x,
+                radius,
                 partial(away_from_label, label=label),
                 uniform_start=True,
-                rows=attacked,
+                rows=rows,
             )
-            X = X.index_put((attacked,), adversarial)
+            X = adversarial if rows is None else X.index_put((rows,), adversarial)
         loss = F.cross_entropy(module(X), y, reduction="none")
         none = torch.zeros_like(loss)
         natural, robust = torch.where(attacked, none, loss), torch.where(attacked, loss, none)

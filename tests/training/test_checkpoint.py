@@ -151,14 +151,14 @@ def test_a_run_that_stopped_early_stays_stopped(tmp_path, monkeypatch):
 
 def test_a_collapse_is_remembered(tmp_path, monkeypatch):
     """After the guard has given up single steps, a resumed run does not go back to them."""
-    robust = iter([])
-    right = np.full(3, 100)
+    several = iter([])
+    single = np.full(3, 100)
     monkeypatch.setattr(
-        Judge, "withstanding", lambda self, module: (right, np.full(3, next(robust)))
+        Judge, "withstanding", lambda self, module: (single, np.full(3, next(several)))
     )
     whole = []
     for kill in (None, 4):
-        robust = iter([90, 10])
+        several = iter([90, 10])
         path = tmp_path / f"{kill}.safetensors"
         if kill:
             with pytest.warns(OverfittingWarning), pytest.raises(Killed):
