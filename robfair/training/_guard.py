@@ -27,8 +27,8 @@ class OverfittingGuard(Callback):
     epoch (catastrophic overfitting: Wong, Rice and Kolter, "Fast is better than free", ICLR 2020),
     and it may do so for one group while the mean over all still looks well. After every epoch
     held-out samples of each group are attacked by one step (FGSM) and by ten (PGD). A group has
-    collapsed where less than a quarter of the samples that withstand the one also withstand the
-    ten, and at least five do not.
+    collapsed where more than half of its samples that are right withstand the one, but less than a
+    quarter of these the ten, and at least five do not.
 
     Parameters
     ----------
@@ -58,18 +58,17 @@ class OverfittingGuard(Callback):
         if self.collapsed_:
             return
         judge = net.judge.part(SAMPLES_PER_GROUP)
-        single, several = judge.withstanding(net.module_)
+        right, single, several = judge.withstanding(net.module_)
         net.history.record("robust_accuracy", float(several.sum() / judge.sizes().sum()))
         fooled = single - several
-        lost = (several < single / 4) & (fooled >= AT_LEAST)
+        lost = (single > right / 2) & (several < single / 4) & (fooled >= AT_LEAST)
         if not lost.any():
             self._keep(net)
             return
         found = ", ".join(
-            f"{self.names[group]} ({single[group]} of {size} samples withstand one step, "
-            f"{several[group]} withstand ten)"
-            for group, size in enumerate(judge.sizes())
-            if lost[group]
+            f"{self.names[group]} (of {right[group]} samples that are right {single[group]} "
+            f"withstand one step, {several[group]} withstand ten)"
+            for group in lost.nonzero()[0]
         )
         warn(
             f"catastrophic overfitting in epoch {net.epoch_ + 1}: a single step no longer attacks "

@@ -94,32 +94,32 @@ class Judge:
         )
         return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
 
-    def withstanding(self, module: nn.Module) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Count the samples that `module` gets right after a single step, and after ten.
+    def withstanding(self, module: nn.Module) -> tuple[NDArray[np.intp], ...]:
+        """Count the samples that `module` gets right: as they are, after one step, after ten.
 
         FGSM, and PGD on the cross-entropy from the same random starts each time.
 
         Returns
         -------
-        single, several : ndarray of shape (n_groups,)
+        right, single, several : ndarray of shape (n_groups,)
             For each group.
         """
-        single, several = (
-            np.bincount(self.groups[~self._fooled(module, method)], minlength=self.n_groups)
-            for method in ("fgsm", "pgd")
+        attacks = ((0.0, "fgsm"), (self.eps, "fgsm"), (self.eps, "pgd"))
+        return tuple(
+            np.bincount(self.groups[~self._fooled(module, *each)], minlength=self.n_groups)
+            for each in attacks
         )
-        return single, several
 
     def robust_accuracy(self, module: nn.Module) -> float:
         """Share of all samples that `module` gets right after PGD with ten steps."""
-        return float((~self._fooled(module, "pgd")).mean())
+        return float((~self._fooled(module, self.eps, "pgd")).mean())
 
-    def _fooled(self, module: nn.Module, method: str) -> NDArray[np.bool_]:
+    def _fooled(self, module: nn.Module, eps: float, method: str) -> NDArray[np.bool_]:
         fooled = attack_success(
             module,
             self.X,
             self.y,
-            self.eps,
+            eps,
             method=method,
             n_steps=N_STEPS,
             threat_model=replace(self.threat_model, norm=self.norm),

@@ -154,7 +154,7 @@ def test_a_collapse_is_remembered(tmp_path, monkeypatch):
     several = iter([])
     single = np.full(3, 100)
     monkeypatch.setattr(
-        Judge, "withstanding", lambda self, module: (single, np.full(3, next(several)))
+        Judge, "withstanding", lambda self, module: (single, single, np.full(3, next(several)))
     )
     whole = []
     for kill in (None, 4):

@@ -37,10 +37,13 @@ def points(monkeypatch):
 
 @pytest.fixture
 def script(monkeypatch):
-    """Samples of the groups that withstand one step and ten, as the judge is to report them."""
+    """Samples of the groups that withstand one step and ten, as the judge is to report them.
+
+    Those that are right come first; without them, 40 of each group.
+    """
 
     def set_to(*epochs):
-        left = iter(epochs)
+        left = iter([each if len(each) == 3 else ([40] * 3, *each) for each in epochs])
         monkeypatch.setattr(
             Judge, "withstanding", lambda self, module: tuple(map(np.array, next(left)))
         )
@@ -95,11 +98,11 @@ def test_box_and_immutable_features_are_kept(points):
 
 
 def test_a_group_that_collapses_is_named_and_the_epoch_taken_back(script, points):
-    good = [20, 25, 30], [18, 22, 30]
-    script(good, good, ([20, 25, 30], [18, 6, 30]))
+    good = [30, 25, 30], [18, 22, 30]
+    script(good, good, ([30, 25, 30], [18, 6, 30]))
     shots = Snapshots(range(1, 6))
     with pytest.warns(
-        OverfittingWarning, match=r"epoch 3.* b \(25 of .* withstand ten\)\. "
+        OverfittingWarning, match=r"epoch 3.* b \(of 40 .* 25 withstand .*, 6 withstand ten\)\. "
     ) as seen:
         clf = fit(callbacks=[shots])
     assert len(seen) == 1
@@ -113,7 +116,7 @@ def test_a_group_that_collapses_is_named_and_the_epoch_taken_back(script, points
 
 
 def test_a_collapse_at_once_goes_back_to_the_beginning(script):
-    script(([20, 25, 30], [0, 25, 30]))
+    script(([21, 25, 30], [0, 25, 30]))
     shots = Snapshots([1])
     with pytest.warns(OverfittingWarning, match="epoch 1.* a "):
         fit(callbacks=[shots], max_epochs=1)
@@ -124,8 +127,9 @@ def test_a_collapse_at_once_goes_back_to_the_beginning(script):
 @pytest.mark.parametrize(
     "counts",
     [
-        ([20, 24, 32], [5, 6, 8]),  # a quarter of them are left
-        ([4, 4, 0], [0, 0, 0]),  # few samples
+        ([24, 24, 32], [6, 6, 8]),  # a quarter of them are left
+        ([5, 5, 0], [4, 4, 0], [0, 0, 0]),  # few samples
+        ([20, 20, 20], [0, 0, 0]),  # half of what is right withstands a step, and no more
         ([9, 0, 0], [9, 0, 0]),  # the network gets the others wrong, one step or ten
     ],
 )
@@ -141,9 +145,9 @@ def test_the_counts_are_those_of_the_groups():
             self.sizes_ = judge.sizes().tolist()
             self.found_ = [part.tolist() for part in judge.withstanding(net.module_)]
             self.expected_ = []
-            for method in ("fgsm", "pgd"):
+            for eps, method in ((0.0, "pgd"), (0.2, "fgsm"), (0.2, "pgd")):
                 fooled = attack_success(
-                    net.module_, judge.X, judge.y, 0.2, method=method, n_steps=10, random_state=0,
+                    net.module_, judge.X, judge.y, eps, method=method, n_steps=10, random_state=0,
                     threat_model=ThreatModel(norm=np.inf),
                 )  # fmt: skip
                 self.expected_.append([int((~fooled[judge.groups == g]).sum()) for g in range(3)])
@@ -171,7 +175,8 @@ def test_a_network_that_withstands_one_step_alone_is_found_out():
     X = np.ones((40, 1), dtype=np.float32)
     y, groups = np.ones(40, dtype=int), np.arange(40) // 20
     judge = Judge(Masked(), X, y, groups, 2, "auto", ThreatModel(), eps=1.2, norm=np.inf)
-    single, several = judge.withstanding(Masked())
+    right, single, several = judge.withstanding(Masked())
+    assert right.tolist() == [20, 20]
     assert single.tolist() == [20, 20]
     assert (several < 5).all()
 
