@@ -85,12 +85,10 @@ class Field:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return margin, gap to `rival` (None: to the greatest other logit) and its gradient."""
         logits, pullback = self.slopes(points)
-        own = label[:, None]
+        own, margin = label[:, None], margins(logits, label)
         if rival is None:
-            rival = logits.scatter(1, own, -torch.inf).argmax(dim=1)
-            margin = gap = (logits.gather(1, own) - logits.gather(1, rival[:, None]))[:, 0]
+            gap, rival = margin, logits.scatter(1, own, -torch.inf).argmax(dim=1)
         else:
-            margin = margins(logits, label)
             gap = (logits.gather(1, own) - logits.gather(1, rival[:, None]))[:, 0]
         gradient = pullback(against(logits, own, rival[:, None]))
         if self.mask is not None:

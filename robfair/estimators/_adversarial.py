@@ -20,6 +20,7 @@ from robfair.estimators._samples import Samples
 from robfair.threat import ThreatModel
 from robfair.training import (
     Attack,
+    Average,
     Noise,
     Objective,
     OverfittingGuard,
@@ -85,12 +86,11 @@ class AttackedClassifier(BaseRobustClassifier):
     def _holds_out(self, strategy: Strategy) -> bool:
         return super()._holds_out(strategy) or self.objective == "n-fgsm"
 
-    def _get_callbacks(self, attack: Attack, labels: Any) -> list[Any]:
-        callbacks = super()._get_callbacks(attack, labels)
+    def _get_guard(self, attack: Attack, labels: Any, average: Average | None) -> Any:
         if self.objective != "n-fgsm":
-            return callbacks
+            return None
         longer = self._get_long_attack(attack.noise, attack.threat_model)
-        return [OverfittingGuard(longer, labels), *callbacks]
+        return OverfittingGuard(longer, labels, average)
 
 
 class AdversarialClassifier(AttackedClassifier):

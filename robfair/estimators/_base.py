@@ -151,10 +151,13 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     def _get_callbacks(self, attack: Attack, labels: Any) -> list[Any]:
         """Build the callbacks that change the weights, in the order in which they are called."""
         average = None if self.averaging is None else Average(self.averaging)
-        callbacks: list[Any] = [] if average is None else [average]
-        if self.early_stopping:
-            callbacks.append(EarlyStopping(self.n_iter_no_change, average))
-        return callbacks
+        guard = self._get_guard(attack, labels, average)
+        stopping = EarlyStopping(self.n_iter_no_change, average) if self.early_stopping else None
+        return [each for each in (average, guard, stopping) if each is not None]
+
+    def _get_guard(self, attack: Attack, labels: Any, average: Average | None) -> Any:
+        """Build the callback that takes back an epoch that went wrong, or return None."""
+        return None
 
     def _augment(
         self, samples: Samples, classes: NDArray[Any], attack: Attack, seed: int
@@ -274,7 +277,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             )
         data = {"X": X, "y": y, "groups": groups, "sample_weight": sample_weight}
         # On these the weights do not depend, or nobody can tell.
-        without = ("checkpoint", "callbacks", "verbose", "warm_start")
+        without = ("checkpoint", "callbacks", "verbose")
         return Checkpoint(self.checkpoint, describe(self, data, without=without))
 
     def _hold_out(

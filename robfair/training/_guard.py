@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 
 from robfair.exceptions import OverfittingWarning
 from robfair.metrics._validation import warn
+from robfair.training._average import Average
 from robfair.training._objectives import Attack
 
 __all__ = ["OverfittingGuard"]
@@ -36,11 +37,14 @@ class OverfittingGuard(Callback):
         The attack to train with after a collapse.
     names : sequence
         Names of the groups, for the warning.
+    average : Average or None, default=None
+        The averaged weights, from which the steps of the epoch are taken back, too.
     """
 
-    def __init__(self, attack: Attack, names: Any) -> None:
+    def __init__(self, attack: Attack, names: Any, average: Average | None = None) -> None:
         self.attack = attack
         self.names = names
+        self.average = average
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Forget an earlier run."""
@@ -51,6 +55,7 @@ class OverfittingGuard(Callback):
         self.good_: dict[str, Any] = {
             "module": copy.deepcopy(net.module_.state_dict()),
             "optimizer": copy.deepcopy(net.optimizer_.state_dict()),
+            "average": None if self.average is None else copy.deepcopy(self.average.state()),
         }
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
@@ -78,6 +83,8 @@ class OverfittingGuard(Callback):
         )
         net.module_.load_state_dict(self.good_["module"])
         net.optimizer_.load_state_dict(self.good_["optimizer"])
+        if self.average is not None:
+            self.average.load_state(net, self.good_["average"])
         self._give_up(net)
 
     def _give_up(self, net: NeuralNet) -> None:

@@ -115,6 +115,17 @@ def test_a_group_that_collapses_is_named_and_the_epoch_taken_back(script, points
     assert len(clf.history_) == 5
 
 
+def test_the_average_forgets_the_epoch_too(script):
+    """As if its steps had not been made: the average is that of the epoch before."""
+    good = [30, 25, 30], [18, 22, 30]
+    script(good, ([30, 25, 30], [0, 22, 30]))
+    with pytest.warns(OverfittingWarning):
+        clf = fit(max_epochs=2, averaging=0.9)
+    script(good)
+    before = fit(max_epochs=1, averaging=0.9).module_.state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in clf.module_.state_dict().items())
+
+
 def test_a_collapse_at_once_goes_back_to_the_beginning(script):
     script(([21, 25, 30], [0, 25, 30]))
     shots = Snapshots([1])
