@@ -1,4 +1,4 @@
-"""Fast training: a single noisy step (N-FGSM) against PGD with ten, seconds and robust accuracy.
+"""Fast training: one noisy step (N-FGSM) or two steps of PGD against ten: seconds, robust accuracy.
 
 Targets: at least 3 times as fast, the guard against catastrophic overfitting included, and a robust
 accuracy at most 1.5 points lower, on average over seeds.
@@ -24,7 +24,9 @@ from robfair.exceptions import OverfittingWarning
 from robfair.models import lenet5
 
 TARGET_TIMES, TARGET_POINTS = 3.0, 1.5
-OBJECTIVES = ("pgd", "n-fgsm")
+# Name -> parameters. Two steps of PGD are of 0.75 eps: from a random start in the ball, the first
+# seldom reaches its surface, and the second goes on from there.
+SLOW, FAST = "PGD, 10 steps", ("n-fgsm", "PGD, 2 steps")
 
 
 @dataclass
@@ -58,10 +60,19 @@ def problems(quick: bool, folder: Path | None) -> Iterator[Problem]:
         yield Problem("LeNet-5, MNIST, 10,000 images", arrays, arrays[1], params, images)
 
 
-def train(problem: Problem, objective: str, seed: int) -> tuple[float, float, float, int]:
+def parameters(name: str, eps: float) -> dict[str, Any]:
+    """Return what sets a way of training apart."""
+    if name == "n-fgsm":
+        return {"objective": name}
+    two = {"n_steps": 2, "step_size": 0.75 * eps} if name == "PGD, 2 steps" else {"n_steps": 10}
+    return {"objective": "pgd", **two}
+
+
+def train(problem: Problem, name: str, seed: int) -> tuple[float, float, float, int]:
     """Seconds of an epoch, accuracy, robust accuracy, and collapses that the guard has seen."""
     X, y, X_test, y_test = problem.arrays
-    clf = AdversarialClassifier(objective=objective, random_state=seed, **problem.params)
+    own = parameters(name, problem.params["eps"])
+    clf = AdversarialClassifier(random_state=seed, **problem.params, **own)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always", OverfittingWarning)
         start = time.perf_counter()
@@ -76,31 +87,33 @@ def train(problem: Problem, objective: str, seed: int) -> tuple[float, float, fl
 
 def compare(problem: Problem, seeds: int) -> None:
     """Print the table of one problem, and whether the targets were met."""
-    found: dict[str, list[tuple[float, float, float, int]]] = {name: [] for name in OBJECTIVES}
+    found: dict[str, list[tuple[float, float, float, int]]] = {n: [] for n in (SLOW, *FAST)}
     for seed in range(seeds):
-        for name in OBJECTIVES:
-            found[name].append(train(problem, name, seed))
-    rows = []
+        for name, runs in found.items():
+            runs.append(train(problem, name, seed))
+    rows, measured = [], {}
     for name, runs in found.items():
         seconds, accuracy, robust, collapses = zip(*runs, strict=True)
+        measured[name] = statistics.median(seconds), float(np.mean(robust))
         rows.append(
             {
                 "objective": name,
-                "seconds per epoch": f"{statistics.median(seconds):.3f}",
+                "seconds per epoch": f"{measured[name][0]:.3f}",
                 "accuracy": f"{np.mean(accuracy):.4f}",
-                "robust accuracy": f"{np.mean(robust):.4f}",
+                "robust accuracy": f"{measured[name][1]:.4f}",
                 "SD": f"{np.std(robust, ddof=1) if seeds > 1 else 0:.4f}",
                 "collapses": str(sum(collapses)),
             }
         )
     print(f"### {problem.title}\n\n{table(rows)}\n")
-    slow, fast = (float(row["seconds per epoch"]) for row in rows)
-    points = 100 * (float(rows[0]["robust accuracy"]) - float(rows[1]["robust accuracy"]))
-    print(
-        f"{slow / fast:.2f} times as fast, target {TARGET_TIMES:g}: "
-        f"{verdict(slow / fast >= TARGET_TIMES)}. Robust accuracy {points:.2f} points lower, "
-        f"target at most {TARGET_POINTS:g}: {verdict(points <= TARGET_POINTS)}.\n"
-    )
+    for name in FAST:
+        times = measured[SLOW][0] / measured[name][0]
+        points = 100 * (measured[SLOW][1] - measured[name][1])
+        print(
+            f"{name}: {times:.2f} times as fast, target {TARGET_TIMES:g}: "
+            f"{verdict(times >= TARGET_TIMES)}; robust accuracy {points:.2f} points lower, target "
+            f"at most {TARGET_POINTS:g}: {verdict(points <= TARGET_POINTS)}.\n"
+        )
 
 
 def main() -> None:
