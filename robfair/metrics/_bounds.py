@@ -291,7 +291,7 @@ def _intervals(
     """Return the kernels whose means are the ends of the intervals of Rob(P)."""
     check_tau_max(tau_max)
     correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
-    certified = np.minimum(_check_lower(lower, correct, upper), upper)
+    certified = np.minimum(check_lower(lower, correct, upper), upper)
     groups = encode_groups(sensitive_features, len(correct))
     low, high = (
         group_means(values if tau_max is None else np.minimum(values, tau_max), groups)
@@ -300,7 +300,7 @@ def _intervals(
     return low, high
 
 
-def _check_lower(
+def check_lower(
     lower: Any, correct: NDArray[np.bool_], upper: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Check certified bounds, against `upper` where `correct`; return 0 for an unknown one."""

@@ -6,19 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from robfair.metrics import RobustnessCurve, group_robustness_curves, robustness_curve
+from robfair.metrics._bounds import check_lower
+from robfair.metrics._validation import check_robustness_inputs, check_tau_max
+from robfair.plotting._style import GREY, add_legend, axes_for, looks, text
 from robfair.scorers import shared_distance
 
 __all__ = ["RobustnessCurveDisplay"]
-
-# Okabe and Ito's colours, which colour-blind readers can tell apart; from the ninth group on the
-# line style changes.
-COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000",
-)  # fmt: skip
-STYLES = ("-", "--", "-.", ":")
 
 
 class RobustnessCurveDisplay:
@@ -26,12 +21,18 @@ class RobustnessCurveDisplay:
 
     I_P(tau) is the fraction of a group that is classified correctly and lies farther than tau from
     the decision boundary. It starts at the accuracy of the group, and the area under it is Rob(P).
+    A band below a curve, where distances are certified, is where I_P of these samples lies for
+    certain: between the curve of the lower bounds and that of the distances found.
 
     Parameters
     ----------
     curves : dict of str to RobustnessCurve
         The curve of each group.
     mean : RobustnessCurve
+        Their unweighted mean.
+    lower_curves : dict of str to RobustnessCurve, default=None
+        The curve of each group's certified lower bounds.
+    lower_mean : RobustnessCurve, default=None
         Their unweighted mean.
     name : str, default=None
         Name of the model, the title of the figure.
@@ -43,7 +44,9 @@ class RobustnessCurveDisplay:
     figure_ : matplotlib Figure
         Its figure.
     lines_ : list of matplotlib Line2D
-        The curves, the mean last.
+        The curves in the order of the legend, the mean last.
+    bands_ : list of matplotlib FillBetweenPolyCollection
+        The certified bands, the mean's last; of many groups only those that are named.
 
     References
     ----------
@@ -62,10 +65,18 @@ class RobustnessCurveDisplay:
     """
 
     def __init__(
-        self, *, curves: dict[Any, RobustnessCurve], mean: RobustnessCurve, name: str | None = None
+        self,
+        *,
+        curves: dict[Any, RobustnessCurve],
+        mean: RobustnessCurve,
+        lower_curves: dict[Any, RobustnessCurve] | None = None,
+        lower_mean: RobustnessCurve | None = None,
+        name: str | None = None,
     ) -> None:
         self.curves = curves
         self.mean = mean
+        self.lower_curves = lower_curves
+        self.lower_mean = lower_mean
         self.name = name
 
     @classmethod
@@ -75,6 +86,7 @@ class RobustnessCurveDisplay:
         y_pred: ArrayLike,
         *,
         distance: ArrayLike,
+        lower: ArrayLike | None = None,
         sensitive_features: Any,
         name: str | None = None,
     ) -> RobustnessCurveDisplay:
@@ -86,6 +98,8 @@ class RobustnessCurveDisplay:
             True and predicted labels.
         distance : array-like of shape (n_samples,)
             Distance of each sample to the decision boundary.
+        lower : array-like of shape (n_samples,), default=None
+            Certified lower bound of each distance, NaN where none is known, which counts as 0.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
             The group of each sample.
         name : str, default=None
@@ -96,10 +110,18 @@ class RobustnessCurveDisplay:
         RobustnessCurveDisplay
             The display.
         """
-        keywords = {"distance": distance, "sensitive_features": sensitive_features}
+        keywords: dict[str, Any] = {"distance": distance, "sensitive_features": sensitive_features}
+        curves = group_robustness_curves(y_true, y_pred, **keywords)
+        mean = robustness_curve(y_true, y_pred, **keywords)
+        if lower is None:
+            return cls(curves=curves, mean=mean, name=name)
+        correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
+        keywords["distance"] = np.minimum(check_lower(lower, correct, upper), upper)
         return cls(
-            curves=group_robustness_curves(y_true, y_pred, **keywords),
-            mean=robustness_curve(y_true, y_pred, **keywords),
+            curves=curves,
+            mean=mean,
+            lower_curves=group_robustness_curves(y_true, y_pred, **keywords),
+            lower_mean=robustness_curve(y_true, y_pred, **keywords),
             name=name,
         )
 
@@ -129,7 +151,7 @@ class RobustnessCurveDisplay:
         name : str, default=None
             Name of the model. None: the name of its class.
         **distance_options
-            Options of `boundary_distance`.
+            Options of `boundary_distance`; with ``certify=True`` the certified bands are drawn.
 
         Returns
         -------
@@ -141,11 +163,14 @@ class RobustnessCurveDisplay:
             y,
             found.predicted,
             distance=found.distance,
+            lower=found.lower if distance_options.get("certify") else None,
             sensitive_features=sensitive_features,
             name=type(estimator).__name__ if name is None else name,
         )
 
-    def plot(self, *, ax: Any = None, tau_max: float | None = None) -> RobustnessCurveDisplay:
+    def plot(
+        self, *, ax: Any = None, tau_max: float | None = None, legend: bool = True
+    ) -> RobustnessCurveDisplay:
         """Draw the curves.
 
         Parameters
@@ -154,48 +179,67 @@ class RobustnessCurveDisplay:
             Where to draw. None: a new figure.
         tau_max : float, default=None
             Right end of the axis. None: where all but a hundredth of the mean curve has fallen.
+        legend : bool, default=True
+            Whether to draw a legend. Of more than twelve groups it names the three most and the
+            three least robust up to `tau_max`, and the others are grey.
 
         Returns
         -------
         RobustnessCurveDisplay
             The display itself.
         """
-        check_matplotlib_support("RobustnessCurveDisplay.plot")
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        if tau_max is None:
-            small = self.mean.fraction <= 0.01
-            ends = self.mean.tau[small]
-            tau_max = float(ends[0] if len(ends) else self.mean.tau[-1]) or 1.0
-        self.lines_ = []
-        for i, (group, curve) in enumerate(self.curves.items()):
-            self.lines_ += self._draw(
-                ax,
-                curve,
-                tau_max,
-                label=str(group),
-                color=COLOURS[i % len(COLOURS)],
-                linestyle=STYLES[i // len(COLOURS) % len(STYLES)],
-            )
-        self.lines_ += self._draw(
-            ax, self.mean, tau_max, label="mean, $I_f$", color="#D00000", linewidth=2.5
-        )
+        check_tau_max(tau_max)
+        ax = axes_for(ax, "RobustnessCurveDisplay.plot", (7.5, 4.5))
+        end = self._end() if tau_max is None else tau_max
+        areas = {group: _area(curve, end) for group, curve in self.curves.items()}
+        self.lines_: list[Any] = []
+        self.bands_: list[Any] = []
+        for group, style in looks(areas).items():
+            below = None if self.lower_curves is None else self.lower_curves[group]
+            self._draw(ax, self.curves[group], below, end, style)
+        style = {"label": "mean, $I_f$", "color": "black", "linewidth": 2.5}
+        self._draw(ax, self.mean, self.lower_mean, end, style)
+        if self.bands_:
+            ax.fill_between([], [], color=GREY, label="certified: $I_P$ is\nin the band")
         ax.set(
             xlabel=r"distance $\tau$ to the decision boundary",
             ylabel=r"correct and farther than $\tau$, $I_P(\tau)$",
-            xlim=(0, tau_max),
+            xlim=(0, end),
             ylim=(0, 1.02),
         )
         if self.name:
-            ax.set_title(self.name)
-        ax.legend(title="group", fontsize="small", ncols=1 + len(self.curves) // 12)
+            ax.set_title(text(self.name, width=60))
+        if legend:
+            add_legend(ax, title="group", inside="upper right")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    @staticmethod
-    def _draw(ax: Any, curve: RobustnessCurve, tau_max: float, **style: Any) -> list[Any]:
-        tau = np.append(curve.tau[curve.tau < tau_max], tau_max)
-        lines: list[Any] = ax.step(tau, curve(tau), where="post", **style)
-        return lines
+    def _end(self) -> float:
+        """Return where all but a hundredth of the mean curve has fallen."""
+        ends = self.mean.tau[self.mean.fraction <= 0.01]
+        return float(ends[0] if len(ends) else self.mean.tau[-1]) or 1.0
+
+    def _draw(
+        self,
+        ax: Any,
+        curve: RobustnessCurve,
+        below: RobustnessCurve | None,
+        end: float,
+        style: dict[str, Any],
+    ) -> None:
+        tau = np.append(curve.tau[curve.tau < end], end)
+        self.lines_ += ax.step(tau, curve(tau), where="post", **style)
+        if below is not None and style["label"] is not None:
+            tau = np.union1d(tau, below.tau[below.tau < end])
+            self.bands_.append(
+                ax.fill_between(
+                    tau, below(tau), curve(tau), step="post", color=style["color"], alpha=0.15,
+                    linewidth=0,
+                )
+            )  # fmt: skip
+
+
+def _area(curve: RobustnessCurve, end: float) -> float:
+    """Return the area under a curve from 0 to `end`."""
+    tau = np.append(curve.tau[curve.tau < end], end)
+    return float(np.asarray(curve(tau))[:-1] @ np.diff(tau))

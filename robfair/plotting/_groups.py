@@ -1,0 +1,259 @@
+"""Rob(P) of every group, with what is known of its error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from robfair.metrics import classifier_robustness, group_robustness, group_robustness_bounds
+from robfair.metrics._groups import encode_groups
+from robfair.plotting._dots import Kind, draw_dots, figsize
+from robfair.plotting._style import axes_for, text
+from robfair.scorers import shared_distance
+
+__all__ = ["GroupRobustnessDisplay"]
+
+
+class GroupRobustnessDisplay:
+    """Robustness Rob(P) of the groups as a dot plot, beside their mean Rob(f).
+
+    A thin line with caps is the error of sampling. A thick light bar is where Rob(P) of these
+    samples lies for certain, if distances are certified. Vulnerable groups, those below Rob(f)
+    [1]_, have a marker of their own; groups of fewer than 30 samples are hollow, since their
+    intervals are too narrow.
+
+    Parameters
+    ----------
+    by_group : DataFrame
+        A row per group with the columns size, robustness and vulnerable, and optionally lower and
+        upper, low and high: `by_group` of an audit.
+    overall : DataFrame
+        A row "Rob(f)" with a column value: `overall` of an audit.
+    name : str, default=None
+        Name of the model, the title of the figure.
+    confidence : float, default=None
+        Level of lower and upper, for the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where the groups were drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    dots_ : list of matplotlib Line2D
+        The dots: of vulnerable groups, then of the others; of each first the full, then the hollow.
+
+    References
+    ----------
+    .. [1] S. A. Mousavi, H. Mousavi, M. Daneshtalab, "FARMUR: Fair Adversarial Retraining to
+       Mitigate Unfairness in Robustness", ADBIS 2023, Def. 2, 3 and 5.
+
+    Examples
+    --------
+    >>> from robfair.plotting import GroupRobustnessDisplay
+    >>> display = GroupRobustnessDisplay.from_predictions(
+    ...     [0, 1, 0, 1], [0, 1, 0, 0], distance=[1.0, 2.0, 3.0, 1.0],
+    ...     sensitive_features=["a", "a", "b", "b"], n_boot=None,
+    ... )
+    >>> display.by_group
+       size  robustness  vulnerable
+    a     2         1.5       False
+    b     2         1.5       False
+    """
+
+    def __init__(
+        self,
+        by_group: pd.DataFrame,
+        overall: pd.DataFrame,
+        *,
+        name: str | None = None,
+        confidence: float | None = None,
+    ) -> None:
+        missing = [c for c in ("size", "robustness", "vulnerable") if c not in by_group]
+        if missing:
+            raise ValueError(
+                f"by_group lacks the columns {missing}; got {list(by_group.columns)}. Pass "
+                "by_group of an audit."
+            )
+        if "Rob(f)" not in overall.index or "value" not in overall:
+            raise ValueError(
+                'overall must have a row "Rob(f)" and a column "value", as that of an audit has; '
+                f"got rows {list(overall.index)} and columns {list(overall.columns)}."
+            )
+        self.by_group = by_group
+        self.overall = overall
+        self.name = name
+        self.confidence = confidence
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        distance: ArrayLike,
+        lower: ArrayLike | None = None,
+        sensitive_features: Any,
+        tau_max: float | None = None,
+        n_boot: int | None = 1000,
+        confidence: float = 0.95,
+        random_state: Any = 0,
+        name: str | None = None,
+    ) -> GroupRobustnessDisplay:
+        """Make a display from predictions and distances; call its `plot` to draw.
+
+        Parameters
+        ----------
+        y_true, y_pred : array-like of shape (n_samples,)
+            True and predicted labels.
+        distance : array-like of shape (n_samples,)
+            Distance of each sample to the decision boundary.
+        lower : array-like of shape (n_samples,), default=None
+            Certified lower bound of each distance.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The group of each sample.
+        tau_max : float, default=None
+            Distance at which all distances are capped.
+        n_boot : int or None, default=1000
+            Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
+        confidence : float, default=0.95
+            Level of the intervals.
+        random_state : int, RandomState, Generator or None, default=0
+            Seed of the bootstrap.
+        name : str, default=None
+            Name of the model.
+
+        Returns
+        -------
+        GroupRobustnessDisplay
+            The display.
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
+        common: dict[str, Any] = {
+            "distance": distance, "sensitive_features": sensitive_features, "tau_max": tau_max,
+        }  # fmt: skip
+        tail = (1 - confidence) / 2
+        found = group_robustness(
+            y_true,
+            y_pred,
+            n_boot=n_boot,
+            ci_quantiles=(tail, 1 - tail),
+            random_state=random_state,
+            **common,
+        )
+        by_group = pd.DataFrame(found)
+        groups = encode_groups(sensitive_features, len(np.asarray(y_true)))
+        by_group.insert(0, "size", np.bincount(groups.codes, minlength=len(groups)))
+        mean = float(classifier_robustness(y_true, y_pred, **common))
+        if lower is not None:
+            by_group = by_group.join(group_robustness_bounds(y_true, y_pred, lower=lower, **common))
+        by_group["vulnerable"] = by_group["robustness"] < mean
+        overall = pd.DataFrame({"value": [mean]}, index=["Rob(f)"])
+        return cls(by_group, overall, name=name, confidence=None if n_boot is None else confidence)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sensitive_features: Any,
+        tau_max: float | None = None,
+        n_boot: int | None = 1000,
+        confidence: float = 0.95,
+        random_state: Any = 0,
+        name: str | None = None,
+        **distance_options: Any,
+    ) -> GroupRobustnessDisplay:
+        """Make a display from a fitted classifier; call its `plot` to draw.
+
+        Parameters
+        ----------
+        estimator : object
+            A model that `boundary_distance` takes.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The group of each sample.
+        tau_max : float, default=None
+            Distance at which all distances are capped.
+        n_boot : int or None, default=1000
+            Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
+        confidence : float, default=0.95
+            Level of the intervals.
+        random_state : int, RandomState, Generator or None, default=0
+            Seed of the bootstrap.
+        name : str, default=None
+            Name of the model. None: the name of its class.
+        **distance_options
+            Options of `boundary_distance`; with ``certify=True`` the certified bars are drawn.
+
+        Returns
+        -------
+        GroupRobustnessDisplay
+            The display.
+        """
+        found = shared_distance(estimator, X, y, **distance_options)
+        return cls.from_predictions(
+            y,
+            found.predicted,
+            distance=found.distance,
+            lower=found.lower if distance_options.get("certify") else None,
+            sensitive_features=sensitive_features,
+            tau_max=tau_max,
+            n_boot=n_boot,
+            confidence=confidence,
+            random_state=random_state,
+            name=type(estimator).__name__ if name is None else name,
+        )
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """Width and height in inches that the groups need, for a figure of one's own."""
+        return figsize(len(self.by_group))
+
+    def plot(self, *, ax: Any = None, sort: bool = True) -> GroupRobustnessDisplay:
+        """Draw the groups.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None: a new figure, the higher the more groups there are.
+        sort : bool, default=True
+            Whether the least robust group comes first, or the groups keep their order.
+
+        Returns
+        -------
+        GroupRobustnessDisplay
+            The display itself.
+        """
+        ax = axes_for(ax, "GroupRobustnessDisplay.plot", self.figsize)
+        table = self.by_group.rename(columns={"robustness": "value"})
+        if sort:
+            table = table.sort_values("value", kind="stable")
+        mean = float(self.overall["value"]["Rob(f)"])
+        vulnerable = table["vulnerable"].to_numpy(bool)
+        if np.isnan(mean):  # nothing to compare a group with
+            kinds = [Kind("Rob(P)", "#0072B2", "o", np.ones(len(table), dtype=bool))]
+        else:
+            ax.axvline(
+                mean, color="black", linestyle="--", linewidth=1, label=f"Rob(f) = {mean:.3g}"
+            )
+            kinds = [
+                Kind("vulnerable: Rob(P) < Rob(f)", "#D55E00", "v", vulnerable),
+                Kind("not vulnerable", "#0072B2", "o", ~vulnerable),
+            ]
+        percent = "" if self.confidence is None else f"{100 * self.confidence:g} % "
+        self.dots_ = draw_dots(ax, table, kinds, f"{percent}bootstrap interval")
+        ax.set_xlabel("Rob(P): mean distance to the boundary, 0 where wrong")
+        if self.name:
+            ax.set_title(text(self.name, width=60))
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,90 @@
+"""How all displays look: colours that colour-blind readers can tell apart, and names that fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+__all__ = ["MANY", "SMALL", "add_legend", "axes_for", "look", "looks", "text"]
+
+# Okabe and Ito's colours without yellow, which is faint on white, and black, which is the mean's.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+STYLES = ("-", "--", "-.", ":")
+MARKERS = "osD^vPX*"
+# More lines than this cannot be followed by colour and style: then only the extremes have names.
+MANY = 12
+EXTREMES = 3
+GREY = "0.75"
+# Groups with fewer samples are drawn hollow: their intervals are too narrow, as an audit warns.
+SMALL = 30
+
+
+def axes_for(ax: Any, caller: str, figsize: tuple[float, float] | None = None) -> Any:
+    """Return `ax`, or those of a new figure."""
+    check_matplotlib_support(caller)
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=figsize, layout="constrained")
+    return ax
+
+
+def text(label: Any, width: int = 28) -> str:
+    r"""Return the name of a group or model in one line, cut in the middle, for matplotlib.
+
+    It is data and no markup: a dollar sign starts no formula, and a leading underscore does not
+    keep it out of a legend.
+    """
+    parts = label if isinstance(label, tuple) else (label,)
+    name = " ".join(", ".join(map(str, parts)).split()) or '""'
+    if len(name) > width:
+        tail = (width - 1) // 2
+        name = f"{name[: width - 1 - tail]}…{name[-tail:]}"
+    name = name.replace("$", r"\$")
+    return f"\u200b{name}" if name.startswith("_") else name
+
+
+def look(i: int) -> dict[str, Any]:
+    """Return colour and line style of the i-th line; twelve differ."""
+    return {"color": COLOURS[i % len(COLOURS)], "linestyle": STYLES[i % len(STYLES)]}
+
+
+def looks(scores: Mapping[Any, float]) -> dict[Hashable, dict[str, Any]]:
+    """Return a style for each line, with the label that the legend shows.
+
+    Parameters
+    ----------
+    scores : mapping of label to float
+        How high each line lies. Of many lines only the highest and the lowest are named.
+
+    Returns
+    -------
+    dict of label to dict
+        Keywords of matplotlib's lines, in the order of the legend.
+    """
+    if len(scores) <= MANY:
+        return {label: {"label": text(label), **look(i)} for i, label in enumerate(scores)}
+    known = [label for label, score in scores.items() if not math.isnan(score)]
+    ranked = sorted(known, key=lambda label: scores[label], reverse=True)
+    named = ranked[:EXTREMES] + ranked[max(EXTREMES, len(ranked) - EXTREMES) :]
+    styles: dict[Hashable, dict[str, Any]] = {
+        label: {"label": text(label), **look(i)} for i, label in enumerate(named)
+    }
+    others = [label for label in scores if label not in styles]
+    for i, label in enumerate(others):
+        styles[label] = {"color": GREY, "linewidth": 0.8, "zorder": 1}
+        styles[label]["label"] = None if i else f"{len(others)} others"
+    return styles
+
+
+def add_legend(ax: Any, *, title: str | None = None, inside: str | None = None) -> None:
+    """Draw the legend at the place `inside` if it is small, and else beside the axes."""
+    handles, _ = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
+    place = {"loc": inside} if inside and len(handles) <= 6 else beside
+    ax.legend(title=title, fontsize="small", **place)

@@ -1,0 +1,333 @@
+"""Several models by two measures, and which of them no other beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from robfair.metrics import (
+    classifier_robustness,
+    robustness_dispersion,
+    robustness_gap,
+    robustness_variance,
+    worst_group_robustness,
+)
+from robfair.metrics._validation import check_correct
+from robfair.plotting._style import COLOURS, GREY, MANY, MARKERS, add_legend, axes_for, text
+from robfair.scorers import shared_distance
+
+__all__ = ["TradeoffDisplay"]
+
+
+def _accuracy(y_true: ArrayLike, y_pred: ArrayLike, **_: Any) -> float:
+    return float(check_correct(y_true, y_pred).mean())
+
+
+# How each is computed, and whether more of it is better.
+MEASURES: dict[str, tuple[Callable[..., float], bool]] = {
+    "accuracy": (_accuracy, True),
+    "Rob(f)": (classifier_robustness, True),
+    "V_f": (robustness_variance, False),
+    "CV": (robustness_dispersion, False),
+    "worst group": (worst_group_robustness, True),
+    "gap": (robustness_gap, False),
+}
+
+# Of many models those that others beat.
+OTHER = {"linestyle": "none", "marker": "o", "markersize": 6, "color": GREY}
+
+
+class TradeoffDisplay:
+    """Models by two measures, and their Pareto front: those that no other beats in both.
+
+    The dashed line of the front bounds the region where a model would be beaten. Two models on it
+    cannot be ranked by these two measures. Points carry the error of sampling, so that a small
+    lead need not be one: see `lower` and `upper`.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        A row per model, a column per measure: `overall` of a comparison.
+    x, y : {"accuracy", "Rob(f)", "V_f", "CV", "worst group", "gap"}, default="Rob(f)" and "V_f"
+        The columns to draw.
+    lower, upper : DataFrame, default=None
+        Ends of intervals, in the same form; NaN where there is none.
+
+    Attributes
+    ----------
+    front : list of str
+        The models on the Pareto front. Ties are on it together; a model with a NaN is not.
+    ax_ : matplotlib Axes
+        Where the models were drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    points_ : list of matplotlib Line2D
+        A point per model, in the order of the rows.
+    front_ : matplotlib Line2D or None
+        The front, if it was drawn.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from robfair.plotting import TradeoffDisplay
+    >>> measures = pd.DataFrame(
+    ...     {"Rob(f)": [1.0, 2.0, 0.5], "V_f": [0.1, 0.3, 0.2]}, index=["a", "b", "c"]
+    ... )
+    >>> TradeoffDisplay(measures).front
+    ['a', 'b']
+    """
+
+    def __init__(
+        self,
+        measures: pd.DataFrame,
+        *,
+        x: str = "Rob(f)",
+        y: str = "V_f",
+        lower: pd.DataFrame | None = None,
+        upper: pd.DataFrame | None = None,
+    ) -> None:
+        _check_measures(x, y)
+        missing = [name for name in (x, y) if name not in measures]
+        if missing:
+            raise ValueError(f"measures has no column {missing}; got {list(measures.columns)}.")
+        if (lower is None) != (upper is None):
+            raise ValueError("lower and upper are the ends of intervals: pass both, or neither.")
+        self.measures = measures
+        self.x = x
+        self.y = y
+        self.lower = lower
+        self.upper = upper
+        self.front = measures.index[self._on_front()].tolist()
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: Mapping[str, ArrayLike],
+        *,
+        distance: Mapping[str, ArrayLike],
+        sensitive_features: Any,
+        x: str = "Rob(f)",
+        y: str = "V_f",
+        tau_max: float | None = None,
+        n_boot: int | None = None,
+        confidence: float = 0.95,
+        random_state: Any = 0,
+    ) -> TradeoffDisplay:
+        """Make a display from predictions and distances; call its `plot` to draw.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            True labels.
+        y_pred : mapping of str to array-like of shape (n_samples,)
+            What each model predicts.
+        distance : mapping of str to array-like of shape (n_samples,)
+            Distance of each sample to the decision boundary of each model.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The group of each sample.
+        x, y : str, default="Rob(f)" and "V_f"
+            The measures; see the class.
+        tau_max : float, default=None
+            Distance at which all distances are capped.
+        n_boot : int or None, default=None
+            Bootstrap samples behind intervals, which accuracy has none of. None: no intervals.
+        confidence : float, default=0.95
+            Level of the intervals.
+        random_state : int, RandomState, Generator or None, default=0
+            Seed of the bootstrap.
+
+        Returns
+        -------
+        TradeoffDisplay
+            The display.
+        """
+        _check_measures(x, y)
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
+        if not y_pred or set(y_pred) != set(distance):
+            raise ValueError(
+                "y_pred and distance must map the same names of models to arrays, at least one; "
+                f"got {list(y_pred)} and {list(distance)}."
+            )
+        tail = (1 - confidence) / 2
+        found = {
+            model: {
+                name: MEASURES[name][0](
+                    y_true,
+                    predicted,
+                    distance=distance[model],
+                    sensitive_features=sensitive_features,
+                    tau_max=tau_max,
+                    n_boot=n_boot,
+                    ci_quantiles=(tail, 1 - tail),
+                    random_state=random_state,
+                )
+                for name in (x, y)
+            }
+            for model, predicted in y_pred.items()
+        }
+        table = pd.DataFrame.from_dict(found, orient="index", dtype=object)
+        ends = table.map(lambda value: getattr(value, "interval", None) or (np.nan, np.nan))
+        return cls(
+            table.astype(float),
+            x=x,
+            y=y,
+            lower=None if n_boot is None else ends.map(lambda end: end[0]),
+            upper=None if n_boot is None else ends.map(lambda end: end[1]),
+        )
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any],
+        X: Any,
+        y_true: ArrayLike,
+        *,
+        sensitive_features: Any,
+        x: str = "Rob(f)",
+        y: str = "V_f",
+        tau_max: float | None = None,
+        n_boot: int | None = None,
+        confidence: float = 0.95,
+        random_state: Any = 0,
+        **distance_options: Any,
+    ) -> TradeoffDisplay:
+        """Make a display from fitted classifiers; call its `plot` to draw.
+
+        Parameters
+        ----------
+        estimators : mapping of str to object
+            Models that `boundary_distance` takes, by name.
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y_true : array-like of shape (n_samples,)
+            True labels. (Elsewhere they are called y, which is a measure here.)
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The group of each sample.
+        x, y : str, default="Rob(f)" and "V_f"
+            The measures; see the class.
+        tau_max : float, default=None
+            Distance at which all distances are capped.
+        n_boot : int or None, default=None
+            Bootstrap samples behind intervals, which accuracy has none of. None: no intervals.
+        confidence : float, default=0.95
+            Level of the intervals.
+        random_state : int, RandomState, Generator or None, default=0
+            Seed of the bootstrap.
+        **distance_options
+            Options of `boundary_distance`.
+
+        Returns
+        -------
+        TradeoffDisplay
+            The display.
+        """
+        _check_measures(x, y)
+        if not isinstance(estimators, Mapping):
+            raise TypeError(
+                f"estimators must map names to models; got a {type(estimators).__name__}."
+            )
+        found = {
+            name: shared_distance(model, X, y_true, **distance_options)
+            for name, model in estimators.items()
+        }
+        return cls.from_predictions(
+            y_true,
+            {name: result.predicted for name, result in found.items()},
+            distance={name: result.distance for name, result in found.items()},
+            sensitive_features=sensitive_features,
+            x=x,
+            y=y,
+            tau_max=tau_max,
+            n_boot=n_boot,
+            confidence=confidence,
+            random_state=random_state,
+        )
+
+    def plot(self, *, ax: Any = None, front: bool = True, legend: bool = True) -> TradeoffDisplay:
+        """Draw the models.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None: a new figure.
+        front : bool, default=True
+            Whether to draw the Pareto front.
+        legend : bool, default=True
+            Whether to draw a legend. Of more than twelve models it names those on the front, and
+            the others are grey.
+
+        Returns
+        -------
+        TradeoffDisplay
+            The display itself.
+        """
+        ax = axes_for(ax, "TradeoffDisplay.plot", (7.5, 4.5))
+        self.front_ = None
+        if front and self.front:
+            # From the worst x, which has the best y: down to the next y first, then along x.
+            at = self.measures[self._on_front()].sort_values(self.x, ascending=MEASURES[self.x][1])
+            (self.front_,) = ax.step(
+                at[self.x], at[self.y], where="pre", color="0.4", linestyle="--", linewidth=1,
+                label="Pareto front\n(black edges)", zorder=1,
+            )  # fmt: skip
+        if self.lower is not None and self.upper is not None:
+            self._draw_intervals(ax, self.lower, self.upper)
+        on_front = self._on_front()
+        named = on_front | (len(self.measures) <= MANY)
+        self.points_ = []
+        for i, model in enumerate(self.measures.index):
+            style = _look(int(named[:i].sum())) if named[i] else OTHER
+            edge = "black" if front and on_front[i] else "none"
+            x, y = self.measures[[self.x, self.y]].iloc[i].astype(float)
+            unknown = " (not defined)" if np.isnan([x, y]).any() else ""
+            label = f"{text(model)}{unknown}" if named[i] else None
+            self.points_ += ax.plot(x, y, markeredgecolor=edge, label=label, **style)
+        if not named.all():
+            ax.plot([], [], label=f"{(~named).sum()} others", **OTHER)
+        for axis, name in ((ax.xaxis, self.x), (ax.yaxis, self.y)):
+            axis.set_label_text(
+                f"{name} ({'larger' if MEASURES[name][1] else 'smaller'} is better)"
+            )
+        ax.margins(0.1)
+        if legend:
+            add_legend(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _on_front(self) -> NDArray[np.bool_]:
+        """Tell which models no other equals in both measures and beats in one."""
+        signs = [1 if MEASURES[name][1] else -1 for name in (self.x, self.y)]
+        values = self.measures[[self.x, self.y]].to_numpy(float) * signs
+        no_worse = (values[:, np.newaxis] >= values).all(axis=-1)  # row than column
+        better = (values[:, np.newaxis] > values).any(axis=-1)
+        beaten = (no_worse & better).any(axis=0)
+        return np.asarray(~beaten & ~np.isnan(values).any(axis=1))
+
+    def _draw_intervals(self, ax: Any, lower: pd.DataFrame, upper: pd.DataFrame) -> None:
+        at = self.measures
+        lower, upper = lower.loc[at.index], upper.loc[at.index]
+        style = {"color": "0.6", "linewidth": 1, "zorder": 1}
+        if self.x in lower:
+            ax.hlines(at[self.y], lower[self.x], upper[self.x], **style)
+        if self.y in lower:
+            ax.vlines(at[self.x], lower[self.y], upper[self.y], **style)
+
+
+def _look(i: int) -> dict[str, Any]:
+    return {
+        "linestyle": "none",
+        "marker": MARKERS[i % len(MARKERS)],
+        "markersize": 9,
+        "color": COLOURS[i % len(COLOURS)],
+    }
+
+
+def _check_measures(x: str, y: str) -> None:
+    if x not in MEASURES or y not in MEASURES or x == y:
+        raise ValueError(f"x and y must be two of {list(MEASURES)}; got {x!r} and {y!r}.")
