@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robfair.plotting import AttackSuccessDisplay
+
 __all__ = ["FIGURES", "draw_figure"]
 
 COLOURS = {"standard": "#0072B2", "robust": "#D55E00"}  # colour-blind safe (Okabe, Ito)
@@ -42,14 +44,10 @@ def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
     if not protocols:
         return False
     figure = Figure(figsize=(7.4 * len(protocols), 4), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(protocols)))
-    for ax, protocol in zip(axes, protocols, strict=True):
-        draw(ax, rows[rows["protocol"] == protocol])
-        ax.set(ylabel=ylabel, title=f"{protocol} protocol")
-        if draw is _curves:  # too many lines to leave room among them
-            ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-        else:
-            ax.legend(fontsize="small", loc="upper left", ncols=2)
+    panels = figure.subfigures(1, len(protocols), squeeze=False).flat
+    for panel, protocol in zip(panels, protocols, strict=True):
+        draw(panel, rows[rows["protocol"] == protocol], ylabel)
+        panel.suptitle(f"{protocol} protocol")
     n = rows["seed"].nunique()
     figure.suptitle(f"{title} ({n} seed{'s' if n > 1 else ''})")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +55,9 @@ def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
     return True
 
 
-def _bars(ax: Any, rows: pd.DataFrame, by: str = "group") -> None:
+def _bars(panel: Any, rows: pd.DataFrame, ylabel: str, by: str = "group") -> None:
     """Draw a bar per group and model, with the standard deviation over seeds."""
+    ax = panel.subplots()
     table = rows.groupby(["model", by], sort=False)["value"].agg(["mean", "std"])
     models = [m for m in COLOURS if m in table.index.get_level_values(0)]
     names = list(dict.fromkeys(rows[by]))
@@ -71,35 +70,28 @@ def _bars(ax: Any, rows: pd.DataFrame, by: str = "group") -> None:
     long = max(map(len, names)) > 8 and len(names) > 3
     turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if long else {}
     ax.set_xticks(range(len(names)), names, **turned)
+    ax.set_ylabel(ylabel)
+    ax.legend(fontsize="small", loc="upper left", ncols=2)
 
 
-def _curves(ax: Any, rows: pd.DataFrame) -> None:
-    """Draw success against eps, a line per class and model."""
+def _curves(panel: Any, rows: pd.DataFrame, ylabel: str) -> None:
+    """Draw success against eps, a line per class: the standard network beside the robust one."""
     mean = rows.groupby(["model", "group", "eps"], sort=False)["value"].mean().unstack("eps")
-    styles = ("-", "--", ":", "-.")
-    for model, colour in COLOURS.items():
-        if model not in mean.index.get_level_values(0):
-            continue
-        for i, (group, line) in enumerate(mean.loc[model].iterrows()):
-            line = line.sort_index()
-            ax.plot(
-                line.index,
-                line,
-                color=colour,
-                linestyle=styles[i % 4],
-                marker="osv^D<>pPX"[i % 10],
-                markersize=4,
-                label=f"{model}, {group}",
-            )
-    ax.set(xlabel="eps", ylim=(0, 1.04))
+    axes = panel.subplots(1, len(COLOURS), sharex=True, sharey=True)
+    for ax, model in zip(axes, COLOURS, strict=True):
+        rates = {group: line.sort_index() for group, line in mean.loc[model].iterrows()}
+        AttackSuccessDisplay(rates=rates, name=model).plot(ax=ax, legend=ax is axes[-1])
+        ax.set_ylabel(ylabel)
+        ax.label_outer()
 
 
-def _eou(ax: Any, rows: pd.DataFrame) -> None:
+def _eou(panel: Any, rows: pd.DataFrame, ylabel: str) -> None:
     labels = {"<=50K": "income <=50K", ">50K": "income >50K"}
-    _bars(ax, rows[rows["label"].isin(labels)].replace({"label": labels}), by="label")
+    rows = rows[rows["label"].isin(labels)].replace({"label": labels})
+    _bars(panel, rows, ylabel, by="label")
 
 
-Draw = Callable[[Any, pd.DataFrame], None]
+Draw = Callable[[Any, pd.DataFrame, str], None]
 FIGURES: dict[int, tuple[str, Draw, str, str]] = {
     1: ("class accuracy", _bars, "accuracy", "Fig. 1: accuracy by class, CIFAR-10"),
     2: ("least eps", _bars, "mean least eps", "Fig. 2: mean least eps by class, CIFAR-10"),

@@ -5,20 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from robfair.experiments._farmur_path import KEEP, PATH
 from robfair.experiments._farmur_recipes import Methods
+from robfair.metrics import RobustnessCurve
+from robfair.plotting import RobustnessCurveDisplay, TradeoffDisplay
 
 __all__ = ["draw_curves", "draw_pareto"]
-
-GROUP, MEAN = "#0072B2", "#D00000"  # blue and red, as in the paper
-# Okabe and Ito's colours, which colour-blind readers can tell apart, and a marker each.
-# In the order of Methods.
-STYLES = (
-    *(("#000000", "X"), ("#56B4E9", "v"), ("#0072B2", "o")),
-    *(("#009E73", "s"), ("#D55E00", "D"), ("#CC79A7", "P")),
-)
 
 
 def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> None:
@@ -39,13 +34,16 @@ def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> N
     from matplotlib.figure import Figure
 
     curves = run["curves"][part]
+    tau = np.array(curves["tau"])
     figure = Figure(figsize=(12, 7), layout="constrained")
     for ax, name in zip(figure.subplots(2, 3, sharex=True, sharey=True).flat, names, strict=True):
-        groups = pd.DataFrame(curves["I_P"][name], index=curves["tau"])
-        lines = ax.plot(groups, color=GROUP, linewidth=1, alpha=0.7)
-        (mean,) = ax.plot(groups.mean(axis=1), color=MEAN, linewidth=2.2)
-        ax.set(title=name, xlim=(0, groups.index[-1]), ylim=(0, 1.02))
-    ax.legend([lines[0], mean], ["group, $I_P$", "mean of groups, $I_f$"])
+        groups = pd.DataFrame(curves["I_P"][name], index=tau)
+        RobustnessCurveDisplay(
+            curves={group: RobustnessCurve(tau, line.to_numpy()) for group, line in groups.items()},
+            mean=RobustnessCurve(tau, groups.mean(axis=1).to_numpy()),
+            name=name,
+        ).plot(ax=ax, tau_max=tau[-1], legend=name == names[-1])
+        ax.set(xlabel="", ylabel="")
     figure.supxlabel(rf'distance $\tau$ to the decision boundary, method "{part}"')
     figure.supylabel(r"correct and farther than $\tau$")
     figure.suptitle(f"Fig. 2: {run['dataset']}, scale {run['scale']}, seed {run['seed']}")
@@ -76,27 +74,24 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
     walked = overall[overall["protocol"] == PATH].astype({"label": float})
     walked = walked.pivot_table(index="label", columns="measure", values="value")
     walked = walked.reindex(columns=shown)
+    # A row for every method, so that these two have the same look above and below.
+    ends = walked.loc[[0.0, 1.0]].set_axis([names.trades, names.farmur]).reindex(names)
     chosen = measures[(measures["protocol"] == PATH) & (measures["measure"] == "t")]["value"]
     figure = Figure(figsize=(11, 8.5), layout="constrained")
     for (above, below), measure in zip(
         figure.subplots(2, 2).T, ("V_f", "CV"), strict=True
     ):  # a column for each
-        for name, (colour, marker) in zip(names, STYLES, strict=True):
-            at = tested.loc[name]
-            above.plot(at["Rob(f)"], at[measure], marker, color=colour, markersize=9, label=name)
-        below.plot(walked["Rob(f)"], walked[measure], "-", color="0.4", marker=".")
-        for t, name in ((0.0, names.trades), (1.0, names.farmur)):
-            colour, marker = STYLES[names.index(name)]
-            at = walked.loc[t]
-            below.plot(at["Rob(f)"], at[measure], marker, color=colour, markersize=9, label=name)
-        below.plot([], [], ".-", color="0.4", label="weights between them, t = 0.1 to 0.9")
+        TradeoffDisplay(tested, y=measure).plot(ax=above, legend=measure == "CV")
+        below.plot(
+            walked["Rob(f)"], walked[measure], ".-", color="0.4", zorder=1,
+            label="weights between the two",
+        )  # fmt: skip
+        TradeoffDisplay(ends, y=measure).plot(ax=below, front=False, legend=False)
         above.set_title('test rows, method "auto"')
         below.set_title('held-out training rows, method "auto"')
-        for ax in (above, below):
-            ax.set(xlabel="Rob(f)", ylabel=measure)
-            ax.margins(0.12)
-    above.legend(fontsize="small")
-    below.legend(fontsize="small")
+    below.legend(
+        handles=below.lines[:1], fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1)
+    )
     n = measures["seed"].nunique()
     seeds = f"{n} seeds" if n > 1 else "1 seed"
     figure.suptitle(

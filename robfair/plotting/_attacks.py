@@ -15,7 +15,7 @@ from robfair.metrics._class_robustness import Population
 from robfair.metrics._groups import encode_groups
 from robfair.metrics._validation import check_correct
 from robfair.plotting._predictions import predictions
-from robfair.plotting._style import MARKERS, add_legend, axes_for, looks, text
+from robfair.plotting._style import MARKERS, add_legend, axes_for, looks, name_others, text
 
 __all__ = ["AttackSuccessDisplay"]
 
@@ -254,9 +254,9 @@ default=None
         ax = axes_for(ax, "AttackSuccessDisplay.plot", (7.5, 4.5))
         heights = {label: _height(rate, self.steps) for label, rate in self.rates.items()}
         self.lines_ = []
-        for i, (label, style) in enumerate(looks(heights).items()):
-            rate = self.rates[label]
-            named = style["label"] == text(label)
+        styles = looks(heights)
+        for i, (label, style) in enumerate(styles.items()):
+            rate, named = self.rates[label], style["label"] is not None
             if named and self.sizes is not None:
                 style["label"] += f" (n={self.sizes[label]:,})"
             if self.steps:
@@ -264,6 +264,7 @@ default=None
             elif named:
                 style |= {"marker": MARKERS[i % len(MARKERS)], "markersize": 5}
             self.lines_ += ax.plot(rate.index, rate, **style)
+        name_others(ax, styles)
         ax.set(xlabel="eps", ylabel=YLABELS[self.population], ylim=(-0.03, 1.03))
         if self.name:
             ax.set_title(text(self.name, width=60))

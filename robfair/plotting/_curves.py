@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from robfair.metrics import RobustnessCurve, group_robustness_curves, robustness_curve
 from robfair.metrics._bounds import check_lower
 from robfair.metrics._validation import check_robustness_inputs, check_tau_max
-from robfair.plotting._style import GREY, add_legend, axes_for, looks, text
+from robfair.plotting._style import GREY, add_legend, axes_for, looks, name_others, text
 from robfair.scorers import shared_distance
 
 __all__ = ["RobustnessCurveDisplay"]
@@ -194,9 +194,11 @@ class RobustnessCurveDisplay:
         areas = {group: _area(curve, end) for group, curve in self.curves.items()}
         self.lines_: list[Any] = []
         self.bands_: list[Any] = []
-        for group, style in looks(areas).items():
+        styles = looks(areas)
+        for group, style in styles.items():
             below = None if self.lower_curves is None else self.lower_curves[group]
             self._draw(ax, self.curves[group], below, end, style)
+        name_others(ax, styles)
         style = {"label": "mean, $I_f$", "color": "black", "linewidth": 2.5}
         self._draw(ax, self.mean, self.lower_mean, end, style)
         if self.bands_:

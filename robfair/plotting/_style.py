@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-__all__ = ["MANY", "SMALL", "add_legend", "axes_for", "look", "looks", "text"]
+__all__ = ["MANY", "SMALL", "add_legend", "axes_for", "looks", "name_others", "text"]
 
 # Okabe and Ito's colours without yellow, which is faint on white, and black, which is the mean's.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -49,11 +49,15 @@ def text(label: Any, width: int = 28) -> str:
 
 def look(i: int) -> dict[str, Any]:
     """Return colour and line style of the i-th line; twelve differ."""
-    return {"color": COLOURS[i % len(COLOURS)], "linestyle": STYLES[i % len(STYLES)]}
+    return {
+        "color": COLOURS[i % len(COLOURS)],
+        "linestyle": STYLES[i % len(STYLES)],
+        "linewidth": 1.4,
+    }
 
 
 def looks(scores: Mapping[Any, float]) -> dict[Hashable, dict[str, Any]]:
-    """Return a style for each line, with the label that the legend shows.
+    """Return a style for each line, with the label that the legend shows, if it does.
 
     Parameters
     ----------
@@ -73,11 +77,15 @@ def looks(scores: Mapping[Any, float]) -> dict[Hashable, dict[str, Any]]:
     styles: dict[Hashable, dict[str, Any]] = {
         label: {"label": text(label), **look(i)} for i, label in enumerate(named)
     }
-    others = [label for label in scores if label not in styles]
-    for i, label in enumerate(others):
-        styles[label] = {"color": GREY, "linewidth": 0.8, "zorder": 1}
-        styles[label]["label"] = None if i else f"{len(others)} others"
-    return styles
+    grey = {"label": None, "color": GREY, "linewidth": 0.8, "zorder": 1}
+    return styles | {label: dict(grey) for label in scores if label not in styles}
+
+
+def name_others(ax: Any, styles: Mapping[Any, Mapping[str, Any]]) -> None:
+    """Add an entry for the grey lines to the legend."""
+    n = sum(style["label"] is None for style in styles.values())
+    if n:
+        ax.plot([], [], color=GREY, linewidth=0.8, label=f"{n} others")
 
 
 def add_legend(ax: Any, *, title: str | None = None, inside: str | None = None) -> None:

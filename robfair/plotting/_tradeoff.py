@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.metrics import (
+    Estimate,
     classifier_robustness,
     robustness_dispersion,
     robustness_gap,
@@ -155,9 +156,12 @@ class TradeoffDisplay:
                 f"got {list(y_pred)} and {list(distance)}."
             )
         tail = (1 - confidence) / 2
-        found = {
-            model: {
-                name: MEASURES[name][0](
+        values, lower, upper = (
+            pd.DataFrame(np.nan, index=list(y_pred), columns=[x, y]) for _ in range(3)
+        )
+        for model, predicted in y_pred.items():
+            for name in (x, y):
+                found = MEASURES[name][0](
                     y_true,
                     predicted,
                     distance=distance[model],
@@ -167,19 +171,11 @@ class TradeoffDisplay:
                     ci_quantiles=(tail, 1 - tail),
                     random_state=random_state,
                 )
-                for name in (x, y)
-            }
-            for model, predicted in y_pred.items()
-        }
-        table = pd.DataFrame.from_dict(found, orient="index", dtype=object)
-        ends = table.map(lambda value: getattr(value, "interval", None) or (np.nan, np.nan))
-        return cls(
-            table.astype(float),
-            x=x,
-            y=y,
-            lower=None if n_boot is None else ends.map(lambda end: end[0]),
-            upper=None if n_boot is None else ends.map(lambda end: end[1]),
-        )
+                values.loc[model, name] = float(found)
+                if isinstance(found, Estimate) and found.interval is not None:
+                    lower.loc[model, name], upper.loc[model, name] = found.interval
+        ends = {} if n_boot is None else {"lower": lower, "upper": upper}
+        return cls(values, x=x, y=y, **ends)
 
     @classmethod
     def from_estimators(
@@ -206,7 +202,7 @@ class TradeoffDisplay:
         X : array-like of shape (n_samples, n_features)
             Samples.
         y_true : array-like of shape (n_samples,)
-            True labels. (Elsewhere they are called y, which is a measure here.)
+            True labels; `y` names a measure here.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
             The group of each sample.
         x, y : str, default="Rob(f)" and "V_f"

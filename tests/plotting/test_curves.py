@@ -1,24 +1,18 @@
 """The robustness curves that are drawn are those of the definition."""
 
-import matplotlib as mpl
-import numpy as np
-import pytest
-
-mpl.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
 
 from robfair import NaturalClassifier, boundary_distance
 from robfair.datasets import make_group_margins
+from robfair.exceptions import UndefinedMetricWarning
 from robfair.plotting import RobustnessCurveDisplay
 
 TRUE, PRED = [0, 1, 0, 1, 1], [0, 1, 0, 0, 1]
 DISTANCE, GROUPS = [1.0, 2.0, 3.0, np.nan, 1.5], ["a", "a", "b", "b", "b"]
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
@@ -61,15 +55,84 @@ def test_draws_into_given_axes(display):
     assert display.figure_ is figure
 
 
-def test_forty_groups_can_be_told_apart():
+def test_forty_groups_are_grey_but_for_the_most_and_the_least_robust():
     n = 40
     display = RobustnessCurveDisplay.from_predictions(
         np.zeros(2 * n), np.zeros(2 * n), distance=np.arange(2 * n) + 1.0,
         sensitive_features=np.repeat(np.arange(n), 2),
     ).plot()  # fmt: skip
-    looks = {(line.get_color(), line.get_linestyle()) for line in display.lines_[:32]}
-    assert len(looks) == 32
-    assert len(display.ax_.get_legend().get_texts()) == n + 1
+    named = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert named == ["39", "38", "37", "2", "1", "0", "34 others", "mean, $I_f$"]
+    assert len(display.lines_) == n + 1
+    assert len({line.get_color() for line in display.lines_[6:-1]}) == 1  # the others
+
+
+def test_the_end_of_the_axis_decides_which_group_is_least_robust():
+    mixed, near = [0.1] * 9 + [9.0], [0.5] * 10  # areas: 0.19 up to 1 and 0.99 up to 10; 0.5
+    groups = np.repeat([f"{i:02}" for i in range(13)], 10)
+    distance = np.concatenate([mixed, near, *[[0.6] * 10] * 11])
+    labels = np.zeros(130)
+    display = RobustnessCurveDisplay.from_predictions(
+        labels, labels, distance=distance, sensitive_features=groups
+    )
+    for end, best, worst in ((1.0, "02", "00"), (10.0, "00", "01")):
+        names = [t.get_text() for t in display.plot(tau_max=end).ax_.get_legend().get_texts()]
+        assert (names[0], names[5]) == (best, worst)
+
+
+LOWER = [0.5, np.nan, 2.5, np.nan, 1.5]
+
+
+def test_the_band_lies_between_the_bounds():
+    display = RobustnessCurveDisplay.from_predictions(
+        TRUE, PRED, distance=DISTANCE, lower=LOWER, sensitive_features=GROUPS
+    ).plot(tau_max=4.0)
+    assert [c.area() for c in display.curves.values()] == pytest.approx([1.5, 1.5])
+    # An unknown bound counts as 0.
+    assert [c.area() for c in display.lower_curves.values()] == pytest.approx([0.25, 4 / 3])
+    assert display.lower_mean.area() == pytest.approx((0.25 + 4 / 3) / 2)
+    assert len(display.bands_) == 3
+    for band, area in zip(display.bands_, (1.5 - 0.25, 1.5 - 4 / 3), strict=False):
+        x, y = band.get_paths()[0].vertices.T
+        shoelace = abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
+        assert shoelace == pytest.approx(area)
+    assert "certified" in display.ax_.get_legend().get_texts()[-1].get_text()
+
+
+def test_of_many_bands_only_the_named_are_drawn(samples):
+    y_true, y_pred, distance, lower, groups = samples(40)
+    display = RobustnessCurveDisplay.from_predictions(
+        y_true, y_pred, distance=distance, lower=lower, sensitive_features=groups
+    ).plot()
+    assert len(display.bands_) == 6 + 1
+
+
+def test_a_lower_bound_above_its_distance_is_refused():
+    with pytest.raises(ValueError, match="lower exceeds distance for 1 of 4"):
+        RobustnessCurveDisplay.from_predictions(
+            TRUE, PRED, distance=DISTANCE, lower=[1.1, 2, 3, 0, 1], sensitive_features=GROUPS
+        )
+
+
+def test_an_empty_group_is_left_blank():
+    groups = pd.Categorical(GROUPS, categories=["a", "b", "none"])
+    with pytest.warns(UndefinedMetricWarning, match="none"):
+        display = RobustnessCurveDisplay.from_predictions(
+            TRUE, PRED, distance=DISTANCE, sensitive_features=groups
+        )
+    lines = display.plot().lines_
+    assert np.isnan(lines[2].get_ydata()).all()
+    assert np.isfinite(lines[0].get_ydata()).all()
+
+
+@pytest.mark.parametrize("end", [0, -1.0, np.inf, np.nan])
+def test_a_senseless_end_of_the_axis_is_refused(display, end):
+    with pytest.raises(ValueError, match="tau_max must be a positive"):
+        display.plot(tau_max=end)
+
+
+def test_no_legend(display):
+    assert display.plot(legend=False).ax_.get_legend() is None
 
 
 def test_all_wrong_is_drawn_as_zero():
@@ -90,3 +153,16 @@ def test_from_estimator_agrees_with_from_predictions():
     areas = [expected[data.groups == g].mean() for g in np.unique(data.groups)]
     np.testing.assert_allclose([c.area() for c in display.curves.values()], areas)
     assert display.name == "NaturalClassifier"
+    assert display.lower_curves is None
+
+
+def test_from_estimator_draws_what_is_certified():
+    data = make_group_margins(60, random_state=0)
+    model = LogisticRegression(C=1e6).fit(data.X, data.y)
+    display = RobustnessCurveDisplay.from_estimator(
+        model, data.X, data.y, sensitive_features=data.groups, certify=True
+    )
+    # The distance of a linear model is exact: the two bounds meet.
+    for group, curve in display.curves.items():
+        assert display.lower_curves[group].area() == pytest.approx(curve.area(), rel=1e-5)
+    assert len(display.plot().bands_) == len(display.curves) + 1
