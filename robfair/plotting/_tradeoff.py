@@ -92,6 +92,11 @@ class TradeoffDisplay:
         upper: pd.DataFrame | None = None,
     ) -> None:
         _check_measures(x, y)
+        if not isinstance(measures, pd.DataFrame):
+            raise TypeError(
+                "measures must be a DataFrame with a row per model, such as overall of a "
+                f"comparison; got a {type(measures).__name__}."
+            )
         missing = [name for name in (x, y) if name not in measures]
         if missing:
             raise ValueError(f"measures has no column {missing}; got {list(measures.columns)}.")

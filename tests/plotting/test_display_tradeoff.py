@@ -101,6 +101,8 @@ def test_what_cannot_be_drawn_is_refused():
     for options in ({"x": "V"}, {"x": "V_f", "y": "V_f"}):
         with pytest.raises(ValueError, match="x and y must be two of"):
             TradeoffDisplay(table, **options)
+    with pytest.raises(TypeError, match="overall of a comparison; got a dict"):
+        TradeoffDisplay({"a": 1.0})
     with pytest.raises(ValueError, match=r"measures has no column \['CV'\]"):
         TradeoffDisplay(table, y="CV")
     with pytest.raises(ValueError, match="pass both, or neither"):
