@@ -15,6 +15,10 @@ from robfair.plotting import RobustnessCurveDisplay, TradeoffDisplay
 
 __all__ = ["draw_curves", "draw_pareto"]
 
+# As in the paper: every group in blue, their mean in red.
+GROUPS = {"color": "#0072B2", "linestyle": "-", "linewidth": 1, "alpha": 0.7}
+MEAN = {"color": "#D00000"}
+
 
 def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> None:
     """Draw I_P of every group and their mean, a panel per method (figure 2).
@@ -38,12 +42,16 @@ def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> N
     figure = Figure(figsize=(12, 7), layout="constrained")
     for ax, name in zip(figure.subplots(2, 3, sharex=True, sharey=True).flat, names, strict=True):
         groups = pd.DataFrame(curves["I_P"][name], index=tau)
-        RobustnessCurveDisplay(
+        display = RobustnessCurveDisplay(
             curves={group: RobustnessCurve(tau, line.to_numpy()) for group, line in groups.items()},
             mean=RobustnessCurve(tau, groups.mean(axis=1).to_numpy()),
             name=name,
-        ).plot(ax=ax, tau_max=tau[-1], legend=name == names[-1])
+        )
+        display.plot(
+            ax=ax, tau_max=tau[-1], legend=False, curve_kwargs=GROUPS, mean_kwargs=MEAN
+        )  # fmt: skip
         ax.set(xlabel="", ylabel="")
+    ax.legend([display.lines_[0], display.lines_[-1]], ["group, $I_P$", "mean of groups, $I_f$"])
     figure.supxlabel(rf'distance $\tau$ to the decision boundary, method "{part}"')
     figure.supylabel(r"correct and farther than $\tau$")
     figure.suptitle(f"Fig. 2: {run['dataset']}, scale {run['scale']}, seed {run['seed']}")

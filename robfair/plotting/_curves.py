@@ -169,7 +169,13 @@ class RobustnessCurveDisplay:
         )
 
     def plot(
-        self, *, ax: Any = None, tau_max: float | None = None, legend: bool = True
+        self,
+        *,
+        ax: Any = None,
+        tau_max: float | None = None,
+        legend: bool = True,
+        curve_kwargs: dict[str, Any] | None = None,
+        mean_kwargs: dict[str, Any] | None = None,
     ) -> RobustnessCurveDisplay:
         """Draw the curves.
 
@@ -182,6 +188,8 @@ class RobustnessCurveDisplay:
         legend : bool, default=True
             Whether to draw a legend. Of more than twelve groups it names the three most and the
             three least robust up to `tau_max`, and the others are grey.
+        curve_kwargs, mean_kwargs : dict, default=None
+            Keywords of matplotlib's ``step`` for the lines of all groups, and for their mean.
 
         Returns
         -------
@@ -197,10 +205,10 @@ class RobustnessCurveDisplay:
         styles = looks(areas)
         for group, style in styles.items():
             below = None if self.lower_curves is None else self.lower_curves[group]
-            self._draw(ax, self.curves[group], below, end, style)
+            self._draw(ax, self.curves[group], below, end, style | (curve_kwargs or {}))
         name_others(ax, styles)
         style = {"label": "mean, $I_f$", "color": "black", "linewidth": 2.5}
-        self._draw(ax, self.mean, self.lower_mean, end, style)
+        self._draw(ax, self.mean, self.lower_mean, end, style | (mean_kwargs or {}))
         if self.bands_:
             ax.fill_between([], [], color=GREY, label="certified: $I_P$ is\nin the band")
         ax.set(

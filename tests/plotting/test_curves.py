@@ -166,3 +166,13 @@ def test_from_estimator_draws_what_is_certified():
     for group, curve in display.curves.items():
         assert display.lower_curves[group].area() == pytest.approx(curve.area(), rel=1e-5)
     assert len(display.plot().bands_) == len(display.curves) + 1
+
+
+def test_lines_take_matplotlibs_keywords():
+    y = np.array([0, 0, 1, 1])
+    display = RobustnessCurveDisplay.from_predictions(
+        y, y, distance=np.arange(1.0, 5.0), sensitive_features=np.array(list("abab"))
+    )
+    display.plot(curve_kwargs={"color": "blue"}, mean_kwargs={"color": "red", "linewidth": 5})
+    assert [line.get_color() for line in display.lines_] == ["blue", "blue", "red"]
+    assert display.lines_[-1].get_linewidth() == 5
