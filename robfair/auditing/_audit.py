@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
+from robfair.auditing._examples import nearest_rows, wants_points
+from robfair.auditing._export import Exports, escaped, markdown_table, records
+from robfair.auditing._provenance import provenance
+from robfair.auditing._tables import group_table, measure_table
+from robfair.auditing._verdict import Verdict, judge
 from robfair.distance import BoundaryDistance
 from robfair.metrics import (
     certified_ordering,
@@ -44,7 +49,7 @@ MEASURES: dict[str, Callable[..., Any]] = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit:
+class Audit(Exports):
     """Measures of one model on one partition of the samples.
 
     Attributes
@@ -69,8 +74,14 @@ class Audit:
         True labels.
     sensitive_features : array-like
         The groups, as they were given.
+    examples : pandas.DataFrame
+        The most easily flipped of the correctly classified rows of each group: group, row (its
+        position in X), index (if X is a DataFrame), label, label after, distance, and changed: what
+        would have to change, in words. It holds data of single rows.
     settings : dict
-        What else the numbers depend on: tau_max, n_boot and confidence.
+        What else the numbers depend on: tau_max, n_boot, confidence, n_check, random_state, the
+        options of the distance, the date, the versions of libraries; and in which terms `examples`
+        are told.
     """
 
     name: str
@@ -81,6 +92,7 @@ class Audit:
     warnings: tuple[str, ...]
     y_true: NDArray[Any]
     sensitive_features: Any
+    examples: pd.DataFrame
     settings: dict[str, Any]
 
     def method_line(self) -> str:
@@ -206,6 +218,41 @@ class Audit:
     def __repr__(self) -> str:
         return str(self)
 
+    def _judge(self) -> Verdict:
+        return judge(self)
+
+    def _record(self) -> dict[str, Any]:
+        found = self.distance
+        return {
+            "name": self.name,
+            "verdict": self.verdict(),
+            "overall": self.overall.to_dict(orient="index"),
+            "sensitive_features": list(self.by_group.index.names),
+            "by_group": records(self.by_group),
+            "check": None if self.check is None else records(self.check),
+            "warnings": self.warnings,
+            "method": found.method,
+            "threat_model": repr(found.threat_model),
+            "n_samples": len(found),
+            "status": found.counts(),
+            "passes": {"forward": found.n_forward.sum(), "backward": found.n_backward.sum()},
+            "examples": self.examples.to_dict(orient="records"),
+            "settings": self.settings,
+        }
+
+    def _markdown(self) -> list[str]:
+        return [
+            markdown_table(measure_table(self)),
+            markdown_table(group_table(self)),
+            *(escaped(note) for note in self.notes()),
+            escaped(f"{self.method_line()}. {self.status_line()}."),
+        ]
+
+    def _render(self) -> str:
+        from robfair.auditing._report import render
+
+        return render(self)
+
 
 def audit(
     model: Any,
@@ -221,6 +268,7 @@ def audit(
     n_check: int = 100,
     n_boot: int | None = 1000,
     confidence: float = 0.95,
+    examples: int = 3,
     random_state: Any = 0,
     **distance_options: Any,
 ) -> Audit:
@@ -258,6 +306,9 @@ def audit(
         Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
     confidence : float, default=0.95
         Level of the intervals. They hold the error of sampling, not that of the distances.
+    examples : int, default=3
+        Rows of each group, the most easily flipped, that the result keeps and tells in words. They
+        are data, perhaps about people, and stand in the report: 0 keeps none.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the bootstrap.
     **distance_options
@@ -272,7 +323,7 @@ def audit(
     ------
     TypeError, ValueError
         As `boundary_distance` and the measures do; ValueError also if `confidence` is not between 0
-        and 1, or `n_check` is negative.
+        and 1, or `n_check` or `examples` is negative.
 
     See Also
     --------
@@ -293,14 +344,25 @@ def audit(
         raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
     if operator.index(n_check) < 0:
         raise ValueError(f"n_check must be a number of rows, 0 for none; got {n_check}.")
+    if operator.index(examples) < 0:
+        raise ValueError(f"examples must be a number of rows, 0 for none; got {examples}.")
     y_true = np.asarray(y)
     groups = encode_groups(sensitive_features, len(y_true))
     if certify:
         distance_options["certify"] = True
     distance = shared_distance(
-        model, X, y_true, method=method, threat_model=threat_model, **distance_options
+        model,
+        X,
+        y_true,
+        method=method,
+        threat_model=threat_model,
+        return_adversarial=wants_points(X, examples),
+        **distance_options,
     )
     check = search_again(model, X, distance, groups, n_check=n_check, threat_model=threat_model)
+    correct = np.asarray(y_true == distance.predicted)
+    nearest, terms = nearest_rows(model, X, distance, groups, correct, examples=examples)
+    distance = replace(distance, adversarial=None)  # as large as X
     tail = (1 - confidence) / 2
     keywords: dict[str, Any] = {
         "distance": distance.distance,
@@ -310,7 +372,6 @@ def audit(
         "ci_quantiles": (tail, 1 - tail),
         "random_state": random_state,
     }
-    correct = np.asarray(y_true == distance.predicted)
     rows = {"accuracy": (correct.mean(), np.nan, np.nan)}
     for label, measure in MEASURES.items():
         found = measure(y_true, distance.predicted, **keywords)
@@ -344,7 +405,15 @@ def audit(
         warnings=tuple(warnings),
         y_true=y_true,
         sensitive_features=sensitive_features,
-        settings={"tau_max": tau_max, "n_boot": n_boot, "confidence": confidence},
+        examples=nearest,
+        settings={
+            "tau_max": tau_max,
+            "n_boot": n_boot,
+            "confidence": confidence,
+            "n_check": n_check,
+            "examples": terms,
+            **provenance(model, random_state, distance_options),
+        },
     )
 
 

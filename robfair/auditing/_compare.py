@@ -11,12 +11,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from robfair.auditing._audit import Audit, _certified, _number, audit
+from robfair.auditing._export import Exports, escaped, markdown_table
+from robfair.auditing._tables import model_group_table, model_table
+from robfair.auditing._verdict import Verdict, judge_models
 
 __all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Exports):
     """Audits of several models on the same samples and partition.
 
     Attributes
@@ -109,6 +112,28 @@ class Comparison:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _judge(self) -> Verdict:
+        return judge_models(self)
+
+    def _record(self) -> dict[str, Any]:
+        return {"verdict": self.verdict(), "models": [a._record() for a in self.audits.values()]}
+
+    def _markdown(self) -> list[str]:
+        return [
+            markdown_table(model_table(self)),
+            markdown_table(model_group_table(self)),
+            *(
+                escaped(f"{name}: {line}")
+                for name, a in self.audits.items()
+                for line in (*a.notes(), f"{a.method_line()}. {a.status_line()}.")
+            ),
+        ]
+
+    def _render(self) -> str:
+        from robfair.auditing._report import render_comparison
+
+        return render_comparison(self)
 
 
 def compare(

@@ -51,6 +51,7 @@ class _RecentResults:
     """The last few computations, by the content that they were computed from."""
 
     PLACES = 8  # models that a comparison goes through again for another partition
+    BYTES = 2**28  # in all; points behind distances take as much memory as X
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -64,36 +65,44 @@ class _RecentResults:
         y: Any,
         options: dict[str, Any],
     ) -> _Result:
+        points = "return_adversarial"
         content = (
             compute.__name__,
             type(estimator),
             as_model(estimator),
             X,
             y,
-            sorted(options.items()),
+            sorted((name, value) for name, value in options.items() if name != points),
         )
         try:
             key = _ContentHasher(hash_name="md5").hash(content)
         except Exception:  # something that cannot be pickled has no content to compare
             return compute(estimator, X, y, **options)
         with self.lock:
-            value: _Result | None = self.found.pop(key, None)
-            if value is None:
+            value: Any = self.found.pop(key, None)
+            # A result with the points serves those who need none, but not the other way round.
+            if value is None or (options.get(points) and value.adversarial is None):
                 value = compute(estimator, X, y, **options)
-                for array in vars(value).values():
-                    if isinstance(array, np.ndarray):
-                        array.flags.writeable = False  # others will be given the same arrays
+                for array in _arrays(value):
+                    array.flags.writeable = False  # others will be given the same arrays
             self.found[key] = value  # at the end, as the most recent
-            if len(self.found) > self.PLACES:
+            while len(self.found) > self.PLACES or self._bytes() > self.BYTES:
                 del self.found[next(iter(self.found))]
-            return value
+            return value  # type: ignore[no-any-return]
+
+    def _bytes(self) -> int:
+        return sum(array.nbytes for value in self.found.values() for array in _arrays(value))
+
+
+def _arrays(value: Any) -> list[NDArray[Any]]:
+    return [field for field in vars(value).values() if isinstance(field, np.ndarray)]
 
 
 _RECENT = _RecentResults()
 
 
 def _distance(estimator: Any, X: Any, y: Any, **options: Any) -> BoundaryDistance:
-    found = boundary_distance(estimator, X, y=y, return_adversarial=False, **options)
+    found = boundary_distance(estimator, X, y=y, **options)
     return replace(found, X=None)  # the caller's own array, neither to be kept nor to be frozen
 
 
@@ -114,6 +123,7 @@ def shared_distance(
     *,
     method: str = "auto",
     threat_model: ThreatModel | None = None,
+    return_adversarial: bool = False,
     **options: Any,
 ) -> BoundaryDistance:
     """Compute the distances of the correctly classified samples, once for all scorers.
@@ -132,15 +142,21 @@ def shared_distance(
         Method of `boundary_distance`.
     threat_model : ThreatModel, default=None
         Norm, box and mutable features.
+    return_adversarial : bool, default=False
+        Whether the points behind the distances are needed; without, they may be there or not.
     **options
         Further options of `boundary_distance`.
 
     Returns
     -------
     BoundaryDistance
-        Distances, without the adversarial points.
+        The distances.
     """
-    options |= {"method": method, "threat_model": threat_model}
+    options |= {
+        "method": method,
+        "threat_model": threat_model,
+        "return_adversarial": return_adversarial,
+    }
     return _RECENT.get(_distance, estimator, X, y, options)
 
 

@@ -1,0 +1,188 @@
+"""The most easily flipped rows of each group, and what would have to change, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+
+from robfair.adapters import as_labels, as_model
+from robfair.distance import BoundaryDistance
+from robfair.metrics._groups import Groups
+
+__all__ = ["feature_names", "nearest_rows", "wants_points"]
+
+# Inputs of more features are images or texts, of which a list of features tells nothing.
+WIDE = 500
+# Features that are named; the others that change, by less, are counted.
+NAMED = 3
+# Relative to the greatest change of a row: less is rounding.
+NEGLIGIBLE = 1e-6
+
+
+def wants_points(X: Any, examples: int) -> bool:
+    """Whether the points behind the distances are needed to tell rows in words."""
+    return examples > 0 and getattr(X, "ndim", 2) == 2
+
+
+def nearest_rows(
+    model: Any,
+    X: Any,
+    distance: BoundaryDistance,
+    groups: Groups,
+    correct: NDArray[np.bool_],
+    *,
+    examples: int,
+) -> tuple[pd.DataFrame, str]:
+    """Tell the rows of each group that the least change flips.
+
+    Parameters
+    ----------
+    model : object
+        The classifier.
+    X : array-like
+        The samples, as they were given.
+    distance : BoundaryDistance
+        Their distances, with the points behind them if `wants_points`.
+    groups : Groups
+        The partition.
+    correct : ndarray of shape (n_samples,)
+        Where the model is right.
+    examples : int
+        Rows of each group.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        Columns group, row (position in X), index (if X is a pandas object), label, label after the
+        change, distance, and changed, in words.
+    note : str
+        In which terms the rows are told, or why they are not.
+    """
+    columns = ["group", "row", "label", "label after", "distance", "changed"]
+    nothing = pd.DataFrame(columns=columns)
+    if examples == 0:
+        return nothing, "Left out, as was asked for (examples=0)."
+    points = distance.adversarial
+    if points is None or points.ndim != 2 or points.shape[1] > WIDE:
+        return nothing, (
+            "Not told in words: the model sees images, or too many features for a change of a few "
+            "of them to mean something."
+        )
+    rows = _nearest(distance, groups, correct, examples)
+    if len(rows) == 0:
+        return nothing, "None: no row that is classified correctly was flipped."
+    changed, note = _in_words(model, _safe_indexing(X, rows), distance, points[rows])
+    frame = pd.DataFrame(
+        {
+            "group": [groups.labels[code] for code in groups.codes[rows]],
+            "row": rows,
+            "label": distance.predicted[rows],
+            "label after": as_labels(model).predict(points[rows]),
+            "distance": distance.distance[rows],
+            "changed": changed,
+        }
+    )
+    if isinstance(X, pd.DataFrame):
+        frame.insert(2, "index", X.index[rows])
+    return frame, note
+
+
+def _nearest(
+    distance: BoundaryDistance, groups: Groups, correct: NDArray[np.bool_], k: int
+) -> NDArray[np.intp]:
+    """Return the `k` rows of least distance of each group, group by group."""
+    usable = np.flatnonzero(correct & np.isfinite(distance.distance))
+    order = usable[np.argsort(distance.distance[usable], kind="stable")]
+    codes = groups.codes[order]
+    return np.concatenate([order[codes == code][:k] for code in range(len(groups))])
+
+
+def _in_words(
+    model: Any, start: Any, distance: BoundaryDistance, points: NDArray[Any]
+) -> tuple[list[str], str]:
+    """Say what changes in each row: in the original columns if they are known, else in features."""
+    try:
+        words = distance.threat_model.as_rows(points, start)["changed"].tolist()
+        return [w or "less than rounding" for w in words], "Told in the original columns."
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+    inputs = as_model(model).inputs(start)
+    names = feature_names(model, start, inputs.shape[1])
+    units = distance.threat_model.units(inputs.shape[1:])
+    moves = (points.astype(np.float64) - inputs) / units
+    words = [_sentence(*parts, names) for parts in zip(inputs, points, moves, strict=True)]
+    note = (
+        "Told in the features that the classifier itself sees, which need not be a row that could "
+        f"exist: {reason}."
+    )
+    return words, note
+
+
+def _sentence(
+    before: NDArray[Any], after: NDArray[Any], moves: NDArray[np.float64], names: list[str]
+) -> str:
+    sizes = np.abs(moves)
+    order = np.argsort(-sizes, kind="stable")
+    order = order[sizes[order] > NEGLIGIBLE * sizes.max()]
+    if len(order) == 0:
+        return "less than rounding"
+    parts = [f"{names[j]} {_arrow(before[j], after[j])}" for j in order[:NAMED]]
+    rest = len(order) - len(parts)
+    if rest:
+        parts.append(f"and {rest} smaller change{'s' if rest > 1 else ''}")
+    return "; ".join(parts)
+
+
+def _arrow(before: float, after: float) -> str:
+    """Show two numbers with as many digits as tell them apart, and three at least."""
+    for digits in range(3, 18):
+        sides = f"{before:.{digits}g}", f"{after:.{digits}g}"
+        if sides[0] != sides[1]:
+            break
+    return " -> ".join(sides)
+
+
+def feature_names(model: Any, X: Any, n_features: int) -> list[str]:
+    """Name the features that a classifier, or the last step of a Pipeline, sees.
+
+    Parameters
+    ----------
+    model : object
+        The classifier.
+    X : array-like
+        Samples as they enter `model`; the names of their columns are used where the model knows
+        none.
+    n_features : int
+        How many features there are.
+
+    Returns
+    -------
+    list of str
+        Names; "feature 3" where there are none.
+    """
+    names = _known_names(model, X)
+    if names is None or len(names) != n_features:
+        return [f"feature {j}" for j in range(n_features)]
+    return [str(name) for name in names]
+
+
+def _known_names(model: Any, X: Any) -> list[Hashable] | None:
+    if isinstance(model, BaseSearchCV):
+        return _known_names(model.best_estimator_, X)
+    if isinstance(model, Pipeline) and len(model) > 1:
+        inner = _known_names(model.steps[-1][1], None)
+        if inner is not None:
+            return inner
+        try:
+            return list(model[:-1].get_feature_names_out())
+        except (AttributeError, ValueError):  # a transformer that does not name its output
+            return None
+    names = getattr(model, "feature_names_in_", getattr(X, "columns", None))
+    return None if names is None else list(names)
