@@ -17,7 +17,8 @@ from robfair.auditing._examples import nearest_rows, wants_points
 from robfair.auditing._export import Exports, escaped, markdown_table, records
 from robfair.auditing._provenance import provenance
 from robfair.auditing._tables import group_table, measure_table
-from robfair.auditing._verdict import Verdict, judge
+from robfair.auditing._verdict import judge
+from robfair.auditing._words import Verdict
 from robfair.distance import BoundaryDistance
 from robfair.metrics import (
     certified_ordering,
@@ -412,7 +413,7 @@ def audit(
             "confidence": confidence,
             "n_check": n_check,
             "examples": terms,
-            **provenance(model, random_state, distance_options),
+            **provenance(model, X, distance.threat_model, random_state, distance_options),
         },
     )
 

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from robfair.auditing._audit import Audit, _certified, _number, audit
 from robfair.auditing._export import Exports, escaped, markdown_table
 from robfair.auditing._tables import model_group_table, model_table
-from robfair.auditing._verdict import Verdict, judge_models
+from robfair.auditing._verdict_models import judge_models
+from robfair.auditing._words import Verdict
 
 __all__ = ["Comparison", "compare"]
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from robfair._tensorfile import replacing
 from robfair.auditing._tables import Table
-from robfair.auditing._verdict import Verdict
+from robfair.auditing._words import Verdict
 
 __all__ = ["Exports", "escaped", "markdown_table", "plain", "records"]
 
@@ -225,5 +225,5 @@ def markdown_table(table: Table) -> str:
     """
     lines = [table.columns, ("---",) * len(table.columns)]
     lines[0] = tuple(escaped(title) for title in table.columns)
-    lines += [tuple(escaped(cell.text) for cell in row) for row in table.rows]
+    lines += [tuple(escaped(f"{cell.text} {cell.beside}") for cell in row) for row in table.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

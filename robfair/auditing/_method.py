@@ -42,6 +42,7 @@ def method_rows(audit: Audit) -> list[tuple[str, str]]:
         ("Distance", f"{found.method}: {METHODS[found.method]}"),
         ("Norm", "L-inf, the largest change of a feature" if np.isinf(norm) else "L2, Euclidean"),
         ("Threat model", repr(found.threat_model)),
+        ("What may change", settings["mutable"]),
         ("Unit of distances", _unit(audit)),
         ("Cap on distances", "none" if cap is None else f"{cap:g} (tau_max)"),
         ("Searches", audit.status_line()),
@@ -73,7 +74,8 @@ def _unit(audit: Audit) -> str:
 
 def _check(audit: Audit) -> list[tuple[str, str]]:
     if audit.check is None:
-        return [("Second search", "none")]
+        exact = set(audit.distance.counts()) <= {"exact", "skipped"}
+        return [("Second search", "not needed: the distances are exact" if exact else "none")]
     return [("Second search", note) for note in audit.notes()[:1]]
 
 

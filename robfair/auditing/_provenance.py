@@ -12,17 +12,25 @@ import torch
 
 from robfair._version import __version__
 from robfair.adapters import as_model
+from robfair.auditing._examples import WIDE, feature_names
+from robfair.threat import ThreatModel
 
 __all__ = ["provenance"]
 
 
-def provenance(model: Any, random_state: Any, options: dict[str, Any]) -> dict[str, Any]:
+def provenance(
+    model: Any, X: Any, threat_model: ThreatModel, random_state: Any, options: dict[str, Any]
+) -> dict[str, Any]:
     """Tell the seed, the options of the distance, the space, the date and the versions.
 
     Parameters
     ----------
     model : object
         The classifier.
+    X : array-like
+        The samples.
+    threat_model : ThreatModel
+        What may change.
     random_state : int, RandomState, Generator or None
         Seed of the bootstrap.
     options : dict
@@ -44,6 +52,7 @@ def provenance(model: Any, random_state: Any, options: dict[str, Any]) -> dict[s
             for name, value in options.items()
             if name != "verbose"
         },
+        "mutable": _mutable(model, X, threat_model),
         "space": "the input of the last step of the Pipeline" if behind else "X",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
@@ -54,3 +63,17 @@ def provenance(model: Any, random_state: Any, options: dict[str, Any]) -> dict[s
             "numpy": np.__version__,
         },
     }
+
+
+def _mutable(model: Any, X: Any, threat_model: ThreatModel) -> str:
+    """Name what an attacker may change."""
+    columns = threat_model.mutable_columns
+    if columns is not None:
+        return ", ".join(map(str, columns))
+    if threat_model.mutable is None:
+        return "every feature"
+    mask = np.asarray(threat_model.mutable)
+    if mask.ndim != 1 or mask.size > WIDE:
+        return f"{int(mask.sum())} of {mask.size} features"
+    names = feature_names(model, X, mask.size)
+    return ", ".join(name for name, free in zip(names, mask, strict=True) if free)

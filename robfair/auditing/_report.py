@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from robfair._version import __version__
-from robfair.auditing._figures import audit_figures
+from robfair.auditing._figures import audit_figures, model_figures
 from robfair.auditing._glossary import GLOSSARY
 from robfair.auditing._method import method_rows
 from robfair.auditing._tables import (
@@ -18,7 +17,9 @@ from robfair.auditing._tables import (
     model_table,
     row_table,
 )
-from robfair.auditing._verdict import Verdict, group_names, judge, judge_models
+from robfair.auditing._verdict import judge
+from robfair.auditing._verdict_models import judge_models
+from robfair.auditing._words import group_names
 
 if TYPE_CHECKING:
     from robfair.auditing._audit import Audit
@@ -40,6 +41,7 @@ def render(audit: Audit) -> str:
     str
         HTML.
     """
+    environment = _environment()
     part = _part(audit, "audit")
     contents = [
         ("verdict", "What was found"),
@@ -50,7 +52,15 @@ def render(audit: Audit) -> str:
         ("audit-method", "How this was measured"),
         ("glossary", "Glossary"),
     ]
-    return _fill(audit.name, audit, part["verdict"], contents, [part], None)
+    return _fill(
+        environment,
+        audit,
+        title=audit.name,
+        verdict=part["verdict"],
+        contents=contents,
+        audits=[part],
+        models=None,
+    )
 
 
 def render_comparison(comparison: Comparison) -> str:
@@ -66,6 +76,7 @@ def render_comparison(comparison: Comparison) -> str:
     str
         HTML.
     """
+    environment = _environment()
     names = list(comparison.audits)
     audits = list(comparison.audits.values())
     parts = [_part(audit, f"model-{i}") for i, audit in enumerate(audits)]
@@ -73,7 +84,7 @@ def render_comparison(comparison: Comparison) -> str:
     models = {
         "table": model_table(comparison),
         "groups": model_group_table(comparison),
-        "figures": [],
+        "figures": model_figures(comparison),
         "interval": ""
         if audits[0].settings["n_boot"] is None
         else f", with its {100 * confidence:g} % interval",
@@ -85,52 +96,53 @@ def render_comparison(comparison: Comparison) -> str:
         *((part["id"], part["name"]) for part in parts),
         ("glossary", "Glossary"),
     ]
-    title = " against ".join(names) if len(names) < 4 else f"{len(names)} models compared"
-    return _fill(title, audits[0], judge_models(comparison), contents, parts, models)
+    title = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
+    return _fill(
+        environment,
+        audits[0],
+        title=title,
+        verdict=judge_models(comparison),
+        contents=contents,
+        audits=parts,
+        models=models,
+    )
 
 
-def _fill(
-    title: str,
-    first: Audit,
-    verdict: Verdict,
-    contents: Sequence[tuple[str, str]],
-    audits: list[dict[str, Any]],
-    models: dict[str, Any] | None,
-) -> str:
+def _environment() -> Any:
     try:
+        import matplotlib  # noqa: F401
         from jinja2 import Environment, PackageLoader, StrictUndefined
-        from markupsafe import Markup
     except ImportError as error:
         raise ImportError(
-            'the report needs jinja2 and matplotlib: pip install "robfair[report]".'
+            'a report needs jinja2 and matplotlib: pip install "robfair[report]".'
         ) from error
-    loader = PackageLoader("robfair.auditing")
-    environment = Environment(
-        loader=loader,
+    return Environment(
+        loader=PackageLoader("robfair.auditing"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # What is ours and no text: everything else is escaped.
-    script, style = (
-        Markup(loader.get_source(environment, name)[0]) for name in ("report.js", "report.css")
-    )
-    digest = hashlib.sha256(script.encode()).digest()
-    return environment.get_template("report.html").render(
-        title=title,
+
+
+def _fill(environment: Any, first: Audit, **context: Any) -> str:
+    def ours(name: str) -> str:
+        text: str = environment.loader.get_source(environment, name)[0]
+        return text
+
+    script = ours("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    html: str = environment.get_template("report.html").render(
         facts=_facts(first),
-        verdict=verdict,
-        contents=contents,
-        models=models,
-        audits=audits,
         glossary=GLOSSARY,
         script=script,
-        script_hash=f"sha256-{base64.b64encode(digest).decode()}",
-        style=style,
+        script_hash=f"sha256-{digest}",
+        style=ours("report.css"),
         version=__version__,
         date=first.settings["date"],
+        **context,
     )
+    return html
 
 
 def _part(audit: Audit, name: str) -> dict[str, Any]:
@@ -138,7 +150,7 @@ def _part(audit: Audit, name: str) -> dict[str, Any]:
         "id": name,
         "name": audit.name,
         "verdict": judge(audit),
-        "warnings": audit.warnings,
+        "warnings": [text[:1].upper() + text[1:] for text in audit.warnings],
         "measures": measure_table(audit),
         "groups": group_table(audit),
         "figures": audit_figures(audit),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from robfair.auditing._verdict import group_names
+from robfair.auditing._words import group_names
 
 if TYPE_CHECKING:
     from robfair.auditing._audit import Audit
@@ -46,10 +46,13 @@ class Cell:
         As it is shown.
     key : float or str
         What the column is sorted by; "" at the end.
+    beside : str
+        An interval that may stand on a line of its own.
     """
 
     text: str
     key: float | str
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,7 @@ def _with_interval(row: pd.Series[Any], column: str) -> Cell:
     cell = _number(row[column])
     if np.isnan(row["lower"]):
         return cell
-    return Cell(f"{cell.text} ({_interval(row['lower'], row['upper']).text})", cell.key)
+    return Cell(cell.text, cell.key, f"({_interval(row['lower'], row['upper']).text})")
 
 
 def _number(value: Any) -> Cell:

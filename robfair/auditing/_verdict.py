@@ -11,41 +11,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
 from robfair.auditing._checks import LEAST, SEARCHES_AGAIN, SMALL
+from robfair.auditing._words import Verdict, few, group_names, interval, three
 from robfair.metrics._group_means import GroupMeans, group_means
 from robfair.metrics._groups import encode_groups
 
 if TYPE_CHECKING:
     from robfair.auditing._audit import Audit
-    from robfair.auditing._compare import Comparison
 
-__all__ = ["Verdict", "group_names", "judge", "judge_models"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A sentence, and what must be said beside it.
-
-    Attributes
-    ----------
-    headline : str
-        What was found.
-    details : tuple of str
-        Why, how far it holds, and what it leaves open.
-    """
-
-    headline: str
-    details: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return " ".join([self.headline, *self.details])
+__all__ = ["judge"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +38,6 @@ class _Pairs:
     error: NDArray[np.float64]  # standard error of the difference
     degrees: NDArray[np.float64]  # of freedom
     p: NDArray[np.float64]
-
-
-def group_names(index: pd.Index[Any]) -> list[str]:
-    """Name groups as text; the values of crossed columns are joined.
-
-    Parameters
-    ----------
-    index : pandas.Index
-        The groups.
-
-    Returns
-    -------
-    list of str
-        A name for each.
-    """
-    if isinstance(index, pd.MultiIndex):
-        return [" / ".join(map(str, label)) for label in index]
-    return [str(label) for label in index]
 
 
 def judge(audit: Audit) -> Verdict:
@@ -136,9 +98,9 @@ def _pairs(audit: Audit, usable: NDArray[np.intp]) -> _Pairs:
     swap = values.mean[first] > values.mean[second]
     a, b = np.where(swap, second, first), np.where(swap, first, second)
     difference = values.mean[b] - values.mean[a]
-    parts = values.squared_error[[a, b]]
-    error = np.sqrt(parts.sum(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
+        parts = values.squared_error[[a, b]]  # inf less inf in a group that is left out
+        error = np.sqrt(parts.sum(axis=0))
         spread = (parts**2 / (values.count[[a, b]] - 1)).sum(axis=0)
         degrees = np.where(error > 0, error**4 / spread, np.inf)
         # Without any spread, as where all distances are capped, there is no error of sampling.
@@ -180,8 +142,8 @@ def _difference(audit: Audit, names: list[str], i: int, j: int) -> tuple[str, st
     table = audit.by_group.iloc[[i, j]]
     accuracy, mean, rob = (table[c].tolist() for c in ("accuracy", "mean_distance", "robustness"))
     numbers = f"For {a} Rob(P) is {_rob(audit, i)} against {_rob(audit, j)} for {b}"
-    told = f"mean distance {_three(mean[0])} against {_three(mean[1])}"
-    right = f"accuracy {_three(accuracy[0])} against {_three(accuracy[1])}"
+    told = f"mean distance {three(mean[0])} against {three(mean[1])}"
+    right = f"accuracy {three(accuracy[0])} against {three(accuracy[1])}"
     more = "by more than the error of sampling"
     if accuracy[0] == 0:
         return f"{numbers}: the model is wrong on every row of {a}.", f"That is: {right}."
@@ -213,7 +175,7 @@ def _unseen(pairs: _Pairs, chosen: int, level: float) -> str:
     least = pairs.error[chosen] * stats.t.isf(level / 2, pairs.degrees[chosen])
     return (
         "This does not show that there is none: between these two, a difference of less than "
-        f"{_three(least)} could not be told from chance."
+        f"{three(least)} could not be told from chance."
     )
 
 
@@ -232,9 +194,7 @@ def _lower_still(audit: Audit, names: list[str], a: int, usable: NDArray[np.bool
     lower = [names[i] for i in np.flatnonzero(usable & (rob < rob[a]))]
     if not lower:
         return []
-    return [
-        f"Rob(P) is lower still for {_some(lower)}, but there are too few samples there to tell."
-    ]
+    return [f"Rob(P) is lower still for {few(lower)}, but there are too few samples there to tell."]
 
 
 def _left_out(audit: Audit, names: list[str]) -> list[str]:
@@ -252,14 +212,14 @@ def _left_out(audit: Audit, names: list[str]) -> list[str]:
     sentences = []
     if censored:
         sentences.append(
-            f"Nothing is said of {_some(censored)}: for some of the rows no adversarial was found, "
+            f"Nothing is said of {few(censored)}: for some of the rows no adversarial was found, "
             "so that Rob(P) is unknown (audit with tau_max= to cap the distances)."
         )
     if empty:
-        sentences.append(f"Nothing is said of {_some(empty)}: no samples.")
+        sentences.append(f"Nothing is said of {few(empty)}: no samples.")
     if small:
         sentences.append(
-            f"Nothing is said of {_some(small)}: fewer than {SMALL} samples are too few."
+            f"Nothing is said of {few(small)}: fewer than {SMALL} samples are too few."
         )
     return sentences
 
@@ -283,7 +243,10 @@ def _warned(audit: Audit) -> list[str]:
     n = len(audit.warnings)
     if n == 0:
         return []
-    return [f"The audit gives {n} warning{'s' if n > 1 else ''}, which limit what this can mean."]
+    return [
+        f"The audit gives {f'{n} warnings, which limit' if n > 1 else 'a warning, which limits'} "
+        "what this can mean."
+    ]
 
 
 def _proven(audit: Audit, names: list[str], a: int, b: int) -> list[str]:
@@ -323,90 +286,6 @@ def _capped(audit: Audit) -> list[str]:
     ]
 
 
-def judge_models(comparison: Comparison) -> Verdict:
-    """Say which of several models is best by V_f and by Rob(f), as far as can be told.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The audits.
-
-    Returns
-    -------
-    Verdict
-        The sentence.
-    """
-    audits = comparison.audits
-    if len(audits) == 1:
-        name, only = next(iter(audits.items()))
-        return Verdict(f"One model, {name}. {judge(only).headline}", judge(only).details)
-    known = comparison.overall[["V_f", "Rob(f)", "CV"]]
-    known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)]
-    if len(known) < 2:
-        return Verdict(
-            "No verdict: V_f, CV and Rob(f) are known for fewer than two of the models.",
-            tuple(f"{name}: {judge(a).headline}" for name, a in audits.items()),
-        )
-    least = str(known["V_f"].idxmin())
-    details = [_best(comparison, known, "Rob(f)", str(known["Rob(f)"].idxmax()), "largest")]
-    details.append(_best(comparison, known, "CV", str(known["CV"].idxmin()), "smallest"))
-    if known.loc[least, "Rob(f)"] < known["Rob(f)"].max():
-        details.append(
-            f"V_f falls with Rob(f), and {least} has not the largest: read CV and the worst group "
-            "beside it."
-        )
-    unknown = [name for name in audits if name not in known.index]
-    if unknown:
-        details.append(f"Nothing is said of {_some(unknown)}: V_f, CV or Rob(f) is not known.")
-    return Verdict(_best(comparison, known, "V_f", least, "smallest"), tuple(details))
-
-
-def _best(comparison: Comparison, known: pd.DataFrame, measure: str, best: str, word: str) -> str:
-    """Name the best model by a measure, and those that it can and cannot be told from."""
-    tables = {str(name): comparison.audits[str(name)].overall.T[measure] for name in known.index}
-    sentence = f"{measure} is {word} for {best}, {_interval(tables[best], 'value')}"
-    others = {name: row for name, row in tables.items() if name != best}
-    against = ", ".join(f"{name} {_three(row['value'])}" for name, row in others.items())
-    sentence += f", against {against}"
-    if any(np.isnan([*row[["lower", "upper"]]]).any() for row in tables.values()):
-        return f"{sentence}; without intervals nothing is known of the error of sampling."
-    one = tables[best]
-    same = [
-        name
-        for name, row in others.items()
-        if row["lower"] <= one["upper"] and one["lower"] <= row["upper"]
-    ]
-    if not same:
-        return f"{sentence}: by more than the error of sampling."
-    if len(same) == len(others):
-        return (
-            f"{sentence}: the intervals overlap, so that nothing is known of one against another."
-        )
-    return (
-        f"{sentence}: by more than the error of sampling, except against {_some(same)}, where the "
-        "intervals overlap."
-    )
-
-
 def _rob(audit: Audit, position: int) -> str:
     row = audit.by_group.iloc[position]
-    return _interval(row, "robustness", audit.settings["confidence"])
-
-
-def _interval(row: pd.Series[Any], column: str, confidence: float | None = None) -> str:
-    """Write a value with its interval, if there is one."""
-    value = _three(row[column])
-    if np.isnan(row["lower"]):
-        return value
-    called = "" if confidence is None else f"{100 * confidence:g} % interval "
-    return f"{value} ({called}{_three(row['lower'])} to {_three(row['upper'])})"
-
-
-def _three(value: float) -> str:
-    """Three significant digits."""
-    return f"{value:.3g}"
-
-
-def _some(names: list[str]) -> str:
-    """Name a few of many."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return interval(row, "robustness", audit.settings["confidence"])

@@ -360,6 +360,14 @@ class ThreatModel(Rules):
         object.__setattr__(model, "_codec", codec)
         return model
 
+    @property
+    def mutable_columns(self) -> tuple[Hashable, ...] | None:
+        """Original columns that may change; None where only `from_transformer` would know them."""
+        if self._codec is None:
+            return None
+        names = (column.name for column in self._codec.columns)
+        return tuple(name for name in names if name in self._codec.mutable)
+
     def as_rows(self, points: ArrayLike, start: Any) -> pd.DataFrame:
         """Write perturbed samples in the original columns, and say in words what changed.
 

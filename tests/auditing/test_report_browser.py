@@ -1,0 +1,195 @@
+"""The report in a headless Chromium: no errors, no requests, sorting, printing, narrow screens."""
+
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from robfair import compare
+from robfair.datasets import make_group_margins
+
+DATA = make_group_margins([40, 30, 50], n_features=3, random_state=0)
+NAMES = np.array(["<script>alert(1)</script>", "b", "a"])
+COLUMNS = ['"><img src=x onerror=alert(2)>', "hours", "gain"]
+
+
+def chromium():
+    """Return the path of a Chromium, or skip: unless one is required, which CI says."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        reason = f"no Chromium: set CHROMIUM to its path, or install one of {', '.join(names)}"
+        if os.environ.get("ROBFAIR_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = chromium()
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        # In a container Chromium cannot make the sandbox, and it opens no file but ours.
+        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    X = pd.DataFrame(DATA.X, columns=COLUMNS)
+    models = {name: LogisticRegression(C=c).fit(X, DATA.y) for name, c in (("one", 1), ("two", 9))}
+    groups = pd.Series(NAMES[DATA.groups], name="group")
+    result = compare(models, X, DATA.y, sensitive_features=groups, n_boot=20, certify=True)
+    path = tmp_path_factory.mktemp("report") / "audit.html"
+    result.to_html(path)
+    return path
+
+
+@pytest.fixture
+def visit(browser, report):
+    """Open the report; whatever goes wrong in the page fails the test at its end."""
+    wrong, contexts = [], []
+
+    def open_page(width=1200, **options):
+        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: wrong.append(request.url))
+        page.goto(report.as_uri())
+        wrong.remove(report.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [text for text in wrong if not text.startswith("data:")] == []
+
+
+def table(page):
+    return page.locator("section[aria-labelledby=model-0-groups] table")
+
+
+def column(page, number):
+    cells = table(page).locator(f"tbody tr > :nth-child({number})").all_inner_texts()
+    return [cell.replace(",", "") for cell in cells]
+
+
+def test_it_renders_and_names_stay_names(visit):
+    page = visit()
+    assert page.title() == "one, two"
+    assert set(column(page, 1)) == set(NAMES)
+    assert COLUMNS[0] in page.locator("#model-0-rows-caption").locator("xpath=..").inner_text()
+    sizes = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth])")
+    assert len(sizes) == 5
+    assert all(complete and width > 100 for complete, width in sizes)
+
+
+def test_a_click_sorts_and_another_turns_round(visit):
+    page = visit()
+    title = table(page).get_by_role("columnheader", name="size")
+    title.get_by_role("button").click()
+    assert column(page, 2) == ["30", "40", "50"]
+    assert title.get_attribute("aria-sort") == "ascending"
+    title.get_by_role("button").click()
+    assert column(page, 2) == ["50", "40", "30"]
+    assert title.get_attribute("aria-sort") == "descending"
+    name = table(page).get_by_role("columnheader", name="group")
+    name.get_by_role("button").click()
+    assert column(page, 1) == [NAMES[0], "a", "b"]
+    assert title.get_attribute("aria-sort") is None
+    assert page.locator("th[aria-sort]").count() == 1
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_the_keyboard_sorts(visit, key):
+    page = visit()
+    button = table(page).get_by_role("button", name="size")
+    table(page).get_by_role("button", name="group").focus()
+    page.keyboard.press("Tab")
+    assert button.evaluate("button => button === document.activeElement")
+    page.keyboard.press(key)
+    assert column(page, 2) == ["30", "40", "50"]
+    assert page.locator("th[aria-sort=ascending]").inner_text().startswith("size")
+
+
+def test_numbers_sort_by_value_and_the_unknown_stay_at_the_end(visit):
+    page = visit()
+    measures = page.locator("section[aria-labelledby=model-0-measures] table")
+    for turn in (1, -1):
+        measures.get_by_role("button", name="certified").click()
+        cells = measures.locator("tbody tr > :nth-child(4)").all_inner_texts()
+        assert cells[-1] == ""  # accuracy has none
+        values = [float(cell.partition(" ")[0]) for cell in cells[:-1]]
+        assert values == sorted(values, reverse=turn < 0)
+
+
+def test_landmarks_headings_and_alternatives(visit):
+    page = visit()
+    for role in ("banner", "navigation", "main", "contentinfo"):
+        assert page.get_by_role(role).count() == 1
+    assert page.get_by_role("heading", level=1).count() == 1
+    names = page.get_by_role("region").evaluate_all("all => all.map(r => r.computedName ?? 'x')")
+    assert len(names) > 10
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert all(len(img.get_attribute("alt")) > 50 for img in page.locator("img").all())
+    assert page.locator("th:not([scope])").count() == 0
+    page.keyboard.press("Tab")
+    skip = page.locator("a.skip")
+    assert skip.evaluate("a => a === document.activeElement && a.getBoundingClientRect().x >= 0")
+
+
+def test_a_phone_shows_it_without_scrolling_the_page_sideways(visit):
+    page = visit(width=360)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 360
+    boxes = page.locator(".scroll").evaluate_all(
+        "all => all.map(b => b.scrollWidth - b.clientWidth)"
+    )
+    assert max(boxes) > 0  # tables scroll inside
+
+
+def contrast(page, selector):
+    """The contrast of a text with the background of the page, as WCAG defines it."""
+    colours = page.evaluate(
+        """s => [getComputedStyle(document.querySelector(s)).color,
+                 getComputedStyle(document.body).backgroundColor]""",
+        selector,
+    )
+    light = []
+    for colour in colours:
+        rgb = np.array([int(v) for v in colour[4:-1].split(",")]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        light.append(linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+    return max(light) / min(light)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read(visit, scheme):
+    page = visit(color_scheme=scheme)
+    for selector in ("p.headline", "p.facts", "nav a", "td", "figcaption", "thead button"):
+        assert contrast(page, selector) >= 4.5, selector
+
+
+def test_it_prints(visit):
+    pdf = visit().pdf(format="A4")
+    assert pdf.startswith(b"%PDF")
+    assert len(pdf) > 20_000
+
+
+def test_without_a_browser_tests_are_skipped_unless_one_is_required(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.delenv("ROBFAIR_REQUIRE_BROWSER", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no Chromium: set CHROMIUM"):
+        chromium()
+    monkeypatch.setenv("ROBFAIR_REQUIRE_BROWSER", "1")
+    with pytest.raises(pytest.fail.Exception, match="no Chromium: set CHROMIUM"):
+        chromium()
