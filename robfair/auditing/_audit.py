@@ -340,6 +340,10 @@ def audit(
     >>> result = audit(clf, data.X, data.y, sensitive_features=data.groups)
     >>> result.by_group["robustness"].round(1).tolist()
     [0.5, 1.0, 1.5]
+    >>> result.verdict()
+    'For 0 Rob(P) is 0.5... against 1.5... for 2: 0 is easier to attack, by more than the error of
+    sampling. Its rows lie nearer to the decision boundary (mean distance 0.5... against 1.5...'
+    >>> result.to_html("audit.html")  # doctest: +SKIP
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")

@@ -119,8 +119,8 @@ def _in_words(
     moves = (points.astype(np.float64) - inputs) / units
     words = [_sentence(*parts, names) for parts in zip(inputs, points, moves, strict=True)]
     note = (
-        "Told in the features that the classifier itself sees, which need not be a row that could "
-        f"exist: {reason}."
+        "Told in the features that the classifier itself sees; a changed row need not be one that "
+        f"could exist. The reason: {reason}."
     )
     return words, note
 

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import re
+import tomllib
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -242,3 +244,16 @@ def test_many_groups_and_rows_stay_small(tmp_path):
     assert "Only the 40 lowest groups are drawn." in page.text
     rows = page.all("table")[2]["text"]
     assert len(re.findall("number", rows)) == 40 * 3
+
+
+def test_the_templates_are_shipped():
+    root = Path(__file__).resolve().parents[2]
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = {
+        path
+        for pattern in settings["tool"]["setuptools"]["package-data"]["robfair"]
+        for path in (root / "robfair").glob(pattern)
+    }
+    templates = set((root / "robfair" / "auditing" / "templates").iterdir())
+    assert len(templates) == 4
+    assert templates <= shipped

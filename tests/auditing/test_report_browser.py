@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from robfair import compare
 from robfair.datasets import make_group_margins
 
-DATA = make_group_margins([40, 30, 50], n_features=3, random_state=0)
+DATA = make_group_margins([40, 9, 120], n_features=3, random_state=0)
 NAMES = np.array(["<script>alert(1)</script>", "b", "a"])
 COLUMNS = ['"><img src=x onerror=alert(2)>', "hours", "gain"]
 
@@ -96,10 +96,10 @@ def test_a_click_sorts_and_another_turns_round(visit):
     page = visit()
     title = table(page).get_by_role("columnheader", name="size")
     title.get_by_role("button").click()
-    assert column(page, 2) == ["30", "40", "50"]
+    assert column(page, 2) == ["9", "40", "120"]
     assert title.get_attribute("aria-sort") == "ascending"
     title.get_by_role("button").click()
-    assert column(page, 2) == ["50", "40", "30"]
+    assert column(page, 2) == ["120", "40", "9"]
     assert title.get_attribute("aria-sort") == "descending"
     name = table(page).get_by_role("columnheader", name="group")
     name.get_by_role("button").click()
@@ -116,7 +116,7 @@ def test_the_keyboard_sorts(visit, key):
     page.keyboard.press("Tab")
     assert button.evaluate("button => button === document.activeElement")
     page.keyboard.press(key)
-    assert column(page, 2) == ["30", "40", "50"]
+    assert column(page, 2) == ["9", "40", "120"]
     assert page.locator("th[aria-sort=ascending]").inner_text().startswith("size")
 
 
@@ -136,8 +136,7 @@ def test_landmarks_headings_and_alternatives(visit):
     for role in ("banner", "navigation", "main", "contentinfo"):
         assert page.get_by_role(role).count() == 1
     assert page.get_by_role("heading", level=1).count() == 1
-    names = page.get_by_role("region").evaluate_all("all => all.map(r => r.computedName ?? 'x')")
-    assert len(names) > 10
+    assert page.get_by_role("region", name="How this was measured").count() == 2
     assert page.locator("html").get_attribute("lang") == "en"
     assert all(len(img.get_attribute("alt")) > 50 for img in page.locator("img").all())
     assert page.locator("th:not([scope])").count() == 0
