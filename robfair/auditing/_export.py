@@ -223,7 +223,7 @@ def markdown_table(table: Table) -> str:
     str
         Its lines.
     """
-    lines = [table.columns, ("---",) * len(table.columns)]
-    lines[0] = tuple(escaped(title) for title in table.columns)
-    lines += [tuple(escaped(f"{cell.text} {cell.beside}") for cell in row) for row in table.rows]
+    titles = [escaped(title) for title in table.columns]
+    rows = [[escaped(f"{cell.text} {cell.beside}") for cell in row] for row in table.rows]
+    lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
