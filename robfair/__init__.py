@@ -4,12 +4,33 @@ robfair measures the distance of samples to the decision boundary of a classifie
 between groups, and trains classifiers for which it differs less.
 """
 
+from typing import TYPE_CHECKING
+
+from robfair._lazy import lazy_names
 from robfair._version import __version__
-from robfair.auditing import audit, compare
-from robfair.distance import BoundaryDistance, boundary_distance
-from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
-from robfair.scorers import get_scorer, get_scorer_names
-from robfair.threat import ThreatModel
+
+if TYPE_CHECKING:
+    from robfair.auditing import audit, compare
+    from robfair.distance import BoundaryDistance, boundary_distance
+    from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
+    from robfair.scorers import get_scorer, get_scorer_names
+    from robfair.threat import ThreatModel
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "AdversarialClassifier": "robfair.estimators",
+            "BoundaryDistance": "robfair.distance",
+            "FarmurClassifier": "robfair.estimators",
+            "NaturalClassifier": "robfair.estimators",
+            "ThreatModel": "robfair.threat",
+            "audit": "robfair.auditing",
+            "boundary_distance": "robfair.distance",
+            "compare": "robfair.auditing",
+            "get_scorer": "robfair.scorers",
+            "get_scorer_names": "robfair.scorers",
+        },
+    )
 
 __all__ = [
     "AdversarialClassifier",

@@ -191,8 +191,45 @@ def _module_name(path):
 def test_init_files_hold_names_not_code():
     allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr)
     for path in PACKAGE.rglob("__init__.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            assert isinstance(node, allowed), f"{path.relative_to(ROOT)}:{node.lineno} is code"
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for node in body:
+            # The package's face names its names twice: for type checkers, and to import them late.
+            late = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for part in [*node.body, *node.orelse] if late else [node]:
+                assert isinstance(part, allowed), f"{path.relative_to(ROOT)}:{part.lineno} is code"
+
+
+def test_the_face_imports_each_name_from_its_home():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    face = next(node for node in tree.body if isinstance(node, ast.If))
+    seen_by_type_checkers = {alias.name: node.module for node in face.body for alias in node.names}
+    homes = ast.literal_eval(face.orelse[0].value.args[1])
+    assert homes == seen_by_type_checkers
+    assert set(robfair.__all__) == {*homes, "__version__"}
+    for name, home in homes.items():
+        assert getattr(robfair, name) is getattr(importlib.import_module(home), name)
+    assert robfair.metrics is importlib.import_module("robfair.metrics")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = robfair.nothing
+    with pytest.raises(ImportError):
+        from robfair import nothing  # noqa: F401
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["audit", "--help"], ["--version"]])
+def test_help_does_not_import_torch(arguments):
+    # It takes seconds, and whoever asks for help or presses the tabulator does not wait for it.
+    code = f"""
+import sys
+from robfair.cli import main
+try:
+    main({arguments})
+except SystemExit:
+    pass
+heavy = {{"torch", "sklearn", "pandas", "numpy"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_file_is_over_600_lines():

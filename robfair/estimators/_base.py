@@ -7,6 +7,7 @@ and skorch's differ in what `fit` takes, what a label is and when parameters are
 from __future__ import annotations
 
 import copy
+import copyreg
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -28,6 +29,7 @@ from robfair._fingerprint import describe
 from robfair._isolation import SEEDING, one_thread, untouched_random_state
 from robfair.adapters import LogitModel, evaluation_mode
 from robfair.estimators._groups import encode_fit_groups
+from robfair.estimators._plain import from_plain, to_plain
 from robfair.estimators._samples import Samples, hold_out
 from robfair.estimators._weights import fit_weights
 from robfair.models import tabular_network
@@ -255,6 +257,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             net = self._make_net(module, strategy, judge, setting, attack, seed, callbacks)
             net.fit(samples.inputs, samples.y)
         net.judge = None  # or the held-out data would be pickled with the model
+        self.__dict__.pop("_module", None)
         self.classes_, self.groups_, self.net_ = classes, group_labels, net
         self.strategy_ = strategy
         columns = ["epoch", "phase", "natural_loss", "robust_loss", "robust_accuracy", "lr", "dur"]
@@ -315,7 +318,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             yield
 
     def _make_module(self, X: NDArray[Any], classes: NDArray[Any], seed: int) -> nn.Module:
-        if self.warm_start and hasattr(self, "net_"):
+        if self.warm_start and hasattr(self, "module_"):
             if not np.array_equal(self.classes_, classes):
                 raise ValueError(
                     f"warm_start=True continues with classes {self.classes_}, but y has {classes}."
@@ -412,6 +415,9 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     @property
     def module_(self) -> nn.Module:
         """The trained torch module; it returns logits."""
+        loaded: nn.Module | None = vars(self).get("_module")
+        if loaded is not None:
+            return loaded
         check_is_fitted(self, "net_")
         module: nn.Module = self.net_.module_
         return module
@@ -455,3 +461,41 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return labels
+
+    # Saving. A pickle or a copy holds everything. What skops saves must be made of plain values and
+    # arrays: parameters, fitted attributes and weights. The net, with its optimizer and its random
+    # generator, and the strategy are left behind; prediction and warm_start need neither.
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return copyreg.__newobj__, (type(self),), dict(vars(self))  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> dict[str, Any]:
+        if isinstance(self.module, nn.Module):
+            raise TypeError(
+                f"module is a {type(self.module).__name__}, and a network itself cannot be saved "
+                "without pickle: give the function or class that makes it, or save the weights by "
+                "robfair.models.save_weights."
+            )
+        left = ("net_", "strategy_", "_module")
+        state = {name: to_plain(value) for name, value in vars(self).items() if name not in left}
+        if hasattr(self, "module_"):
+            weights = self.module_.state_dict()
+            state["_weights"] = {name: value.cpu().numpy() for name, value in weights.items()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.get("_weights")
+        if weights is None:
+            self.__dict__.update(state)
+            return
+        plain = {name: value for name, value in state.items() if name != "_weights"}
+        self.__dict__.update({name: from_plain(value) for name, value in plain.items()})
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+        with untouched_random_state(cuda=False):
+            # Sizes come from a file: without memory of its own until they agree with the weights.
+            with torch.device("meta") if self.module is None else nullcontext():
+                module = self._new_module(self.n_features_in_, len(self.classes_))
+            if not isinstance(module, nn.Module):
+                raise TypeError(f"module made a {type(module).__name__}, not a torch.nn.Module.")
+            module.load_state_dict(tensors, assign=self.module is None)
+        self._module = module

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from robfair.auditing import Comparison, compare
@@ -105,7 +107,7 @@ def run_demo(
     Parameters
     ----------
     output : Path
-        Folder for tables, curves and the fitted models; made if there is none.
+        Folder for tables, curves, the fitted models and the test rows; made if there is none.
     epochs : int, default=12
         Epochs of each model. FARMUR spends a sixth of them, as in the paper, on retraining.
     random_state : int, default=0
@@ -121,7 +123,14 @@ def run_demo(
     -------
     dict of str to Comparison
         By partition: race and sex.
+
+    Raises
+    ------
+    ImportError
+        If skops, with which the models are saved, is not installed.
     """
+    if importlib.util.find_spec("skops") is None:
+        raise ImportError('the demo saves its models by skops: pip install "robfair[cli]"')
     started = time.perf_counter()
     output.mkdir(parents=True, exist_ok=True)
     table = adult_table()
@@ -148,14 +157,16 @@ def run_demo(
             verbose=verbose,
         )
     write_results(output, results, models, table)
+    load_adult(split="test").frame[:n_test].to_csv(output / "test-rows.csv", index=False)
     for partition, comparison in results.items():
         print(f"\n=== UCI Adult, {len(y_test):,} test rows, groups by {partition} ===\n")
         print(comparison)
         print()
         print(verdict(comparison, partition))
     print(
-        f"\nOne seed ({random_state}). Tables, curves and models are in {output}. "
-        f"{time.perf_counter() - started:.0f} s."
+        f"\nOne seed ({random_state}). Tables, curves, models and the test rows are in {output}. "
+        f"{time.perf_counter() - started:.0f} s.\nNext, one of these models as a stranger would "
+        f"audit it, attacked by steps that a person could take:\n\n  {audit_command(output)}"
     )
     return results
 
@@ -213,7 +224,7 @@ def fit_models(
 def write_results(
     output: Path, results: dict[str, Comparison], models: dict[str, Any], table: AdultTable
 ) -> None:
-    """Write tables as CSV, curves as PNG and the fitted models.
+    """Write tables as CSV, curves as PNG and the fitted models as skops files.
 
     Parameters
     ----------
@@ -224,17 +235,37 @@ def write_results(
     models : dict of str to estimator
         The fitted models.
     table : AdultTable
-        Its transformer is saved with each model.
+        Its transformer is the first step of each Pipeline that is saved.
     """
     for partition, comparison in results.items():
         comparison.overall.to_csv(output / f"{partition}-overall.csv", index_label="model")
         comparison.by_group.to_csv(output / f"{partition}-groups.csv")
         draw_curves(comparison, output / f"{partition}-curves.png")
+    import skops.io
+
     for name, model in models.items():
-        joblib.dump(
-            {"transformer": table.transformer, "classifier": model},
-            output / f"{name.lower().replace(' ', '-')}.joblib",
-        )
+        path = output / f"{name.lower().replace(' ', '-')}.skops"
+        # Of the original columns, so that `robfair audit` can open it.
+        skops.io.dump(make_pipeline(table.transformer, model), path)
+
+
+def audit_command(output: Path) -> str:
+    """Return a command line that audits a model of the demo.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the demo.
+
+    Returns
+    -------
+    str
+        A command for a shell.
+    """
+    model, rows = output / "farmur-by-race.skops", output / "test-rows.csv"
+    command = ["robfair", "audit", str(model), str(rows), "--target", "income"]
+    command += ["--sensitive", "race", "--mutable", "hours-per-week,education-num,occupation"]
+    return shlex.join([*command, "--max-rows", "1000", "--html", str(model.with_suffix(".html"))])
 
 
 def draw_curves(comparison: Comparison, path: Path) -> None:

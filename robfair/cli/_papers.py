@@ -1,67 +1,67 @@
-"""The command line: ``robfair demo`` and ``robfair reproduce``."""
+"""``robfair demo`` and ``robfair reproduce``."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from robfair._version import __version__
-from robfair.exceptions import ResultsError
-from robfair.experiments import reproduce_fairness, reproduce_farmur, run_demo
-from robfair.experiments._fairness import FIGURE_OF, TABLE_OF
-from robfair.experiments._farmur_data import MODELS
-from robfair.experiments._farmur_recipes import SCALES, find_recipe
+from robfair.cli._errors import BadInput
+from robfair.cli._options import positive_int
 
-__all__ = ["main"]
+__all__ = ["add_demo", "add_reproduce"]
+
+# As in robfair.experiments, which imports torch.
+NETWORKS = {
+    "digits": ("tabular",),
+    "adult": ("tabular",),
+    "mnist": ("lenet5", "alexnet"),
+    "cifar10": ("resnet18",),
+    "utkface": ("utkface",),
+}
+SCALES = ("small", "subset", "full", "paper")
+TABLES = ("I", "II", "III", "IV", "V")
+FIGURES = (1, 2, 3, 4, 5, 6)
 
 
-def positive_int(text: str) -> int:
-    """Parse a number that is at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
-    return number
+def add_demo(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``robfair demo``.
 
-
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="robfair",
-        description="Is a classifier easier to attack for some groups than for others?",
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the command.
+    """
+    parser.description = (
+        "Train natural, TRADES and FARMUR classifiers on UCI Adult, compare their robustness by "
+        "race and by sex, and write tables, curves and models. Needs no network."
     )
-    parser.add_argument("--version", action="version", version=f"robfair {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo",
-        help="train and audit classifiers on UCI Adult",
-        description=(
-            "Train natural, TRADES and FARMUR classifiers on UCI Adult, compare their robustness "
-            "by race and by sex, and write tables, curves and models. Needs no network."
-        ),
-        epilog="example: robfair demo --output my-demo --seed 1",
-    )
-    demo.add_argument(
+    parser.epilog = "example: robfair demo --output my-demo --seed 1"
+    parser.add_argument(
         "--output", type=Path, default=Path("robfair-demo"), metavar="DIR",
         help="folder for the results (default: %(default)s)",
     )  # fmt: skip
-    demo.add_argument(
+    parser.add_argument(
         "--epochs", type=positive_int, default=12, metavar="N",
         help="epochs of each model; FARMUR spends a sixth of them on retraining "
         "(default: %(default)s)",
     )  # fmt: skip
-    demo.add_argument(
+    parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)"
     )
-    demo.add_argument("--quiet", action="store_true", help="no progress bars")
-    demo.set_defaults(run=_demo)
-    reproduce = commands.add_parser(
-        "reproduce",
-        help="run a paper's experiments, and put its numbers beside ours",
-        description="Run a paper's experiments, and put its numbers beside ours.",
-    )
-    papers = reproduce.add_subparsers(dest="paper", required=True, metavar="PAPER")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.set_defaults(run=_demo)
+
+
+def add_reproduce(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``robfair reproduce``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the command.
+    """
+    parser.description = "Run a paper's experiments, and put its numbers beside ours."
+    papers = parser.add_subparsers(dest="paper", required=True, metavar="PAPER")
     _add_fairness(
         papers.add_parser(
             "adversarial-training-fairness",
@@ -87,19 +87,18 @@ def build_parser() -> argparse.ArgumentParser:
             epilog="example: robfair reproduce farmur --dataset adult --scale full --seeds 5",
         )
     )
-    return parser
 
 
 def _add_farmur(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``robfair reproduce farmur``."""
     parser.add_argument(
-        "--dataset", choices=MODELS, default="digits",
+        "--dataset", choices=NETWORKS, default="digits",
         help="what to train on; mnist and cifar10 are downloaded the first time, utkface is "
         "brought along (default: %(default)s)",
     )  # fmt: skip
-    networks = "; ".join(f"{dataset}: {', '.join(names)}" for dataset, names in MODELS.items())
+    networks = "; ".join(f"{dataset}: {', '.join(names)}" for dataset, names in NETWORKS.items())
     parser.add_argument(
-        "--model", choices=sorted({name for names in MODELS.values() for name in names}),
+        "--model", choices=sorted({name for names in NETWORKS.values() for name in names}),
         help=f"the network (default: the first of the data set). {networks}",
     )  # fmt: skip
     parser.add_argument(
@@ -112,7 +111,7 @@ def _add_farmur(parser: argparse.ArgumentParser) -> None:
         "--device", default="cpu", help="such as cuda, for training and measuring (default: cpu)"
     )
     _add_common(parser, "MNIST, CIFAR-10 and UTKFace are")
-    parser.set_defaults(run=_farmur, error=parser.error)
+    parser.set_defaults(run=_farmur)
 
 
 def _add_fairness(parser: argparse.ArgumentParser) -> None:
@@ -122,10 +121,8 @@ def _add_fairness(parser: argparse.ArgumentParser) -> None:
         "--dataset", choices=("adult", "cifar10"), default="adult",
         help="half of the paper to run (default: %(default)s)",
     )  # fmt: skip
-    what.add_argument("--table", choices=TABLE_OF, help="run only what this table needs")
-    what.add_argument(
-        "--figure", type=int, choices=FIGURE_OF, help="run only what this figure needs"
-    )
+    what.add_argument("--table", choices=TABLES, help="run only what this table needs")
+    what.add_argument("--figure", type=int, choices=FIGURES, help="run only what this figure needs")
     parser.add_argument(
         "--scale", choices=("small", "full"), default="small",
         help="small: a minute, to see that it works; its numbers mean nothing "
@@ -152,16 +149,24 @@ def _add_common(parser: argparse.ArgumentParser, kept: str) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
-def _demo(arguments: argparse.Namespace) -> None:
+# Imported where they are run, since torch comes with them: --help and completion can do without.
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from robfair.experiments import run_demo
+
     run_demo(
         arguments.output,
         epochs=arguments.epochs,
         random_state=arguments.seed,
         verbose=0 if arguments.quiet else 1,
     )
+    return 0
 
 
-def _fairness(arguments: argparse.Namespace) -> None:
+def _fairness(arguments: argparse.Namespace) -> int:
+    from robfair.experiments import reproduce_fairness
+
     report = reproduce_fairness(
         arguments.output,
         dataset=arguments.dataset,
@@ -173,14 +178,18 @@ def _fairness(arguments: argparse.Namespace) -> None:
         verbose=0 if arguments.quiet else 1,
     )
     print(report, end="")
+    return 0
 
 
-def _farmur(arguments: argparse.Namespace) -> None:
-    model = arguments.model or MODELS[arguments.dataset][0]
+def _farmur(arguments: argparse.Namespace) -> int:
+    from robfair.experiments import reproduce_farmur
+    from robfair.experiments._farmur_recipes import find_recipe
+
+    model = arguments.model or NETWORKS[arguments.dataset][0]
     try:
         find_recipe(arguments.dataset, model, arguments.scale)
     except ValueError as error:
-        arguments.error(str(error))
+        raise BadInput(str(error)) from error
     report = reproduce_farmur(
         arguments.output,
         dataset=arguments.dataset,
@@ -192,25 +201,4 @@ def _farmur(arguments: argparse.Namespace) -> None:
         verbose=0 if arguments.quiet else 1,
     )
     print(report, end="")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : sequence of str, default=None
-        Arguments; None takes those of the process.
-
-    Returns
-    -------
-    int
-        0, or 2 if the input was bad.
-    """
-    arguments = build_parser().parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except (OSError, ImportError, ResultsError) as error:
-        print(f"robfair: {error}", file=sys.stderr)
-        return 2
     return 0

@@ -1,0 +1,40 @@
+"""Names that are imported when they are first used, so that ``robfair --help`` needs no torch."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+__all__ = ["lazy_names"]
+
+
+def lazy_names(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a package (PEP 562).
+
+    Parameters
+    ----------
+    package : str
+        The package.
+    homes : dict of str to str
+        Public name -> the module that it is imported from.
+
+    Returns
+    -------
+    callable
+        Imports the name, or the public module of the package, that is asked for, and keeps it.
+    """
+
+    def get(name: str) -> Any:
+        if name in homes:
+            value = getattr(importlib.import_module(homes[name]), name)
+        elif not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
+            return importlib.import_module(f"{package}.{name}")
+        else:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get

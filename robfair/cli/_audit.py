@@ -1,0 +1,262 @@
+"""``robfair audit MODEL DATA``: the command, from its arguments to its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from robfair._version import __version__
+from robfair.cli._errors import BadInput, one_line
+from robfair.cli._options import (
+    ARCHITECTURES,
+    METHODS,
+    file_argument,
+    names,
+    positive_float,
+    positive_int,
+)
+from robfair.cli._thresholds import MEASURES, parse_threshold
+
+if TYPE_CHECKING:
+    from robfair.auditing import Audit
+    from robfair.cli._task import Task
+
+__all__ = ["add_audit"]
+
+EPILOG = """\
+examples:
+  robfair audit model.skops test.csv --target income --sensitive race
+  robfair audit model.skops test.parquet --target income --sensitive race,sex --cross
+      --mutable age,hours-per-week --html audit.html
+  robfair audit model.skops test.csv --target income --sensitive race --max-rows 1000
+      --fail-if 'cv > 0.2' --fail-if 'accuracy < 0.8'
+  robfair audit weights.safetensors test.csv --target income --sensitive race
+      --architecture tabular --classes '<=50K,>50K'
+
+exit code:
+  0 done; 1 a --fail-if holds; 2 bad input; 130 interrupted
+"""
+
+
+def add_audit(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``robfair audit``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of the command.
+    """
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.description = (
+        "Measure whether a classifier is easier to attack for some groups than for others.\n"
+        "The table goes to stdout; progress, warnings and what fails go to stderr."
+    )
+    file_argument(
+        parser, "model", metavar="MODEL",
+        help="a fitted classifier or Pipeline, saved by skops.io.dump; or weights as safetensors, "
+        "with --architecture. A pickle is refused, since reading one runs the code in it",
+    )  # fmt: skip
+    file_argument(
+        parser, "data", metavar="DATA",
+        help="rows that the model was not trained on: CSV with a header, or Parquet",
+    )  # fmt: skip
+    _add_columns(parser)
+    _add_distance(parser)
+    _add_model(parser)
+    _add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("columns and rows of DATA")
+    group.add_argument("--target", required=True, metavar="COLUMN", help="the true labels")
+    group.add_argument(
+        "--sensitive", required=True, type=names, action="extend", metavar="COLUMNS",
+        help="columns that form the groups; one audit for each",
+    )  # fmt: skip
+    group.add_argument(
+        "--cross", action="store_true",
+        help="with several --sensitive: audit their combinations, too",
+    )  # fmt: skip
+    group.add_argument(
+        "--features", type=names, action="extend", metavar="COLUMNS",
+        help="what a model that knows no column names takes, in order (default: all but --target)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-rows", type=positive_int, metavar="N",
+        help="audit a random sample of N rows: for models that only predict a row costs a "
+        "thousand predictions",
+    )  # fmt: skip
+    group.add_argument("--encoding", default="utf-8", help="of a CSV (default: %(default)s)")
+
+
+def _add_distance(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what an attacker may do, and how distances are measured")
+    moves = group.add_mutually_exclusive_group()
+    moves.add_argument(
+        "--mutable", type=names, action="extend", metavar="COLUMNS",
+        help="columns that may change, all others stay. Behind the transformers of a Pipeline "
+        "distances are then in standard deviations of these columns, categories change as a whole, "
+        "integers by integers, all within the range of DATA",
+    )  # fmt: skip
+    moves.add_argument(
+        "--immutable", type=names, action="extend", metavar="COLUMNS",
+        help="columns that stay, all others may change",
+    )  # fmt: skip
+    group.add_argument("--norm", choices=("2", "inf"), default="2", help="(default: %(default)s)")
+    group.add_argument(
+        "--method", choices=METHODS, default="auto",
+        help="how distances are searched (default: %(default)s: what suits the model)",
+    )  # fmt: skip
+    group.add_argument(
+        "--tau-max", type=positive_float, metavar="D",
+        help="cap all distances: needed where some rows cannot be flipped",
+    )  # fmt: skip
+    group.add_argument(
+        "--certify", action="store_true", help="bound distances of networks from below, too"
+    )
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="N",
+        help="of --max-rows and of the bootstrap intervals (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("reading MODEL")
+    group.add_argument(
+        "--trust", default=[], action="append", metavar="TYPE",
+        help="a type in a skops file that is not known to be safe, as robfair lists them; may be "
+        "repeated",
+    )  # fmt: skip
+    group.add_argument(
+        "--architecture", choices=ARCHITECTURES,
+        help="the network of robfair.models that the weights are of; sizes are read from them",
+    )  # fmt: skip
+    group.add_argument(
+        "--classes", type=names, metavar="LABELS",
+        help="labels of the network's outputs, in order (default: 0,1,2...)",
+    )  # fmt: skip
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    file_argument(
+        group, "--html", metavar="FILE",
+        help="write a report; with several audits one each, named FILE-COLUMN.html",
+    )  # fmt: skip
+    group.add_argument(
+        "--fail-if", type=parse_threshold, action="append", default=[], metavar="CONDITION",
+        help=f"exit with 1 if a measure ({', '.join(MEASURES)}) of any audit is < <= > or >= a "
+        "number, or NaN; may be repeated",
+    )  # fmt: skip
+    group.add_argument("--json", action="store_true", help="one JSON document instead of tables")
+    group.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Its arguments.
+
+    Returns
+    -------
+    int
+        1 if a condition of ``--fail-if`` holds, else 0.
+    """
+    for path in (arguments.model, arguments.data):
+        path.stat()  # raises where there is none, before torch is imported, which takes seconds
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder, not a file.")
+    from robfair.auditing import audit
+    from robfair.cli._report import check_reports
+    from robfair.cli._task import prepare
+
+    with _shown_warnings():
+        task = prepare(arguments)
+        reports = check_reports(arguments.html, list(task.partitions))
+        audits = {}
+        for title, groups in task.partitions.items():
+            with _one_line_errors(task):
+                audits[title] = audit(
+                    task.model,
+                    task.X,
+                    task.y,
+                    sensitive_features=groups,
+                    name=f"{arguments.model.name}, groups by {title}",
+                    method=arguments.method,
+                    threat_model=task.threat_model,
+                    tau_max=arguments.tau_max,
+                    certify=arguments.certify,
+                    random_state=arguments.seed,
+                    verbose=0 if arguments.quiet else 1,
+                )
+        for title, path in reports.items():
+            audits[title].to_html(path)
+            if not arguments.quiet:
+                print(f"report: {path}", file=sys.stderr)
+    judged = [
+        {"groups": title, **threshold.judge(result)}
+        for title, result in audits.items()
+        for threshold in arguments.fail_if
+    ]
+    print(_as_json(task, audits, judged) if arguments.json else _as_text(task, audits))
+    for (title, threshold), found in zip(
+        ((title, t) for title in audits for t in arguments.fail_if), judged, strict=True
+    ):
+        if found["crossed"]:
+            print(f"robfair: by {title}, {threshold.tell(found['value'])}", file=sys.stderr)
+    return int(any(found["crossed"] for found in judged))
+
+
+@contextmanager
+def _shown_warnings() -> Iterator[None]:
+    """Show each warning as a line; those for developers not at all."""
+
+    def show(message: Warning | str, *rest: Any) -> None:
+        text = " ".join(str(message).split())
+        print(f"robfair: warning: {text}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", UserWarning)
+        warnings.simplefilter("default", RuntimeWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+@contextmanager
+def _one_line_errors(task: Task) -> Iterator[None]:
+    """Turn what the library says of bad input into a line, and add what only the table knows."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if task.missing and "NaN" in str(error):
+            columns = ", ".join(f"{name!r} ({n:,} rows)" for name, n in task.missing.items())
+            raise BadInput(
+                f"there are missing values in {columns}. Impute them in the Pipeline, or leave "
+                "these rows out."
+            ) from error
+        raise BadInput(one_line(error)) from error
+
+
+def _as_text(task: Task, audits: dict[str, Audit]) -> str:
+    return "\n\n".join([task.source, *map(str, audits.values())])
+
+
+def _as_json(task: Task, audits: dict[str, Audit], judged: list[dict[str, Any]]) -> str:
+    document = {
+        "robfair": __version__,
+        "data": task.source,
+        "audits": {title: json.loads(result.to_json()) for title, result in audits.items()},
+        "fail_if": judged,
+    }
+    return json.dumps(document, indent=2, allow_nan=False)

@@ -1,0 +1,71 @@
+"""Bad input from the shell, and how an error becomes one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["BadInput", "did_you_mean", "one_line", "some_of"]
+
+SHOWN = 8  # names that a message lists
+
+
+class BadInput(Exception):
+    """What was given on the command line cannot be worked with; the message is for the user."""
+
+
+def one_line(error: BaseException) -> str:
+    """Write an error in one line.
+
+    Parameters
+    ----------
+    error : BaseException
+        The error.
+
+    Returns
+    -------
+    str
+        The file and the reason for an error of the system, else the message without line breaks.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def some_of(names: Iterable[str]) -> str:
+    """List names, not all of them where they are many.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The names.
+
+    Returns
+    -------
+    str
+        The names, separated by commas.
+    """
+    names = list(names)
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(repr, names[:SHOWN])) + rest
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Suggest the name that was meant, or list those there are.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    names : iterable of str
+        What could have been.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    names = list(names)
+    by_lower = {each.lower(): each for each in names}
+    close = get_close_matches(name.lower(), by_lower, n=1)
+    return f"Did you mean {by_lower[close[0]]!r}?" if close else f"There are {some_of(names)}."

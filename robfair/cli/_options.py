@@ -1,0 +1,104 @@
+"""What the parsers of several commands share, without torch: help must be fast."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ARCHITECTURES", "METHODS", "file_argument", "names", "positive_float", "positive_int"]
+
+# As in robfair.distance and robfair.cli._model, which import torch.
+METHODS = ("auto", "strong", "linear", "exact", "decision", "deepfool", "paper")
+ARCHITECTURES = ("tabular", "adult", "lenet5", "alexnet", "cifar", "resnet18", "utkface")
+# How the shells complete names of files, in shtab's words.
+_FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
+
+
+def file_argument(parser: Any, name: str, **options: Any) -> None:
+    """Add an argument that is the name of a file, which shells complete.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser or group
+        What gets the argument.
+    name : str
+        Its name.
+    **options
+        Passed to ``add_argument``.
+    """
+    parser.add_argument(name, type=Path, **options).complete = _FILES
+
+
+def names(text: str) -> list[str]:
+    """Parse names that are separated by commas; one that holds a comma stands in double quotes.
+
+    Parameters
+    ----------
+    text : str
+        The names.
+
+    Returns
+    -------
+    list of str
+        Each of them.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If one is empty.
+    """
+    found = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    if not found or "" in found:
+        raise argparse.ArgumentTypeError(f"must be names separated by commas; got {text!r}")
+    return found
+
+
+def positive_int(text: str) -> int:
+    """Parse a number that is at least 1.
+
+    Parameters
+    ----------
+    text : str
+        The number.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is less than 1.
+    """
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
+    return number
+
+
+def positive_float(text: str) -> float:
+    """Parse a finite number above 0.
+
+    Parameters
+    ----------
+    text : str
+        The number.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number above 0; got {number:g}")
+    return number

@@ -1,0 +1,245 @@
+"""From files and options to what `robfair.audit` takes; all bad input is found here."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from robfair.cli._data import check_column, read_groups, read_table, read_target, sample_rows
+from robfair.cli._errors import BadInput, did_you_mean, some_of
+from robfair.cli._model import load_model, load_network
+from robfair.threat import ThreatModel
+
+__all__ = ["Loaded", "Task", "prepare"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, and what it says of its input.
+
+    Attributes
+    ----------
+    model : object
+        What `robfair.audit` takes.
+    classes : ndarray or None
+        The labels it knows.
+    columns : list of str or None
+        The columns it was fitted on.
+    n_features : int or None
+        The number of columns.
+    shape : tuple of int or None
+        Shape of a sample, where rows are reshaped for a network.
+    """
+
+    model: Any
+    classes: NDArray[Any] | None
+    columns: list[str] | None = None
+    n_features: int | None = None
+    shape: tuple[int, ...] | None = None
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The Pipeline, if there is one with transformers before its last step."""
+        inner = getattr(self.model, "best_estimator_", self.model)
+        return inner if isinstance(inner, Pipeline) and len(inner.steps) > 1 else None
+
+    @property
+    def knows_text(self) -> bool:
+        """Whether its labels are strings."""
+        return self.classes is not None and all(isinstance(label, str) for label in self.classes)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is audited.
+
+    Attributes
+    ----------
+    model : object
+        The model.
+    X : DataFrame or ndarray
+        The rows, as the model takes them.
+    y : ndarray
+        True labels.
+    partitions : dict of str to Series or DataFrame
+        The groups of each audit.
+    threat_model : ThreatModel
+        What an attacker may do.
+    missing : dict of str to int
+        Rows with missing values, by feature.
+    source : str
+        The file and the rows that were taken.
+    """
+
+    model: Any
+    X: Any
+    y: NDArray[Any]
+    partitions: dict[str, Any]
+    threat_model: ThreatModel
+    missing: dict[str, int]
+    source: str
+
+
+def prepare(arguments: argparse.Namespace) -> Task:
+    """Read the files and check them against each other.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Those of ``robfair audit``.
+
+    Returns
+    -------
+    Task
+        What is audited.
+
+    Raises
+    ------
+    BadInput, OSError, ImportError
+        If it cannot be.
+    """
+    loaded = _load(arguments)
+    text = [arguments.target] if loaded.knows_text else []
+    frame = read_table(arguments.data, encoding=arguments.encoding, text=text)
+    target = read_target(frame, arguments.target)
+    if arguments.classes is not None:
+        target = target.astype(str)  # as the labels are in --classes
+    _check_labels(target, loaded, arguments)
+    sensitive = list(dict.fromkeys(arguments.sensitive))
+    if arguments.cross and len(sensitive) < 2:
+        raise BadInput("--cross needs several --sensitive columns.")
+    combinations = [[name] for name in sensitive] + ([sensitive] if arguments.cross else [])
+    groups = {" x ".join(names): read_groups(frame, names) for names in combinations}
+    features = _features(frame, loaded, arguments)
+    table = frame[features]
+    threat_model = _threat_model(table, loaded, arguments)
+    rows = sample_rows(len(frame), arguments.max_rows, arguments.seed)
+    source = f"{len(frame):,} rows of {arguments.data}"
+    if len(rows) < len(frame):
+        source = f"{len(rows):,} of {source}, drawn at random with seed {arguments.seed}"
+    table = table.iloc[rows].reset_index(drop=True)
+    missing = table.isna().sum()
+    return Task(
+        loaded.model,
+        table if loaded.columns is not None else table.to_numpy(),
+        target.to_numpy()[rows],
+        {
+            title: chosen.iloc[rows].reset_index(drop=True).squeeze(axis="columns")
+            for title, chosen in groups.items()
+        },
+        threat_model,
+        {str(name): int(n) for name, n in missing[missing > 0].items()},
+        source,
+    )
+
+
+def _load(arguments: argparse.Namespace) -> Loaded:
+    if arguments.architecture is not None:
+        model, shape = load_network(arguments.model, arguments.architecture, arguments.classes)
+        return Loaded(model, model.classes, n_features=prod(shape), shape=shape)
+    if arguments.classes is not None:
+        raise BadInput("--classes is for weights with --architecture; a classifier knows its own.")
+    model = load_model(arguments.model, arguments.trust)
+    columns = getattr(model, "feature_names_in_", None)
+    classes = getattr(model, "classes_", None)
+    return Loaded(
+        model,
+        None if classes is None else np.asarray(classes),
+        None if columns is None else [str(name) for name in columns],
+        getattr(model, "n_features_in_", None),
+    )
+
+
+def _check_labels(target: pd.Series[Any], loaded: Loaded, arguments: argparse.Namespace) -> None:
+    if loaded.classes is None:
+        return
+    known = set(loaded.classes.tolist())
+    unknown = [label for label in target.unique().tolist() if label not in known]
+    if not unknown:
+        return
+    if arguments.architecture is not None and arguments.classes is None:
+        raise BadInput(
+            f"--target {arguments.target!r} holds {some_of(map(str, target.unique()))}, and the "
+            f"weights do not say which of the {len(known)} outputs is which: name them in order "
+            "by --classes."
+        )
+    raise BadInput(
+        f"--target {arguments.target!r} holds labels that the model does not know: "
+        f"{some_of(unknown)}. Its classes are {some_of(loaded.classes.tolist())}."
+    )
+
+
+def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace) -> list[str]:
+    """Return the columns that the model takes, in its order."""
+    if loaded.columns is not None:
+        if arguments.features is not None:
+            raise BadInput(
+                "--features is for models that know no column names; this one takes "
+                f"{some_of(loaded.columns)}."
+            )
+        for name in loaded.columns:
+            check_column(frame, name, "the model")
+        features = loaded.columns
+    elif arguments.features is not None:
+        for name in arguments.features:
+            check_column(frame, name, "--features")
+        features = arguments.features
+    else:
+        features = [name for name in frame.columns if name != arguments.target]
+    if loaded.n_features not in (None, len(features)):
+        raise BadInput(
+            f"the model takes {loaded.n_features} columns and got {len(features)}: "
+            f"{some_of(features)}. Name those it takes, in order, by --features."
+        )
+    if loaded.pipeline is None:
+        numeric = pd.api.types.is_numeric_dtype
+        words = [name for name in features if not numeric(frame[name].dtype)]
+        if words:
+            raise BadInput(
+                f"column {words[0]!r} holds {frame[words[0]].iloc[0]!r}, and the model takes "
+                "numbers. Save the Pipeline that encodes it, or choose columns by --features."
+            )
+    return list(features)
+
+
+def _threat_model(
+    table: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
+) -> ThreatModel:
+    norm = float(arguments.norm)
+    option = "--immutable" if arguments.mutable is None else "--mutable"
+    named = arguments.immutable if arguments.mutable is None else arguments.mutable
+    if named is None:
+        return ThreatModel(norm=norm)
+    for name in named:
+        if name not in table.columns:
+            raise BadInput(
+                f"{option} names {name!r}, which the model does not take. "
+                f"{did_you_mean(name, table.columns)}"
+            )
+    if loaded.pipeline is None:
+        moves = table.columns.isin(named) == (option == "--mutable")
+        return ThreatModel(norm=norm, mutable=moves.reshape(loaded.shape or -1))
+    if arguments.certify:
+        raise BadInput(
+            f"--certify is not for {option} behind the transformers of a Pipeline: nothing is "
+            "certified where columns move as integers and categories."
+        )
+    if loaded.columns is None:
+        raise BadInput(
+            f"{option} needs a Pipeline that was fitted on a DataFrame: this one knows no column "
+            "names."
+        )
+    return ThreatModel.from_transformer(
+        loaded.pipeline[:-1],
+        table,
+        mutable=arguments.mutable,
+        sensitive_features=arguments.immutable or (),
+        norm=norm,
+    )
