@@ -156,6 +156,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "number, or NaN; may be repeated",
     )  # fmt: skip
     group.add_argument("--json", action="store_true", help="one JSON document instead of tables")
+    group.add_argument(
+        "--no-rows", action="store_true",
+        help="leave single rows of DATA, which may be about people, out of report and JSON",
+    )  # fmt: skip
     group.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -177,7 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
         if path.is_dir():
             raise BadInput(f"{path} is a folder, not a file.")
     from robfair.auditing import audit
-    from robfair.cli._report import check_reports
+    from robfair.cli._report import check_reports, write_report
     from robfair.cli._task import prepare
 
     with _shown_warnings():
@@ -197,10 +201,11 @@ def run(arguments: argparse.Namespace) -> int:
                     tau_max=arguments.tau_max,
                     certify=arguments.certify,
                     random_state=arguments.seed,
+                    examples=0 if arguments.no_rows else 3,
                     verbose=0 if arguments.quiet else 1,
                 )
         for title, path in reports.items():
-            audits[title].to_html(path)
+            write_report(audits[title], path)
             if not arguments.quiet:
                 print(f"report: {path}", file=sys.stderr)
     judged = [
@@ -208,12 +213,10 @@ def run(arguments: argparse.Namespace) -> int:
         for title, result in audits.items()
         for threshold in arguments.fail_if
     ]
-    print(_as_json(task, audits, judged) if arguments.json else _as_text(task, audits))
-    for (title, threshold), found in zip(
-        ((title, t) for title in audits for t in arguments.fail_if), judged, strict=True
-    ):
+    for found in judged:
         if found["crossed"]:
-            print(f"robfair: by {title}, {threshold.tell(found['value'])}", file=sys.stderr)
+            print(f"robfair: by {found['groups']}, {found['message']}", file=sys.stderr)
+    print(_as_json(task, audits, judged) if arguments.json else _as_text(task, audits))
     return int(any(found["crossed"] for found in judged))
 
 
@@ -256,7 +259,7 @@ def _as_json(task: Task, audits: dict[str, Audit], judged: list[dict[str, Any]])
     document = {
         "robfair": __version__,
         "data": task.source,
-        "audits": {title: json.loads(result.to_json()) for title, result in audits.items()},
+        "audits": {title: json.loads(str(result.to_json())) for title, result in audits.items()},
         "fail_if": judged,
     }
     return json.dumps(document, indent=2, allow_nan=False)

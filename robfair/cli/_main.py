@@ -84,10 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0; 1 if a condition of ``robfair audit --fail-if`` holds; 2 if the input was bad.
     """
-    arguments = build_parser().parse_args(argv)
     try:
-        code: int = arguments.run(arguments)
-        sys.stdout.flush()
+        try:
+            arguments = build_parser().parse_args(argv)
+            code: int = arguments.run(arguments)
+        finally:
+            sys.stdout.flush()  # here, where it is known what to do if nobody reads it
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

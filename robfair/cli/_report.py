@@ -1,13 +1,15 @@
-"""Where the reports of ``--html`` go, checked before any work."""
+"""The reports of ``--html``: where they go is checked before any work."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
-from robfair.cli._errors import BadInput
+from robfair.auditing import Audit
+from robfair.cli._errors import BadInput, one_line
 
-__all__ = ["check_reports"]
+__all__ = ["check_reports", "write_report"]
 
 
 def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
@@ -29,9 +31,14 @@ def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
     ------
     BadInput
         If a report could not be written there.
+    ImportError
+        If what it is made with is not installed.
     """
     if path is None:
         return {}
+    for name in ("jinja2", "matplotlib"):
+        if importlib.util.find_spec(name) is None:
+            raise ImportError(f'the report needs {name}: pip install "robfair[cli]"')
     paths = dict.fromkeys(titles, path)
     if len(titles) > 1:
         slugs = {title: re.sub(r"[^\w-]+", "-", title).strip("-") for title in titles}
@@ -44,3 +51,27 @@ def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
         if not each.parent.is_dir():
             raise BadInput(f"--html: there is no folder {each.parent}.")
     return paths
+
+
+def write_report(audit: Audit, path: Path) -> None:
+    """Write the report of an audit.
+
+    Parameters
+    ----------
+    audit : Audit
+        The audit.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be written.
+    """
+    try:
+        audit.to_html(path)
+    except OSError as error:
+        raise BadInput(
+            f"the report {path} could not be written: {one_line(error)}. If there was one, it is "
+            "as it was."
+        ) from error

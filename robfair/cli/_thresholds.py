@@ -63,26 +63,21 @@ class Threshold:
         Returns
         -------
         dict
-            The condition, the value of the measure, and whether the condition holds. It does where
-            the measure is NaN: what could not be measured has not been passed.
+            The condition, the value of the measure (None for NaN), whether the condition holds,
+            and a sentence if it does. It does for NaN: what could not be measured has not been
+            passed.
         """
         value = float(audit.overall["value"][MEASURES[self.measure]])
         crossed = math.isnan(value) or OPERATORS[self.symbol](value, self.limit)
-        return {"fail_if": str(self), "value": value, "crossed": bool(crossed)}
+        return {
+            "fail_if": str(self),
+            "value": value if math.isfinite(value) else None,  # JSON knows no NaN
+            "crossed": bool(crossed),
+            "message": self._tell(value) if crossed else "",
+        }
 
-    def tell(self, value: float) -> str:
-        """Say that the condition holds, and by how much.
-
-        Parameters
-        ----------
-        value : float
-            The measure.
-
-        Returns
-        -------
-        str
-            A sentence.
-        """
+    def _tell(self, value: float) -> str:
+        """Say that the condition holds, and by how much."""
         name = MEASURES[self.measure]
         if math.isnan(value):
             return f"{name} is NaN (see the warnings), and counts as crossing {self}."
