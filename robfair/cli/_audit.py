@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from robfair.cli._options import (
     names,
     positive_float,
     positive_int,
+    seed,
 )
 from robfair.cli._thresholds import MEASURES, parse_threshold
 
@@ -122,7 +124,7 @@ def _add_distance(parser: argparse.ArgumentParser) -> None:
         "--certify", action="store_true", help="bound distances of networks from below, too"
     )
     group.add_argument(
-        "--seed", type=int, default=0, metavar="N",
+        "--seed", type=seed, default=0, metavar="N",
         help="of --max-rows and of the bootstrap intervals (default: %(default)s)",
     )  # fmt: skip
 
@@ -252,7 +254,10 @@ def _one_line_errors(task: Task) -> Iterator[None]:
 
 
 def _as_text(task: Task, audits: dict[str, Audit]) -> str:
-    return "\n\n".join([task.source, *map(str, audits.values())])
+    parts = [task.source]
+    for result in audits.values():
+        parts += [str(result), "\n".join(textwrap.wrap(result.verdict(), 96))]
+    return "\n\n".join(parts)
 
 
 def _as_json(task: Task, audits: dict[str, Audit], judged: list[dict[str, Any]]) -> str:

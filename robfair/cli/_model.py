@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import shlex
 import zipfile
@@ -105,7 +106,7 @@ def _check_kind(path: Path, data: bytes) -> None:
             f"{{{','.join(ARCHITECTURES)}}}."
         )
     if data.startswith(ZIP):
-        names = _members(path)
+        names = _members(path, data)
         if "schema.json" in names:
             return
         if any(name.endswith("data.pkl") for name in names):
@@ -122,9 +123,9 @@ def _check_kind(path: Path, data: bytes) -> None:
     )
 
 
-def _members(path: Path) -> list[str]:
+def _members(path: Path, data: bytes) -> list[str]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.namelist()
     except zipfile.BadZipFile as error:
         raise BadInput(f"{path} is damaged or cut off: {one_line(error)}.") from error

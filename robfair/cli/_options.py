@@ -8,7 +8,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ARCHITECTURES", "METHODS", "file_argument", "names", "positive_float", "positive_int"]
+__all__ = [
+    "ARCHITECTURES",
+    "METHODS",
+    "file_argument",
+    "names",
+    "positive_float",
+    "positive_int",
+    "seed",
+]
 
 # As in robfair.distance and robfair.cli._model, which import torch.
 METHODS = ("auto", "strong", "linear", "exact", "decision", "deepfool", "paper")
@@ -74,9 +82,34 @@ def positive_int(text: str) -> int:
     argparse.ArgumentTypeError
         If it is less than 1.
     """
+    return _at_least(1, text)
+
+
+def seed(text: str) -> int:
+    """Parse a seed, a number that is at least 0.
+
+    Parameters
+    ----------
+    text : str
+        The number.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is less than 0.
+    """
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}; got {number}")
     return number
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from robfair.cli._errors import BadInput
-from robfair.cli._options import positive_int
+from robfair.cli._options import positive_int, seed
 
 __all__ = ["add_demo", "add_reproduce"]
 
@@ -46,7 +46,7 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)"
+        "--seed", type=seed, default=0, metavar="N", help="random seed (default: %(default)s)"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.set_defaults(run=_demo)

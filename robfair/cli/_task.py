@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from robfair.cli._data import check_column, read_groups, read_table, read_target, sample_rows
-from robfair.cli._errors import BadInput, did_you_mean, some_of
+from robfair.cli._errors import BadInput, did_you_mean, one_line, some_of
 from robfair.cli._model import load_model, load_network
 from robfair.threat import ThreatModel
 
@@ -236,10 +236,13 @@ def _threat_model(
             f"{option} needs a Pipeline that was fitted on a DataFrame: this one knows no column "
             "names."
         )
-    return ThreatModel.from_transformer(
-        loaded.pipeline[:-1],
-        table,
-        mutable=arguments.mutable,
-        sensitive_features=arguments.immutable or (),
-        norm=norm,
-    )
+    try:
+        return ThreatModel.from_transformer(
+            loaded.pipeline[:-1],
+            table,
+            mutable=arguments.mutable,
+            sensitive_features=arguments.immutable or (),
+            norm=norm,
+        )
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{option}: {one_line(error)}") from error

@@ -55,6 +55,7 @@ def test_text_to_stdout_progress_to_stderr(run):
     assert "240 rows of people.csv" in out
     assert "logistic.skops, groups by race" in out
     assert re.search(r"^V_f +\d", out, re.MULTILINE)
+    assert "larger than the error of sampling" in " ".join(out.split())
     assert "distance (linear)" in err
     assert run("logistic.skops", "people.csv", "--quiet") == (0, out, "")
 

@@ -54,6 +54,7 @@ def written(people, tmp_path):
         (("--fail-if", "vf > 1"), {}, ["Did you mean 'v_f'?"]),
         (("--tau-max", "0"), {}, ["above 0"]),
         (("--max-rows", "0"), {}, ["at least 1"]),
+        (("--seed", "-1"), {}, ["at least 0"]),
         (("--html", "none/audit.html"), {}, ["there is no folder none"]),
         (("--html", "."), {}, ["is a folder"]),
         (("--encoding", "klingon"), {}, ["there is no encoding 'klingon'"]),
@@ -132,6 +133,13 @@ def test_columns_that_do_not_fit(refused, written, people, tmp_path):
     assert "column 'age' holds 'old', and the model takes numbers" in text
     people.drop(columns="hours").to_csv(tmp_path / "narrow.csv", index=False)
     assert "names 'hours', which is no column" in refused("plain.skops", tmp_path / "narrow.csv")
+
+
+def test_a_category_that_the_encoder_has_not_seen(refused, written, people):
+    rows = np.arange(len(people))
+    pilots = written(job=np.where(rows == 5, "pilot", people["job"]))
+    for options in ((), ("--mutable", "job")):
+        assert "pilot" in refused("logistic.skops", pilots, *options)
 
 
 def test_5000_groups(refused, tmp_path):
