@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -81,17 +82,19 @@ def _read_csv(path: Path, raw: bytes, encoding: str, text: Collection[str]) -> p
         ) from None
     header = decoded.split("\n", 1)[0]
     try:
-        return pd.read_csv(
-            io.StringIO(decoded),
-            sep=max(",;\t", key=header.count),
-            # Or a row that is longer than the header would shift all columns by one.
-            index_col=False,
-            dtype=dict.fromkeys(text, str),
-            low_memory=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                io.StringIO(decoded),
+                sep=max(",;\t", key=header.count),
+                # Or rows that are longer than the header would shift all columns by one.
+                index_col=False,
+                dtype=dict.fromkeys(text, str),
+                low_memory=False,
+            )
     except pd.errors.EmptyDataError:
         raise BadInput(f"{path} is empty.") from None
-    except (pd.errors.ParserError, ValueError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise BadInput(f"{path} is no CSV file: {one_line(error)}") from error
 
 

@@ -96,6 +96,7 @@ def table(tmp_path, content, name="table.csv"):
         (b"age,race\n1,a\n2,\xe9\n", "table.csv", ["byte 0xe9 in line 3", "--encoding latin-1"]),
         ("age,race\n1,a\n".encode("utf-16"), "table.csv", ["in line 1", "--encoding utf-16"]),
         (b"age,race\n1,a\n2,b,c,d\n", "table.csv", ["is no CSV file", "line 3"]),
+        (b"age,race\n1,a,x\n2,b,y\n", "table.csv", ["is no CSV file", "Length of header"]),
         (b"PK\x03\x04rest", "table.csv", ["zip archive", "Excel"]),
         (b"age,race\n1,a\n", "table.parquet", ["is no Parquet file"]),
         (b"PAR1" + bytes(40), "table.csv", ["damaged Parquet"]),
