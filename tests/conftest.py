@@ -1,7 +1,8 @@
-"""What all tests share: hypothesis without deadlines, and figures without a screen."""
+"""What all tests share: hypothesis without deadlines, figures without a screen, a shell."""
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # Two workers on two cores make any single example slow at times: a deadline would be a coin toss.
@@ -10,3 +11,40 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def people():
+    from people import make_people
+
+    return make_people()
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory, people):
+    """Return the folder with the table and its classifiers."""
+    from people import write_files
+
+    folder = tmp_path_factory.mktemp("files")
+    write_files(people, folder)
+    return folder
+
+
+@pytest.fixture
+def shell_audit(files, monkeypatch, capsys):
+    """Run ``robfair audit`` in the folder of the files; return exit code, stdout and stderr."""
+    from robfair.cli import main
+
+    monkeypatch.chdir(files)
+
+    def audit(model="logistic.skops", data="people.csv", *options, target="income", by="race"):
+        words = ["audit", str(model), str(data), "--target", target, "--sensitive", by, *options]
+        try:
+            code = main(words)
+        except SystemExit as stop:
+            code = stop.code
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return code, captured.out, captured.err
+
+    return audit

@@ -150,12 +150,12 @@ def test_control_c(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_reader_that_is_gone(run, monkeypatch):
+def test_a_reader_that_is_gone(shell_audit, monkeypatch):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert run("plain.skops", "people.csv", "--quiet") == (141, "", "")
+        assert shell_audit("plain.skops", "people.csv", "--quiet") == (141, "", "")
 
 
 def test_a_reader_of_the_help_that_is_gone():
@@ -168,8 +168,8 @@ def test_a_reader_of_the_help_that_is_gone():
     assert done.communicate()[1] == ""
 
 
-def test_output_to_a_full_disk(run, monkeypatch):
+def test_output_to_a_full_disk(shell_audit, monkeypatch):
     with open("/dev/full", "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        code, _, err = run("plain.skops", "people.csv", "--quiet")
+        code, _, err = shell_audit("plain.skops", "people.csv", "--quiet")
     assert (code, err) == (2, "robfair: No space left on device\n")

@@ -35,54 +35,57 @@ def overall(document, title):
     return document["audits"][title]["overall"]
 
 
-def load(folder, name):
-    return skops.io.load(folder / name)
+def load(files, name):
+    return skops.io.load(files / name)
 
 
-def test_the_numbers_are_those_of_the_library(run, folder, people):
-    code, out, err = run("logistic.skops", "people.csv", "--json", "--quiet")
+def test_the_numbers_are_those_of_the_library(shell_audit, files, people):
+    code, out, err = shell_audit("logistic.skops", "people.csv", "--json", "--quiet")
     assert (code, err) == (0, "")
     expected = audit(
-        load(folder, "logistic.skops"), people, people["income"], sensitive_features=people["race"]
+        load(files, "logistic.skops"), people, people["income"], sensitive_features=people["race"]
     )
     found = json.dumps(overall(only(out), "race"))
     for measure, value in expected.overall["value"].items():
         assert repr(float(value)) in found, measure
 
 
-def test_text_to_stdout_progress_to_stderr(run):
-    code, out, err = run()
+def test_text_to_stdout_progress_to_stderr(shell_audit):
+    code, out, err = shell_audit()
     assert code == 0
     assert "240 rows of people.csv" in out
     assert "logistic.skops, groups by race" in out
     assert re.search(r"^V_f +\d", out, re.MULTILINE)
     assert "larger than the error of sampling" in " ".join(out.split())
     assert "distance (linear)" in err
-    assert run("logistic.skops", "people.csv", "--quiet") == (0, out, "")
+    assert shell_audit("logistic.skops", "people.csv", "--quiet") == (0, out, "")
 
 
-def test_csv_and_parquet_give_the_same(run):
+def test_csv_and_parquet_give_the_same(shell_audit):
     options = ("--quiet", "--json", "--no-rows")
     csv, parquet = (
-        run("logistic.skops", f"people.{kind}", *options)[1] for kind in ("csv", "parquet")
+        shell_audit("logistic.skops", f"people.{kind}", *options)[1] for kind in ("csv", "parquet")
     )
     assert only(csv)["audits"]["race"]["by_group"] == only(parquet)["audits"]["race"]["by_group"]
 
 
 @pytest.mark.parametrize("way", [("race,sex",), ("race", "--sensitive", "sex")])
-def test_several_columns_are_audited_each_and_crossed_on_request(run, way):
+def test_several_columns_are_audited_each_and_crossed_on_request(shell_audit, way):
     by, *more = way
-    _, out, _ = run("logistic.skops", "people.csv", *more, "--json", "--quiet", by=by)
+    _, out, _ = shell_audit("logistic.skops", "people.csv", *more, "--json", "--quiet", by=by)
     assert list(only(out)["audits"]) == ["race", "sex"]
-    _, out, _ = run("logistic.skops", "people.csv", *more, "--json", "--quiet", "--cross", by=by)
+    _, out, _ = shell_audit(
+        "logistic.skops", "people.csv", *more, "--json", "--quiet", "--cross", by=by
+    )
     assert list(only(out)["audits"]) == ["race", "sex", "race x sex"]
     assert len(only(out)["audits"]["race x sex"]["by_group"]) == 4
 
 
-def test_a_sample_is_random_seeded_and_said(run, people):
+def test_a_sample_is_random_seeded_and_said(shell_audit, people):
     options = ("--max-rows", "100", "--json", "--quiet")
     first, again, other = (
-        only(run("logistic.skops", "people.csv", *options, "--seed", seed)[1]) for seed in "112"
+        only(shell_audit("logistic.skops", "people.csv", *options, "--seed", seed)[1])
+        for seed in "112"
     )
     assert first["audits"]["race"]["by_group"] == again["audits"]["race"]["by_group"]
     assert first["audits"]["race"]["by_group"] != other["audits"]["race"]["by_group"]
@@ -92,48 +95,54 @@ def test_a_sample_is_random_seeded_and_said(run, people):
     rows = sample_rows(240, 200, seed=0)
     assert len(np.unique(rows)) == 200
     assert 0 <= rows.min() < rows.max() < 240
-    whole = only(run("logistic.skops", "people.csv", "--max-rows", "999", "--json", "--quiet")[1])
+    whole = only(
+        shell_audit("logistic.skops", "people.csv", "--max-rows", "999", "--json", "--quiet")[1]
+    )
     assert whole["data"] == "240 rows of people.csv"
 
 
-def test_thresholds_set_the_exit_code(run):
-    code, out, err = run("logistic.skops", "people.csv", "--fail-if", "gap > 99", "--quiet")
+def test_thresholds_set_the_exit_code(shell_audit):
+    code, out, err = shell_audit("logistic.skops", "people.csv", "--fail-if", "gap > 99", "--quiet")
     assert (code, err) == (0, "")
     conditions = ("--fail-if", "gap > 99", "--fail-if", "accuracy < 0.99")
-    code, again, err = run("logistic.skops", "people.csv", *conditions, "--quiet")
+    code, again, err = shell_audit("logistic.skops", "people.csv", *conditions, "--quiet")
     assert (code, again) == (1, out)
     assert re.fullmatch(
         r"robfair: by race, accuracy is 0\.\d+, 0\.\d+ below the limit of accuracy < 0\.99\.\n", err
     )
-    code, out, _ = run("logistic.skops", "people.csv", *conditions, "--quiet", "--json")
+    code, out, _ = shell_audit("logistic.skops", "people.csv", *conditions, "--quiet", "--json")
     assert code == 1
     assert [found["crossed"] for found in only(out)["fail_if"]] == [False, True]
-    code, _, err = run("logistic.skops", "people.csv", *conditions, "--quiet", by="race,sex")
+    code, _, err = shell_audit(
+        "logistic.skops", "people.csv", *conditions, "--quiet", by="race,sex"
+    )
     assert code == 1
     assert "by race" in err
     assert "by sex" in err
 
 
-def test_a_measure_that_is_nan_is_crossed(run):
+def test_a_measure_that_is_nan_is_crossed(shell_audit):
     # hours alone, in a narrow box of the data, cannot flip everybody.
     options = ("--mutable", "hours", "--fail-if", "v_f > 1000")
-    code, out, err = run("logistic.skops", "people.csv", *options, "--quiet", "--json")
+    code, out, err = shell_audit("logistic.skops", "people.csv", *options, "--quiet", "--json")
     assert code == 1
     assert "V_f is NaN (see the warnings), and counts as crossing v_f > 1000" in err
     assert "robfair: warning:" in err
     assert only(out)["fail_if"][0]["value"] is None
-    code, out, _ = run("logistic.skops", "people.csv", *options, "--tau-max", "5", "--quiet")
+    code, out, _ = shell_audit(
+        "logistic.skops", "people.csv", *options, "--tau-max", "5", "--quiet"
+    )
     assert code == 0
 
 
-def test_mutable_columns_of_a_pipeline(run, folder, people, tmp_path):
+def test_mutable_columns_of_a_pipeline(shell_audit, files, people, tmp_path):
     people, few = people[:50], tmp_path / "few.csv"
     people.to_csv(few, index=False)
-    _, out, _ = run(
+    _, out, _ = shell_audit(
         *("logistic.skops", few, "--mutable", "hours,job", "--tau-max", "4"),
         *("--json", "--quiet"),
     )
-    model = load(folder, "logistic.skops")
+    model = load(files, "logistic.skops")
     threat = ThreatModel.from_transformer(model[:-1], people[list(model.feature_names_in_)],
                                           mutable=["hours", "job"])  # fmt: skip
     expected = audit(model, people, people["income"], sensitive_features=people["race"],
@@ -142,7 +151,7 @@ def test_mutable_columns_of_a_pipeline(run, folder, people, tmp_path):
         overall(only(out), "race")
     )
     assert re.search(r"hours \d+ -> \d+|job \w+ -> \w+", out)
-    _, same, _ = run(
+    _, same, _ = shell_audit(
         *("logistic.skops", few, "--immutable", "age", "--tau-max", "4"),
         *("--json", "--quiet", "--no-rows"),
     )
@@ -158,10 +167,12 @@ def test_mutable_columns_of_a_pipeline(run, folder, people, tmp_path):
         ("inf", (), None),
     ],
 )
-def test_mutable_columns_and_norm_of_a_plain_model(run, folder, people, norm, moves, mask):
-    _, out, _ = run("plain.skops", "people.csv", *moves, "--norm", norm, "--json", "--quiet")
+def test_mutable_columns_and_norm_of_a_plain_model(shell_audit, files, people, norm, moves, mask):
+    _, out, _ = shell_audit(
+        "plain.skops", "people.csv", *moves, "--norm", norm, "--json", "--quiet"
+    )
     expected = audit(
-        load(folder, "plain.skops"),
+        load(files, "plain.skops"),
         people[["age", "hours"]],
         people["income"],
         sensitive_features=people["race"],
@@ -172,67 +183,71 @@ def test_mutable_columns_and_norm_of_a_plain_model(run, folder, people, norm, mo
     )
 
 
-def test_a_model_without_names_takes_features_or_all_columns(run, people, tmp_path):
-    named = run("plain.skops", "people.csv", "--json", "--quiet", "--no-rows")
-    bare = run(
+def test_a_model_without_names_takes_features_or_all_columns(shell_audit, people, tmp_path):
+    named = shell_audit("plain.skops", "people.csv", "--json", "--quiet", "--no-rows")
+    bare = shell_audit(
         "bare.skops", "people.csv", "--features", "age,hours", "--json", "--quiet", "--no-rows"
     )
     groups = [only(out)["audits"]["race"]["by_group"] for _, out, _ in (named, bare)]
     assert groups[0] == groups[1]
     people[["age", "hours", "income"]].to_csv(tmp_path / "narrow.csv", index=False)
-    code, _, _ = run(
+    code, _, _ = shell_audit(
         "bare.skops", tmp_path / "narrow.csv", "--quiet", "--max-rows", "200", by="hours"
     )
     assert code == 0
 
 
-def test_labels_are_read_as_the_model_has_them(run, folder, people, tmp_path):
+def test_labels_are_read_as_the_model_has_them(shell_audit, files, people, tmp_path):
     # 0 and 1 in a CSV, "0" and "1" in the model.
     coded = people.assign(income=(people["income"] == "high").astype(int))
     coded.to_csv(tmp_path / "coded.csv", index=False)
     model = LogisticRegression().fit(people[["age", "hours"]], coded["income"].astype(str))
     skops.io.dump(model, tmp_path / "text.skops")
-    code, out, _ = run(tmp_path / "text.skops", tmp_path / "coded.csv", "--quiet", "--json")
+    code, out, _ = shell_audit(tmp_path / "text.skops", tmp_path / "coded.csv", "--quiet", "--json")
     assert code == 0
-    named = run("plain.skops", "people.csv", "--quiet", "--json")[1]
+    named = shell_audit("plain.skops", "people.csv", "--quiet", "--json")[1]
     for measure, found in overall(only(named), "race").items():
         assert overall(only(out), "race")[measure]["value"] == pytest.approx(found["value"])
 
 
-def test_declared_categories_that_no_row_has_are_no_groups(run, people, tmp_path):
+def test_declared_categories_that_no_row_has_are_no_groups(shell_audit, people, tmp_path):
     races = pd.CategoricalDtype(["a", "b", "nobody"])
     people.astype({"race": races}).to_parquet(tmp_path / "declared.parquet")
-    code, out, _ = run("plain.skops", tmp_path / "declared.parquet", "--quiet", "--json")
+    code, out, _ = shell_audit("plain.skops", tmp_path / "declared.parquet", "--quiet", "--json")
     assert code == 0
     assert len(only(out)["audits"]["race"]["by_group"]) == 2
     assert "null" not in json.dumps(overall(only(out), "race")["V_f"])
 
 
-def test_semicolons_a_byte_order_mark_and_latin_1(run, people, tmp_path):
-    expected = overall(only(run("plain.skops", "people.csv", "--quiet", "--json")[1]), "race")
+def test_semicolons_a_byte_order_mark_and_latin_1(shell_audit, people, tmp_path):
+    expected = overall(
+        only(shell_audit("plain.skops", "people.csv", "--quiet", "--json")[1]), "race"
+    )
     people.to_csv(tmp_path / "excel.csv", sep=";", index=False, encoding="utf-8-sig")
-    _, out, _ = run("plain.skops", tmp_path / "excel.csv", "--quiet", "--json")
+    _, out, _ = shell_audit("plain.skops", tmp_path / "excel.csv", "--quiet", "--json")
     assert overall(only(out), "race") == expected
     foreign = people.replace({"race": {"a": "é", "b": "ü"}})
     foreign.to_csv(tmp_path / "latin.csv", index=False, encoding="latin-1")
-    _, out, _ = run("plain.skops", tmp_path / "latin.csv", "--quiet", "--json",
+    _, out, _ = shell_audit("plain.skops", tmp_path / "latin.csv", "--quiet", "--json",
                     "--encoding", "latin-1")  # fmt: skip
     assert overall(only(out), "race") == expected
 
 
-def test_reports(run, tmp_path):
-    code, _, err = run("plain.skops", "people.csv", "--html", str(tmp_path / "one.html"))
+def test_reports(shell_audit, tmp_path):
+    code, _, err = shell_audit("plain.skops", "people.csv", "--html", str(tmp_path / "one.html"))
     assert code == 0
     assert f"report: {tmp_path / 'one.html'}" in err
     assert "plain.skops, groups by race" in (tmp_path / "one.html").read_text(encoding="utf-8")
-    run("plain.skops", "people.csv", "--cross", "--html", str(tmp_path / "all.html"), by="race,sex")
+    shell_audit(
+        "plain.skops", "people.csv", "--cross", "--html", str(tmp_path / "all.html"), by="race,sex"
+    )
     assert {path.name for path in tmp_path.iterdir()} == {
         "one.html", "all-race.html", "all-sex.html", "all-race-x-sex.html",
     }  # fmt: skip
 
 
-def test_certified_bounds(run):
-    _, out, _ = run("plain.skops", "people.csv", "--certify", "--quiet")
+def test_certified_bounds(shell_audit):
+    _, out, _ = shell_audit("plain.skops", "people.csv", "--certify", "--quiet")
     assert "certified" in out
     assert "pairs of groups are provably ordered" in out
 
@@ -240,9 +255,9 @@ def test_certified_bounds(run):
 @pytest.fixture(scope="module")
 def adult(tmp_path_factory):
     """Pipelines on UCI Adult, by people who have never heard of robfair."""
-    folder = tmp_path_factory.mktemp("adult")
+    files = tmp_path_factory.mktemp("adult")
     train, test = load_adult(split="train"), load_adult(split="test")
-    test.frame.iloc[:300].to_csv(folder / "adult.csv", index=False)
+    test.frame.iloc[:300].to_csv(files / "adult.csv", index=False)
     classifiers = {
         "logistic": LogisticRegression(max_iter=1000),
         "network": MLPClassifier([16], solver="adam", max_iter=300, tol=0.01, random_state=0),
@@ -255,8 +270,8 @@ def adult(tmp_path_factory):
             (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["occupation", "sex"]),
         )
         model = make_pipeline(encode, classifier).fit(train.data[:2000], train.target[:2000])
-        skops.io.dump(model, folder / f"{name}.skops")
-    return folder
+        skops.io.dump(model, files / f"{name}.skops")
+    return files
 
 
 @pytest.mark.parametrize(

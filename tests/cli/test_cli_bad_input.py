@@ -9,11 +9,11 @@ import pytest
 
 
 @pytest.fixture
-def refused(run):
+def refused(shell_audit):
     """Run an audit that must be refused, and return its line."""
 
     def audit(*words, **options):
-        code, out, err = run(*words, **options)
+        code, out, err = shell_audit(*words, **options)
         assert (code, out) == (2, "")
         assert err.startswith("robfair")
         assert err.count("\n") == 1
@@ -108,8 +108,8 @@ def test_tables_that_are_none(refused, tmp_path, content, name, parts):
         assert part in text
 
 
-def test_a_parquet_file_that_is_cut_off(refused, folder, tmp_path):
-    content = (folder / "people.parquet").read_bytes()
+def test_a_parquet_file_that_is_cut_off(refused, files, tmp_path):
+    content = (files / "people.parquet").read_bytes()
     assert "damaged Parquet" in refused("plain.skops", table(tmp_path, content[:-200]))
 
 
@@ -160,13 +160,13 @@ def test_a_model_without_names(refused):
     assert "column 'job' holds" in text
 
 
-def test_a_full_disk_leaves_the_old_report(run, tmp_path):
+def test_a_full_disk_leaves_the_old_report(shell_audit, tmp_path):
     report = tmp_path / "audit.html"
     report.write_text("old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
     try:
-        code, out, err = run("plain.skops", "people.csv", "--quiet", "--html", str(report))
+        code, out, err = shell_audit("plain.skops", "people.csv", "--quiet", "--html", str(report))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (code, out) == (2, "")

@@ -84,11 +84,11 @@ def test_torch_files_are_refused_unread(refusal, tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
-def test_other_files(refusal, folder):
+def test_other_files(refusal, files):
     assert "neither a skops file" in refusal(b"")
     assert "neither a skops file" in refusal(b"<html>")
     assert "not one that skops has written" in refusal(dumped(lambda t, f: np.savez(f, t), [1]))
-    whole = (folder / "logistic.skops").read_bytes()
+    whole = (files / "logistic.skops").read_bytes()
     assert "is damaged or cut off" in refusal(whole[: len(whole) // 2])
     broken = bytearray(whole)
     start = broken.index(b'"__class__"')
@@ -114,7 +114,7 @@ def test_what_is_no_fitted_classifier(refusal, thing, part):
     assert part in text
 
 
-def test_unknown_types_are_listed_and_trusted_by_name(run, people, tmp_path):
+def test_unknown_types_are_listed_and_trusted_by_name(shell_audit, people, tmp_path):
     # Two types that skops does not know: numpy's log2 it does.
     X, y = people[["age", "hours"]], people["income"]
     model = make_pipeline(
@@ -122,12 +122,12 @@ def test_unknown_types_are_listed_and_trusted_by_name(run, people, tmp_path):
     )
     skops.io.dump(model.fit(X.to_numpy(), y), tmp_path / "odd.skops")
     words = (tmp_path / "odd.skops", "people.csv", "--features", "age,hours", "--quiet")
-    code, out, err = run(*words)
+    code, out, err = shell_audit(*words)
     assert (code, out) == (2, "")
     listed = [line.strip() for line in err.splitlines()[1:-1]]
     assert listed == ["numpy.reshape"]
     assert err.splitlines()[-1].endswith("add: --trust numpy.reshape")
-    assert run(*words, "--trust", "numpy.reshape")[0] == 0
+    assert shell_audit(*words, "--trust", "numpy.reshape")[0] == 0
 
 
 @pytest.fixture(scope="module")
@@ -177,11 +177,11 @@ def test_weights_and_an_architecture(tmp_path, name):
     assert model.classes.tolist() == list(range(n_classes))
 
 
-def test_an_audit_of_weights(folder, tmp_path, people, capsys):
+def test_an_audit_of_weights(files, tmp_path, people, capsys):
     torch.manual_seed(0)
     path = tmp_path / "weights.safetensors"
     save_weights(tabular_network(2, 2, (4,)), path)
-    words = ["audit", str(path), str(folder / "people.csv"), "--target", "income", "--sensitive",
+    words = ["audit", str(path), str(files / "people.csv"), "--target", "income", "--sensitive",
              "race", "--quiet", "--tau-max", "50", "--max-rows", "60"]  # fmt: skip
 
     def refused(*more):
