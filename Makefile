@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
 say = @printf '\n==> %s\n'
 
@@ -17,7 +18,7 @@ unexport PYTHONPATH
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types unit docs-check format bench clean distclean
+.PHONY: help demo test docs lint types unit docs-check format bench clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,16 @@ demo: $(STAMP) ## audit a classifier on UCI Adult, end to end
 test: lint types unit ## every check that CI runs
 	$(say) 'all checks passed'
 
+$(DOCS_STAMP): $(STAMP)
+	$(say) 'environment: what builds the documentation'
+	@$(INSTALL) '.[docs]'
+	@touch $@
+
+docs: $(DOCS_STAMP) ## build the documentation with its examples, into docs/_build/html
+	$(say) 'sphinx: pages, examples and API, warnings are errors'
+	@$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
+	$(say) 'open docs/_build/html/index.html'
+
 lint: $(STAMP) ## ruff: rules (numpydoc style included) and format
 	$(say) 'ruff check'
 	@$(BIN)/ruff check .
@@ -47,13 +58,13 @@ types: $(STAMP) ## mypy --strict on the package
 	$(say) 'mypy (strict)'
 	@$(BIN)/mypy
 
-unit: $(STAMP) ## tests, doctests, README code, numpydoc validation, coverage
-	$(say) 'pytest: tests, doctests, README code and numpydoc validation, with coverage'
+unit: $(STAMP) ## tests, doctests, code of README and guide, numpydoc validation, coverage
+	$(say) 'pytest: tests, doctests, code of README and guide, numpydoc validation, with coverage'
 	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term-missing:skip-covered
 
-docs-check: $(STAMP) ## only what the documentation claims: examples, README code, numpydoc
-	$(say) 'pytest: doctests, README code and numpydoc validation'
-	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet robfair tests/test_docstrings.py tests/test_readme.py
+docs-check: $(STAMP) ## only what the documentation claims: its code, README's, doctests, numpydoc
+	$(say) 'pytest: doctests, code of README and guide, numpydoc validation'
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet robfair tests/test_docstrings.py tests/test_readme.py tests/test_guide.py
 
 format: $(STAMP) ## let ruff format the code and fix what it can
 	@$(BIN)/ruff check --fix .
@@ -66,7 +77,7 @@ bench: $(STAMP) ## install the peers and run every benchmarks/bench_*.py
 		printf '\n==> %s\n' "$$script"; $(BIN)/python "$$script"; done
 
 clean: ## remove what the tools leave behind, but not .venv
-	@rm -rf build dist robfair.egg-info robfair-demo docs/_build htmlcov .coverage .coverage.* \
+	@rm -rf build dist robfair.egg-info robfair-demo docs/_build docs/examples docs/api docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find robfair tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 

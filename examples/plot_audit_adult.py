@@ -6,6 +6,8 @@ A data scientist has a classifier for UCI Adult and a column, race. Are some gro
 decision boundary, so that a smaller change of their data flips the decision?
 """
 
+import textwrap
+
 import numpy as np
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
@@ -14,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from robfair import ThreatModel, audit
 from robfair.datasets import load_adult
-from robfair.plotting import RobustnessCurveDisplay
+from robfair.plotting import GroupRobustnessDisplay, RobustnessCurveDisplay
 
 train, test = load_adult(split="train"), load_adult(split="test")
 
@@ -50,6 +52,10 @@ result = audit(
 print(result)
 
 # %%
+# In words, with what limits them:
+print(textwrap.fill(result.verdict(), 88))
+
+# %%
 # The same as curves: the fraction of each group that is classified correctly and lies farther than
 # tau from the boundary. The area under a curve is Rob(P).
 display = RobustnessCurveDisplay.from_predictions(
@@ -59,3 +65,8 @@ display = RobustnessCurveDisplay.from_predictions(
     sensitive_features=result.sensitive_features,
     name="LogisticRegression on UCI Adult",
 ).plot()
+
+# %%
+# And as points with their intervals. ``result.to_html("audit.html")`` writes all of this, and the
+# rows that are most easily flipped, as a report for somebody who reads no code.
+display = GroupRobustnessDisplay(result.by_group, result.overall, confidence=0.95).plot()

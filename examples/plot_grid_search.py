@@ -52,6 +52,13 @@ print(table.round(4).to_string(index=False))
 print("chosen by V_f:", search.best_params_)
 
 # %%
+# Scores of losses are negative, so that in all three panels higher is better.
+axes = table.set_index("param_beta").plot.bar(
+    subplots=True, layout=(1, 3), figsize=(9, 3), legend=False, color="#0072B2", rot=0
+)
+axes[0, 0].figure.tight_layout()
+
+# %%
 # V_f falls when everybody's robustness falls, so look at Rob(f) beside it, or choose by the worst
 # group or by the scale-free dispersion instead. Without routing a scorer is bound to its groups: to
 # a column of X by number or name, a function of X, or a Series with X's index.

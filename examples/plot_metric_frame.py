@@ -32,5 +32,12 @@ print(frame.by_group.round(3))
 print(frame.difference().round(3))
 
 # %%
+# Accuracy and selection rate hardly differ between the groups. Rob(P) does.
+axes = frame.by_group.plot.bar(
+    subplots=True, layout=(1, 3), figsize=(9, 3), legend=False, color="#0072B2", rot=0
+)
+axes[0, 0].figure.tight_layout()
+
+# %%
 # The problem is synthetic, so that Rob(P) of the best linear classifier is known:
 print(data.group_robustness)

@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("plot_*.py"))
@@ -12,5 +13,6 @@ EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("pl
 def test_example(path, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path), run_name="__main__")
+    plt.close("all")
     assert capsys.readouterr().out
     assert not list(tmp_path.iterdir())  # an example leaves nothing behind

@@ -186,7 +186,7 @@ class LogitModel(Adapted):
 
     @contextmanager
     def slopes(self, shape: tuple[int, ...]) -> Iterator[Slopes]:
-        """Yield the function from samples (n, *shape) to logits and to what these pull back."""
+        """Yield the function from samples ``(n, *shape)`` to logits and to what these pull back."""
         with self.forward(shape) as forward:
             # Logits that are made of what the module returns are not the module's own.
             yield by_autograd(forward) if self.to_logits else slopes(self.module, forward)

@@ -120,7 +120,7 @@ class FarmurClassifier(AttackedClassifier):
         Class labels.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had string column names.
     groups_ : pandas.Index
         Labels of the groups.

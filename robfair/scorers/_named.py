@@ -39,7 +39,7 @@ _SCORERS = {
 
 
 def get_scorer_names() -> list[str]:
-    """List the names that :func:`get_scorer` knows.
+    """List the names that :func:`robfair.get_scorer` knows.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def get_scorer(name: str) -> RobustnessScorer:
     Parameters
     ----------
     name : str
-        One of :func:`get_scorer_names`.
+        One of :func:`robfair.get_scorer_names`.
 
     Returns
     -------

@@ -188,7 +188,7 @@ class RobustnessScorer:
         Returns
         -------
         RobustnessScorer
-            The scorer itself. :func:`get_scorer` gives a copy that can be changed freely.
+            The scorer itself. :func:`robfair.get_scorer` gives a copy that can be changed freely.
         """
         self._alias = sensitive_features
         return self

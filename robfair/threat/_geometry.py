@@ -36,7 +36,7 @@ def norms(delta: Tensor, norm: float) -> Tensor:
 def step_to_hyperplane(
     normal: Tensor, gap: Tensor, norm: float, room: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Smallest step r with ``normal . r >= gap`` that stays inside the room around each point.
+    """Smallest step r with ``normal @ r >= gap`` that stays inside the room around each point.
 
     The optimum moves every coordinate at its own constant speed (``|w_i|`` for L2, 1 for L-inf)
     towards the hyperplane until it meets the wall of the box. How far along, the multiplier, is

@@ -1,0 +1,67 @@
+"""What the documentation must not lack: a page for every public name, a place for every example."""
+
+import importlib
+import pkgutil
+import re
+import runpy
+
+import pytest
+from pages import ROOT
+
+import robfair
+
+API = runpy.run_path(str(ROOT / "docs" / "api_pages.py"))
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("api")
+    (folder / "generated").mkdir()
+    (folder / "generated" / "robfair.gone.rst").write_text("of a name that is no more")
+    API["write_api_pages"](folder)
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.rst")}
+
+
+def test_every_public_package_is_documented():
+    found = {module.name for module in pkgutil.iter_modules(robfair.__path__, "robfair.")}
+    public = {name for name in found if not name.rpartition(".")[2].startswith("_")}
+    assert set(API["PACKAGES"]) == {"robfair", *public} - {"robfair.cli"}
+    contents = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^api/(\S+)$", contents, re.MULTILINE)) == set(API["PACKAGES"])
+
+
+def test_every_public_name_is_documented(pages):
+    for package in API["PACKAGES"]:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            listed = re.search(
+                rf"^ +(~robfair[a-z_.]*\.)?{name}$|py:data:: {package}\.{name}$",
+                pages[f"{package}.rst"],
+                re.MULTILINE,
+            )
+            assert listed, f"{package}.rst lacks {name}"
+
+
+def test_a_page_documents_what_a_user_calls(pages):
+    page = pages["generated/robfair.ThreatModel.rst"]
+    assert ".. autoclass:: ThreatModel" in page
+    assert "from_transformer" in page
+    fitted = pages["generated/robfair.FarmurClassifier.rst"]
+    assert re.search(r":members: .*\bfit\b.*\bpredict_proba\b", fitted)
+    assert "set_params" not in fitted  # scikit-learn's own
+
+
+def test_one_object_has_one_page(pages):
+    assert "generated/robfair.audit.rst" in pages
+    assert "generated/robfair.auditing.audit.rst" not in pages
+    assert "~robfair.audit\n" in pages["robfair.auditing.rst"]
+
+
+def test_pages_of_names_that_are_gone_go_too(pages):
+    assert "generated/robfair.gone.rst" not in pages
+
+
+def test_every_example_has_its_place():
+    order = (ROOT / "docs" / "example_order.py").read_text(encoding="utf-8")
+    examples = {path.name for path in (ROOT / "examples").glob("plot_*.py")}
+    assert set(re.findall(r'"(plot_\w+\.py)"', order)) == examples
