@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from robfair.scorers import get_scorer, get_scorer_names
     from robfair.threat import ThreatModel
 else:
-    __getattr__ = lazy_names(
+    __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "AdversarialClassifier": "robfair.estimators",

@@ -11,8 +11,10 @@ from typing import Any
 __all__ = ["lazy_names"]
 
 
-def lazy_names(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """Return a ``__getattr__`` for a package (PEP 562).
+def lazy_names(
+    package: str, homes: dict[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for a package (PEP 562).
 
     Parameters
     ----------
@@ -23,8 +25,10 @@ def lazy_names(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
 
     Returns
     -------
-    callable
+    getter : callable
         Imports the name, or the public module of the package, that is asked for, and keeps it.
+    lister : callable
+        Names all that there is, for whoever explores the package.
     """
 
     def get(name: str) -> Any:
@@ -37,4 +41,7 @@ def lazy_names(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
         setattr(sys.modules[package], name, value)
         return value
 
-    return get
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes})
+
+    return get, names

@@ -206,6 +206,7 @@ def test_the_face_imports_each_name_from_its_home():
     homes = ast.literal_eval(face.orelse[0].value.args[1])
     assert homes == seen_by_type_checkers
     assert set(robfair.__all__) == {*homes, "__version__"}
+    assert set(robfair.__all__) <= set(dir(robfair))
     for name, home in homes.items():
         assert getattr(robfair, name) is getattr(importlib.import_module(home), name)
     assert robfair.metrics is importlib.import_module("robfair.metrics")
