@@ -51,7 +51,10 @@ def nearest_in_region(
         except RuntimeError:  # too many iterations
             return None
         residual = dual @ multipliers - target
-        return None if rest < 1e-9 else -residual[:n] / residual[n]
+        # Its last entry is -rest ** 2 < 0, unless rounding of large terms is all that it is.
+        rounding = 4 * np.finfo(float).eps * (1 + np.abs(values) @ multipliers)
+        nowhere = rest < 1e-9 or residual[n] >= -rounding
+        return None if nowhere else -residual[:n] / residual[n]
     one = np.ones((n, 1))
     result = linprog(
         np.append(np.zeros(n), 1),

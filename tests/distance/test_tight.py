@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Rows, check_adversarials, linear_layer, network, predict_with
@@ -99,6 +99,10 @@ def test_on_a_network_that_is_harder(trained, norm):
     boxed=st.booleans(),
     masked=st.booleans(),
     method=st.sampled_from([*BOTH, "deepfool"]),
+)
+# One output, far away: the nearest point of a region was once what rounding had left.
+@example(
+    seed=98761, n_features=2, hidden=[4, 4], k=1, norm=2, boxed=False, masked=False, method="auto"
 )
 @settings(max_examples=40, deadline=None)
 def test_never_below_the_exact_distance(seed, n_features, hidden, k, norm, boxed, masked, method):

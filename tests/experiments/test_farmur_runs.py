@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from sklearn.utils import Bunch
 
-from robfair import AdversarialClassifier, NaturalClassifier, boundary_distance, cli
+from robfair import AdversarialClassifier, NaturalClassifier, boundary_distance, cli, experiments
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.experiments import (
     _farmur,
@@ -333,13 +333,15 @@ def test_two_seeds_are_two_runs_and_one_report(digits):
     ],
 )
 def test_bad_options_exit_with_2(options, text, capsys):
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["reproduce", "farmur", *options])
-    assert stop.value.code == 2
+    try:
+        code = cli.main(["reproduce", "farmur", *options])
+    except SystemExit as stop:  # argparse's way out
+        code = stop.code
+    assert code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert text in captured.err
-    assert "usage" in captured.err
+    assert captured.err.count("\n") == 1
 
 
 def test_the_command_passes_its_options(monkeypatch, tmp_path, capsys):
@@ -349,7 +351,7 @@ def test_the_command_passes_its_options(monkeypatch, tmp_path, capsys):
         seen.update(options, output=output)
         return "a report\n"
 
-    monkeypatch.setattr(cli, "reproduce_farmur", fake)
+    monkeypatch.setattr(experiments, "reproduce_farmur", fake)
     command = "reproduce farmur --dataset mnist --model alexnet --scale subset --seeds 3 --quiet"
     place = ["--output", str(tmp_path), "--data-home", str(tmp_path), "--device", "cuda"]
     assert cli.main([*command.split(), *place]) == 0
