@@ -334,6 +334,10 @@ def verdict(comparison: Comparison, partition: str) -> str:
         )
     for measure in ("Rob(f)", "worst group", "accuracy"):
         old, new = float(trades["value"][measure]), float(farmur["value"][measure])
-        change = "rises" if new > old else "falls" if new < old else "stays"
-        sentences.append(f"{measure} {change} from {old:.3g} to {new:.3g}.")
+        was, is_now = f"{old:.3g}", f"{new:.3g}"
+        if was == is_now:
+            sentences.append(f"{measure} stays at {was}.")
+        else:
+            change = "rises" if new > old else "falls"
+            sentences.append(f"{measure} {change} from {was} to {is_now}.")
     return " ".join(sentences)

@@ -126,3 +126,4 @@ def test_the_verdict_follows_the_numbers(trades, farmur, parts):
     for part in parts:
         assert part in text
     assert "Rob(f) falls from 1 to 0.5." in text
+    assert "accuracy stays at 1." in text
