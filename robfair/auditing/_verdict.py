@@ -269,8 +269,9 @@ def _proven_pairs(audit: Audit) -> list[str]:
     if "low" not in audit.by_group:
         return []
     proven = audit.ordering().to_numpy()
+    pairs = len(proven) * (len(proven) - 1) // 2
     return [
-        f"On these very samples {int(proven.sum()):,} of {proven.size - len(proven) >> 1:,} pairs "
+        f"On these very samples {int(proven.sum()):,} of {pairs:,} pairs "
         "of groups are provably ordered; that says nothing of other people."
     ]
 

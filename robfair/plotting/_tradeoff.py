@@ -269,17 +269,17 @@ class TradeoffDisplay:
             The display itself.
         """
         ax = axes_for(ax, "TradeoffDisplay.plot", (7.5, 4.5))
+        on_front = self._on_front()
         self.front_ = None
-        if front and self.front:
+        if front and on_front.any():
             # From the worst x, which has the best y: down to the next y first, then along x.
-            at = self.measures[self._on_front()].sort_values(self.x, ascending=MEASURES[self.x][1])
+            at = self.measures[on_front].sort_values(self.x, ascending=MEASURES[self.x][1])
             (self.front_,) = ax.step(
                 at[self.x], at[self.y], where="pre", color="0.4", linestyle="--", linewidth=1,
                 label="Pareto front\n(black edges)", zorder=1,
             )  # fmt: skip
         if self.lower is not None and self.upper is not None:
             self._draw_intervals(ax, self.lower, self.upper)
-        on_front = self._on_front()
         named = on_front | (len(self.measures) <= MANY)
         self.points_ = []
         for i, model in enumerate(self.measures.index):
