@@ -18,8 +18,8 @@ from common import machine, options, table
 from torch import Tensor, nn
 
 from robfair import AdversarialClassifier, NaturalClassifier, ThreatModel, boundary_distance
-from robfair.experiments._farmur_recipes import FarmurRecipe, find_recipe
 from robfair.models import alexnet, lenet5, resnet18, utkface_network
+from robfair.reproduction._farmur_recipes import FarmurRecipe, find_recipe
 
 N_METHODS = 6  # networks of a run whose distances are measured
 N_PATH = 11  # networks on the way from TRADES to FARMUR

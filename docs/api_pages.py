@@ -26,7 +26,9 @@ PACKAGES = (
     "robfair.datasets",
     "robfair.exceptions",
     "robfair.adapters",
-    "robfair.experiments",
+    "robfair.certify",
+    "robfair.demo",
+    "robfair.reproduction",
 )
 
 

@@ -6,9 +6,9 @@ import re
 import runpy
 
 import pytest
-from pages import ROOT
 
 import robfair
+from pages import ROOT
 
 API = runpy.run_path(str(ROOT / "docs" / "api_pages.py"))
 

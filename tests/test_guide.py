@@ -5,8 +5,8 @@ import shlex
 
 import matplotlib.pyplot as plt
 import pytest
-from pages import BLOCK, ROOT, make_targets_missing, run_blocks
 
+from pages import BLOCK, ROOT, make_targets_missing, run_blocks
 from robfair.cli import main
 
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)

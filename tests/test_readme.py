@@ -4,7 +4,6 @@ import re
 import shlex
 
 from pages import ROOT, make_targets_missing, run_blocks
-
 from robfair.cli import main
 
 README = ROOT / "README.md"

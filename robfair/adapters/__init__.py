@@ -1,6 +1,7 @@
 """Any model as a function to logits, or to labels, in the space that is perturbed.
 
-Everything below the adapters (distances, attacks) sees only what they return.
+Distances and attacks see a model only through what the adapters return. `Slopes` is the type of a
+function from points to logits and their `Pullback`, which turns weights of logits into gradients.
 """
 
 from robfair.adapters._labels import LabelModel, as_labels, as_model
@@ -11,12 +12,14 @@ from robfair.adapters._logits import (
     as_logits,
     evaluation_mode,
 )
-from robfair.adapters._slopes import by_autograd, slopes
+from robfair.adapters._vjp import Pullback, Slopes, by_autograd, slopes
 
 __all__ = [
     "LabelModel",
     "LogitModel",
     "NotDifferentiable",
+    "Pullback",
+    "Slopes",
     "affine_map",
     "as_labels",
     "as_logits",

@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
-from robfair.adapters._slopes import Slopes, by_autograd, slopes
+from robfair.adapters._vjp import Slopes, by_autograd, slopes
 from robfair.models import Standardize
 
 __all__ = [

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.adapters import as_model
+from robfair.attacks._engine import METHODS, Search
 from robfair.attacks._prepared import Prepared, check_eps, prepare, unmoved
 from robfair.attacks._result import CENSORED, FOUND, WRONG, LeastEps
-from robfair.attacks._search import METHODS, Search
-from robfair.attacks._table import check_table
+from robfair.attacks._tabular import check_table
 from robfair.distance import boundary_distance
 from robfair.threat import ThreatModel
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from robfair.adapters._slopes import Slopes
+from robfair.adapters import Slopes
 from robfair.threat import ThreatModel
 
 __all__ = ["Ball", "projected_gradient"]

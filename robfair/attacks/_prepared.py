@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._problem import Problem, as_problem, as_seed, progress_bar
 from robfair.adapters import LabelModel, LogitModel, as_labels, as_logits, as_model
+from robfair.attacks._engine import Options, Search, Tries
 from robfair.attacks._result import AttackResult
-from robfair.attacks._search import Options, Search, Tries
-from robfair.attacks._table import PreparedTable, check_table
-from robfair.distance._api import _bar, _problem, _seed
-from robfair.distance._search import Problem
+from robfair.attacks._tabular import PreparedTable, check_table
 from robfair.threat import ThreatModel
 
 __all__ = ["Prepared", "check_eps", "prepare", "unmoved"]
@@ -42,7 +41,7 @@ def prepare(
     """Check everything that can be checked before any work starts; see `attack`."""
     if y is not None and target is not None:
         raise ValueError("give y, the labels to be left, or target, the labels to be reached.")
-    options = Options(method, n_steps, step_size, n_restarts, random_start, _seed(random_state))
+    options = Options(method, n_steps, step_size, n_restarts, random_start, as_seed(random_state))
     if method == "kl" and target is not None:
         raise ValueError('method="kl" leaves the prediction; for a target use method="pgd".')
     threat_model = ThreatModel(np.inf) if threat_model is None else threat_model
@@ -65,9 +64,9 @@ def prepare(
             n_restarts=(n_restarts, 1),
             random_start=(random_start, True),
         )
-        problem = _problem(as_model(model), X, y, threat_model, batch_size)
+        problem = as_problem(as_model(model), X, y, threat_model, batch_size)
         return PreparedTable(problem, X, judge, options.seed, verbose)
-    problem = _problem(as_logits(model), X, y, threat_model, batch_size)
+    problem = as_problem(as_logits(model), X, y, threat_model, batch_size)
     codes = None if target is None else _codes(problem, target)
     return Prepared(problem, options, codes, judge, verbose)
 
@@ -113,7 +112,7 @@ class Prepared:
 
     def bar(self, title: str) -> Any:
         """Return a progress bar over the samples."""
-        return _bar(self.problem, f"{title} ({self.options.method})", self.verbose)
+        return progress_bar(self.problem, f"{title} ({self.options.method})", self.verbose)
 
     def run(self, eps: NDArray[np.float64]) -> AttackResult:
         """Attack the samples that have not been fooled yet, at budgets not below the last ones.

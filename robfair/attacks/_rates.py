@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair.attacks._prepared import Prepared, check_eps, prepare
 from robfair.attacks._result import AttackResult
-from robfair.attacks._table import PreparedTable
+from robfair.attacks._tabular import PreparedTable
 
 __all__ = ["RobustAccuracy", "attack_success", "robust_accuracy"]
 

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
-__all__ = ["TRADES_START", "in_ball", "near_centre"]
+from robfair._directions import TRADES_START
 
-# The KL divergence has no gradient at x itself. TRADES starts from noise of 0.001 * N(0, 1) at
-# eps = 0.031, whatever the scale of the features.
-TRADES_START = 0.001 / 0.031
+__all__ = ["in_ball", "near_centre"]
+
 WORDS = 4  # numbers that a step of the counter of Philox gives
 CLOSE = 16  # positions that take as long to draw as to begin a stretch anew
 

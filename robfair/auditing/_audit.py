@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._group_means import group_means
+from robfair._groups import encode_groups
+from robfair._text import Verdict
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._examples import nearest_rows, wants_points
-from robfair.auditing._export import Exports, escaped, markdown_table, records
 from robfair.auditing._provenance import provenance
-from robfair.auditing._tables import group_table, measure_table
-from robfair.auditing._verdict import judge
-from robfair.auditing._words import Verdict
+from robfair.auditing.report._export import Exports, escaped, markdown_table, records
+from robfair.auditing.report._tables import group_table, measure_table
+from robfair.auditing.report._verdict import judge
 from robfair.distance import BoundaryDistance
 from robfair.metrics import (
     certified_ordering,
@@ -31,8 +33,6 @@ from robfair.metrics import (
     robustness_variance,
     worst_group_robustness,
 )
-from robfair.metrics._group_means import group_means
-from robfair.metrics._groups import encode_groups
 from robfair.scorers import shared_distance
 from robfair.threat import ThreatModel
 
@@ -250,7 +250,7 @@ class Audit(Exports):
         ]
 
     def _render(self) -> str:
-        from robfair.auditing._report import render
+        from robfair.auditing.report._html import render
 
         return render(self)
 

@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
+from robfair._groups import Groups
 from robfair.distance import BoundaryDistance, boundary_distance
-from robfair.metrics._groups import Groups
 from robfair.threat import ThreatModel
 
 __all__ = ["search_again", "warn_of_gaps", "warn_of_small_groups"]

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from robfair._text import Verdict
 from robfair.auditing._audit import Audit, _certified, _number, audit
-from robfair.auditing._export import Exports, escaped, markdown_table
-from robfair.auditing._tables import model_group_table, model_table
-from robfair.auditing._verdict_models import judge_models
-from robfair.auditing._words import Verdict
+from robfair.auditing.report._export import Exports, escaped, markdown_table
+from robfair.auditing.report._tables import model_group_table, model_table
+from robfair.auditing.report._verdict_models import judge_models
 
 __all__ = ["Comparison", "compare"]
 
@@ -132,7 +132,7 @@ class Comparison(Exports):
         ]
 
     def _render(self) -> str:
-        from robfair.auditing._report import render_comparison
+        from robfair.auditing.report._html import render_comparison
 
         return render_comparison(self)
 

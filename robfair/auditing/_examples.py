@@ -12,9 +12,9 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
+from robfair._groups import Groups
 from robfair.adapters import as_labels, as_model
 from robfair.distance import BoundaryDistance
-from robfair.metrics._groups import Groups
 
 __all__ = ["feature_names", "nearest_rows", "wants_points"]
 

@@ -10,7 +10,7 @@ from robfair.cli._options import positive_int, seed
 
 __all__ = ["add_demo", "add_reproduce"]
 
-# As in robfair.experiments, which imports torch.
+# As in robfair.reproduction, which imports torch.
 NETWORKS = {
     "digits": ("tabular",),
     "adult": ("tabular",),
@@ -153,7 +153,7 @@ def _add_common(parser: argparse.ArgumentParser, kept: str) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from robfair.experiments import run_demo
+    from robfair.demo import run_demo
 
     run_demo(
         arguments.output,
@@ -165,7 +165,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _fairness(arguments: argparse.Namespace) -> int:
-    from robfair.experiments import reproduce_fairness
+    from robfair.reproduction import reproduce_fairness
 
     report = reproduce_fairness(
         arguments.output,
@@ -182,8 +182,7 @@ def _fairness(arguments: argparse.Namespace) -> int:
 
 
 def _farmur(arguments: argparse.Namespace) -> int:
-    from robfair.experiments import reproduce_farmur
-    from robfair.experiments._farmur_recipes import find_recipe
+    from robfair.reproduction import find_recipe, reproduce_farmur
 
     model = arguments.model or NETWORKS[arguments.dataset][0]
     try:

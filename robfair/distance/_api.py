@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_consistent_length, check_random_state
-from tqdm.auto import tqdm
 
-from robfair.adapters import LabelModel, LogitModel
+from robfair._problem import as_problem, as_seed, progress_bar
+from robfair.adapters import LabelModel
 from robfair.distance._diagnostics import diagnose
 from robfair.distance._methods import METHODS, Options, add_lower_bounds, choose, run
 from robfair.distance._result import BoundaryDistance
-from robfair.distance._search import Problem, Results
+from robfair.distance._writer import ResultWriter
 from robfair.threat import ThreatModel
 
 __all__ = ["METHODS", "boundary_distance"]
@@ -180,7 +178,7 @@ def boundary_distance(
         raise ValueError(
             f"certify=True needs a model with logits, and method={chosen!r} sees labels only."
         )
-    problem = _problem(adapted, X, y, threat_model, batch_size)
+    problem = as_problem(adapted, X, y, threat_model, batch_size)
     options = Options(
         budget=budget,
         time_limit=time_limit,
@@ -188,65 +186,18 @@ def boundary_distance(
         max_iter=max_iter,
         overshoot=overshoot,
         n_candidates=n_candidates,
-        seed=_seed(random_state),
+        seed=as_seed(random_state),
         n_jobs=n_jobs,
     )
-    results = Results(problem, return_adversarial)
-    with _bar(problem, f"distance ({chosen})", verbose) as bar:
+    results = ResultWriter(problem, return_adversarial)
+    with progress_bar(problem, f"distance ({chosen})", verbose) as bar:
         results.progress = bar.update
         run(chosen, problem, results, options)
     if certify and results.lower is None:
-        with _bar(problem, "certified bounds", verbose) as bar:
+        with progress_bar(problem, "certified bounds", verbose) as bar:
             add_lower_bounds(problem, results, bar.update)
     diagnose(problem, results)
     return replace(results.finish(chosen), X=X)
-
-
-def _bar(problem: Problem, title: str, verbose: int) -> Any:
-    return tqdm(total=len(problem.X), desc=title, unit="sample", disable=verbose <= 0)
-
-
-def _seed(random_state: Any) -> int:
-    if random_state is None:  # numpy's global generator is not ours to advance
-        random_state = np.random.default_rng()
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31))
-    if isinstance(random_state, int | np.integer) and random_state >= 0:
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _problem(
-    adapted: LogitModel | LabelModel,
-    X: Any,
-    y: ArrayLike | None,
-    threat_model: ThreatModel,
-    batch_size: int | None,
-) -> Problem:
-    """Check everything that can be checked before any work starts."""
-    if batch_size is not None and operator.index(batch_size) < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
-    array = adapted.inputs(X)
-    if array.ndim < 2:
-        raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
-    threat_model = threat_model.bind(array)
-    threat_model.check(array)
-    if y is not None:
-        y = np.asarray(y)
-        if y.ndim != 1:
-            raise ValueError(f"y must be one-dimensional; got shape {y.shape}.")
-        check_consistent_length(array, y)
-    n_classes, codes = 0, None
-    if isinstance(adapted, LogitModel):
-        n_classes = adapted.check_output(array)
-        codes = None if y is None else adapted.codes(y, n_classes)
-    elif y is not None and adapted.classes is not None:
-        adapted.codes(y, len(adapted.classes))
-    if batch_size is None:
-        # Rows of a table are cheap, and small batches would spend their time between the passes;
-        # what a network computes for hundreds of images at a time falls out of the caches.
-        batch_size = max(64, 2**18 // math.prod(array.shape[1:]))
-    return Problem(adapted, array, codes, n_classes, threat_model, batch_size, y)
 
 
 def _check_mixed(method: str, certify: bool) -> None:

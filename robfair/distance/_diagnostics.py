@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from robfair._problem import Problem
 from robfair.adapters import LabelModel
-from robfair.distance._search import Problem, Results
+from robfair.distance._writer import ResultWriter
 
 __all__ = ["diagnose"]
 
@@ -15,7 +16,7 @@ ROWS = 256  # that are predicted a second time
 NOISE = 1e-2
 
 
-def diagnose(problem: Problem, results: Results) -> None:
+def diagnose(problem: Problem, results: ResultWriter) -> None:
     """Add to `results.warnings` what is wrong with the searches and the outputs of the model."""
     measured = ~results.skipped
     known = results.exact.copy()
@@ -41,7 +42,7 @@ def diagnose(problem: Problem, results: Results) -> None:
     _logits_twice(problem, results)
 
 
-def _labels_twice(problem: Problem, results: Results) -> None:
+def _labels_twice(problem: Problem, results: ResultWriter) -> None:
     assert isinstance(problem.model, LabelModel)
     assert results.predicted is not None
     rows = problem.X[:ROWS]
@@ -54,7 +55,7 @@ def _labels_twice(problem: Problem, results: Results) -> None:
         )
 
 
-def _logits_twice(problem: Problem, results: Results) -> None:
+def _logits_twice(problem: Problem, results: ResultWriter) -> None:
     """Predict some rows together and in two parts."""
     n = min(ROWS, problem.batch_size, len(problem.X))
     x = problem.tensor(np.arange(n))

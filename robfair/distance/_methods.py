@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
+from robfair._problem import Problem
 from robfair.adapters import (
     LabelModel,
     LogitModel,
@@ -21,17 +22,17 @@ from robfair.adapters import (
     as_labels,
     as_logits,
 )
-from robfair.distance._certify import certified_radius
-from robfair.distance._decision import decision_distance
-from robfair.distance._deepfool import deepfool_distance
-from robfair.distance._exact_relu import TOLERANCE, relu_distance
-from robfair.distance._exact_tree import tree_distance
-from robfair.distance._graph import UnsupportedLayer
-from robfair.distance._linear import linear_distance
-from robfair.distance._relu_layers import relu_layers
-from robfair.distance._search import Problem, Results
-from robfair.distance._table import table_decision, table_distance
-from robfair.distance._tight import AUTO, STRONG, tight_distance
+from robfair.certify._radius import certified_radius
+from robfair.certify._trace import UnsupportedLayer
+from robfair.distance._writer import ResultWriter
+from robfair.distance.exact._linear import linear_distance
+from robfair.distance.exact._relu import TOLERANCE, relu_distance
+from robfair.distance.exact._relu_layers import relu_layers
+from robfair.distance.gradient._deepfool import deepfool_distance
+from robfair.distance.gradient._minimum_norm import AUTO, STRONG, tight_distance
+from robfair.distance.labels._decision import decision_distance
+from robfair.distance.tabular._distance import table_decision, table_distance
+from robfair.distance.trees._single import tree_distance
 
 __all__ = ["METHODS", "Options", "add_lower_bounds", "choose", "run"]
 
@@ -94,7 +95,7 @@ def choose(model: Any, method: str, mixed: bool = False) -> tuple[LogitModel | L
     return logits, method
 
 
-def run(method: str, problem: Problem, results: Results, options: Options) -> None:
+def run(method: str, problem: Problem, results: ResultWriter, options: Options) -> None:
     """Fill `results` by a method that fits the model."""
     if problem.threat_model.is_mixed:
         _table(method, problem, results, options)
@@ -122,7 +123,9 @@ def run(method: str, problem: Problem, results: Results, options: Options) -> No
         )
 
 
-def add_lower_bounds(problem: Problem, results: Results, progress: Callable[[int], Any]) -> None:
+def add_lower_bounds(
+    problem: Problem, results: ResultWriter, progress: Callable[[int], Any]
+) -> None:
     """Fill `results.lower`; NaN, and a warning that names it, where a layer is not supported."""
     index = (~results.skipped).nonzero()[0]
     results.lower = np.full(len(results.distance), np.nan)
@@ -151,7 +154,9 @@ def _sides(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]] 
     return problem.threat_model.box(problem.shape)
 
 
-def _labels(problem: Problem, results: Results) -> tuple[NDArray[Any], NDArray[Any], LabelModel]:
+def _labels(
+    problem: Problem, results: ResultWriter
+) -> tuple[NDArray[Any], NDArray[Any], LabelModel]:
     """Predict all samples, skip those that are wrong; return the others, flattened, their index."""
     model = problem.model
     assert isinstance(model, LabelModel)
@@ -177,7 +182,7 @@ def _background(problem: Problem, options: Options) -> NDArray[Any] | None:
     return given
 
 
-def _decision(problem: Problem, results: Results, options: Options) -> None:
+def _decision(problem: Problem, results: ResultWriter, options: Options) -> None:
     given = _background(problem, options)
     kept, X, model = _labels(problem, results)
     assert results.predicted is not None
@@ -203,7 +208,7 @@ def _decision(problem: Problem, results: Results, options: Options) -> None:
     _write(results, kept, found.distance, found.points)
 
 
-def _table(method: str, problem: Problem, results: Results, options: Options) -> None:
+def _table(method: str, problem: Problem, results: ResultWriter, options: Options) -> None:
     background = _background(problem, options)
     if background is not None:
         try:
@@ -237,7 +242,7 @@ class _Flat:
         return self.model.predict(points.reshape(-1, *self.shape))
 
 
-def _exact_tree(problem: Problem, results: Results) -> None:
+def _exact_tree(problem: Problem, results: ResultWriter) -> None:
     kept, X, model = _labels(problem, results)
     distance, points = tree_distance(
         model.estimator,
@@ -253,7 +258,7 @@ def _exact_tree(problem: Problem, results: Results) -> None:
 
 
 def _write(
-    results: Results,
+    results: ResultWriter,
     index: NDArray[np.intp],
     distance: NDArray[np.float64],
     points: NDArray[np.float64],
@@ -264,7 +269,7 @@ def _write(
         results.adversarial[index] = points.reshape(-1, *results.problem.shape)
 
 
-def _exact_relu(problem: Problem, results: Results, options: Options) -> None:
+def _exact_relu(problem: Problem, results: ResultWriter, options: Options) -> None:
     """Search from above, then close the interval sample by sample."""
     progress, results.progress = results.progress, lambda n: None
     tight_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.seed)

@@ -35,20 +35,21 @@ from robfair.estimators._weights import fit_weights
 from robfair.models import tabular_network
 from robfair.threat import ThreatModel
 from robfair.training import (
+    SCHEDULES,
     Attack,
     Average,
     Checkpoint,
     EarlyStopping,
+    EpochProgress,
     Judge,
     Noise,
     Objective,
     RobustNet,
     Setting,
     Strategy,
+    TensorBatches,
+    as_schedule,
 )
-from robfair.training._callbacks import EpochProgress
-from robfair.training._net import TensorBatches
-from robfair.training._schedule import SCHEDULES, as_schedule
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 PREDICT_BATCH = 4096

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._groups import encode_groups
+from robfair._warnings import warn
 from robfair.exceptions import GroupsWarning
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import warn
 
 __all__ = ["encode_fit_groups"]
 

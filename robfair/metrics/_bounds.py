@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._group_means import GroupMeans, group_means
+from robfair._groups import encode_groups
+from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
+from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._box_extremes import dispersion_extremes, variance_extremes
 from robfair.metrics._estimate import warn_undefined
-from robfair.metrics._group_means import GroupMeans, group_means
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import (
-    check_robustness_inputs,
-    check_tau_max,
-    check_vector,
-    warn,
-)
-
-# A distance and its bound can come from computations in different precision.
-_ROUNDING = 1e-6
 
 
 def group_robustness_bounds(
@@ -298,41 +289,6 @@ def _intervals(
         for values in (certified, upper)
     )
     return low, high
-
-
-def check_lower(
-    lower: Any, correct: NDArray[np.bool_], upper: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Check certified bounds, against `upper` where `correct`; return 0 for an unknown one."""
-    if lower is None:
-        raise TypeError(
-            "lower is None. Pass a certified lower bound of each sample's distance, with NaN where "
-            "none is known."
-        )
-    raw = check_vector(lower, "lower", len(correct))
-    try:
-        numbers = raw.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"lower must hold numbers; got values of type {raw.dtype}. Pass floats, with NaN where "
-            "no bound is known."
-        ) from error
-    negative = np.flatnonzero(numbers < 0)
-    if len(negative):
-        raise ValueError(
-            f"lower is negative for {len(negative)} of {len(numbers)} samples, the first at "
-            f"position {negative[0]} ({numbers[negative[0]]:g}). Pass bounds of distances, which "
-            "are at least 0, or NaN where none is known."
-        )
-    above = np.flatnonzero(correct & (numbers > upper * (1 + _ROUNDING)))
-    if len(above):
-        raise ValueError(
-            f"lower exceeds distance for {len(above)} of {int(correct.sum())} correctly classified "
-            f"samples, the first at position {above[0]} ({numbers[above[0]]:g} > "
-            f"{upper[above[0]]:g}). One of the two is no bound: pass bounds of the same model, "
-            'norm and threat model, in the same order, and no estimate such as method="paper".'
-        )
-    return np.where(np.isnan(numbers), 0.0, numbers)
 
 
 def _gap_extremes(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robfair._group_means import group_means
+from robfair._groups import encode_groups
+from robfair._validation import check_correct
 from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
-from robfair.metrics._group_means import group_means
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import check_correct
 
 
 def class_accuracy_unfairness(

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._group_means import GroupMeans, group_means
+from robfair._groups import Groups, encode_groups
+from robfair._validation import (
+    Population,
+    check_correct,
+    check_distance,
+    check_length,
+    check_tau_max,
+    to_array,
+)
+from robfair._warnings import warn
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics._estimate import (
     Estimate,
@@ -17,18 +28,6 @@ from robfair.metrics._estimate import (
     estimate,
     warn_undefined,
 )
-from robfair.metrics._group_means import GroupMeans, group_means
-from robfair.metrics._groups import Groups, encode_groups
-from robfair.metrics._validation import (
-    check_correct,
-    check_distance,
-    check_length,
-    check_tau_max,
-    to_array,
-    warn,
-)
-
-Population = Literal["correct", "all"]
 
 _OF_THE = {"correct": " over the correctly classified samples", "all": ""}
 

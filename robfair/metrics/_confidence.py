@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import check_length, check_vector, to_array
+from robfair._groups import encode_groups
+from robfair._validation import check_length, check_vector, to_array
 
 # A softmax in single precision can exceed 1 by rounding.
 _ROUNDING = 1e-6

@@ -9,9 +9,10 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._groups import encode_groups
+from robfair._validation import check_robustness_inputs
+from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import check_robustness_inputs, warn
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._group_means import GroupMeans
+from robfair._validation import check_ddof
+from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
-from robfair.metrics._group_means import GroupMeans
 from robfair.metrics._robustness import robustness_sample
-from robfair.metrics._validation import check_ddof, warn
 
 
 def robustness_variance(

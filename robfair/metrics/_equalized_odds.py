@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._group_means import GroupMeans, group_means
+from robfair._groups import Groups, encode_groups
+from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._confidence import check_confidence
 from robfair.metrics._estimate import (
@@ -18,9 +21,6 @@ from robfair.metrics._estimate import (
     estimate,
     warn_undefined,
 )
-from robfair.metrics._group_means import GroupMeans, group_means
-from robfair.metrics._groups import Groups, encode_groups
-from robfair.metrics._validation import warn
 
 ConditionOn = Literal["label"] | None
 

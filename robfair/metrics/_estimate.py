@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair._group_means import GroupMeans
+from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._group_means import GroupMeans
-from robfair.metrics._validation import warn
 
 RandomState = int | np.random.Generator | np.random.RandomState | None
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._group_means import GroupMeans
+from robfair._validation import to_array
 from robfair.metrics._confidence import check_fractions
 from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
-from robfair.metrics._group_means import GroupMeans
-from robfair.metrics._validation import to_array
 
 
 def leave_one_out_unfairness(

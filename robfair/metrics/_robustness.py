@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._group_means import GroupMeans, group_means
+from robfair._groups import encode_groups
+from robfair._validation import check_robustness_inputs
+from robfair._warnings import warn
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics._estimate import (
     Estimate,
@@ -14,9 +18,6 @@ from robfair.metrics._estimate import (
     estimate,
     warn_undefined,
 )
-from robfair.metrics._group_means import GroupMeans, group_means
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import check_robustness_inputs, warn
 
 
 def robustness_score(

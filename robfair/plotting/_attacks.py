@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._groups import encode_groups
+from robfair._validation import Population, check_correct
 from robfair.attacks import attack_success
 from robfair.metrics import class_robustness
-from robfair.metrics._class_robustness import Population
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import check_correct
 from robfair.plotting._predictions import predictions
 from robfair.plotting._style import MARKERS, add_legend, axes_for, looks, name_others, text
 

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
+from robfair._groups import encode_groups
+from robfair._validation import check_correct
 from robfair.metrics import class_accuracy_unfairness
-from robfair.metrics._groups import encode_groups
-from robfair.metrics._validation import check_correct
 from robfair.plotting._dots import Kind, draw_dots, figsize
 from robfair.plotting._predictions import predictions
 from robfair.plotting._style import axes_for, text

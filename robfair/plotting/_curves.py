@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
 from robfair.metrics import RobustnessCurve, group_robustness_curves, robustness_curve
-from robfair.metrics._bounds import check_lower
-from robfair.metrics._validation import check_robustness_inputs, check_tau_max
 from robfair.plotting._style import GREY, add_legend, axes_for, looks, name_others, text
 from robfair.scorers import shared_distance
 

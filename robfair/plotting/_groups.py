@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from robfair._groups import encode_groups
 from robfair.metrics import classifier_robustness, group_robustness, group_robustness_bounds
-from robfair.metrics._groups import encode_groups
 from robfair.plotting._dots import Kind, draw_dots, figsize
 from robfair.plotting._style import axes_for, text
 from robfair.scorers import shared_distance

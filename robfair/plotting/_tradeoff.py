@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._validation import check_correct
 from robfair.metrics import (
     Estimate,
     classifier_robustness,
@@ -17,7 +18,6 @@ from robfair.metrics import (
     robustness_variance,
     worst_group_robustness,
 )
-from robfair.metrics._validation import check_correct
 from robfair.plotting._style import COLOURS, GREY, MANY, MARKERS, add_legend, axes_for, text
 from robfair.scorers import shared_distance
 

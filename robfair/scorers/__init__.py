@@ -39,6 +39,7 @@ other units make the scorer anew: ``make_robustness_scorer(class_robustness_unfa
 greater_is_better=False, attack_params={"eps": 8 / 255})``.
 """
 
+from robfair._cache import shared_distance
 from robfair.scorers._named import (
     get_scorer,
     get_scorer_names,
@@ -50,7 +51,6 @@ from robfair.scorers._named import (
     rob_scorer,
 )
 from robfair.scorers._scorer import RobustnessScorer, make_robustness_scorer
-from robfair.scorers._shared import shared_distance
 
 __all__ = [
     "RobustnessScorer",

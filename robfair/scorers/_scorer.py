@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from robfair.scorers._shared import shared_attack, shared_distance
+from robfair._cache import shared_attack, shared_distance
 from robfair.threat import ThreatModel
 
 _NO_GROUPS = """{name} needs the group of each sample, and got none. Either

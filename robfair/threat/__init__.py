@@ -5,7 +5,6 @@ A feature of a table is a number, an integer, or part of a block that always hol
 """
 
 from robfair.threat._block import Block
-from robfair.threat._geometry import norms, step_to_hyperplane
 from robfair.threat._model import ThreatModel
 
-__all__ = ["Block", "ThreatModel", "norms", "step_to_hyperplane"]
+__all__ = ["Block", "ThreatModel"]

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair.threat._block import Block
 from robfair.threat._codec import Codec
+from robfair.threat._fields import Rules
 from robfair.threat._from_transformer import Names, read_fields
-from robfair.threat._rules import Rules
 
 __all__ = ["ThreatModel"]
 

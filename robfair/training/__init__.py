@@ -3,15 +3,17 @@
 An objective knows nothing of groups and a strategy nothing of losses: the net gives each sample
 the eps, beta and weights that the strategy plans for its group, the objective turns them into a
 loss per sample, and the net takes one optimiser step. A new training method is a new strategy, a
-new loss a new objective; the net stays as it is.
+new loss a new objective; the net stays as it is. `SCHEDULES` maps the names of learning-rate
+schedules to functions of the part of the run that is done.
 """
 
 from robfair.training._augmentation import StaticAugmentation
 from robfair.training._average import Average
+from robfair.training._callbacks import EpochProgress
 from robfair.training._checkpoint import Checkpoint, Snapshots, StartFrom
+from robfair.training._evaluator import Judge
 from robfair.training._guard import OverfittingGuard
-from robfair.training._judge import Judge
-from robfair.training._net import RobustNet
+from robfair.training._net import RobustNet, TensorBatches
 from robfair.training._noise import Noise
 from robfair.training._objectives import (
     Attack,
@@ -20,14 +22,17 @@ from robfair.training._objectives import (
     PgdObjective,
     TradesObjective,
 )
+from robfair.training._schedule import SCHEDULES, as_schedule
 from robfair.training._stopping import EarlyStopping
 from robfair.training._strategies import Farmur, Plan, Setting, Strategy
 
 __all__ = [
+    "SCHEDULES",
     "Attack",
     "Average",
     "Checkpoint",
     "EarlyStopping",
+    "EpochProgress",
     "Farmur",
     "Judge",
     "NaturalObjective",
@@ -42,5 +47,7 @@ __all__ = [
     "StartFrom",
     "StaticAugmentation",
     "Strategy",
+    "TensorBatches",
     "TradesObjective",
+    "as_schedule",
 ]

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from robfair._directions import away_from_label
 from robfair.adapters import LogitModel
-from robfair.attacks._ascent import away_from_label
 from robfair.training._objectives import Attack, NaturalObjective
 
 __all__ = ["StaticAugmentation"]

@@ -8,8 +8,8 @@ from typing import Any
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
+from robfair._warnings import warn
 from robfair.exceptions import OverfittingWarning
-from robfair.metrics._validation import warn
 from robfair.training._average import Average
 from robfair.training._objectives import Attack
 

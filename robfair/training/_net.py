@@ -13,7 +13,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 
 from robfair.adapters import evaluation_mode
-from robfair.training._judge import Judge
+from robfair.training._evaluator import Judge
 from robfair.training._noise import Noise
 from robfair.training._objectives import Attack, Losses, Objective
 from robfair.training._schedule import Schedule

@@ -11,10 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from robfair._directions import TRADES_START, away_from_label
 from robfair.adapters import evaluation_mode, slopes
 from robfair.attacks import Ball, projected_gradient
-from robfair.attacks._ascent import away_from_label
-from robfair.attacks._starts import TRADES_START
 from robfair.models import Standardize
 from robfair.threat import ThreatModel
 from robfair.training._noise import Noise

@@ -33,5 +33,16 @@ SCHEDULES: dict[str, Schedule] = {"step": step, "cosine": cosine, "cyclic": cycl
 
 
 def as_schedule(given: str | Schedule | None) -> Schedule | None:
-    """Return the schedule that has this name, or what was given if it is none."""
+    """Return the schedule of a name, or the given function as it is.
+
+    Parameters
+    ----------
+    given : str, callable or None
+        A key of `SCHEDULES`, a schedule, or None.
+
+    Returns
+    -------
+    callable or None
+        From the part of the run that is done to a factor of the learning rate.
+    """
     return SCHEDULES[given] if isinstance(given, str) else given

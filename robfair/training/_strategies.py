@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from robfair.training._judge import Judge
+    from robfair.training._evaluator import Judge
     from robfair.training._objectives import Losses
 
 __all__ = ["Farmur", "Plan", "Setting", "Strategy"]

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import check_adversarials, linear_layer, network
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -23,6 +22,7 @@ from sklearn.svm import SVC, LinearSVC
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
+from oracles import check_adversarials, linear_layer, network
 from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier, boundary_distance
 from robfair.adapters import LogitModel, affine_map, as_logits, evaluation_mode
 

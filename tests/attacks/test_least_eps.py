@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import Rows, linear_distances, linear_layer, network, predict_with, random_linear
 from sklearn.tree import DecisionTreeClassifier
 
+from oracles import Rows, linear_distances, linear_layer, network, predict_with, random_linear
 from robfair import ThreatModel, boundary_distance
 from robfair.attacks import attack, least_eps
 

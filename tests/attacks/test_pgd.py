@@ -4,9 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import network
 from torch.nn import functional as F
 
+from oracles import network
 from robfair import ThreatModel
 from robfair.adapters import by_autograd, slopes
 from robfair.attacks import Ball, projected_gradient

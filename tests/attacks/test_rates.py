@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from oracles import Rows, linear_distances, linear_layer, network, predict_with, random_linear
 from pandas.testing import assert_series_equal
 
+from oracles import Rows, linear_distances, linear_layer, network, predict_with, random_linear
 from robfair import ThreatModel
 from robfair.attacks import RobustAccuracy, attack, attack_success, robust_accuracy
 

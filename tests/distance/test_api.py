@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import check_adversarials, linear_layer, network, predict_with
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from oracles import check_adversarials, linear_layer, network, predict_with
 from robfair import ThreatModel, boundary_distance
 
 METHODS = ["auto", "strong", "linear", "exact", "decision", "deepfool", "paper"]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from oracles import Rows, linear_layer, network
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
+from oracles import Rows, linear_layer, network
 from robfair import ThreatModel, boundary_distance
 from robfair.distance._diagnostics import ROWS
 

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import check_adversarials, linear_distances, linear_layer, network, predict_with
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -18,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from torch import nn
 
+from oracles import check_adversarials, linear_distances, linear_layer, network, predict_with
 from robfair import ThreatModel, boundary_distance
 
 NORMS = [2, np.inf]

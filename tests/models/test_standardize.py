@@ -10,7 +10,7 @@ from torch import nn
 
 from robfair import ThreatModel, boundary_distance
 from robfair.adapters import affine_map
-from robfair.distance._graph import trace
+from robfair.certify._trace import trace
 from robfair.models import Standardize, lenet5, resnet18, tabular_network
 from robfair.training import _objectives
 

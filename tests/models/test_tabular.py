@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from robfair.distance._graph import trace
+from robfair.certify._trace import trace
 from robfair.models import adult_network, tabular_network
 from robfair.training import _objectives
 

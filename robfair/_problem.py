@@ -1,0 +1,166 @@
+"""The problem that distances and attacks solve: samples, model and threat model, checked once."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length, check_random_state
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from robfair._geometry import norms
+from robfair.adapters import LabelModel, LogitModel
+from robfair.threat import ThreatModel
+
+__all__ = [
+    "Forward",
+    "Problem",
+    "as_problem",
+    "as_seed",
+    "distances",
+    "finite",
+    "margins",
+    "progress_bar",
+]
+
+Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The samples, the model and the threat model of one distance computation."""
+
+    model: LogitModel | LabelModel
+    X: NDArray[Any]
+    codes: NDArray[np.intp] | None
+    n_classes: int
+    threat_model: ThreatModel
+    batch_size: int
+    y: NDArray[Any] | None = None
+
+    @property
+    def network(self) -> LogitModel:
+        """The model, where a method needs logits."""
+        if not isinstance(self.model, LogitModel):
+            raise TypeError(f"this method needs logits, and {self.model!r} has none.")
+        return self.model
+
+    def part(self, index: NDArray[np.intp]) -> Problem:
+        """Return the problem of some samples, whatever their true labels."""
+        return replace(self, X=self.X[index], y=None, codes=None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self.X.shape[1:]
+
+    @property
+    def norm(self) -> float:
+        """The norm distances are measured in."""
+        return self.threat_model.norm
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Return samples `start` to `stop`, flattened, in the model's dtype."""
+        return self.model.tensor(self.X[start:stop])
+
+    def tensor(self, index: NDArray[np.intp]) -> Tensor:
+        """Return some samples, flattened, in the model's dtype."""
+        return self.model.tensor(self.X[index])
+
+    def true_codes(self, start: int, stop: int) -> Tensor | None:
+        """Return the true classes of samples `start` to `stop`, if `y` was given."""
+        if self.codes is None:
+            return None
+        return torch.from_numpy(self.codes[start:stop]).to(self.model.device)
+
+    def box(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Sides of the box, each of shape (n_features,)."""
+        box = self.threat_model.box(self.shape)
+        if box is None:
+            return None
+        low, high = (torch.from_numpy(b.copy()).to(self.model.device, dtype) for b in box)
+        return low, high
+
+    def mask(self) -> Tensor | None:
+        """Mutable features, of shape (n_features,), or None when all are."""
+        mask = self.threat_model.mask(self.shape)
+        return None if mask is None else torch.from_numpy(mask.copy()).to(self.model.device)
+
+
+def finite(logits: Tensor) -> Tensor:
+    """Return logits, or raise if they hold NaN or infinity."""
+    if not bool(torch.isfinite(logits).all()):
+        raise ValueError(
+            "the module returns NaN or infinity for some samples; check its weights and the scale "
+            "of X."
+        )
+    return logits
+
+
+def margins(logits: Tensor, label: Tensor) -> Tensor:
+    """Logit of `label` minus the greatest other logit, of shape (n,); negative once flipped."""
+    own = logits.gather(1, label[:, None])[:, 0]
+    if logits.shape[1] == 2:
+        return own - logits.gather(1, 1 - label[:, None])[:, 0]
+    return own - logits.scatter(1, label[:, None], -torch.inf).amax(dim=1)
+
+
+def distances(points: Tensor, start: Tensor, norm: float) -> Tensor:
+    """Distance between rows, subtracted in float64 so that large features lose nothing."""
+    return norms(points.double() - start.double(), norm)
+
+
+def progress_bar(problem: Problem, title: str, verbose: int) -> Any:
+    """Return a progress bar over the samples, shown if `verbose` is greater than 0."""
+    return tqdm(total=len(problem.X), desc=title, unit="sample", disable=verbose <= 0)
+
+
+def as_seed(random_state: Any) -> int:
+    """Turn a `random_state` into one integer, and leave numpy's global generator alone."""
+    if random_state is None:  # numpy's global generator is not ours to advance
+        random_state = np.random.default_rng()
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if isinstance(random_state, int | np.integer) and random_state >= 0:
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def as_problem(
+    adapted: LogitModel | LabelModel,
+    X: Any,
+    y: ArrayLike | None,
+    threat_model: ThreatModel,
+    batch_size: int | None,
+) -> Problem:
+    """Check everything that can be checked before any work starts."""
+    if batch_size is not None and operator.index(batch_size) < 1:
+        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+    array = adapted.inputs(X)
+    if array.ndim < 2:
+        raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
+    threat_model = threat_model.bind(array)
+    threat_model.check(array)
+    if y is not None:
+        y = np.asarray(y)
+        if y.ndim != 1:
+            raise ValueError(f"y must be one-dimensional; got shape {y.shape}.")
+        check_consistent_length(array, y)
+    n_classes, codes = 0, None
+    if isinstance(adapted, LogitModel):
+        n_classes = adapted.check_output(array)
+        codes = None if y is None else adapted.codes(y, n_classes)
+    elif y is not None and adapted.classes is not None:
+        adapted.codes(y, len(adapted.classes))
+    if batch_size is None:
+        # Rows of a table are cheap, and small batches would spend their time between the passes;
+        # what a network computes for hundreds of images at a time falls out of the caches.
+        batch_size = max(64, 2**18 // math.prod(array.shape[1:]))
+    return Problem(adapted, array, codes, n_classes, threat_model, batch_size, y)

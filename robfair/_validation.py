@@ -1,0 +1,165 @@
+"""Checks of the arguments that the measures share, with messages that say what to do."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+# A distance and its bound can come from computations in different precision.
+_ROUNDING = 1e-6
+Population = Literal["correct", "all"]
+_NUMBERS = {"integer", "floating", "boolean", "mixed-integer-float", "decimal"}
+
+
+def to_array(values: Any) -> NDArray[Any]:
+    """Turn a list, numpy, pandas, polars or torch container into a numpy array, by position."""
+    if hasattr(values, "detach"):  # a torch tensor: numpy refuses one that requires a gradient
+        values = values.detach().cpu()
+    array = np.asarray(values)
+    if array.dtype.kind in "US" and isinstance(values, list | tuple):
+        # numpy would have turned a missing label among strings into the text "nan".
+        array = np.asarray(values, dtype=object)
+    return array
+
+
+def check_vector(values: Any, name: str, n_samples: int | None = None) -> NDArray[Any]:
+    """Return `values` as a non-empty 1-D array, of length `n_samples` where that is given."""
+    array = to_array(values)
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} must have one value per sample, in shape (n_samples,); got "
+            f"a {type(values).__name__} of shape {array.shape}. Pass a 1-D array."
+        )
+    check_length(len(array), name, n_samples)
+    return array
+
+
+def check_length(length: int, name: str, n_samples: int | None) -> None:
+    """Raise unless `name` has samples, and as many as y_true."""
+    if n_samples is None and length == 0:
+        raise ValueError(f"{name} is empty: there is nothing to measure. Pass at least one sample.")
+    if n_samples is not None and length != n_samples:
+        raise ValueError(
+            f"{name} has {length} samples and y_true has {n_samples}. Pass values of the same "
+            "samples in the same order: they are matched by position, not by index."
+        )
+
+
+def check_correct(y_true: Any, y_pred: Any) -> NDArray[np.bool_]:
+    """Return where the prediction is right, for two label vectors that can be compared."""
+    true = check_vector(y_true, "y_true")
+    pred = check_vector(y_pred, "y_pred", len(true))
+    for name, labels in (("y_true", true), ("y_pred", pred)):
+        n_missing = int(pd.isna(labels).sum())
+        if n_missing:
+            raise ValueError(
+                f"{name} is missing (NaN or None) for {n_missing} of {len(labels)} samples. Leave "
+                "these samples out of all arguments."
+            )
+    kinds = [pd.api.types.infer_dtype(labels, skipna=False) for labels in (true, pred)]
+    if "string" in kinds and not _NUMBERS.isdisjoint(kinds):
+        # numpy would compare them without a word and find every prediction wrong.
+        raise TypeError(
+            f"y_true holds {kinds[0]} labels and y_pred {kinds[1]} labels, so no prediction could "
+            "be right. Pass both in the same coding."
+        )
+    return np.asarray(true == pred, dtype=bool)
+
+
+def check_tau_max(tau_max: float | None, name: str = "tau_max", of: str = "distance") -> None:
+    """Raise unless the cap on the distances is a positive, finite number, or None."""
+    if tau_max is not None and not (np.isfinite(tau_max) and tau_max > 0):
+        raise ValueError(
+            f"{name} must be a positive, finite distance; got {tau_max!r}. Pass the largest "
+            f"distance that matters, in the units of {of}, or None for no cap."
+        )
+
+
+def check_ddof(ddof: int) -> None:
+    """Raise unless the degrees of freedom taken off the variance are 0 or 1."""
+    if ddof not in (0, 1):
+        raise ValueError(
+            f"ddof must be 0 (divide by the number of groups) or 1 (one less); got {ddof!r}."
+        )
+
+
+def check_robustness_inputs(
+    y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Check labels and distances; return what is correct, and the capped distance (0 elsewhere)."""
+    correct = check_correct(y_true, y_pred)
+    check_tau_max(tau_max)
+    if distance is None:
+        raise TypeError(
+            "distance is None. Pass the distance of each sample to the decision boundary, for "
+            "instance robfair.boundary_distance(model, X).distance."
+        )
+    raw = check_distance(distance, correct)
+    capped = raw if tau_max is None else np.minimum(raw, tau_max)
+    return correct, np.where(correct, capped, 0.0)
+
+
+def check_distance(
+    distance: Any, correct: NDArray[np.bool_], name: str = "distance"
+) -> NDArray[np.float64]:
+    """Return distances as floats: not negative, and known wherever the prediction is right."""
+    raw = check_vector(distance, name, len(correct))
+    try:
+        numbers = raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must hold numbers; got values of type {raw.dtype}. Pass floats, with inf "
+            "where no adversarial was found and NaN where a sample was skipped."
+        ) from error
+    n_negative = int((numbers < 0).sum())
+    if n_negative:
+        raise ValueError(
+            f"{name} is negative for {n_negative} of {len(numbers)} samples (the least is "
+            f"{np.nanmin(numbers):g}). Pass distances, not signed margins: take absolute values."
+        )
+    n_unknown = int((np.isnan(numbers) & correct).sum())
+    if n_unknown:
+        raise ValueError(
+            f"{name} is NaN for {n_unknown} of {int(correct.sum())} correctly classified "
+            "samples. NaN is allowed only where the prediction is wrong; pass the distance, or "
+            "inf where no adversarial was found."
+        )
+    return numbers
+
+
+def check_lower(
+    lower: Any, correct: NDArray[np.bool_], upper: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Check certified bounds, against `upper` where `correct`; return 0 for an unknown one."""
+    if lower is None:
+        raise TypeError(
+            "lower is None. Pass a certified lower bound of each sample's distance, with NaN where "
+            "none is known."
+        )
+    raw = check_vector(lower, "lower", len(correct))
+    try:
+        numbers = raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"lower must hold numbers; got values of type {raw.dtype}. Pass floats, with NaN where "
+            "no bound is known."
+        ) from error
+    negative = np.flatnonzero(numbers < 0)
+    if len(negative):
+        raise ValueError(
+            f"lower is negative for {len(negative)} of {len(numbers)} samples, the first at "
+            f"position {negative[0]} ({numbers[negative[0]]:g}). Pass bounds of distances, which "
+            "are at least 0, or NaN where none is known."
+        )
+    above = np.flatnonzero(correct & (numbers > upper * (1 + _ROUNDING)))
+    if len(above):
+        raise ValueError(
+            f"lower exceeds distance for {len(above)} of {int(correct.sum())} correctly classified "
+            f"samples, the first at position {above[0]} ({numbers[above[0]]:g} > "
+            f"{upper[above[0]]:g}). One of the two is no bound: pass bounds of the same model, "
+            'norm and threat model, in the same order, and no estimate such as method="paper".'
+        )
+    return np.where(np.isnan(numbers), 0.0, numbers)

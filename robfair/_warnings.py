@@ -1,0 +1,21 @@
+"""Warnings that point at the user's own line."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+__all__ = ["warn"]
+
+_PASSED_ON = {__name__.partition(".")[0], "sklearn", "skorch", "joblib"}
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's, wherever inside robfair the cause was noticed.
+
+    That is the first line outside of robfair and of what calls it on the user's behalf.
+    """
+    level, frame = 1, sys._getframe()
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in _PASSED_ON:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

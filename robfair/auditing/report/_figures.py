@@ -1,0 +1,159 @@
+"""Figures of a report, as images inside the file, with their content in words."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from robfair._text import few, group_names, interval, three
+from robfair.plotting import GroupRobustnessDisplay, RobustnessCurveDisplay, TradeoffDisplay
+
+if TYPE_CHECKING:
+    from robfair.auditing._audit import Audit
+    from robfair.auditing._compare import Comparison
+
+__all__ = ["Picture", "audit_figures", "model_figures"]
+
+DRAWN = 40  # groups in the figure of groups: those of the lowest Rob(P)
+STEPS = 1000  # in which distances are drawn
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image and what it shows.
+
+    Attributes
+    ----------
+    source : str
+        Data URI of an SVG, in which nothing can run since it stands in an img.
+    alt : str
+        What can be seen, with the numbers.
+    caption : str
+        How to read it.
+    """
+
+    source: str
+    alt: str
+    caption: str
+
+
+def audit_figures(audit: Audit) -> list[Picture]:
+    """Draw the groups and their robustness curves.
+
+    Parameters
+    ----------
+    audit : Audit
+        The numbers.
+
+    Returns
+    -------
+    list of Picture
+        The figures; none if Rob(P) is not known for any group.
+    """
+    known = audit.by_group[np.isfinite(audit.by_group["robustness"])]
+    if known.empty:
+        return []
+    return [_groups(audit, known), _curves(audit, known)]
+
+
+def _groups(audit: Audit, known: pd.DataFrame) -> Picture:
+    lowest = known.sort_values("robustness", kind="stable").iloc[:DRAWN]
+    display = GroupRobustnessDisplay(lowest, audit.overall, confidence=audit.settings["confidence"])
+    only = "" if len(lowest) == len(known) else f" Only the {DRAWN} lowest groups are drawn."
+    parts = [
+        f"{name} {interval(row, 'robustness')}{', vulnerable' if row['vulnerable'] else ''}"
+        for name, (_, row) in zip(group_names(lowest.index), lowest.iterrows(), strict=True)
+    ]
+    mean = audit.overall["value"]["Rob(f)"]
+    return Picture(
+        _svg(display, display.figsize),
+        f"Rob(P) of each group as a dot with its interval, the lowest first: {few(parts, 12)}. "
+        f"A line marks Rob(f), {three(mean)}.",
+        "Rob(P) of each group with its intervals, and Rob(f), their mean. Vulnerable groups lie "
+        f"below it.{only}",
+    )
+
+
+def _curves(audit: Audit, known: pd.DataFrame) -> Picture:
+    cap = np.inf if audit.settings["tau_max"] is None else audit.settings["tau_max"]
+    distance = np.minimum(audit.distance.distance, cap)
+    lower = audit.distance.lower if "low" in audit.by_group else None
+    # Bands of thousands of corners would make megabytes, where a screen shows a thousand.
+    step = float(np.quantile(distance[np.isfinite(distance)], 0.99)) / STEPS or 1.0
+    display = RobustnessCurveDisplay.from_predictions(
+        audit.y_true,
+        audit.distance.predicted,
+        distance=np.round(distance / step) * step,
+        lower=None if lower is None else np.round(np.minimum(lower, cap) / step) * step,
+        sensitive_features=audit.sensitive_features,
+    )
+    areas = [
+        f"{name} {three(rob)}"
+        for name, rob in zip(group_names(known.index), known["robustness"], strict=True)
+    ]
+    return Picture(
+        _svg(display, (8.0, 4.5)),
+        "Robustness curves, a falling line for each group and one for their mean, from the "
+        f"accuracy down to 0. The areas under them: {few(areas, 12)}.",
+        "How much of each group is classified correctly and lies farther than τ from the decision "
+        "boundary. The area under a curve is Rob(P): a lower one is easier to attack.",
+    )
+
+
+def model_figures(comparison: Comparison) -> list[Picture]:
+    """Draw V_f against Rob(f).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The audits.
+
+    Returns
+    -------
+    list of Picture
+        The figure; none if both numbers are known for fewer than two models.
+    """
+    measures = ["Rob(f)", "V_f"]
+    known = comparison.overall[measures]
+    known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)]
+    if len(known) < 2:
+        return []
+    ends = {
+        side: pd.DataFrame({n: a.overall[side] for n, a in comparison.audits.items()}).T
+        for side in ("lower", "upper")
+    }
+    display = TradeoffDisplay(known, **{side: e.loc[known.index] for side, e in ends.items()})
+    points = [
+        f"{name}: Rob(f) {three(row['Rob(f)'])}, V_f {three(row['V_f'])}"
+        for name, row in known.iterrows()
+    ]
+    return [
+        Picture(
+            _svg(display, (8.0, 4.5)),
+            f"A point for each model, V_f against Rob(f). {few(points, 12)}.",
+            "To the right a model withstands more, further down its groups differ less. A model "
+            "on the front is beaten by no other in both.",
+        )
+    ]
+
+
+def _svg(display: Any, size: tuple[float, float]) -> str:
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    # Not in the user's style, which may be light on dark; the same figure gives the same bytes.
+    # Text stays text: the browser has letters that matplotlib's own font lacks.
+    options = {"svg.fonttype": "none", "svg.hashsalt": "robfair"}
+    with style.context(["default", options]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure = Figure(figsize=size, layout="constrained")  # pyplot would keep it
+        display.plot(ax=figure.subplots())
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode("ascii")

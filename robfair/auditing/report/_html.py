@@ -1,0 +1,170 @@
+"""The report: what stands in it, and its template."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from robfair._text import group_names
+from robfair._version import __version__
+from robfair.auditing.report._figures import audit_figures, model_figures
+from robfair.auditing.report._glossary import GLOSSARY
+from robfair.auditing.report._method import method_rows
+from robfair.auditing.report._tables import (
+    group_table,
+    measure_table,
+    model_group_table,
+    model_table,
+    row_table,
+)
+from robfair.auditing.report._verdict import judge
+from robfair.auditing.report._verdict_models import judge_models
+
+if TYPE_CHECKING:
+    from robfair.auditing._audit import Audit
+    from robfair.auditing._compare import Comparison
+
+__all__ = ["render", "render_comparison"]
+
+
+def render(audit: Audit) -> str:
+    """Write the report of one model.
+
+    Parameters
+    ----------
+    audit : Audit
+        The numbers.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    environment = _environment()
+    part = _part(audit, "audit")
+    contents = [
+        ("verdict", "What was found"),
+        *([("audit-warnings", "Warnings")] if audit.warnings else []),
+        ("audit-measures", "Measures"),
+        ("audit-groups", "Groups"),
+        ("audit-rows", "Most easily flipped rows"),
+        ("audit-method", "How this was measured"),
+        ("glossary", "Glossary"),
+    ]
+    return _fill(
+        environment,
+        audit,
+        title=audit.name,
+        verdict=part["verdict"],
+        contents=contents,
+        audits=[part],
+        models=None,
+    )
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Write the report of several models.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The audits.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    environment = _environment()
+    names = list(comparison.audits)
+    audits = list(comparison.audits.values())
+    parts = [_part(audit, f"model-{i}") for i, audit in enumerate(audits)]
+    confidence = audits[0].settings["confidence"]
+    models = {
+        "table": model_table(comparison),
+        "groups": model_group_table(comparison),
+        "figures": model_figures(comparison),
+        "interval": ""
+        if audits[0].settings["n_boot"] is None
+        else f", with its {100 * confidence:g} % interval",
+    }
+    contents = [
+        ("verdict", "What was found"),
+        ("models", "Models side by side"),
+        ("models-groups", "Groups by model"),
+        *((part["id"], part["name"]) for part in parts),
+        ("glossary", "Glossary"),
+    ]
+    title = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
+    return _fill(
+        environment,
+        audits[0],
+        title=title,
+        verdict=judge_models(comparison),
+        contents=contents,
+        audits=parts,
+        models=models,
+    )
+
+
+def _environment() -> Any:
+    try:
+        import matplotlib  # noqa: F401
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError(
+            'a report needs jinja2 and matplotlib: pip install "robfair[report]".'
+        ) from error
+    return Environment(
+        loader=PackageLoader("robfair.auditing.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _fill(environment: Any, first: Audit, **context: Any) -> str:
+    def ours(name: str) -> str:
+        text: str = environment.loader.get_source(environment, name)[0]
+        return text
+
+    script = ours("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    html: str = environment.get_template("report.html").render(
+        facts=_facts(first),
+        glossary=GLOSSARY,
+        script=script,
+        script_hash=f"sha256-{digest}",
+        style=ours("report.css"),
+        version=__version__,
+        date=first.settings["date"],
+        **context,
+    )
+    return html
+
+
+def _part(audit: Audit, name: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": audit.name,
+        "verdict": judge(audit),
+        "warnings": [text[:1].upper() + text[1:] for text in audit.warnings],
+        "measures": measure_table(audit),
+        "groups": group_table(audit),
+        "figures": audit_figures(audit),
+        "rows": row_table(audit),
+        "rows_note": audit.settings["examples"],
+        "method": method_rows(audit),
+    }
+
+
+def _facts(audit: Audit) -> str:
+    names = group_names(audit.by_group.index)
+    by = " and ".join(str(n) for n in audit.by_group.index.names if n is not None)
+    few = f": {', '.join(names)}" if len(names) <= 8 else ""
+    return (
+        f"{len(audit.distance):,} rows in {len(names):,} group{'s' if len(names) != 1 else ''}"
+        f"{f' by {by}' if by else ''}{few}."
+    )

@@ -1,0 +1,292 @@
+"""What an audit shows, in a sentence that claims no more than its numbers do.
+
+Three kinds of doubt are kept apart. Another sample of people would give other numbers: groups are
+compared two by two by Welch's t-test, corrected for the number of pairs (Holm), since of forty
+groups that are alike some two have intervals that do not overlap. Distances that a search finds are
+upper bounds: where a second search turns the order round, nothing is claimed. And certified bounds
+prove an order of these samples, whatever search comes, but say nothing of other people.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from robfair._group_means import GroupMeans, group_means
+from robfair._groups import encode_groups
+from robfair._text import Verdict, few, group_names, interval, three
+from robfair.auditing._checks import LEAST, SEARCHES_AGAIN, SMALL
+
+if TYPE_CHECKING:
+    from robfair.auditing._audit import Audit
+
+__all__ = ["judge"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Every two groups, by position: `a` has the lower Rob(P) of the two."""
+
+    a: NDArray[np.intp]
+    b: NDArray[np.intp]
+    difference: NDArray[np.float64]
+    error: NDArray[np.float64]  # standard error of the difference
+    degrees: NDArray[np.float64]  # of freedom
+    p: NDArray[np.float64]
+
+
+def judge(audit: Audit) -> Verdict:
+    """Say whether some group is easier to attack than another.
+
+    Parameters
+    ----------
+    audit : Audit
+        The numbers.
+
+    Returns
+    -------
+    Verdict
+        The sentence.
+    """
+    table = audit.by_group
+    names = group_names(table.index)
+    if len(table) == 1:
+        return Verdict(f"No comparison: all samples are in one group, {names[0]}.")
+    usable = np.isfinite(table["robustness"]) & (table["size"] >= SMALL)
+    left_out = _left_out(audit, names)
+    if usable.sum() < 2:
+        return Verdict(
+            f"No verdict: fewer than two groups have a known Rob(P) and at least {SMALL} samples.",
+            tuple(left_out),
+        )
+    pairs = _pairs(audit, np.flatnonzero(usable))
+    level = 1 - audit.settings["confidence"]
+    apart = _holm(pairs.p, level)
+    trust = [*_distances(audit), *_capped(audit), *left_out, *_warned(audit)]
+    # The pair that lies farthest apart: of those that differ for sure, if there are any.
+    candidates = apart if apart.any() else np.ones_like(apart)
+    chosen = int(np.argmax(np.where(candidates, pairs.difference, -1.0)))
+    a, b = int(pairs.a[chosen]), int(pairs.b[chosen])
+    if not apart.any():
+        details = [_unseen(pairs, chosen, level), *_proven_pairs(audit), *trust]
+        return Verdict(_no_difference(audit, names, a, b), tuple(details))
+    proven = _proven(audit, names, a, b)
+    if _turned_round(audit, a, b):
+        return Verdict(_contradicted(audit, names, a, b), (*proven, *trust))
+    headline, cause = _difference(audit, names, a, b)
+    others = [*_count(apart), *_lower_still(audit, names, a, usable.to_numpy())]
+    return Verdict(headline, (cause, *others, *proven, *trust))
+
+
+def _values(audit: Audit) -> GroupMeans:
+    """Return what Rob(P) is the mean of: the capped distance, and 0 where the model is wrong."""
+    cap = audit.settings["tau_max"]
+    capped = np.minimum(audit.distance.distance, np.inf if cap is None else cap)
+    values = np.where(audit.y_true == audit.distance.predicted, capped, 0.0)
+    return group_means(values, encode_groups(audit.sensitive_features, len(values)))
+
+
+def _pairs(audit: Audit, usable: NDArray[np.intp]) -> _Pairs:
+    """Compare every two groups by Welch's t-test."""
+    values = _values(audit)
+    first, second = (usable[side] for side in np.triu_indices(len(usable), 1))
+    swap = values.mean[first] > values.mean[second]
+    a, b = np.where(swap, second, first), np.where(swap, first, second)
+    difference = values.mean[b] - values.mean[a]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        parts = values.squared_error[[a, b]]  # inf less inf in a group that is left out
+        error = np.sqrt(parts.sum(axis=0))
+        spread = (parts**2 / (values.count[[a, b]] - 1)).sum(axis=0)
+        degrees = np.where(error > 0, error**4 / spread, np.inf)
+        # Without any spread, as where all distances are capped, there is no error of sampling.
+        t = np.where(difference > 0, difference / error, 0.0)
+    p = np.asarray(2 * stats.t.sf(t, degrees))
+    return _Pairs(a, b, difference, error, degrees, p)
+
+
+def _holm(p: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
+    """Tell which differences stand when all pairs are looked at (Holm's step-down correction)."""
+    order = np.argsort(p, kind="stable")
+    passes = p[order] <= level / np.arange(len(p), 0, -1)
+    stands = np.empty(len(p), dtype=bool)
+    stands[order] = np.logical_and.accumulate(passes)
+    return stands
+
+
+def _turned_round(audit: Audit, a: int, b: int) -> bool:
+    """Whether the second searches, where there are enough of them, give the other order."""
+    if audit.check is None or (audit.check["n"].iloc[[a, b]] < LEAST).any():
+        return False
+    searches = audit.check.iloc[[a, b], 1:]
+    shrink = (searches.min(axis=1) / searches.iloc[:, 0]).to_numpy()
+    rob = audit.by_group["robustness"].iloc[[a, b]].to_numpy() * shrink
+    return bool(rob[0] >= rob[1])
+
+
+def _contradicted(audit: Audit, names: list[str], a: int, b: int) -> str:
+    return (
+        f"No verdict: by these distances {names[a]} has a lower Rob(P) than {names[b]} "
+        f"({_rob(audit, a)} against {_rob(audit, b)}), but shorter distances that a second search "
+        "found on some rows turn the order round."
+    )
+
+
+def _difference(audit: Audit, names: list[str], i: int, j: int) -> tuple[str, str]:
+    """Say which group is easier to attack, and whether distances or errors make it so."""
+    a, b = names[i], names[j]
+    table = audit.by_group.iloc[[i, j]]
+    accuracy, mean, rob = (table[c].tolist() for c in ("accuracy", "mean_distance", "robustness"))
+    numbers = f"For {a} Rob(P) is {_rob(audit, i)} against {_rob(audit, j)} for {b}"
+    told = f"mean distance {three(mean[0])} against {three(mean[1])}"
+    right = f"accuracy {three(accuracy[0])} against {three(accuracy[1])}"
+    more = "by more than the error of sampling"
+    if accuracy[0] == 0:
+        return f"{numbers}: the model is wrong on every row of {a}.", f"That is: {right}."
+    # Rob(P) is accuracy times mean distance: the part of the ratio that the distances make.
+    nearer = math.log(mean[1] / mean[0]) / math.log(rob[1] / rob[0]) if mean[0] > 0 else 1.0
+    if nearer < 0.25:
+        return (
+            f"{numbers}: {a} withstands less, {more}, because the model is wrong there more often.",
+            f"Rows of {a} that are classified correctly lie about as far from the decision "
+            f"boundary as those of {b}, or farther ({told}; {right}).",
+        )
+    cause = f"Its rows lie nearer to the decision boundary ({told}; {right})."
+    if nearer <= 0.75:
+        cause = (
+            f"Its rows lie nearer to the decision boundary ({told}), and the model is wrong there "
+            f"more often ({right})."
+        )
+    return f"{numbers}: {a} is easier to attack, {more}.", cause
+
+
+def _no_difference(audit: Audit, names: list[str], a: int, b: int) -> str:
+    return (
+        "No difference between groups is larger than the error of sampling: Rob(P) is lowest for "
+        f"{names[a]}, {_rob(audit, a)}, and highest for {names[b]}, {_rob(audit, b)}."
+    )
+
+
+def _unseen(pairs: _Pairs, chosen: int, level: float) -> str:
+    least = pairs.error[chosen] * stats.t.isf(level / 2, pairs.degrees[chosen])
+    return (
+        "This does not show that there is none: between these two, a difference of less than "
+        f"{three(least)} could not be told from chance."
+    )
+
+
+def _count(apart: NDArray[np.bool_]) -> list[str]:
+    if len(apart) == 1:
+        return []
+    return [
+        f"{int(apart.sum()):,} of {len(apart):,} pairs of groups differ by more than the error of "
+        "sampling."
+    ]
+
+
+def _lower_still(audit: Audit, names: list[str], a: int, usable: NDArray[np.bool_]) -> list[str]:
+    """Name groups of a lower Rob(P) that too few samples stand behind."""
+    rob = audit.by_group["robustness"].to_numpy()
+    lower = [names[i] for i in np.flatnonzero(usable & (rob < rob[a]))]
+    if not lower:
+        return []
+    return [f"Rob(P) is lower still for {few(lower)}, but there are too few samples there to tell."]
+
+
+def _left_out(audit: Audit, names: list[str]) -> list[str]:
+    """Name the groups that the comparison leaves out, and say why."""
+    table = audit.by_group
+    unknown = ~np.isfinite(table["robustness"].to_numpy())
+    size = table["size"].to_numpy()
+    censored = [name for name, out in zip(names, unknown & (size > 0), strict=True) if out]
+    empty = [name for name, n in zip(names, size, strict=True) if n == 0]
+    small = [
+        f"{name} ({n})"
+        for name, n, out in zip(names, size, unknown, strict=True)
+        if 0 < n < SMALL and not out
+    ]
+    sentences = []
+    if censored:
+        sentences.append(
+            f"Nothing is said of {few(censored)}: for some of the rows no adversarial was found, "
+            "so that Rob(P) is unknown (audit with tau_max= to cap the distances)."
+        )
+    if empty:
+        sentences.append(f"Nothing is said of {few(empty)}: no samples.")
+    if small:
+        sentences.append(
+            f"Nothing is said of {few(small)}: fewer than {SMALL} samples are too few."
+        )
+    return sentences
+
+
+def _distances(audit: Audit) -> list[str]:
+    """Say what is known of the distances themselves."""
+    found = audit.distance
+    counts = found.counts()
+    if not counts.get("found") and not counts.get("censored"):
+        return ["The distances are exact, so that only the error of sampling is left."]
+    if found.method == "paper":
+        return ['Distances by "paper" bound the true ones from neither side.']
+    unchecked = audit.check is None and found.method in SEARCHES_AGAIN
+    return [
+        "The distances were found by a search and bound the true ones from above."
+        + (" No second search has looked at them." if unchecked else "")
+    ]
+
+
+def _warned(audit: Audit) -> list[str]:
+    n = len(audit.warnings)
+    if n == 0:
+        return []
+    return [
+        f"The audit gives {f'{n} warnings, which limit' if n > 1 else 'a warning, which limits'} "
+        "what this can mean."
+    ]
+
+
+def _proven(audit: Audit, names: list[str], a: int, b: int) -> list[str]:
+    """Say whether the order of two groups is certified."""
+    if "low" not in audit.by_group:
+        return []
+    if bool(audit.ordering().iloc[a, b]):
+        return [
+            f"That {names[a]} is less robust than {names[b]} is proven for these samples, "
+            "whatever search comes."
+        ]
+    return [
+        f"For these samples it is not proven: the certified intervals of {names[a]} and {names[b]} "
+        "overlap, so that a better search could change the order."
+    ]
+
+
+def _proven_pairs(audit: Audit) -> list[str]:
+    """Say how many orders are certified, where none is larger than the error of sampling."""
+    if "low" not in audit.by_group:
+        return []
+    proven = audit.ordering().to_numpy()
+    pairs = len(proven) * (len(proven) - 1) // 2
+    return [
+        f"On these very samples {int(proven.sum()):,} of {pairs:,} pairs "
+        "of groups are provably ordered; that says nothing of other people."
+    ]
+
+
+def _capped(audit: Audit) -> list[str]:
+    cap = audit.settings["tau_max"]
+    correct = audit.y_true == audit.distance.predicted
+    if cap is None or not (n := int((correct & (audit.distance.distance >= cap)).sum())):
+        return []
+    return [
+        f"Distances are capped at {cap:g}, which {n:,} of {int(correct.sum()):,} rows reach: what "
+        "lies beyond is not compared."
+    ]
+
+
+def _rob(audit: Audit, position: int) -> str:
+    row = audit.by_group.iloc[position]
+    return interval(row, "robustness", audit.settings["confidence"])

@@ -1,0 +1,102 @@
+"""What a comparison of models shows, in a sentence.
+
+Two models are told apart where their bootstrap intervals do not overlap: they were audited on the
+same samples, so that this asks for more than is needed, and the more so of many models.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from robfair._text import Verdict, few, interval, three
+from robfair.auditing.report._verdict import judge
+
+if TYPE_CHECKING:
+    from robfair.auditing._audit import Audit
+    from robfair.auditing._compare import Comparison
+
+__all__ = ["judge_models"]
+
+
+def judge_models(comparison: Comparison) -> Verdict:
+    """Say which of several models is best by V_f and by Rob(f), as far as can be told.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The audits.
+
+    Returns
+    -------
+    Verdict
+        The sentence.
+    """
+    audits = comparison.audits
+    if len(audits) == 1:
+        name, only = next(iter(audits.items()))
+        return Verdict(f"One model, {name}. {judge(only).headline}", judge(only).details)
+    known = comparison.overall[["V_f", "Rob(f)", "CV"]]
+    known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)]
+    if len(known) < 2:
+        return Verdict(
+            "No verdict: V_f, CV and Rob(f) are known for fewer than two of the models.",
+            tuple(f"{name}: {judge(a).headline}" for name, a in audits.items()),
+        )
+    least = str(known["V_f"].idxmin())
+    details = [_best(comparison, known, "Rob(f)", str(known["Rob(f)"].idxmax()), "largest")]
+    details.append(_best(comparison, known, "CV", str(known["CV"].idxmin()), "smallest"))
+    if known.loc[least, "Rob(f)"] < known["Rob(f)"].max():
+        details.append(
+            f"V_f falls with Rob(f), and {least} has not the largest: read CV and the worst group "
+            "beside it."
+        )
+    unknown = [name for name in audits if name not in known.index]
+    if unknown:
+        details.append(f"Nothing is said of {few(unknown)}: V_f, CV or Rob(f) is not known.")
+    details += _limits(audits)
+    return Verdict(_best(comparison, known, "V_f", least, "smallest"), tuple(details))
+
+
+def _limits(audits: dict[str, Audit]) -> list[str]:
+    """Say what stands against comparing the models."""
+    sentences = []
+    methods = {audit.distance.method for audit in audits.values()}
+    if len(methods) > 1:
+        sentences.append(
+            f"Distances were found in different ways ({', '.join(sorted(methods))}), and a looser "
+            "upper bound makes a model look better."
+        )
+    warned = [name for name, audit in audits.items() if audit.warnings]
+    if warned:
+        sentences.append(f"There are warnings for {few(warned)}, which limit what this can mean.")
+    return sentences
+
+
+def _best(comparison: Comparison, known: pd.DataFrame, measure: str, best: str, word: str) -> str:
+    """Name the best model by a measure, and those that it can and cannot be told from."""
+    tables = {str(name): comparison.audits[str(name)].overall.T[measure] for name in known.index}
+    sentence = f"{measure} is {word} for {best}, {interval(tables[best], 'value')}"
+    others = {name: row for name, row in tables.items() if name != best}
+    against = ", ".join(f"{name} {three(row['value'])}" for name, row in others.items())
+    sentence += f", against {against}"
+    if any(np.isnan([*row[["lower", "upper"]]]).any() for row in tables.values()):
+        return f"{sentence}; without intervals nothing is known of the error of sampling."
+    one = tables[best]
+    same = [
+        name
+        for name, row in others.items()
+        if row["lower"] <= one["upper"] and one["lower"] <= row["upper"]
+    ]
+    if not same:
+        return f"{sentence}: by more than the error of sampling."
+    if len(same) == len(others):
+        return (
+            f"{sentence}: the intervals overlap, so that nothing is known of one against another."
+        )
+    return (
+        f"{sentence}: by more than the error of sampling, except against {few(same)}, where the "
+        "intervals overlap."
+    )

@@ -1,0 +1,157 @@
+"""A torch module as affine maps between elementwise nonlinear layers, for bound propagation.
+
+`trace` follows a sample through the module with torch.fx. Whatever is affine (dense, convolution,
+pooling by averages, batch normalisation, reshaping, residual sums, scaling by constants) is
+multiplied out into sparse matrices, so that all that remains is
+
+    z_j = c_j + sum over i < j of M_ji h_i,    h_j = activation_j(z_j),    h_0 = the sample,
+
+and bounds have to know two things only: matrices and two activations.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.fx
+from scipy import sparse
+from torch import nn
+
+from robfair.certify._affine import Affine, Builder, Layer, Network, UnsupportedLayer, empty
+from robfair.certify._layers import ARITHMETIC, FUNCTIONS, MODULES, OPERATIONS
+
+__all__ = ["Affine", "Layer", "Network", "UnsupportedLayer", "trace"]
+
+
+def trace(module: nn.Module, shape: tuple[int, ...]) -> Network:
+    """Write a module as affine maps between nonlinear layers.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module; a copy of it is worked on, in float64 and in evaluation mode.
+    shape : tuple of int
+        Shape of one sample.
+
+    Returns
+    -------
+    Network
+        The layers, in an order in which each depends on earlier ones only.
+
+    Raises
+    ------
+    UnsupportedLayer
+        If a layer or an operation is not supported; it is named.
+    """
+    try:
+        clone = copy.deepcopy(module).to("cpu", torch.float64).eval()
+        # In a Sequential, so that a module that is a single layer is not looked into.
+        traced = torch.fx.symbolic_trace(nn.Sequential(clone))
+    except Exception as error:  # torch.fx runs the module's own code, which can raise anything
+        raise UnsupportedLayer(
+            f"torch.fx cannot trace {type(module).__name__}: {type(error).__name__}: {error}"
+        ) from error
+    size = math.prod(shape)
+    sample = Affine({0: sparse.eye_array(size, format="csr")}, np.zeros(size), tuple(shape))
+    tracer = _Tracer(traced)
+    try:
+        with torch.no_grad():
+            output = tracer.run(sample)
+    except UnsupportedLayer:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise tracer.builder.unsupported(str(error)) from error
+    if not isinstance(output, Affine) or len(output.shape) > 1:
+        raise UnsupportedLayer(
+            f"the output of {type(module).__name__} must be one tensor of logits that depends on "
+            "the sample."
+        )
+    return _prune(Network(tracer.builder.layers, output))
+
+
+def _prune(network: Network) -> Network:
+    """Leave out layers that the output does not depend on, and renumber the others."""
+    needed = set(network.output.terms)
+    for j in range(len(network.layers), 0, -1):
+        if j in needed:
+            needed |= set(network.layers[j - 1].inputs.terms)
+    number = {old: new for new, old in enumerate(sorted(needed | {0}))}
+
+    def renumber(value: Affine) -> Affine:
+        return replace(value, terms={number[s]: term for s, term in value.terms.items()})
+
+    layers = [
+        replace(layer, inputs=renumber(layer.inputs))
+        for j, layer in enumerate(network.layers, start=1)
+        if j in needed
+    ]
+    return Network(layers, renumber(network.output))
+
+
+class _Tracer(torch.fx.Interpreter):
+    """Runs the traced module on an `Affine` in place of a tensor with a batch of one sample."""
+
+    def __init__(self, traced: torch.fx.GraphModule) -> None:
+        super().__init__(traced)
+        self.extra_traceback = False  # errors name the layer themselves
+        self.builder = Builder()
+
+    def run_node(self, n: torch.fx.Node) -> Any:
+        self.builder.where = f"node {n.name!r}"
+        return super().run_node(n)
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        layer = self.fetch_attr(target)
+        self.builder.where = f"{type(layer).__name__} (module {target[2:]!r})"
+        if not args or not isinstance(args[0], Affine) or len(args) > 1 or kwargs:
+            raise self.builder.unsupported("it must be called with one value and nothing else")
+        for kind, build in MODULES.items():
+            # A subclass is fine as long as it computes the same.
+            if isinstance(layer, kind) and type(layer).forward is kind.forward:
+                return build(self.builder, args[0], layer)
+        raise self.builder.unsupported()
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        name = getattr(target, "__name__", str(target))
+        # By what it is, not by its name: anybody can call a function of theirs "relu".
+        return self._call(target, FUNCTIONS.get(target, ""), name, args, kwargs)
+
+    def call_method(self, target: Any, args: Any, kwargs: Any) -> Any:
+        def method(value: Any, *rest: Any, **options: Any) -> Any:
+            return getattr(value, target)(*rest, **options)
+
+        return self._call(method, target.removesuffix("_"), target, args, kwargs)
+
+    def _call(
+        self, function: Callable[..., Any], operation: str, name: str, args: Any, kwargs: Any
+    ) -> Any:
+        """Run a function or a method, with the same rules for both."""
+        values = [a for a in _leaves((args, kwargs)) if isinstance(a, Affine)]
+        if not values:
+            return function(*args, **kwargs)
+        self.builder.where = f"operation {name!r}"
+        if function is getattr and args[1] in ("shape", "ndim", "dtype", "device"):
+            return getattr(empty(args[0]), args[1])
+        if name in ("size", "dim") and isinstance(args[0], Affine):
+            return function(empty(args[0]), *args[1:], **kwargs)
+        if operation in ARITHMETIC:
+            return self.builder.arithmetic(ARITHMETIC[operation], args, kwargs)
+        if operation in OPERATIONS and values == [args[0]]:
+            return OPERATIONS[operation](self.builder, function, args[0], args[1:], kwargs)
+        raise self.builder.unsupported()
+
+
+def _leaves(arguments: Any) -> Iterator[Any]:
+    if isinstance(arguments, tuple | list):
+        for argument in arguments:
+            yield from _leaves(argument)
+    elif isinstance(arguments, dict):
+        yield from _leaves(list(arguments.values()))
+    else:
+        yield arguments

@@ -1,0 +1,96 @@
+"""The nearest point of one linear region of a ReLU network."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog, nnls
+
+from robfair.distance.exact._relu_milp import Array, Network
+
+__all__ = ["nearest_in_region"]
+
+
+def nearest_in_region(
+    network: Network,
+    active: list[NDArray[np.bool_]],
+    label: int,
+    rival: int,
+    unit: float,
+    lead: float = 0.0,
+) -> Array | None:
+    """Smallest step to a rival's side of the boundary within one linear region.
+
+    Parameters
+    ----------
+    network : Network
+        The network around a sample.
+    active : list of ndarray of bool
+        The region: for each hidden layer, which neurons are active.
+    label, rival : int
+        The predicted class and the one to reach.
+    unit : float
+        Unit of the step, about its size, so that the arithmetic is with numbers around 1.
+    lead : float, default=0.0
+        How far beyond the boundary to stay, in that unit and in L2.
+
+    Returns
+    -------
+    ndarray of shape (n,), or None
+        The step in that unit; None if the rival does not win in this region.
+    """
+    matrix, values = _region(network, active, label, rival, unit)
+    values[0] += lead
+    n = matrix.shape[1]
+    if network.norm == 2:
+        # Lawson and Hanson: the least distance problem is one of non-negative least squares.
+        dual = np.vstack([matrix.T, values])
+        target = np.append(np.zeros(n), 1)
+        try:
+            multipliers, rest = nnls(dual, target)
+        except RuntimeError:  # too many iterations
+            return None
+        residual = dual @ multipliers - target
+        # Its last entry is -rest ** 2 < 0, unless rounding of large terms is all that it is.
+        rounding = 4 * np.finfo(float).eps * (1 + np.abs(values) @ multipliers)
+        nowhere = rest < 1e-9 or residual[n] >= -rounding
+        return None if nowhere else -residual[:n] / residual[n]
+    one = np.ones((n, 1))
+    result = linprog(
+        np.append(np.zeros(n), 1),
+        A_ub=np.vstack(
+            [np.pad(-matrix, [(0, 0), (0, 1)])]
+            + [np.hstack([side, -one]) for side in (np.eye(n), -np.eye(n))]
+        ),
+        b_ub=np.concatenate([-values, np.zeros(2 * n)]),
+        bounds=[(None, None)] * n + [(0, None)],
+    )
+    return None if result.x is None else result.x[:n]
+
+
+def _region(
+    network: Network, active: list[NDArray[np.bool_]], label: int, rival: int, unit: float
+) -> tuple[Array, Array]:
+    """Write the rival's lead, the region and the walls as ``matrix @ step >= values``."""
+    n = len(network.low)
+    weight, bias = np.eye(n) * unit, np.zeros(n)
+    rows: list[Array] = []
+    values: list[Array] = []
+    for (w, b), on in zip(network.layers, [*active, None], strict=True):
+        weight, bias = w @ weight, w @ bias + b
+        if on is None:
+            rows.insert(0, weight[[rival]] - weight[label])
+            values.insert(0, bias[label] - bias[[rival]])
+        else:
+            sign = np.where(on, 1, -1)
+            rows.append(sign[:, None] * weight)
+            values.append(-sign * bias)
+            weight, bias = weight * on[:, None], bias * on
+    for side, wall in ((1, network.low), (-1, network.high)):
+        closed = np.isfinite(wall)
+        rows.append(side * np.eye(n)[closed])
+        values.append(side * wall[closed] / unit)
+    matrix, limits = np.concatenate(rows), np.concatenate(values)
+    size = np.linalg.norm(matrix, axis=1)
+    size[size == 0] = 1  # the lead in a region where it is constant, or a neuron there
+    return matrix / size[:, None], limits / size

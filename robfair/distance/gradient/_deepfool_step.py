@@ -1,0 +1,124 @@
+"""One DeepFool step: gradients of the nearest rivals, and the smallest step among them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from robfair._geometry import norms, step_to_hyperplane
+from robfair._problem import Problem, distances
+from robfair.distance.gradient._slots import Slots
+
+__all__ = ["Stepper"]
+
+ENOUGH = 0.5
+
+
+class Stepper:
+    """Steps from logits that still have their graph.
+
+    Parameters
+    ----------
+    problem : Problem
+        Norm, box and mutable features.
+    overshoot : float
+        How far beyond the linearised boundary a step aims, relative to its distance.
+    n_candidates : int
+        Rivals considered, those with the greatest logits; each costs a backward pass.
+    """
+
+    def __init__(self, problem: Problem, overshoot: float, n_candidates: int) -> None:
+        self.norm = problem.norm
+        self.overshoot = overshoot
+        self.n_backward = min(n_candidates, problem.n_classes - 1)
+        self.box = problem.box(problem.model.dtype)
+        self.mask = problem.mask()
+
+    def __call__(
+        self, logits: Tensor, points: Tensor, slots: Slots
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Step of each slot, its reach for Eq. 8, and whether it is stuck (no way to move).
+
+        Three things would let DeepFool go on for ever without a flip. A gap that is lost in the
+        rounding of the network: a step aims beyond by a part of the way made so far. A positive
+        minimum of the margin, across which steps go back and forth: that part grows with their
+        number. A place where the logits are flat: the direction that led there is followed.
+        """
+        normals, gaps = self._linearise(logits, points, slots.label)
+        with torch.no_grad():
+            point, way = points.detach(), points.detach() - slots.start
+            beyond = (self.overshoot * 1.5**slots.steps).clamp(max=1).to(point.dtype)[:, None]
+            made = torch.stack([(normal * way).sum(dim=1).abs() for normal in normals], dim=1)
+            rounding = 8 * torch.finfo(point.dtype).eps * logits.detach().abs().amax(dim=1)
+            aim = gaps + beyond * (gaps + made) + rounding[:, None]
+            if bool((aim <= 0).any()):  # all logits are 0: the gap has no scale, the features may
+                size = point.abs().amax(dim=1)
+                size = torch.where(size > 0, size, 1) * torch.finfo(point.dtype).eps
+                dual = torch.stack([norms(n, 2 if self.norm == 2 else 1) for n in normals], dim=1)
+                aim = torch.where(aim > 0, aim, size[:, None] * dual)
+            step, stuck = self._smallest(normals, aim, point)
+            if bool(stuck.any()):
+                step = torch.where(stuck[:, None], way, step)
+                stuck = stuck & (step.abs().amax(dim=1) == 0)
+            reach = distances(point + step / (1 + beyond), slots.start, self.norm)
+            return step, reach.to(point.dtype), stuck
+
+    @torch.enable_grad()
+    def _linearise(
+        self, logits: Tensor, points: Tensor, label: Tensor
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return normals (b, d) that point from the label to each rival, and their gaps (b, m)."""
+        own = logits.gather(1, label[:, None])
+        others = logits.detach().scatter(1, label[:, None], -torch.inf)
+        rivals = others.topk(self.n_backward, dim=1).indices
+        gaps = own - logits.gather(1, rivals)
+        normals = []
+        for j in range(self.n_backward):
+            (gradient,) = torch.autograd.grad(
+                gaps[:, j].sum(),
+                points,
+                retain_graph=j + 1 < self.n_backward,
+                materialize_grads=True,
+            )
+            normals.append(-gradient if self.mask is None else -gradient * self.mask)
+        return normals, gaps.detach()
+
+    def _smallest(
+        self, normals: list[Tensor], gaps: Tensor, points: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Smallest step to a hyperplane, and whether there is none."""
+        stack = torch.stack(normals, dim=1)  # (b, m, d)
+        dual = stack.norm(dim=2) if self.norm == 2 else stack.abs().sum(dim=2)
+        # Without the box, each rival's distance: no step inside the box is shorter.
+        bound, order = torch.where(dual > 0, gaps / dual, torch.inf).sort(dim=1)
+        rows = torch.arange(len(points), device=points.device)
+        nearest = order[:, 0]
+        normal, gap = stack[rows, nearest], gaps[rows, nearest]
+        step, reached = step_to_hyperplane(normal, gap, self.norm)
+        if self.box is None:
+            return step, ~reached
+        # The step without the box, clipped to it, if that still makes up for most of the gap. To
+        # make up for all of it takes longer moves of the other features, where the linearisation
+        # is worth less: on an adversarially trained network distances come out half as long again.
+        clipped = (points + step).clamp(*self.box) - points
+        enough = (normal * clipped).sum(dim=1) >= ENOUGH * gap
+        rows = (~enough).nonzero()[:, 0]
+        best = torch.where(enough[:, None], clipped, 0)
+        least = torch.where(enough, 0, torch.inf).to(gaps.dtype)
+        for j in range(len(normals)):
+            rows = rows[bound[rows, j] < least[rows]]
+            if len(rows) == 0:
+                break
+            rival, point = order[rows, j], points[rows]
+            room = (point - self.box[0], self.box[1] - point)
+            step, reached = step_to_hyperplane(
+                stack[rows, rival], gaps[rows, rival], self.norm, room
+            )
+            size = norms(step, self.norm)
+            # A rival that the linearisation cannot reach is taken only if none can be: the step
+            # to the corner may bring it within reach. The largest number ranks it last.
+            size = torch.where(reached, size, torch.finfo(size.dtype).max)
+            size = torch.where(step.abs().amax(dim=1) > 0, size, torch.inf)
+            nearer = size < least[rows]
+            best[rows[nearer]], least[rows[nearer]] = step[nearer], size[nearer]
+        return best, ~least.isfinite()

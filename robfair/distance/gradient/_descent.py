@@ -1,0 +1,229 @@
+"""Descent along the boundary: steps that lower the margin while a radius closes on the boundary.
+
+Each row has a radius. A step goes down the gradient of the margin, is scaled back to the radius,
+and the radius follows the boundary: down where the point is flipped, up where it is not, by what
+the gradient predicts but never by more than a factor that shrinks as the steps do. So the
+direction turns towards the nearest boundary while the radius closes on it. Every point on the way
+is predicted, and the nearest flipped one is kept.
+
+This is DDN [1]_ with three changes. The radius starts at the distance of a given point and all
+steps are relative to it, so that nothing depends on the scale of the features. It follows the
+linearised margin, so that it closes at the rate of Newton's method. And features that the box or
+the threat model holds in place do not count in the direction: a step that is clipped away would
+otherwise be made again and again.
+
+References
+----------
+.. [1] J. Rony et al., "Decoupling Direction and Norm for Efficient Gradient-Based L2 Adversarial
+   Attacks and Defenses", CVPR 2019.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robfair._geometry import norms
+from robfair._problem import Forward, Problem, margins
+from robfair.adapters import Slopes, by_autograd
+
+__all__ = ["Field", "Nearest", "Schedule", "against", "descend"]
+
+HUGE = 1e30
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Number of steps, and how step and radius shrink from the first to the last (cosine).
+
+    Attributes
+    ----------
+    n_steps : int
+        Number of steps.
+    step : tuple of (float, float)
+        Length of a step at the start and at the end, relative to the radius.
+    change : tuple of (float, float)
+        Greatest relative change of the radius at the start and at the end.
+    """
+
+    n_steps: int
+    step: tuple[float, float]
+    change: tuple[float, float]
+
+    def at(self, i: int) -> tuple[float, float]:
+        """Return the length of step `i` and the greatest change of the radius."""
+        share = (1 + math.cos(math.pi * i / max(self.n_steps - 1, 1))) / 2
+        step, change = (last + (first - last) * share for first, last in (self.step, self.change))
+        return step, change
+
+
+class Field:
+    """The margin and its gradient, with the features that cannot move left out.
+
+    Parameters
+    ----------
+    problem : Problem
+        Norm, box and mutable features.
+    forward : callable
+        From points (n, d) to logits.
+    slopes : callable, default=None
+        From points (n, d) to logits and their pullback; None: by autograd from `forward`.
+    """
+
+    def __init__(self, problem: Problem, forward: Forward, slopes: Slopes | None = None) -> None:
+        self.norm = problem.norm
+        self.forward = forward
+        self.slopes = by_autograd(forward) if slopes is None else slopes
+        self.box = problem.box(problem.model.dtype)
+        self.mask = problem.mask()
+
+    def __call__(
+        self, points: Tensor, label: Tensor, rival: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return margin, gap to `rival` (None: to the greatest other logit) and its gradient."""
+        logits, pullback = self.slopes(points)
+        own, margin = label[:, None], margins(logits, label)
+        if rival is None:
+            gap, rival = margin, logits.scatter(1, own, -torch.inf).argmax(dim=1)
+        else:
+            gap = (logits.gather(1, own) - logits.gather(1, rival[:, None]))[:, 0]
+        gradient = pullback(against(logits, own, rival[:, None]))
+        if self.mask is not None:
+            gradient = gradient * self.mask
+        return margin, gap, gradient
+
+    def margin(self, points: Tensor, label: Tensor) -> Tensor:
+        """Return the margin, without a gradient."""
+        with torch.no_grad():
+            return margins(self.forward(points), label)
+
+    def free(self, gradient: Tensor, points: Tensor) -> Tensor:
+        """Gradient without the features that stand at the wall it would push them through."""
+        if self.box is None:
+            return gradient
+        # A clamp to [-inf, inf] where there is room, to 0 where there is none: as selections by
+        # masks take several times as long, by way of room times a huge number.
+        low, high = (points - side for side in self.box)
+        return gradient.clamp(HUGE * high, HUGE * low)
+
+    def clip(self, points: Tensor) -> Tensor:
+        """Clip points to the box."""
+        return points if self.box is None else points.clamp(*self.box)
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """Direction of norm 1 in which the margin falls fastest; 0 where the gradient is 0."""
+        if self.norm != 2:
+            return -gradient.sign()
+        size = norms(gradient, 2)
+        tiny = torch.finfo(size.dtype).tiny ** 0.5
+        if bool((size < tiny).any()):  # squares of vanishing gradients underflow
+            scale = gradient.abs().amax(dim=1, keepdim=True)
+            gradient = gradient / torch.where(scale > 0, scale, 1)
+            size = norms(gradient, 2)
+        return gradient / -torch.where(size > 0, size, 1)[:, None]
+
+    def scaled(self, way: Tensor, radius: Tensor) -> Tensor:
+        """Bring perturbations to a radius."""
+        if self.norm != 2:
+            return torch.maximum(torch.minimum(way, radius[:, None]), -radius[:, None])
+        size = norms(way, 2)
+        return way * (radius / torch.where(size > 0, size, 1))[:, None]
+
+
+def against(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:
+    """Weights of the logits that sum to the gap between two classes, each of shape (n, 1)."""
+    return torch.zeros_like(logits).scatter_(1, label, 1.0).scatter_(1, rival, -1.0)
+
+
+class Nearest:
+    """The nearest flipped point seen for each row.
+
+    Parameters
+    ----------
+    points : Tensor of shape (n, d)
+        Flipped points to start from, or any where `distance` is infinite. Overwritten.
+    distance : Tensor of shape (n,)
+        Their distances. Overwritten.
+    """
+
+    def __init__(self, points: Tensor, distance: Tensor) -> None:
+        self.points = points
+        self.distance = distance
+
+    def __getitem__(self, rows: Tensor) -> Nearest:
+        return Nearest(self.points[rows], self.distance[rows])
+
+    def update(self, rows: Tensor, other: Nearest) -> None:
+        """Take over the points of `other`, which has been found for some rows, where nearer."""
+        nearer = other.distance < self.distance[rows]
+        self.points[rows[nearer]] = other.points[nearer]
+        self.distance[rows[nearer]] = other.distance[nearer]
+
+    def see(self, points: Tensor, distance: Tensor, margin: Tensor) -> None:
+        """Take over the points that are flipped and nearer."""
+        rows = ((margin < 0) & (distance < self.distance) & (distance > 0)).nonzero()[:, 0]
+        self.points[rows] = points[rows]
+        self.distance[rows] = distance[rows]
+
+
+def descend(
+    field: Field,
+    start: Tensor,
+    label: Tensor,
+    points: Tensor,
+    nearest: Nearest,
+    schedule: Schedule,
+) -> None:
+    """Descend from `points`, and leave the nearest flipped point seen in `nearest`.
+
+    Costs ``n_steps + 1`` forward and ``n_steps`` backward passes a row.
+
+    Parameters
+    ----------
+    field : Field
+        Margin and threat model.
+    start : Tensor of shape (n, d)
+        The samples.
+    label : Tensor of shape (n,)
+        Their predicted classes.
+    points : Tensor of shape (n, d)
+        Where to begin, flipped or not, but not at the samples themselves.
+    nearest : Nearest
+        What has been found before, and is found here.
+    schedule : Schedule
+        Number and length of steps.
+    """
+    size = radius = norms(points - start, field.norm)
+    for i in range(schedule.n_steps):
+        step, change = schedule.at(i)
+        margin, gap, gradient = field(points, label)
+        nearest.see(points, size, margin)
+        way = points - start
+        radius = _follow(radius, size, gap, -torch.linalg.vecdot(gradient, way), change, nearest)
+        direction = field.steepest(field.free(gradient, points))
+        way = torch.addcmul(way, direction, (step * radius)[:, None])
+        points = field.clip(start + field.scaled(way, radius))
+        size = norms(points - start, field.norm)
+    nearest.see(points, size, field.margin(points, label))
+
+
+def _follow(
+    radius: Tensor, size: Tensor, gap: Tensor, fall: Tensor, change: float, nearest: Nearest
+) -> Tensor:
+    """Radius of the next step.
+
+    `fall` is what the gap falls by over the whole way, were it linear: the boundary on this ray is
+    then at ``size * (1 + gap / fall)``.
+    """
+    most = change * size
+    newton = torch.where(fall > 0, size * gap / torch.where(fall > 0, fall, 1), gap.sign() * most)
+    # A flipped point gives up at least some radius, or nothing would press on; a point that is
+    # not goes a little beyond what is predicted, to be flipped next time.
+    inwards = torch.minimum(newton.clamp(min=-most), -0.3 * most)
+    outwards = torch.minimum(newton + 0.01 * most, most)
+    return torch.where(
+        gap < 0, torch.minimum(radius, nearest.distance + inwards), radius + outwards
+    )

@@ -1,0 +1,397 @@
+"""The tight search behind "auto" and "strong": several starts, a race, a long descent.
+
+Distances have many local minima, one behind every rival class and often several, and the greatest
+error of a search is not to end imprecisely but to end in the wrong one. So each sample gets a start
+for every rival class that is near by the linearised distance; all starts make a few steps of
+descent, and only the best goes on to the end. "strong" then begins anew, from DeepFool's point and
+from random ones around the best, until its budget is spent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from robfair._geometry import norms, step_to_hyperplane
+from robfair._problem import Problem, distances, finite, margins
+from robfair.adapters import Pullback
+from robfair.distance._writer import ResultWriter
+from robfair.distance.gradient._deepfool import deepfool_distance
+from robfair.distance.gradient._descent import Field, Nearest, Schedule, against, descend
+
+__all__ = ["AUTO", "STRONG", "Plan", "tight_distance"]
+
+# A descent is repeated where it has shortened the distance by more than this share.
+GAIN = 0.03
+AMPLE = 200  # budget from which on a single rival gets a second start, ...
+FAR_END = 1000.0  # ... so many times as far; most features are at their walls there
+# Other samples that are tried as starts where all else fails.
+MOST_OTHERS = 100
+# Passes that DeepFool takes at most: forwards, the search of a segment, backwards for each rival.
+DEEPFOOL, DEEPFOOL_RIVAL = 96, 50
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search spends on a sample.
+
+    Attributes
+    ----------
+    n_candidates : int
+        Rival classes that are linearised, those with the greatest logits.
+    near : float
+        Rivals start whose linearised distance is at most this multiple of the least.
+    far : tuple of float
+        How far beyond the linearised boundary the gradient of a start is taken, as a multiple of
+        the distance to it: the slope behind the boundary is worth more than that at the sample.
+        A start for each.
+    race : Schedule
+        Descent of every start.
+    finish : Schedule
+        Descent of the best start.
+    again : Schedule
+        Descent that is repeated as long as it helps.
+    n_again : int
+        The greatest number of repetitions.
+    restart : Schedule
+        Descent of each restart.
+    n_restarts : int
+        Number of restarts.
+    deepfool : bool
+        Whether the first restart is from DeepFool's points.
+    """
+
+    n_candidates: int
+    near: float
+    far: tuple[float, ...]
+    race: Schedule
+    finish: Schedule
+    again: Schedule
+    n_again: int
+    restart: Schedule
+    n_restarts: int
+    deepfool: bool = True
+
+    def within(self, budget: int | None, n_rivals: int) -> Plan:
+        """Fit the plan into a number of passes, forwards and backwards, per sample."""
+        n_candidates = min(self.n_candidates, n_rivals)
+        if n_candidates == 1 and (budget is None or budget >= AMPLE):
+            # No rivals to choose from: another start at the far end of the box.
+            self = replace(self, far=(*self.far, FAR_END))
+        if budget is None:
+            return replace(self, n_candidates=n_candidates)
+        # The prediction and the confirmation, which may step out, and the last descent.
+        left = budget - 5 - _passes(self.finish)
+        each = 1 + len(self.far) * (2 + _passes(self.race))
+        if left < each:
+            raise ValueError(
+                f"budget must be at least {budget - left + each} passes per sample for this "
+                f"method; got {budget}."
+            )
+        n_candidates = min(n_candidates, left // each)
+        left -= n_candidates * each
+        n_again = min(self.n_again, left // _passes(self.again))
+        left -= n_again * _passes(self.again)
+        most = DEEPFOOL + DEEPFOOL_RIVAL * min(3, n_rivals)
+        deepfool = left >= most + _passes(self.restart)
+        n_restarts = (left - most * deepfool) // _passes(self.restart)
+        return replace(
+            self,
+            n_candidates=n_candidates,
+            n_again=n_again,
+            n_restarts=n_restarts,
+            deepfool=deepfool,
+        )
+
+
+def _passes(schedule: Schedule) -> int:
+    return 2 * schedule.n_steps + 1
+
+
+AUTO = Plan(
+    n_candidates=5,
+    near=1.3,
+    far=(4.0,),
+    race=Schedule(5, step=(2.0, 1.0), change=(0.3, 0.1)),
+    finish=Schedule(10, step=(2.0, 0.01), change=(0.3, 0.002)),
+    again=Schedule(16, step=(2.0, 0.01), change=(0.3, 0.002)),
+    n_again=6,
+    restart=Schedule(24, step=(2.0, 0.01), change=(0.3, 0.001)),
+    n_restarts=0,
+)
+STRONG = replace(
+    AUTO,
+    n_candidates=9,
+    near=np.inf,
+    far=(4.0, 30.0),
+    race=Schedule(10, step=(2.0, 1.0), change=(0.3, 0.1)),
+    finish=Schedule(30, step=(2.0, 0.01), change=(0.3, 0.001)),
+    n_restarts=12,
+)
+
+
+def tight_distance(
+    problem: Problem, results: ResultWriter, plan: Plan, seed: int, rescue: bool = True
+) -> None:
+    """Fill `results` by the tight search.
+
+    Parameters
+    ----------
+    problem, results : Problem, ResultWriter
+        What to compute and where to write it.
+    plan : Plan
+        What to spend.
+    seed : int
+        Seed of the restarts. The random numbers of a sample depend on it and on the sample's
+        position alone.
+    rescue : bool, default=True
+        Whether to try more where no start flips a sample: DeepFool, and other samples.
+    """
+    lost: list[NDArray[np.intp]] = []
+    shape = problem.shape
+    with problem.network.forward(shape) as forward, problem.network.slopes(shape) as slopes:
+        search = _Search(problem, results, plan, seed, Field(problem, forward, slopes))
+        for first in range(0, len(problem.X), problem.batch_size):
+            index = np.arange(first, min(first + problem.batch_size, len(problem.X)))
+            lost.append(search.run(index))
+        if not rescue:
+            return
+        # What no start has flipped is left to DeepFool, whose steps grow until one does.
+        rest = np.concatenate(lost)
+        for first in range(0, len(rest), problem.batch_size):
+            search.rescue(rest[first : first + problem.batch_size])
+
+
+class _Search:
+    """The search on a batch of samples at a time."""
+
+    def __init__(
+        self, problem: Problem, results: ResultWriter, plan: Plan, seed: int, field: Field
+    ) -> None:
+        self.problem = problem
+        self.results = results
+        self.plan = plan
+        self.seed = seed
+        self.field = field
+
+    def run(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Search some samples; return those for which nothing was found."""
+        x = self.problem.tensor(index)
+        logits, pullback = self.field.slopes(x)
+        label = finite(logits).argmax(dim=1)
+        codes = label.cpu().numpy()
+        self.results.codes[index] = codes
+        self.results.n_forward[index] += 1
+        steps, sizes = self._linearise(x, logits, pullback, label, index)
+        if self.problem.codes is not None:
+            right = self.problem.codes[index] == codes
+            self.results.skip(index[~right])
+            kept = torch.from_numpy(right).to(x.device)
+            index, x, label = index[right], x[kept], label[kept]
+            steps, sizes = [(rival[kept], step[kept]) for rival, step in steps], sizes[kept]
+        if len(index) == 0:
+            return index
+        nearest = self._race(index, x, label, steps, sizes)
+        found = nearest.distance.isfinite()
+        self._finish(index, x, label, nearest, found, self.plan.deepfool)
+        lost: NDArray[np.intp] = index[~found.cpu().numpy()]
+        return lost
+
+    def rescue(self, index: NDArray[np.intp]) -> None:
+        """Search samples from DeepFool's points, or from other samples; else they are censored."""
+        x, label, nearest = self._deepfool(index)
+        rows = nearest.distance.isinf().nonzero()[:, 0]
+        nearest.update(rows, self._others(index[rows.cpu().numpy()], x[rows], label[rows]))
+        found = nearest.distance.isfinite()
+        self._finish(index, x, label, nearest, found, deepfool=False)
+        self.results.give_up(index[~found.cpu().numpy()])
+
+    def _others(self, index: NDArray[np.intp], x: Tensor, label: Tensor) -> Nearest:
+        """Other samples as starts: where logits are flat, nothing else tells where to go."""
+        nearest = Nearest(x.clone(), x.new_full((len(x),), torch.inf))
+        for row, i in enumerate(index):
+            other = (self.results.codes != self.results.codes[i]).nonzero()[0]
+            # Evenly spread over X where there are many, so that the passes stay few.
+            other = other[:: max(1, len(other) // MOST_OTHERS)]
+            points = self.problem.tensor(other)
+            if self.field.mask is not None:
+                points = torch.where(self.field.mask, points, x[row])
+            margin = self.field.margin(points, label[row].expand(len(points)))
+            size = norms(points - x[row], self.problem.norm)
+            size = torch.where(margin < 0, size, torch.inf)
+            self.results.n_forward[i] += len(points)
+            if len(size) and bool(size.amin().isfinite()):
+                best = size.argmin()
+                nearest.points[row], nearest.distance[row] = points[best], size[best]
+        return nearest
+
+    def _deepfool(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor, Nearest]:
+        part = self.problem.part(index)
+        results = ResultWriter(part, keep_adversarial=True)
+        deepfool_distance(part, results, max_iter=50, overshoot=1e-3, n_candidates=3, bisect=True)
+        self.results.n_forward[index] += results.n_forward
+        self.results.n_backward[index] += results.n_backward
+        x = self.problem.tensor(index)
+        points = self.problem.model.tensor(results.adversarial)  # type: ignore[arg-type]
+        distance = torch.from_numpy(results.distance).to(x)
+        label = torch.from_numpy(results.codes).to(x.device)
+        return x, label, Nearest(torch.where(distance.isfinite()[:, None], points, x), distance)
+
+    def _linearise(
+        self,
+        x: Tensor,
+        logits: Tensor,
+        pullback: Pullback,
+        label: Tensor,
+        index: NDArray[np.intp],
+    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """Rivals with the steps to their linearised boundaries, and the sizes of these (n, m)."""
+        own = label[:, None]
+        others = logits.scatter(1, own, -torch.inf)
+        m = self.plan.n_candidates
+        rivals = others.topk(m, dim=1).indices
+        room = None
+        if self.field.box is not None:
+            room = (x - self.field.box[0], self.field.box[1] - x)
+        steps, sizes = [], []
+        flat = torch.ones_like(label, dtype=torch.bool)
+        for j in range(m):
+            rival = rivals[:, j : j + 1]
+            gap = (logits.gather(1, own) - logits.gather(1, rival))[:, 0]
+            gradient = pullback(against(logits, own, rival))
+            if self.field.mask is not None:
+                gradient = gradient * self.field.mask
+            step, reached = step_to_hyperplane(-gradient, gap.clamp_min(0), self.problem.norm, room)
+            size = norms(step, self.problem.norm)
+            steps.append((rivals[:, j], step))
+            sizes.append(torch.where(reached & (size > 0), size, torch.inf))
+            flat &= (gradient == 0).all(dim=1)
+        self.results.n_backward[index] += m
+        self.results.flat[index] = flat.cpu().numpy()
+        return steps, torch.stack(sizes, dim=1)
+
+    def _race(
+        self,
+        index: NDArray[np.intp],
+        x: Tensor,
+        label: Tensor,
+        steps: list[tuple[Tensor, Tensor]],
+        sizes: Tensor,
+    ) -> Nearest:
+        """Let the starts of each sample descend a little way; return the best of each."""
+        least = sizes.amin(dim=1)
+        nearest = Nearest(x.clone(), torch.full_like(least, torch.inf))
+        for (j, (rival, step)), far in product(enumerate(steps), self.plan.far):
+            in_race = (sizes[:, j] <= self.plan.near * least) & sizes[:, j].isfinite()
+            rows = in_race.nonzero()[:, 0]
+            if len(rows) == 0:
+                continue
+            start = self._start(x[rows], label[rows], rival[rows], step[rows], sizes[rows, j], far)
+            # Of its own, or a longer distance to a new rival would not be followed at all.
+            best = Nearest(start.clone(), torch.full_like(least[rows], torch.inf))
+            descend(self.field, x[rows], label[rows], start, best, self.plan.race)
+            self._count(index[rows.cpu().numpy()], self.plan.race, extra=1)
+            nearest.update(rows, best)
+        return nearest
+
+    def _start(
+        self, x: Tensor, label: Tensor, rival: Tensor, step: Tensor, size: Tensor, far: float
+    ) -> Tensor:
+        """Start of a descent: along the gradient far behind the linearised boundary."""
+        _, _, gradient = self.field(self.field.clip(x + far * step), label, rival)
+        direction = self.field.steepest(gradient)
+        start = self.field.clip(x + size[:, None] * direction)
+        flat = (start == x).all(dim=1)  # no gradient there, or all of it into the walls
+        return torch.where(flat[:, None], self.field.clip(x + step), start)
+
+    def _finish(
+        self,
+        index: NDArray[np.intp],
+        x: Tensor,
+        label: Tensor,
+        nearest: Nearest,
+        found: Tensor,
+        deepfool: bool,
+    ) -> None:
+        """Descend from the best points to the end, restart as often as planned, write results."""
+        rows = found.nonzero()[:, 0]
+        if len(rows) == 0:
+            return
+        index, x, label = index[found.cpu().numpy()], x[rows], label[rows]
+        nearest = nearest[rows]
+        schedule, rows = self.plan.finish, torch.arange(len(rows), device=x.device)
+        for _ in range(1 + self.plan.n_again):
+            best = nearest[rows]
+            before = best.distance.clone()
+            descend(self.field, x[rows], label[rows], best.points.clone(), best, schedule)
+            self._count(index[rows.cpu().numpy()], schedule)
+            nearest.update(rows, best)
+            rows = rows[best.distance < (1 - GAIN) * before]
+            schedule = self.plan.again
+            if len(rows) == 0:
+                break
+        for restart in range(self.plan.n_restarts):
+            points = self._restart(index, x, nearest, restart, deepfool and restart == 0)
+            descend(self.field, x, label, points, nearest, self.plan.restart)
+            self._count(index, self.plan.restart)
+        points, passes = _confirm(self.field, x, label, nearest.points)
+        self.results.n_forward[index] += passes.cpu().numpy()
+        kept = ~points.isnan().any(dim=1)
+        self.results.found(
+            index[kept.cpu().numpy()],
+            distances(points, x, self.problem.norm)[kept],
+            points[kept],
+        )
+        self.results.give_up(index[~kept.cpu().numpy()])
+
+    def _restart(
+        self, index: NDArray[np.intp], x: Tensor, nearest: Nearest, restart: int, deepfool: bool
+    ) -> Tensor:
+        """DeepFool's points, or random ones as far from the best as the samples are."""
+        if deepfool:
+            _, _, other = self._deepfool(index)
+            nearest.see(other.points, other.distance, -torch.ones_like(other.distance))
+            return torch.where(other.distance.isfinite()[:, None], other.points, nearest.points)
+        noise = np.stack(
+            [
+                np.random.default_rng((self.seed, restart, int(i))).standard_normal(x.shape[1])
+                for i in index
+            ]
+        )
+        direction = torch.from_numpy(noise).to(x)
+        if self.field.mask is not None:
+            direction = direction * self.field.mask
+        # Of the size of the radius first: in L-inf, what is below it is not scaled.
+        way = self.field.scaled(direction * nearest.distance[:, None], nearest.distance)
+        points = self.field.clip(nearest.points + way)
+        return torch.where((points == x).all(dim=1)[:, None], nearest.points, points)
+
+    def _count(self, index: NDArray[np.intp], schedule: Schedule, extra: int = 0) -> None:
+        self.results.n_forward[index] += schedule.n_steps + 1 + extra
+        self.results.n_backward[index] += schedule.n_steps + extra
+
+
+def _confirm(field: Field, x: Tensor, label: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Step out a little, beyond what rounding can take back, and predict the points once more."""
+    confirmed, passes = torch.full_like(points, torch.nan), torch.zeros_like(label)
+    rows = torch.arange(len(points), device=points.device)
+    eps = torch.finfo(points.dtype).eps
+    for beyond in (eps**0.5 / 4, 1e-3, 1e-2, 0.0):
+        if len(rows) == 0:
+            break
+        tried = field.clip(points[rows] + beyond * (points[rows] - x[rows]))
+        passes[rows] += 1
+        with torch.no_grad():
+            logits = field.forward(tried)
+        margin = margins(logits, label[rows])
+        sure = margin < -32 * eps * logits.abs().amax(dim=1)
+        # Where no step is sure, the first that is flipped.
+        taken = sure | ((margin < 0) & confirmed[rows].isnan().any(dim=1))
+        confirmed[rows[taken]] = tried[taken]
+        rows = rows[~sure]
+    return confirmed, passes

@@ -1,0 +1,110 @@
+"""Figure 2 of paper A for every method, and what fairness costs in robustness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from robfair.metrics import RobustnessCurve
+from robfair.plotting import RobustnessCurveDisplay, TradeoffDisplay
+from robfair.reproduction._farmur_path import KEEP, PATH
+from robfair.reproduction._farmur_recipes import Methods
+
+__all__ = ["draw_curves", "draw_pareto"]
+
+# As in the paper: every group in blue, their mean in red.
+GROUPS = {"color": "#0072B2", "linestyle": "-", "linewidth": 1, "alpha": 0.7}
+MEAN = {"color": "#D00000"}
+
+
+def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> None:
+    """Draw I_P of every group and their mean, a panel per method (figure 2).
+
+    Parameters
+    ----------
+    run : dict
+        Contents of the file of a run.
+    part : {"paper", "auto"}
+        How distances were measured.
+    names : Methods
+        Names of the methods.
+    path : Path
+        Where to write the PNG.
+    """
+    # Not through pyplot, which would keep the figure, or open a window.
+    from matplotlib.figure import Figure
+
+    curves = run["curves"][part]
+    tau = np.array(curves["tau"])
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    for ax, name in zip(figure.subplots(2, 3, sharex=True, sharey=True).flat, names, strict=True):
+        groups = pd.DataFrame(curves["I_P"][name], index=tau)
+        display = RobustnessCurveDisplay(
+            curves={group: RobustnessCurve(tau, line.to_numpy()) for group, line in groups.items()},
+            mean=RobustnessCurve(tau, groups.mean(axis=1).to_numpy()),
+            name=name,
+        )
+        display.plot(
+            ax=ax, tau_max=tau[-1], legend=False, curve_kwargs=GROUPS, mean_kwargs=MEAN
+        )  # fmt: skip
+        ax.set(xlabel="", ylabel="")
+    ax.legend([display.lines_[0], display.lines_[-1]], ["group, $I_P$", "mean of groups, $I_f$"])
+    figure.supxlabel(rf'distance $\tau$ to the decision boundary, method "{part}"')
+    figure.supylabel(r"correct and farther than $\tau$")
+    figure.suptitle(f"Fig. 2: {run['dataset']}, scale {run['scale']}, seed {run['seed']}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
+    """Draw Rob(f) against V_f and against CV: methods on test rows, the path on held-out rows.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        Measures of all seeds.
+    names : Methods
+        Names of the methods.
+    path : Path
+        Where to write the PNG.
+    """
+    from matplotlib.figure import Figure
+
+    shown = ["Rob(f)", "V_f", "CV"]
+    overall = measures[measures["group"].isna() & measures["measure"].isin(shown)]
+    tested = overall[(overall["protocol"] == "auto") & overall["label"].isna()]
+    tested = tested.pivot_table(index="model", columns="measure", values="value")
+    # A measure may be NaN in all of them.
+    tested = tested.reindex(index=names, columns=shown)
+    walked = overall[overall["protocol"] == PATH].astype({"label": float})
+    walked = walked.pivot_table(index="label", columns="measure", values="value")
+    walked = walked.reindex(columns=shown)
+    # A row for every method, so that these two have the same look above and below.
+    ends = walked.loc[[0.0, 1.0]].set_axis([names.trades, names.farmur]).reindex(names)
+    chosen = measures[(measures["protocol"] == PATH) & (measures["measure"] == "t")]["value"]
+    figure = Figure(figsize=(11, 8.5), layout="constrained")
+    for (above, below), measure in zip(
+        figure.subplots(2, 2).T, ("V_f", "CV"), strict=True
+    ):  # a column for each
+        TradeoffDisplay(tested, y=measure).plot(ax=above, legend=measure == "CV")
+        below.plot(
+            walked["Rob(f)"], walked[measure], ".-", color="0.4", zorder=1,
+            label="weights between the two",
+        )  # fmt: skip
+        TradeoffDisplay(ends, y=measure).plot(ax=below, front=False, legend=False)
+        above.set_title('test rows, method "auto"')
+        below.set_title('held-out training rows, method "auto"')
+    below.legend(
+        handles=below.lines[:1], fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1)
+    )
+    n = measures["seed"].nunique()
+    seeds = f"{n} seeds" if n > 1 else "1 seed"
+    figure.suptitle(
+        f"Lower right is better: more robust, and groups more alike (mean of {seeds}); "
+        f"up to t = {chosen.mean():.2g} the path keeps {KEEP:.0%} of Rob(f)"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)

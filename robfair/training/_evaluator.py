@@ -1,0 +1,128 @@
+"""Held-out samples: Rob(P) of each group for strategies, robust accuracy to stop or to guard by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from robfair._warnings import warn
+from robfair.attacks import attack_success
+from robfair.distance import boundary_distance
+from robfair.exceptions import CensoredDistanceWarning
+from robfair.threat import ThreatModel
+
+__all__ = ["Judge"]
+
+# Steps of the attack behind a robust accuracy: half of what a report would take, after each epoch.
+N_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Held-out samples, and how they are measured and attacked.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        The network that is being trained.
+    X, y, groups : ndarray
+        Held-out samples, with classes and groups as integers from 0.
+    n_groups : int
+        Number of groups.
+    method : str
+        Method of :func:`robfair.boundary_distance`.
+    threat_model : ThreatModel
+        Norm, box and mutable features of the distance.
+    eps, norm : float
+        Radius and norm of the attack behind a robust accuracy; with ``eps = 0`` it is accuracy.
+    """
+
+    module: nn.Module
+    X: NDArray[Any]
+    y: NDArray[np.intp]
+    groups: NDArray[np.intp]
+    n_groups: int
+    method: Any
+    threat_model: ThreatModel
+    eps: float = 0.0
+    norm: float = np.inf
+
+    def robustness(self) -> NDArray[np.float64]:
+        """Rob(P) of each group, of shape (n_groups,).
+
+        Samples for which no boundary was found count with the largest distance that was found, and
+        a warning says how many they are. If none was found for any sample (a constant classifier),
+        all groups are equally robust.
+        """
+        found = boundary_distance(
+            self.module,
+            self.X,
+            y=self.y,
+            method=self.method,
+            threat_model=self.threat_model,
+            return_adversarial=False,
+        )
+        distance = np.where(found.status == "skipped", 0.0, found.distance)
+        censored = found.status == "censored"
+        if censored.any():
+            finite = distance[~censored]
+            cap = finite.max() if finite.size else 0.0
+            warn(
+                f"no boundary was found for {int(censored.sum())} of {len(distance)} held-out "
+                f"samples; to judge the groups they count with distance {cap:.4g}, the largest "
+                "found.",
+                CensoredDistanceWarning,
+            )
+            distance[censored] = cap
+        sums = np.bincount(self.groups, weights=distance, minlength=self.n_groups)
+        return sums / self.sizes()
+
+    def sizes(self) -> NDArray[np.intp]:
+        """Held-out samples of each group, of shape (n_groups,)."""
+        return np.bincount(self.groups, minlength=self.n_groups)
+
+    def part(self, n: int) -> Judge:
+        """Keep at most `n` samples of each group, the first ones."""
+        rows = np.sort(
+            np.concatenate(
+                [np.flatnonzero(self.groups == group)[:n] for group in range(self.n_groups)]
+            )
+        )
+        return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
+
+    def withstanding(self, module: nn.Module) -> tuple[NDArray[np.intp], ...]:
+        """Count the samples that `module` gets right: as they are, after one step, after ten.
+
+        FGSM, and PGD on the cross-entropy from the same random starts each time.
+
+        Returns
+        -------
+        right, single, several : ndarray of shape (n_groups,)
+            For each group.
+        """
+        attacks = ((0.0, "fgsm"), (self.eps, "fgsm"), (self.eps, "pgd"))
+        return tuple(
+            np.bincount(self.groups[~self._fooled(module, *each)], minlength=self.n_groups)
+            for each in attacks
+        )
+
+    def robust_accuracy(self, module: nn.Module) -> float:
+        """Share of all samples that `module` gets right after PGD with ten steps."""
+        return float((~self._fooled(module, self.eps, "pgd")).mean())
+
+    def _fooled(self, module: nn.Module, eps: float, method: str) -> NDArray[np.bool_]:
+        fooled = attack_success(
+            module,
+            self.X,
+            self.y,
+            eps,
+            method=method,
+            n_steps=N_STEPS,
+            threat_model=replace(self.threat_model, norm=self.norm),
+            random_state=0,
+        )
+        return np.asarray(fooled)

@@ -1,0 +1,293 @@
+"""What the verdict says, on distances made up for each case; its tests against scipy's."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from robfair import BoundaryDistance, ThreatModel, audit
+from robfair.auditing import Comparison, _audit
+from robfair.auditing.report._verdict import judge
+from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
+
+MODEL = nn.Linear(1, 2)
+RNG = np.random.default_rng(0)
+NEAR, FAR = RNG.uniform(0.3, 0.5, 200), RNG.uniform(0.6, 0.8, 200)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Audit made-up distances: an array for each group, NaN where the model is wrong."""
+
+    def make(groups, *, method="linear", status="exact", lower=None, warnings=(), **options):
+        distance = np.concatenate(list(groups.values()))
+        names = np.repeat(list(groups), [len(values) for values in groups.values()])
+        n = len(distance)
+        statuses = np.where(np.isnan(distance), "skipped", status).astype("<U8")
+        statuses[np.isinf(distance)] = "censored"
+        found = BoundaryDistance(
+            distance=distance,
+            lower=lower,
+            predicted=np.isnan(distance).astype(int),
+            status=statuses,
+            adversarial=None,
+            method=method,
+            threat_model=ThreatModel(),
+            n_forward=np.ones(n, dtype=np.int32),
+            n_backward=np.zeros(n, dtype=np.int32),
+            warnings_=warnings,
+        )
+        monkeypatch.setattr(_audit, "shared_distance", lambda *args, **kwargs: found)
+        features = options.pop("sensitive_features", names)
+        options = {"n_boot": 100, "n_check": 0, "certify": lower is not None, **options}
+        X = torch.zeros(n, 1)
+        return audit(MODEL, X, np.zeros(n, dtype=int), sensitive_features=features, **options)
+
+    return make
+
+
+def wrong(values, n):
+    return np.where(np.arange(len(values)) < n, np.nan, values)
+
+
+def details(result):
+    return " ".join(judge(result).details)
+
+
+def test_a_clear_difference_is_told_with_its_numbers(made):
+    result = made({"Black": NEAR, "White": FAR})
+    row = result.by_group.loc["Black"]
+    text = judge(result).headline
+    assert text.startswith(f"For Black Rob(P) is {NEAR.mean():.3g} (95 % interval ")
+    assert f"{row['lower']:.3g} to {row['upper']:.3g}) against {FAR.mean():.3g}" in text
+    assert text.endswith(
+        "for White: Black is easier to attack, by more than the error of sampling."
+    )
+    assert "Its rows lie nearer to the decision boundary (mean distance" in details(result)
+    assert "The distances are exact, so that only the error of sampling is left." in details(result)
+    assert result.verdict() == f"{text} {details(result)}"
+
+
+def test_without_intervals_none_is_told(made):
+    text = judge(made({"a": NEAR, "b": FAR}, n_boot=None)).headline
+    assert text.startswith(f"For a Rob(P) is {NEAR.mean():.3g} against {FAR.mean():.3g} for b: a ")
+
+
+def test_no_difference_is_not_called_equal(made):
+    groups = {"a": RNG.uniform(0.2, 1, 50), "b": RNG.uniform(0.2, 1, 70)}
+    result = made(groups, confidence=0.9)
+    assert judge(result).headline.startswith("No difference between groups is larger than the err")
+    p = stats.ttest_ind(groups["a"], groups["b"], equal_var=False)
+    assert p.pvalue > 0.1
+    low, high = p.confidence_interval(0.9)
+    assert f"a difference of less than {(high - low) / 2:.3g} could not be told" in details(result)
+    assert "This does not show that there is none" in details(result)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pairs_are_told_apart_as_by_welch_and_holm(made, seed):
+    rng = np.random.default_rng(seed)
+    groups = {
+        name: wrong(rng.gamma(2, 1 + shift, rng.integers(30, 120)), int(rng.integers(20)))
+        for name, shift in zip("abcde", (0, 0, 0.2, 0.5, 0.9), strict=True)
+    }
+    values = {name: np.nan_to_num(d) for name, d in groups.items()}
+    p = {
+        pair: stats.ttest_ind(*(values[name] for name in pair), equal_var=False).pvalue
+        for pair in combinations(values, 2)
+    }
+    apart = set()
+    for rank, pair in enumerate(sorted(p, key=p.get)):
+        if p[pair] > 0.05 / (len(p) - rank):
+            break
+        apart.add(pair)
+    result = made(groups)
+    assert apart
+    assert f"{len(apart)} of 10 pairs of groups differ" in details(result)
+    means = {name: v.mean() for name, v in values.items()}
+    pair = max(apart, key=lambda pair: abs(means[pair[0]] - means[pair[1]]))
+    low, high = sorted(pair, key=means.get)
+    headline = judge(result).headline
+    assert headline.startswith(f"For {low} Rob(P) is {means[low]:.3g}")
+    assert f" for {high}: {low} " in headline
+
+
+def test_of_forty_groups_that_are_alike_none_is_accused(made):
+    groups = {f"g{i:02}": RNG.uniform(0, 1, 40) for i in range(40)}
+    result = made(groups)
+    table = result.by_group
+    assert table["upper"].min() < table["lower"].max()  # two intervals that do not overlap
+    assert judge(result).headline.startswith("No difference between groups is larger")
+
+
+def test_errors_are_told_from_distances(made):
+    text = judge(made({"a": wrong(FAR, 80), "b": FAR}))
+    assert text.headline.endswith(
+        "a withstands less, by more than the error of sampling, because the model is wrong there "
+        "more often."
+    )
+    assert "accuracy 0.6 against 1" in text.details[0]
+    both = judge(made({"a": wrong(NEAR, 80), "b": FAR}))
+    assert "easier to attack" in both.headline
+    assert "and the model is wrong there more often (accuracy 0.6 against 1)" in both.details[0]
+
+
+def test_a_group_that_is_always_wrong(made):
+    result = made({"a": np.full(40, np.nan), "b": FAR})
+    assert judge(result).headline.endswith("for b: the model is wrong on every row of a.")
+    assert "(95 % interval 0 to 0)" in judge(result).headline
+
+
+def test_a_group_of_distances_of_zero(made):
+    assert "a is easier to attack" in judge(made({"a": np.zeros(40), "b": FAR})).headline
+
+
+def test_equal_groups_without_any_spread(made):
+    text = judge(made({"a": np.ones(40), "b": np.ones(40)})).headline
+    assert text.startswith("No difference")
+
+
+def test_what_is_not_known_is_left_out_and_named(made):
+    groups = {"a": NEAR, "b": FAR, "tiny": NEAR[:29], "far": np.append(FAR, np.inf)}
+    with pytest.warns(CensoredDistanceWarning):
+        result = made(groups)
+    assert judge(result).headline.startswith("For a Rob(P) is ")
+    assert "Nothing is said of far: for some of the rows no adversarial" in details(result)
+    assert "Nothing is said of tiny (29): fewer than 30 samples are too few." in details(result)
+    assert "a warning, which limits" in details(result)
+    capped = made(groups, tau_max=0.7)
+    assert "Nothing is said of far" not in details(capped)
+    n = sum((values >= 0.7).sum() for values in groups.values())
+    assert f"capped at 0.7, which {n} of 630 rows reach" in details(capped)
+
+
+def test_an_empty_group(made):
+    groups = pd.Categorical(["a"] * 200 + ["b"] * 200, categories=["a", "b", "none"])
+    with pytest.warns(UndefinedMetricWarning):
+        result = made({"a": NEAR, "b": FAR}, sensitive_features=groups)
+    assert "a is easier to attack" in judge(result).headline
+    assert "Nothing is said of none: no samples." in details(result)
+
+
+def test_no_verdict_where_nothing_can_be_compared(made):
+    with pytest.warns(UndefinedMetricWarning):
+        one = made({"all": NEAR})
+    assert judge(one).headline == "No comparison: all samples are in one group, all."
+    assert judge(made({"a": NEAR, "b": FAR[:9]})).headline.startswith("No verdict: fewer than two")
+
+
+def test_a_lower_group_too_small_to_tell(made):
+    rng = np.random.default_rng(1)
+    groups = {
+        "a": rng.normal(1, 0.1, 500),
+        "b": rng.normal(2, 0.1, 500),
+        "low": wrong(np.full(40, 18.0), 38),
+    }
+    result = made(groups)
+    assert result.by_group["robustness"].idxmin() == "low"
+    assert judge(result).headline.startswith("For a Rob(P) is ")
+    assert "lower still for low, but there are too few samples" in details(result)
+
+
+def test_a_second_search_that_turns_the_order_round(made):
+    result = made({"a": NEAR, "b": FAR}, method="auto", status="found")
+    assert "bound the true ones from above. No second search has looked" in details(result)
+    check = pd.DataFrame(
+        {"n": [50, 50], "auto": [0.4, 0.7], "strong": [0.4, 0.3], "decision": [0.5, 0.8]},
+        index=["a", "b"],
+    )
+    turned = replace(result, check=check)
+    assert judge(turned).headline.startswith("No verdict: by these distances a has a lower Rob(P)")
+    assert "No second search" not in details(turned)
+    kept = replace(result, check=check.assign(strong=[0.4, 0.6]))
+    assert "a is easier to attack" in judge(kept).headline
+    few = replace(result, check=check.assign(n=[50, 4]))
+    assert "a is easier to attack" in judge(few).headline
+
+
+def test_certified_orders(made):
+    d = {"a": NEAR, "b": FAR}
+    both = np.concatenate([NEAR, FAR])
+    proven = made(d, method="auto", status="found", lower=0.9 * both)
+    assert "That a is less robust than b is proven for these samples" in details(proven)
+    loose = made(d, method="auto", status="found", lower=0.1 * both)
+    assert "For these samples it is not proven: the certified intervals of a and b overlap" in (
+        details(loose)
+    )
+    same = made({"a": FAR, "b": FAR + 0.001}, status="found", lower=np.tile(FAR, 2))
+    assert "0 of 1 pairs of groups are provably ordered" in details(same)
+
+
+def test_the_paper_s_distances_are_no_bound(made):
+    assert "bound the true ones from neither side" in details(
+        made({"a": NEAR, "b": FAR}, method="paper", status="found")
+    )
+
+
+def test_crossed_groups_are_named(made):
+    sex = np.repeat(["f", "m"], 200)
+    frame = pd.DataFrame({"sex": sex, "race": "x"})
+    assert (
+        "For f / x Rob(P)" in judge(made({"a": NEAR, "b": FAR}, sensitive_features=frame)).headline
+    )
+
+
+# --- Models side by side
+
+
+@pytest.fixture
+def models(made):
+    return lambda **groups: Comparison({name: made(g) for name, g in groups.items()})
+
+
+def test_models_are_told_apart_by_their_intervals(models):
+    near = {"a": NEAR, "b": NEAR + 0.01}
+    far = {"a": NEAR, "b": FAR}
+    text = models(even=near, uneven=far).verdict()
+    assert text.startswith("V_f is smallest for even, ")
+    assert ": by more than the error of sampling. Rob(f) is largest for uneven, " in text
+    assert "V_f falls with Rob(f), and even has not the largest" in text
+    twice = models(one=far, two=far).verdict()
+    assert twice.startswith("V_f is smallest for one, ")
+    assert "the intervals overlap, so that nothing is known of one against another" in twice
+    three = models(one=near, two=far, three=near).verdict()
+    assert "by more than the error of sampling, except against three, where" in three
+
+
+def test_a_model_without_measures(models):
+    known = {"a": NEAR, "b": FAR}
+    with pytest.warns(CensoredDistanceWarning):
+        some = models(one=known, two=known, lost={"a": NEAR, "b": np.append(FAR, np.inf)})
+    assert "Nothing is said of lost: V_f, CV or Rob(f) is not known." in some.verdict()
+    assert "There are warnings" not in some.verdict()
+    only = Comparison({n: some.audits[n] for n in ("one", "lost")})
+    assert only.verdict().startswith("No verdict: V_f, CV and Rob(f) are known for fewer than two")
+    alone = Comparison({"one": some.audits["one"]})
+    assert alone.verdict().startswith("One model, one. For a Rob(P) is ")
+
+
+def test_limits_of_a_comparison(models):
+    both = models(one={"a": NEAR, "b": FAR}, two={"a": NEAR, "b": FAR})
+    audits = dict(both.audits)
+    audits["two"] = replace(
+        audits["two"], distance=replace(audits["two"].distance, method="auto"), warnings=("hm",)
+    )
+    text = Comparison(audits).verdict()
+    assert "found in different ways (auto, linear)" in text
+    assert "There are warnings for two, which limit" in text
+
+
+def test_nobody_is_called_fair(made, models):
+    texts = [
+        made({"a": NEAR, "b": NEAR}).verdict(),
+        made({"a": NEAR, "b": FAR}).verdict(),
+        models(one={"a": NEAR, "b": FAR}, two={"a": NEAR, "b": NEAR}).verdict(),
+    ]
+    for text in texts:
+        for word in ("fair", "bias", "safe", "significant"):
+            assert word not in text

@@ -1,0 +1,256 @@
+"""Linear bounds against autograd, linear programming by hand, and points of the ball."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from oracles import linear_layer, network, smallest_step
+from robfair.certify._crown import Ball, Crown
+from robfair.certify._lipschitz import Reach, joint_loss, lipschitz
+from robfair.certify._trace import trace
+
+NORMS = [2, np.inf]
+SEEDS = st.integers(0, 2**32 - 1)
+FEW = settings(max_examples=15, deadline=None)
+CPU = torch.device("cpu")
+
+
+def random_ball(rng, n_features, n, norm, limits):
+    x = torch.from_numpy(rng.normal(size=(n_features, n)))
+    radius = torch.from_numpy(rng.exponential(0.3, n))
+    if not limits:
+        return Ball(x, radius, norm)
+    room = rng.exponential(0.3, (2, n_features, n))
+    room[rng.random(room.shape) < 0.3] = 0
+    room[rng.random(room.shape) < 0.2] = np.inf
+    return Ball(x, radius, norm, *torch.from_numpy(room))
+
+
+def points_of(ball, rng, n):
+    """Points of each ball, (n_features, n * n_samples), many of them far out."""
+    shape = (n, *ball.x.shape)
+    step = torch.from_numpy(rng.normal(size=shape) * rng.exponential(2, size=shape))
+    size = torch.linalg.vector_norm(step, ball.norm, dim=1, keepdim=True)
+    step = step / size * ball.radius * torch.from_numpy(rng.random((n, 1, ball.x.shape[1])) ** 0.1)
+    if ball.down is not None:
+        step = torch.minimum(torch.maximum(step, -ball.down), ball.up)
+    return (ball.x + step).permute(1, 0, 2)
+
+
+@pytest.mark.parametrize("limits", [False, True])
+@pytest.mark.parametrize("norm", NORMS)
+@given(seed=SEEDS)
+@FEW
+def test_minimum_in_a_ball(norm, limits, seed):
+    rng = np.random.default_rng(seed)
+    ball = random_ball(rng, 6, 4, norm, limits)
+    normal = torch.from_numpy(rng.normal(size=(6, 4, 3)))
+    points = points_of(ball, rng, 50) - ball.x[:, None]
+    reached = torch.einsum("dpb,dbm->pbm", points, normal)
+    assert (reached >= ball.minimum(normal) - 1e-12).all()
+    with patch("robfair.certify._crown.NEWTON_STEPS", 30):
+        least = ball.minimum(normal)
+    assert (reached >= least - 1e-12).all()
+    with patch("robfair.certify._crown.NEWTON_STEPS", 0):  # a poor multiplier is valid, too
+        assert (ball.minimum(normal) <= least + 1e-12).all()
+    # The other way round: the nearest point that reaches the value is on the sphere, or nearer.
+    for sample in range(4):
+        down, up = np.full((2, 6), np.inf)
+        if limits:
+            down, up = ball.down[:, sample].numpy(), ball.up[:, sample].numpy()
+        for row in range(3):
+            w, gap = -normal[:, sample, row].numpy(), -float(least[sample, row])
+            size = smallest_step(w, gap * (1 - 1e-3), norm, down, up)
+            assert size <= float(ball.radius[sample]) * (1 + 1e-6)
+
+
+def test_minimum_of_a_shared_function():
+    rng = np.random.default_rng(0)
+    for norm in NORMS:
+        for limits in (False, True):
+            ball = random_ball(rng, 5, 3, norm, limits)
+            normal = torch.from_numpy(rng.normal(size=(5, 1, 2)))
+            each = ball.minimum(normal.expand(-1, 3, -1))
+            torch.testing.assert_close(ball.minimum(normal), each)
+
+
+@pytest.mark.parametrize("limits", [False, True])
+@pytest.mark.parametrize("norm", NORMS)
+def test_no_radius(norm, limits):
+    ball = random_ball(np.random.default_rng(0), 5, 3, norm, limits)
+    ball.radius.zero_()
+    assert ball.minimum(torch.full((5, 3, 2), 1e3).double()).abs().max() < 1e-100
+
+
+AFFINE = {
+    "dense": (nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 3)), (6,)),
+    "image": (
+        nn.Sequential(
+            nn.Conv2d(2, 4, 3, stride=2, padding=1, groups=2),
+            nn.BatchNorm2d(4),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(16, 3),
+        ),
+        (2, 8, 8),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AFFINE)
+def test_affine_rows_are_the_jacobian(name):
+    module, shape = AFFINE[name]
+    module = module.double().eval()
+    x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).double()
+    jacobian = torch.autograd.functional.jacobian(module, x[:1])[0, :, 0].flatten(1)
+    expected = module(x) - 0.7 * jacobian.norm(dim=1)
+    ball = Ball(x.flatten(1).T, torch.full((2,), 0.7, dtype=torch.float64), 2)
+    rows = torch.eye(3).double()[:, None].expand(3, 2, 3)
+    found = Crown(trace(module, shape), CPU).margins(ball, [], rows)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-12, atol=1e-12)
+
+
+def residual(rng):
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = linear_layer(rng.normal(size=(4, 4)), rng.normal(size=4))
+            self.b = linear_layer(rng.normal(size=(3, 4)), rng.normal(size=3))
+
+        def forward(self, x):
+            return self.b(torch.tanh(x + torch.relu(self.a(x))))
+
+    return Residual(), (4,)
+
+
+def convolutional(*layers):
+    def build(rng):
+        module = nn.Sequential(
+            nn.Conv2d(1, 2, 3, padding=1), *layers, nn.Flatten(), nn.LazyLinear(4), nn.ReLU()
+        )
+        module = nn.Sequential(*module, nn.Linear(4, 3)).double()
+        module(torch.zeros(1, 1, 5, 5).double())
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.copy_(torch.from_numpy(rng.normal(size=parameter.shape)))
+        return module, (1, 5, 5)
+
+    return build
+
+
+def dense(activation):
+    return lambda rng: (network([4, 5, 5, 3], activation, seed=int(rng.integers(2**31))), (4,))
+
+
+NETWORKS = {
+    "relu": dense(nn.ReLU),
+    "leaky": dense(lambda: nn.LeakyReLU(0.3)),
+    "tanh": dense(nn.Tanh),
+    "sigmoid": dense(nn.Sigmoid),
+    "residual": residual,
+    "max": convolutional(nn.ReLU(), nn.MaxPool2d(2)),
+    "overlap": convolutional(nn.MaxPool2d(3, 1, padding=1), nn.Tanh()),
+    "average": convolutional(nn.BatchNorm2d(2).eval(), nn.LeakyReLU(), nn.AvgPool2d(2)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+@pytest.mark.parametrize("name", NETWORKS)
+@given(seed=SEEDS, norm=st.sampled_from(NORMS), limits=st.booleans())
+@settings(max_examples=8, deadline=None)
+def test_bounds_hold_in_the_ball(name, seed, norm, limits):
+    rng = np.random.default_rng(seed)
+    module, shape = NETWORKS[name](rng)
+    net = trace(module, shape)
+    crown = Crown(net, CPU)
+    ball = random_ball(rng, int(np.prod(shape)), 2, norm, limits)
+    bounds = crown.intermediate(ball)
+    rows = torch.from_numpy(rng.normal(size=(3, 2, 4)))
+    least = crown.margins(ball, bounds, rows)
+
+    points = points_of(ball, rng, 60)
+    values = [points.flatten(1)]
+    for layer, (low, high) in zip(net.layers, bounds, strict=True):
+        z = crown._value(layer.inputs, values)
+        inside = z.reshape(len(z), -1, 2)
+        assert (inside >= low[:, None] - 1e-9 * (1 + low[:, None].abs())).all()
+        assert (inside <= high[:, None] + 1e-9 * (1 + high[:, None].abs())).all()
+        values.append(layer(z))
+    logits = module(points.flatten(1).T.reshape(-1, *shape)).detach()
+    reached = torch.einsum("pbk,kbm->pbm", logits.reshape(-1, 2, 3), rows)
+    assert (reached >= least - 1e-9 * (1 + least.abs())).all()
+
+
+def test_small_parts_give_the_same(monkeypatch):
+    module = network([4, 30, 30, 3], nn.ReLU)
+    crown = Crown(trace(module, (4,)), CPU)
+    ball = random_ball(np.random.default_rng(0), 4, 9, 2, True)
+    whole = crown.intermediate(ball)
+    monkeypatch.setattr("robfair.certify._crown.BUDGET", 10)
+    for pair, other in zip(whole, crown.intermediate(ball), strict=True):
+        torch.testing.assert_close(pair, other)
+
+
+@given(seed=SEEDS, slope=st.sampled_from([0.0, 0.3]), scale=st.sampled_from([1e-3, 1.0, 1e3]))
+@FEW
+def test_joint_loss_is_a_bound(seed, slope, scale):
+    rng = np.random.default_rng(seed)
+    ball = random_ball(rng, 6, 2, 2, False)
+    points = points_of(ball, rng, 200) * scale  # of the ball, and inside of bounds that cut it
+    low = ball.x - torch.from_numpy(rng.exponential(0.2, (6, 2)))
+    high = ball.x + torch.from_numpy(rng.exponential(0.2, (6, 2)))
+    points = torch.minimum(torch.maximum(points, scale * low[:, None]), scale * high[:, None])
+    reach = Reach(*(scale * t for t in (ball.x, low, high, ball.radius)))
+    outer, inner = (torch.from_numpy(rng.normal(size=(6, 2, 3))) for _ in range(2))
+    relu = torch.where(points > 0, points, slope * points)
+    reached = torch.einsum("kpn,knm->pnm", relu, outer)
+    reached = reached - torch.einsum("kpn,knm->pnm", points, inner)
+    assert (reached >= joint_loss(outer, inner, slope, reach) - 1e-9 * scale).all()
+
+
+def test_joint_loss_of_a_kink():
+    # Two arguments of 0, bounds far away: |z_1| + |z_2| is at most sqrt(2) times the radius.
+    zero, far = torch.zeros(2, 1).double(), torch.full((2, 1), 9.0).double()
+    outer = torch.full((2, 1, 1), -2.0).double()  # -2 relu(z) + z = -|z|
+    reach = Reach(zero, -far, far, torch.ones(1).double())
+    with patch("robfair.certify._lipschitz.MULTIPLIER", 1.0):
+        least = float(joint_loss(outer, outer / 2, 0.0, reach))
+    assert least == pytest.approx(-(2**0.5))
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_lipschitz_constants_hold(name):
+    rng = np.random.default_rng(0)
+    module, shape = NETWORKS[name](rng)
+    net, size = trace(module, shape), int(np.prod(shape))
+    x = torch.from_numpy(rng.normal(size=(size, 500)))
+    other = x + torch.from_numpy(rng.normal(size=x.shape) * rng.exponential(0.1, 500))
+    crown = Crown(net, CPU)
+    values, others = [x], [other]
+    for layer, constant in zip(net.layers, lipschitz(net, size), strict=True):
+        z, w = (crown._value(layer.inputs, v) for v in (values, others))
+        assert ((z - w).norm(dim=0) <= constant * (x - other).norm(dim=0) * (1 + 1e-9)).all()
+        values.append(layer(z))
+        others.append(layer(w))
+    first = net.layers[0].inputs.terms[0].toarray()
+    assert lipschitz(net, size)[0] == pytest.approx(np.linalg.norm(first, 2), rel=1e-6)
+    with patch("robfair.certify._lipschitz.LARGEST", 1):
+        assert lipschitz(net, size) == [np.inf] * len(net.layers)
+
+
+def test_what_neurons_lose_together_is_less():
+    module = network([20, 60, 3], nn.ReLU, seed=3)
+    ball = Ball(torch.zeros(20, 1).double(), torch.ones(1).double(), 2)
+    rows = torch.tensor([1.0, -1.0, 0.0]).double()[:, None, None]
+    crown = Crown(trace(module, (20,)), CPU)
+    crown.patches = True  # as for convolutions
+    together = crown.margins(ball, crown.intermediate(ball), rows)
+    crown.patches = False
+    alone = crown.margins(ball, crown.intermediate(ball), rows)
+    assert together > alone + 0.01 * alone.abs()

@@ -1,0 +1,175 @@
+"""The command line as a whole: commands, exit codes, pipes, interruptions, completion."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import robfair
+from robfair import cli
+from robfair.cli import _options, _papers
+
+ROOT = Path(robfair.__file__).resolve().parent.parent
+
+
+def shell(*words, **options):
+    """Start ``python -m robfair`` as a process."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "robfair", *map(str, words)],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options},
+        env=environment,
+    )
+
+
+def printed(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    assert stop.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert printed(["--version"], capsys) == f"robfair {robfair.__version__}\n"
+
+
+def test_help_names_the_commands_and_shows_examples(capsys):
+    text = printed(["--help"], capsys)
+    for command in ("audit", "demo", "reproduce"):
+        assert command in text
+        assert "robfair " + command in printed([command, "--help"], capsys)
+    assert "--fail-if 'cv > 0.2'" in printed(["audit", "--help"], capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["demo", "--epochs", "0"],
+        ["demo", "--epochs", "many"],
+        ["audit", "model"],
+        ["reproduce", "farmur", "--dataset", "none"],
+    ],
+)
+def test_bad_arguments_are_one_line_and_exit_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("robfair")
+    assert captured.err.count("\n") == 1
+
+
+def test_demo_gets_the_arguments(monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(
+        "robfair.demo.run_demo", lambda output, **rest: seen.update(rest, output=output)
+    )
+    out = tmp_path / "out"
+    code = cli.main(["demo", "--output", str(out), "--epochs", "3", "--seed", "7", "--quiet"])
+    assert code == 0
+    assert seen == {"output": out, "epochs": 3, "random_state": 7, "verbose": 0}
+
+
+def test_an_output_that_is_a_file_is_one_line(tmp_path, capsys):
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    assert cli.main(["demo", "--output", str(taken), "--quiet"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"robfair: {taken}: File exists\n"
+
+
+def test_a_recipe_that_does_not_exist_is_one_line(capsys):
+    assert cli.main(["reproduce", "farmur", "--dataset", "adult", "--model", "lenet5"]) == 2
+    assert capsys.readouterr().err.startswith("robfair: model 'lenet5' does not fit adult")
+
+
+def test_what_the_parsers_repeat_is_what_the_library_has():
+    # The parsers must not import torch, and so cannot import these.
+    from robfair.cli._model import ARCHITECTURES
+    from robfair.distance._methods import METHODS
+    from robfair.reproduction._fairness import FIGURE_OF, TABLE_OF
+    from robfair.reproduction._farmur_data import MODELS
+    from robfair.reproduction._farmur_recipes import SCALES
+
+    assert tuple(ARCHITECTURES) == _options.ARCHITECTURES
+    assert METHODS == _options.METHODS
+    assert MODELS == _papers.NETWORKS
+    assert SCALES == _papers.SCALES
+    assert tuple(TABLE_OF) == _papers.TABLES
+    assert tuple(FIGURE_OF) == _papers.FIGURES
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "tcsh"])
+def test_completion(shell_name, capsys):
+    script = printed(["--print-completion", shell_name], capsys)
+    for word in ("audit", "reproduce", "sensitive", "fail-if"):
+        assert word in script
+
+
+def test_bash_completes_options_and_files(tmp_path, capsys):
+    script = tmp_path / "completion.bash"
+    script.write_text(printed(["--print-completion", "bash"], capsys))
+    (tmp_path / "model.skops").touch()
+    for line, expected in (
+        ("robfair audit --sens", "--sensitive"),
+        ("robfair audit mo", "model.skops"),
+    ):
+        words = " ".join(f'"{word}"' for word in line.split())
+        code = (
+            f"source {script}; cd {tmp_path}; COMP_WORDS=({words}); COMP_CWORD=2; "
+            '_shtab_robfair; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False)
+        assert done.stdout.split() == [expected], done.stderr
+
+
+def test_python_m_robfair(tmp_path):
+    done = shell("--version")
+    assert done.communicate()[0].startswith("robfair ")
+    failed = shell("audit", tmp_path / "none", tmp_path, "--target", "y", "--sensitive", "g")
+    assert failed.communicate() == (
+        "",
+        f"robfair: {tmp_path / 'none'}: No such file or directory\n",
+    )
+    assert failed.returncode == 2
+
+
+def test_control_c(monkeypatch, capsys):
+    def interrupted(*args, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("robfair.demo.run_demo", interrupted)
+    assert cli.main(["demo"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_is_gone(shell_audit, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert shell_audit("plain.skops", "people.csv", "--quiet") == (141, "", "")
+
+
+def test_a_reader_of_the_help_that_is_gone():
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = shell("audit", "--help", stdout=writer)
+    finally:
+        os.close(writer)
+    assert done.communicate()[1] == ""
+
+
+def test_output_to_a_full_disk(shell_audit, monkeypatch):
+    with open("/dev/full", "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        code, _, err = shell_audit("plain.skops", "people.csv", "--quiet")
+    assert (code, err) == (2, "robfair: No space left on device\n")

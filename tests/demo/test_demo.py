@@ -1,0 +1,129 @@
+"""The demo on a part of the data: files, tables, and a verdict that follows the numbers."""
+
+import shlex
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import clone
+
+from robfair import ThreatModel
+from robfair.auditing import Comparison, audit
+from robfair.cli import main
+from robfair.demo._demo import (
+    CATEGORIES,
+    NUMBERS,
+    adult_table,
+    audit_command,
+    run_demo,
+    verdict,
+)
+from robfair.exceptions import CensoredDistanceWarning
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    output = tmp_path_factory.mktemp("demo") / "out"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CensoredDistanceWarning)  # so few rows, so few epochs
+        return output, run_demo(output, epochs=2, n_train=1500, n_test=2000, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return adult_table()
+
+
+def test_tables_have_what_the_science_asks_for(demo):
+    _, results = demo
+    assert set(results) == {"race", "sex"}
+    for partition, comparison in results.items():
+        assert list(comparison.audits) == ["natural", "TRADES", f"FARMUR by {partition}"]
+        assert list(comparison.overall.columns) == [
+            "accuracy", "Rob(f)", "V_f", "CV", "worst group", "gap",
+        ]  # fmt: skip
+        assert np.isfinite(comparison.overall.to_numpy(dtype=float)).all()
+        groups = comparison.by_group
+        assert (groups.groupby(level="model")["size"].sum() == 2000).all()
+        assert (groups["lower"] <= groups["robustness"]).all()
+
+
+def test_files_are_written(demo):
+    output, results = demo
+    names = {path.name for path in output.iterdir()}
+    assert names == {
+        "race-overall.csv", "race-groups.csv", "race-curves.png",
+        "sex-overall.csv", "sex-groups.csv", "sex-curves.png",
+        "natural.skops", "trades.skops", "farmur-by-race.skops", "farmur-by-sex.skops",
+        "test-rows.csv",
+    }  # fmt: skip
+    back = pd.read_csv(output / "race-overall.csv", index_col="model")
+    pd.testing.assert_frame_equal(
+        back, results["race"].overall.astype(float), check_names=False, check_dtype=False
+    )
+    assert (output / "race-curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_saved_model_predicts_from_raw_columns(demo):
+    output, results = demo
+    path = output / "farmur-by-race.skops"
+    saved = skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+    rows = pd.read_csv(output / "test-rows.csv")
+    right = saved.predict(rows) == rows["income"]
+    expected = results["race"].audits["FARMUR by race"].overall.loc["accuracy", "value"]
+    assert right.mean() == expected
+    assert clone(saved[-1]).get_params()["eps"] == 0.1
+
+
+def test_the_command_that_the_demo_prints_works(demo, capsys):
+    output, _ = demo
+    command = shlex.split(audit_command(output))
+    assert command[0] == "robfair"
+    command[command.index("--max-rows") + 1] = "50"
+    assert main([*command[1:], "--quiet"]) == 0
+    assert "groups by race" in capsys.readouterr().out
+    assert (output / "farmur-by-race.html").read_text(encoding="utf-8").startswith("<!DOCTYPE")
+
+
+def test_the_table_is_standardised_and_within_its_bounds(table):
+    numbers = table.X_train[:, : len(NUMBERS)]
+    np.testing.assert_allclose(numbers.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(numbers.std(axis=0), 1, atol=1e-3)  # float32 sums
+    one_hot = table.X_train[:, len(NUMBERS) :]
+    assert set(np.unique(one_hot)) == {0, 1}
+    assert (one_hot.sum(axis=1) == len(CATEGORIES)).all()
+    table.threat_model.check(table.X_test)
+    assert isinstance(table.threat_model, ThreatModel)
+    assert np.asarray(table.threat_model.mutable).sum() == len(NUMBERS)
+
+
+def fake(v_f, cv, rob=1.0):
+    """An audit with given numbers, made from a real one so that its form is the real one."""
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = np.array([[0.0], [1], [3], [4]]), np.array([0, 0, 1, 1])
+    made = audit(LogisticRegression().fit(X, y), X, y, sensitive_features=[0, 1, 0, 1], n_boot=5)
+    for measure, value in (("V_f", v_f), ("CV", cv), ("Rob(f)", rob)):
+        made.overall.loc[measure] = (value, 0.9 * value, 1.1 * value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("trades", "farmur", "parts"),
+    [
+        ((0.4, 0.2), (0.1, 0.1), ["lowered V_f by sex: 0.1 against 0.4", "do not overlap"]),
+        ((0.1, 0.1), (0.4, 0.2), ["did not lower V_f", "did not lower CV"]),
+        ((0.4, 0.2), (0.39, 0.3), ["lowered V_f", "(the 95 % intervals overlap)", "not lower CV"]),
+        ((np.nan, 0.2), (0.1, 0.1), ["V_f by sex is undefined", "lowered CV"]),
+    ],
+)
+def test_the_verdict_follows_the_numbers(trades, farmur, parts):
+    text = verdict(
+        Comparison({"TRADES": fake(*trades), "FARMUR by sex": fake(*farmur, rob=0.5)}), "sex"
+    )
+    for part in parts:
+        assert part in text
+    assert "Rob(f) falls from 1 to 0.5." in text
+    assert "accuracy stays at 1." in text

@@ -1,0 +1,173 @@
+"""The search between the last two iterates, on functions of one variable."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from torch import nn
+
+from robfair import ThreatModel
+from robfair._problem import Problem
+from robfair.adapters import LogitModel
+from robfair.distance._writer import ResultWriter
+from robfair.distance.gradient._line_search import Segments, search_segments
+
+NEAR = 2e-3  # what the search promises, relative to the distance of the flipped end
+
+
+def line(margin):
+    """Two classes on a line; class 0 has `margin` more than class 1."""
+
+    def forward(points):
+        forward.rows.append(len(points))
+        g = margin(points[:, 0])
+        return torch.stack([g, torch.zeros_like(g)], dim=1)
+
+    forward.rows = []
+    return forward
+
+
+def search(forward, inside, outside, start=None, norm=2, dtype=torch.float64):
+    inside, outside = (torch.as_tensor(e, dtype=dtype)[:, None] for e in (inside, outside))
+    inside, outside = torch.broadcast_tensors(inside, outside)
+    start = inside if start is None else torch.as_tensor(start, dtype=dtype)[:, None]
+    found = search_segments(
+        forward,
+        start=start,
+        inside=inside,
+        outside=outside,
+        label=torch.zeros(len(inside), dtype=torch.int64),
+        margin_inside=forward(inside)[:, 0],
+        margin_outside=forward(outside)[:, 0],
+        norm=norm,
+    )
+    return found[0][:, 0].numpy(), found[1].numpy()
+
+
+ROOTS = torch.linspace(0.02, 0.98, 25, dtype=torch.float64)
+SHAPES = {
+    "line": lambda x, r: 3 * (r - x),
+    "tiny line": lambda x, r: 1e-20 * (r - x),
+    "cubic": lambda x, r: (r - x) ** 3 + 0.1 * (r - x),
+    "flat at the root": lambda x, r: (r - x) ** 9,
+    "steep": lambda x, r: torch.tanh(50 * (r - x)),
+    "step": lambda x, r: torch.where(x < r, 1.0, -1.0),
+    "lopsided step": lambda x, r: torch.where(x < r, 1e6, -1.0),
+    "decay": lambda x, r: torch.exp(-30 * x) - torch.exp(-30 * r),
+    "saturation": lambda x, r: torch.exp(-30 * (1 - r)) - torch.exp(-30 * (1 - x)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_finds_the_boundary(shape):
+    g = SHAPES[shape]
+    for root in ROOTS:
+        (t,), (n_forward,) = search(line(partial(g, r=root)), [0.0], [1.0])
+        # On the far side, and within the tolerance of the root; the tie itself is not flipped.
+        assert root - 1e-12 < t < root + NEAR
+        assert g(torch.tensor(t), root) < 0
+        assert n_forward <= (4 if "line" in shape else 40)
+
+
+def test_rows_are_independent():
+    roots = torch.rand(40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ends = -roots, 1 - roots  # all roots at 0, all widths 1
+    together, n_together = search(line(lambda x: -x - x**3), *ends)
+    for i in range(40):
+        alone, n_alone = search(line(lambda x: -x - x**3), ends[0][i : i + 1], ends[1][i : i + 1])
+        assert_allclose(together[i], alone[0], rtol=1e-12)
+        assert n_together[i] == n_alone[0]
+
+
+@given(st.lists(st.floats(-1, 1), min_size=3, max_size=8))
+def test_any_function_gives_a_flipped_point_between(values):
+    # Piecewise linear through the values, positive at the start and negative at the end.
+    values = np.array([1.0, *values, -1.0])
+    knots = np.linspace(0, 1, len(values))
+
+    def g(x):
+        return torch.from_numpy(np.interp(x.numpy(), knots, values))
+
+    (t,), _ = search(line(g), [0.0], [1.0])
+    assert 0 < t <= 1
+    assert g(torch.tensor([t])) < 0
+    # A crossing lies just before: the point is on a boundary, not merely somewhere beyond.
+    assert (g(torch.linspace(max(t - NEAR, 0), t, 50, dtype=torch.float64)) >= 0).any()
+
+
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_a_segment_shorter_than_the_tolerance_is_not_searched(norm):
+    forward = line(lambda x: 5 - x)
+    points, n_forward = search(forward, [4.9999], [5.001], start=[-1000.0], norm=norm)
+    assert_array_equal(points, [5.001])
+    assert_array_equal(n_forward, [1])
+
+
+def test_the_tolerance_is_relative_to_the_distance_found():
+    # A step that shot far beyond: the boundary at 1, the flipped end at 1e6.
+    (t,), _ = search(line(lambda x: torch.tanh(1 - x)), [0.0], [1e6])
+    assert 1 < t < 1.01
+
+
+def test_the_verified_end_is_returned_as_it_is():
+    end = np.float32(0.7)
+    forward = line(lambda x: torch.where(x >= float(end), -1.0, 1.0))
+    for inside in np.linspace(-0.3, 0.69, 30, dtype=np.float32):
+        # inside + 1 * (end - inside) can round to less than end.
+        points, _ = search(forward, [inside], [end], dtype=torch.float32)
+        assert points[0] == end
+
+
+def make_segments(n, batch_size, forward):
+    X = np.zeros((n, 1))
+    problem = Problem(LogitModel(nn.Identity()), X, None, 2, ThreatModel(), batch_size)
+    results = ResultWriter(problem, True, lambda n: None)
+    return Segments(problem, results, forward), results
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 2, 2), (3, 3, 2), (1, 3, 3, 1), (4, 4), (7, 1)])
+def test_batches_never_exceed_their_size(sizes):
+    forward = line(lambda x: 1 - x)
+    segments, results = make_segments(8, 4, forward)
+    order = torch.tensor([5, 2, 7, 0, 1, 6, 4, 3])
+    for index in order.split(sizes):
+        ends = 2 + index[:, None].float() / 10
+        segments.add(
+            index=index,
+            start=torch.zeros_like(ends),
+            inside=torch.zeros_like(ends),
+            outside=ends,
+            label=torch.zeros(len(index), dtype=torch.int64),
+            margin_inside=torch.ones(len(index)),
+            margin_outside=1 - ends[:, 0],
+        )
+    segments.flush()
+    segments.flush()  # nothing is left to search
+    assert max(forward.rows) <= 4
+    assert sum(forward.rows) == results.n_forward.sum()
+    assert_allclose(results.distance, 1, rtol=5 * NEAR)
+    assert_array_equal(results.adversarial[:, 0], results.distance)
+    result = results.finish("deepfool")
+    assert result.counts() == {"found": 8}
+
+
+def test_unconfirmed_samples_are_given_up():
+    segments, results = make_segments(2, 4, line(lambda x: 5 - x))
+    one = torch.ones(2)
+    segments.add(
+        index=torch.tensor([1, 0]),
+        start=torch.zeros(2, 1),
+        inside=torch.zeros(2, 1),
+        outside=torch.tensor([[10.0], [1.0]]),  # the second is flipped in name only
+        label=torch.zeros(2, dtype=torch.int64),
+        margin_inside=one,
+        margin_outside=-one,
+    )
+    segments.flush()
+    result = results.finish("deepfool")
+    assert_array_equal(result.status, ["censored", "found"])
+    assert_allclose(result.distance, [np.inf, 5], rtol=5 * NEAR)

@@ -1,0 +1,360 @@
+"""Distances in tables: against full enumeration, and what must hold for any model."""
+
+from itertools import chain, product
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from torch import nn
+
+from oracles import linear_distances, linear_layer, network, predict_with
+from robfair import ThreatModel, boundary_distance
+from robfair.threat import Block
+
+NORMS = [2, np.inf]
+KINDS = (3, 4)  # categories of each block
+FEW = settings(max_examples=8, deadline=None)
+
+
+def table(seed, n, n_integers=2, n_continuous=0, norm=2, **rules):
+    """Samples of integers, continuous features and two blocks, and a threat model for them."""
+    rng = np.random.default_rng(seed)
+    parts = [rng.integers(-2, 3, size=(n, n_integers)), rng.normal(size=(n, n_continuous))]
+    n_numbers, blocks = n_integers + n_continuous, []
+    for k in KINDS:
+        first = n_numbers + sum(map(len, blocks))
+        blocks.append(range(first, first + k))
+        parts.append(np.eye(k)[rng.integers(k, size=n)])
+    X = np.concatenate(parts, axis=1)
+    unit = np.where(np.arange(X.shape[1]) < n_numbers, rng.uniform(0.7, 2, X.shape[1]), 1)
+    rules = {
+        "bounds": (-4, 4),
+        "categories": blocks,
+        "integer": np.arange(X.shape[1]) < n_integers,
+        "unit": unit,
+    } | rules
+    return X, ThreatModel(norm, **rules)
+
+
+def discrete_rows(x, threat_model):
+    """Return all rows that whole steps and categories make of a sample."""
+    blocks, mutable = threat_model.blocks, threat_model.mask(x.shape)
+    mutable = np.ones(len(x), dtype=bool) if mutable is None else mutable
+    choices = []
+    for j in np.flatnonzero(threat_model.spacing(x.shape)):
+        choices.append([[v] for v in np.arange(-4, 5)] if mutable[j] else [[x[j]]])
+    columns = [*([j] for j in np.flatnonzero(threat_model.spacing(x.shape)))]
+    for block in blocks:
+        at = list(block.columns)
+        columns.append(at)
+        choices.append(block.codes.tolist() if mutable[at[0]] else [x[at].tolist()])
+    values = np.array([list(chain(*choice)) for choice in product(*choices)])
+    rows = np.repeat(x[None], len(values), axis=0)
+    rows[:, list(chain(*columns))] = values
+    return rows
+
+
+def enumerated(predict, X, threat_model):
+    """Least cost of all rows that are predicted differently; no feature is continuous."""
+    out = np.full(len(X), np.inf)
+    for i, x in enumerate(X):
+        rows = discrete_rows(x, threat_model)
+        rows = rows[predict(rows) != predict(x[None])]
+        costs = threat_model.cost(np.repeat(x[None], len(rows), axis=0), rows)
+        out[i] = costs.min(initial=np.inf)
+    return out
+
+
+def enumerated_linear(weight, bias, X, threat_model):
+    """Least cost for an affine model, by the closed form in each row that steps can make."""
+    unit = threat_model.units(X.shape[1:])
+    free = threat_model.numeric(X.shape[1:]) & (threat_model.spacing(X.shape[1:]) == 0)
+    low, high = -4 / unit, 4 / unit
+    out, label = np.full(len(X), np.inf), (X @ weight.T + bias).argmax(axis=1)
+    for i, x in enumerate(X):
+        rows = discrete_rows(x, threat_model)
+        cost = threat_model.cost(np.repeat(x[None], len(rows), axis=0), rows)
+        flipped = (rows @ weight.T + bias).argmax(axis=1) != label[i]
+        for j in np.argsort(cost):
+            if cost[j] >= out[i]:
+                break
+            z, w = rows[j : j + 1] / unit, weight * unit
+            left = 0 if flipped[j] else linear_distances(
+                w, bias, z, threat_model.norm, low, high, free
+            )[0]  # fmt: skip
+            joined = np.linalg.norm([cost[j], left], threat_model.norm)
+            out[i] = min(out[i], joined)
+    return out
+
+
+def check(result, X, threat_model, predict):
+    """Each row is valid, predicted differently and costs what is said."""
+    found = result.status == "found"
+    assert_array_equal(found, np.isfinite(result.distance))
+    assert_array_equal(result.predicted, predict(X))
+    assert np.isnan(result.adversarial[~found]).all()
+    if not found.any():
+        return
+    points, start = result.adversarial[found], X[found]
+    assert threat_model.valid(start, points).all()
+    assert (predict(points) != result.predicted[found]).all()
+    assert_allclose(threat_model.cost(start, points), result.distance[found], rtol=1e-12)
+    assert (result.distance[found] > 0).all()
+
+
+# --- Against enumeration
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_integers_and_categories_of_a_network(norm, n_classes):
+    X, threat_model = table(n_classes, 25, norm=norm)
+    net = network([X.shape[1], 12, n_classes], seed=n_classes)
+    exact = enumerated(predict_with(net), X, threat_model)
+    for method, share in (("auto", 0.9), ("strong", 1.0)):
+        result = boundary_distance(net, X, method=method, threat_model=threat_model)
+        check(result, X, threat_model, predict_with(net))
+        assert (result.distance >= exact * (1 - 1e-9)).all()
+        assert (result.distance <= exact * (1 + 1e-9)).mean() >= share
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_continuous_features_of_a_linear_model(norm, n_classes):
+    X, threat_model = table(n_classes, 20, 2, 2, norm)
+    rng = np.random.default_rng(n_classes)
+    weight, bias = rng.normal(size=(n_classes, X.shape[1])), rng.normal(size=n_classes)
+    exact = enumerated_linear(weight, bias, X, threat_model)
+    layer = linear_layer(weight, bias)
+    for method, share in (("auto", 0.6), ("strong", 0.9)):
+        result = boundary_distance(layer, X, method=method, threat_model=threat_model)
+        check(result, X, threat_model, predict_with(layer))
+        assert (result.distance >= exact * (1 - 1e-9)).all()
+        assert (result.distance <= exact * (1 + 1e-5)).mean() >= share
+        assert result.distance.mean() <= 1.02 * exact.mean()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_forest(norm):
+    X, threat_model = table(0, 150, norm=norm)
+    y = predict_with(network([X.shape[1], 12, 3], seed=1, gain=1))(X)
+    forest = RandomForestClassifier(10, random_state=0).fit(X, y)
+    test = X[:20]
+    exact = enumerated(forest.predict, test, threat_model)
+    result = boundary_distance(forest, test, threat_model=threat_model, background=X)
+    assert result.method == "decision"
+    assert result.n_forward.max() <= 1002  # and the predictions of the samples themselves
+    check(result, test, threat_model, forest.predict)
+    assert (result.distance >= exact * (1 - 1e-9)).all()
+    assert (result.distance <= exact * (1 + 1e-9)).mean() >= 0.95
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_labels_against_gradients(norm):
+    X, threat_model = table(1, 80, 1, 3, norm)
+    net = network([X.shape[1], 12, 3], gain=1)
+    near = boundary_distance(net, X[:20], threat_model=threat_model)
+    labels = boundary_distance(
+        net, X[:20], method="decision", threat_model=threat_model, background=X
+    )
+    check(labels, X[:20], threat_model, predict_with(net))
+    assert labels.distance.mean() <= 1.15 * near.distance.mean()
+
+
+@pytest.mark.parametrize("method", ["auto", "strong", "decision"])
+def test_units_alone_are_a_scaled_distance(method):
+    X, unit = np.random.default_rng(0).normal(size=(20, 4)), np.array([0.1, 1, 3, 20])
+    net = network([4, 12, 3])
+    scaled, threat_model = nn.Sequential(_Divide(unit), net), ThreatModel(unit=unit)
+    result = boundary_distance(scaled, X * unit, method=method, threat_model=threat_model)
+    plain = boundary_distance(net, X, method=method)
+    if method == "decision":
+        assert_allclose(result.distance.mean(), plain.distance.mean(), rtol=0.1)
+    else:
+        assert_allclose(result.distance, plain.distance, rtol=0.01)
+
+
+class _Divide(nn.Module):
+    def __init__(self, unit):
+        super().__init__()
+        self.register_buffer("unit", torch.as_tensor(unit))
+
+    def forward(self, x):
+        return x / self.unit
+
+
+# --- What must hold
+
+
+@FEW
+@given(seed=st.integers(0, 2**16), norm=st.sampled_from(NORMS), data=st.data())
+def test_every_row_is_valid(seed, norm, data):
+    n_integers, n_continuous = (data.draw(st.integers(0, 2)) for _ in range(2))
+    X, threat_model = table(seed, 12, n_integers, n_continuous, norm, bounds="data")
+    numbers = n_integers + n_continuous
+    mutable = np.array([*data.draw(st.lists(st.booleans(), min_size=numbers, max_size=numbers)),
+                        *[data.draw(st.booleans())] * KINDS[0], *[True] * KINDS[1]])  # fmt: skip
+    _, threat_model = table(
+        seed, 12, n_integers, n_continuous, norm, bounds="data", mutable=mutable
+    )
+    dtype = data.draw(st.sampled_from([torch.float32, torch.float64]))
+    method = data.draw(st.sampled_from(["auto", "strong", "decision"]))
+    net = network([X.shape[1], 8, 3], seed=seed, dtype=dtype)
+    before, state = X.copy(), {k: v.clone() for k, v in net.state_dict().items()}
+    random = torch.random.get_rng_state()
+    result = boundary_distance(net, X, method=method, threat_model=threat_model, budget=(
+        200 if method == "decision" else None))  # fmt: skip
+    assert result.threat_model == threat_model.bind(X)
+    check(result, X, result.threat_model, predict_with(net))
+    fixed = ~mutable
+    assert_array_equal(
+        result.adversarial[:, fixed][result.status == "found"],
+        X.astype(result.adversarial.dtype)[:, fixed][result.status == "found"],
+    )
+    assert_array_equal(X, before)
+    assert all(torch.equal(state[k], v) for k, v in net.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), random)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("method", ["auto", "strong", "decision"])
+def test_the_scale_of_the_features_does_not_matter(method, norm):
+    X, threat_model = table(3, 12, 1, 2, norm)
+    net, scale = network([X.shape[1], 12, 3]), 128.0  # a power of two: nothing is rounded
+    blocks = [Block(block.columns, scale * block.codes) for block in threat_model.blocks]
+    scaled = ThreatModel(
+        norm,
+        bounds=(-4 * scale, 4 * scale),
+        categories=blocks,
+        integer=scale * threat_model.spacing(X.shape[1:]),
+        unit=scale * threat_model.units(X.shape[1:]),
+    )
+    wide = nn.Sequential(_Divide(np.full(X.shape[1], scale)), net)
+    plain = boundary_distance(net, X, method=method, threat_model=threat_model)
+    result = boundary_distance(wide, scale * X, method=method, threat_model=scaled)
+    assert_allclose(result.distance, plain.distance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["auto", "strong"])
+def test_order_and_batches_do_not_matter(method):
+    X, threat_model = table(4, 15, 1, 2)
+    net, order = network([X.shape[1], 12, 3]), np.random.default_rng(0).permutation(15)
+    whole = boundary_distance(net, X, method=method, threat_model=threat_model)
+    parts = boundary_distance(net, X[order], method=method, threat_model=threat_model, batch_size=7)
+    assert_allclose(parts.distance, whole.distance[order], rtol=1e-6)
+
+
+def test_samples_that_are_wrong_are_skipped():
+    X, threat_model = table(5, 12)
+    net = network([X.shape[1], 12, 2])
+    y = predict_with(net)(X)
+    y[::3] = 1 - y[::3]
+    for method in ("auto", "decision"):
+        every = boundary_distance(net, X, method=method, threat_model=threat_model)
+        result = boundary_distance(net, X, y=y, method=method, threat_model=threat_model)
+        assert_array_equal(result.status == "skipped", np.arange(12) % 3 == 0)
+        right = result.status != "skipped"
+        assert_allclose(result.distance[right], every.distance[right])
+
+
+def test_nothing_is_found_where_nothing_flips():
+    X, threat_model = table(6, 5, 1, 1)
+    layer = linear_layer(np.zeros((2, X.shape[1])), [1.0, 0.0])
+    for method in ("auto", "strong", "decision"):
+        result = boundary_distance(layer, X, method=method, threat_model=threat_model)
+        assert_array_equal(result.status, "censored")
+        assert np.isinf(result.distance).all()
+
+
+def test_flat_logits_are_searched_from_other_samples():
+    # Two rows of another label, nothing between: no gradient tells where they are.
+    class Step(nn.Module):
+        def forward(self, x):
+            far = (x[:, 0] >= 3) & (x[:, 2] > 0.5)
+            return torch.stack([~far, far], dim=1) + 0 * x[:, :1]
+
+    X = np.array([[0, 1, 0], [1, 1, 0], [5, 0, 1], [0, 0, 1.0]])
+    threat_model = ThreatModel(categories=[[1, 2]], integer=[True, False, False])
+    result = boundary_distance(Step(), X, threat_model=threat_model)
+    assert_allclose(result.distance, [10**0.5, 5**0.5, 1, 3])
+
+
+# --- The original columns
+
+
+def people():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        "age": rng.integers(20, 70, 300), "hours": rng.integers(10, 60, 300),
+        "wealth": rng.normal(size=300), "job": rng.choice(["clerk", "cook", "pilot"], 300),
+        "race": rng.choice(["a", "b"], 300),
+    })  # fmt: skip
+    score = frame.age / 20 + frame.hours / 15 + frame.wealth + 2 * (frame.job == "pilot")
+    return frame, (score > score.median()).to_numpy()
+
+
+def test_a_pipeline_and_its_columns():
+    frame, y = people()
+    columns = make_column_transformer(
+        (StandardScaler(), ["age", "hours", "wealth"]), (OneHotEncoder(), ["job", "race"])
+    )
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(frame, y)
+    threat_model = ThreatModel.from_transformer(columns, frame, sensitive_features=["race"])
+    result = boundary_distance(pipeline, frame[:40], threat_model=threat_model)
+    assert set(result.status) == {"found"}
+    rows = result.as_rows()
+    assert (pipeline.predict(rows.drop(columns="changed")) != result.predicted).all()
+    assert_array_equal(rows["race"], frame["race"][:40])
+    assert rows["age"].dtype == frame["age"].dtype
+    assert rows["job"].isin(frame["job"]).all()
+    # One step of a standard deviation of age costs 1.
+    moves = (rows[["age", "hours", "wealth"]] - frame[["age", "hours", "wealth"]][:40]) / frame[
+        ["age", "hours", "wealth"]
+    ].std(ddof=0)
+    switched = (rows["job"] != frame["job"][:40]).to_numpy()[:, None]
+    cost = np.linalg.norm(np.concatenate([moves, switched], axis=1), axis=1)
+    assert_allclose(cost, result.distance, rtol=1e-6)
+
+
+# --- Bad input
+
+
+@pytest.mark.parametrize("method", ["linear", "exact", "deepfool", "paper"])
+def test_methods_that_are_not_for_tables(method):
+    X, threat_model = table(0, 3)
+    with pytest.raises(ValueError, match=f'must be "auto", "strong" or "decision"; got .*{method}'):
+        boundary_distance(network([9, 4, 2]), X, method=method, threat_model=threat_model)
+
+
+def test_options_that_are_not_for_tables():
+    X, threat_model = table(0, 3)
+    net = network([9, 4, 2])
+    with pytest.raises(ValueError, match="nothing is certified: leave out certify=True"):
+        boundary_distance(net, X, certify=True, threat_model=threat_model)
+    with pytest.raises(ValueError, match='budget is for method="decision"'):
+        boundary_distance(net, X, budget=500, threat_model=threat_model)
+
+
+def test_samples_and_background_that_hold_no_category():
+    X, threat_model = table(0, 3)
+    broken = X.copy()
+    broken[1, -1] = 0.5
+    with pytest.raises(ValueError, match="row 1 holds no category"):
+        boundary_distance(network([9, 4, 2]), broken, threat_model=threat_model)
+    with pytest.raises(ValueError, match="background: row 1 holds no category"):
+        boundary_distance(
+            network([9, 4, 2]), X, threat_model=threat_model, background=broken, method="decision"
+        )
+    with pytest.raises(ValueError, match=r"background has samples of shape \(5,\)"):
+        boundary_distance(
+            network([9, 4, 2]), X, threat_model=threat_model, background=np.zeros((2, 5))
+        )
