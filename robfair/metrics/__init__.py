@@ -28,6 +28,9 @@ than two groups, or an empty one. It is never 0 for that reason.
 A measure takes ``n_boot=`` for a bootstrap interval. It resamples within each group, so it tells
 the sampling error for groups of these sizes. It says nothing on how tight the distances are. That
 is what ``robustness_bounds`` tells, given certified lower bounds of the distances too.
+
+``MEASURES`` is the registry: a `Measure` for each, with symbol, function, direction, unit and
+meaning. ``AUDIT_MEASURES`` are those of the tables of an audit, in their order.
 """
 
 from robfair.metrics._bounds import (
@@ -51,6 +54,7 @@ from robfair.metrics._leave_one_out import (
     leave_one_out_table,
     leave_one_out_unfairness,
 )
+from robfair.metrics._registry import AUDIT_MEASURES, MEASURES, Measure, find_measure
 from robfair.metrics._robustness import (
     classifier_robustness,
     group_robustness,
@@ -58,7 +62,10 @@ from robfair.metrics._robustness import (
 )
 
 __all__ = [
+    "AUDIT_MEASURES",
+    "MEASURES",
     "Estimate",
+    "Measure",
     "RobustnessCurve",
     "certified_ordering",
     "class_accuracy_unfairness",
@@ -67,6 +74,7 @@ __all__ = [
     "classifier_robustness",
     "equalized_odds_table",
     "equalized_odds_unfairness",
+    "find_measure",
     "group_confidence",
     "group_robustness",
     "group_robustness_bounds",

@@ -13,6 +13,10 @@ from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._box_extremes import dispersion_extremes, variance_extremes
 from robfair.metrics._estimate import warn_undefined
+from robfair.metrics._registry import AUDIT_MEASURES, find_measure
+
+# Accuracy rests on no distance, so that nothing about it is left to prove.
+_BOUNDED = tuple(measure.key for measure in AUDIT_MEASURES if measure.key != "accuracy")
 
 
 def group_robustness_bounds(
@@ -179,13 +183,13 @@ def robustness_bounds(
     """
     lower_means, sample = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
     low, high = lower_means.mean, sample.mean
-    rows = dict.fromkeys(["Rob(f)", "V_f", "CV", "worst group", "gap"], (np.nan, np.nan))
+    rows = dict.fromkeys(_BOUNDED, (np.nan, np.nan))
     if not warn_undefined("Every measure across groups", sample, min_groups=1):
-        rows["Rob(f)"] = low.mean(), high.mean()
-        rows["worst group"] = low.min(), high.min()
+        rows["rob_f"] = low.mean(), high.mean()
+        rows["worst_group"] = low.min(), high.min()
         if not warn_undefined("Each of V_f, CV and the gap", sample, min_groups=2):
-            rows["V_f"] = variance_extremes(low, high)
-            rows["CV"] = dispersion_extremes(low, high)
+            rows["v_f"] = variance_extremes(low, high)
+            rows["cv"] = dispersion_extremes(low, high)
             rows["gap"] = _gap_extremes(low, high)
             if not high.any():
                 warn(
@@ -193,7 +197,8 @@ def robustness_bounds(
                     "classified correctly and away from the boundary. Look at the accuracy.",
                     UndefinedMetricWarning,
                 )
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
+    named = {find_measure(key).symbol: ends for key, ends in rows.items()}
+    return pd.DataFrame.from_dict(named, orient="index", columns=["low", "high"])
 
 
 def certified_ordering(
