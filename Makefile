@@ -18,7 +18,7 @@ unexport PYTHONPATH
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test docs lint types unit docs-check format bench clean distclean
+.PHONY: help demo test docs lint types unit test-fast docs-check format bench clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,11 +48,13 @@ docs: $(DOCS_STAMP) ## build the documentation with its examples, into docs/_bui
 	@$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 	$(say) 'open docs/_build/html/index.html'
 
-lint: $(STAMP) ## ruff: rules (numpydoc style included) and format
+lint: $(STAMP) ## ruff: rules (numpydoc style included) and format; which room imports which
 	$(say) 'ruff check'
 	@$(BIN)/ruff check .
 	$(say) 'ruff format --check'
 	@$(BIN)/ruff format --check .
+	$(say) 'import-linter: rooms, private modules, cycles (contracts in pyproject.toml)'
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 types: $(STAMP) ## mypy --strict on the package
 	$(say) 'mypy (strict)'
@@ -61,6 +63,10 @@ types: $(STAMP) ## mypy --strict on the package
 unit: $(STAMP) ## tests, doctests, code of README and guide, numpydoc validation, coverage
 	$(say) 'pytest: tests, doctests, code of README and guide, numpydoc validation, with coverage'
 	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term-missing:skip-covered
+
+test-fast: $(STAMP) ## the tests that take about two minutes in all, for while you work
+	$(say) 'pytest: all but what is marked slow'
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m 'not slow'
 
 docs-check: $(STAMP) ## only what the documentation claims: its code, README's, doctests, numpydoc
 	$(say) 'pytest: doctests, code of README and guide, numpydoc validation'
