@@ -12,7 +12,7 @@ from torch import nn
 def smallest_step(w, gap, norm, down, up):
     """Size of the smallest r with w . r >= gap and -down <= r <= up; inf if there is none.
 
-    By a bisection on the multiplier, which Newton's method in robfair._geometry shares no line with.
+    By a bisection on the multiplier, which shares no line with robfair's Newton method.
     `test_geometry.py` compares it with scipy's linear and quadratic programming.
     """
     a, wall = np.abs(w), np.where(w > 0, up, down)
