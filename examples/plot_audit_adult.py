@@ -60,8 +60,8 @@ print(textwrap.fill(result.verdict(), 88))
 # tau from the boundary. The area under a curve is Rob(P).
 display = RobustnessCurveDisplay.from_predictions(
     result.y_true,
-    result.distance.predicted,
-    distance=result.distance.distance,
+    result.distances.predicted,
+    distance=result.distances.distance,
     sensitive_features=result.sensitive_features,
     name="LogisticRegression on UCI Adult",
 ).plot()

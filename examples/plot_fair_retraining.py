@@ -76,8 +76,8 @@ figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constr
 for ax, (name, audit) in zip(axes, comparison.audits.items(), strict=True):
     RobustnessCurveDisplay.from_predictions(
         audit.y_true,
-        audit.distance.predicted,
-        distance=audit.distance.distance,
+        audit.distances.predicted,
+        distance=audit.distances.distance,
         sensitive_features=audit.sensitive_features,
         name=name,
     ).plot(ax=ax, tau_max=5)

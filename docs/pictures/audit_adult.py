@@ -29,8 +29,8 @@ print(result)
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
 RobustnessCurveDisplay.from_predictions(
     result.y_true,
-    result.distance.predicted,
-    distance=result.distance.distance,
+    result.distances.predicted,
+    distance=result.distances.distance,
     sensitive_features=result.sensitive_features,
     name="Who withstands a change of size τ",
 ).plot(ax=left)

@@ -65,7 +65,7 @@ class Audit(Exports):
         A row per group: size, accuracy, mean_distance (of the correctly classified samples), their
         product robustness = Rob(P) with lower and upper, with certified distances low and high,
         and vulnerable (Rob(P) < Rob(f)).
-    distance : BoundaryDistance
+    distances : BoundaryDistance
         The distances, with method, threat model and the status of each search.
     check : pandas.DataFrame or None
         A row per group: n rows that were searched again, and their mean distance by each method.
@@ -88,7 +88,7 @@ class Audit(Exports):
     name: str
     overall: pd.DataFrame
     by_group: pd.DataFrame
-    distance: BoundaryDistance
+    distances: BoundaryDistance
     check: pd.DataFrame | None
     warnings: tuple[str, ...]
     y_true: NDArray[Any]
@@ -106,7 +106,7 @@ class Audit(Exports):
         """
         cap = self.settings["tau_max"]
         return (
-            f"distance: {self.distance.method}, {self.distance.threat_model!r}"
+            f"distance: {self.distances.method}, {self.distances.threat_model!r}"
             f"{'' if cap is None else f', capped at {cap:g}'}"
         )
 
@@ -118,8 +118,8 @@ class Audit(Exports):
         str
             Samples by status.
         """
-        counts = ", ".join(f"{n} {status}" for status, n in self.distance.counts().items())
-        return f"{len(self.distance)} samples: {counts}"
+        counts = ", ".join(f"{n} {status}" for status, n in self.distances.counts().items())
+        return f"{len(self.distances)} samples: {counts}"
 
     def ordering(self) -> pd.DataFrame:
         """Tell which groups are provably less robust than which others.
@@ -134,13 +134,13 @@ class Audit(Exports):
         ValueError
             If the distances have no certified lower bounds.
         """
-        if self.distance.lower is None:
+        if self.distances.lower is None:
             raise ValueError("no distance is bounded from below: audit with certify=True.")
         return certified_ordering(
             self.y_true,
-            self.distance.predicted,
-            distance=self.distance.distance,
-            lower=self.distance.lower,
+            self.distances.predicted,
+            distance=self.distances.distance,
+            lower=self.distances.lower,
             sensitive_features=self.sensitive_features,
             tau_max=self.settings["tau_max"],
         )
@@ -223,7 +223,7 @@ class Audit(Exports):
         return judge(self)
 
     def _record(self) -> dict[str, Any]:
-        found = self.distance
+        found = self.distances
         return {
             "name": self.name,
             "verdict": self.verdict(),
@@ -405,7 +405,7 @@ def audit(
         name=type(model).__name__ if name is None else name,
         overall=overall,
         by_group=by_group,
-        distance=distance,
+        distances=distance,
         check=check,
         warnings=tuple(warnings),
         y_true=y_true,

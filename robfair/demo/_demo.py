@@ -287,8 +287,8 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
     displays = [
         RobustnessCurveDisplay.from_predictions(
             a.y_true,
-            a.distance.predicted,
-            distance=a.distance.distance,
+            a.distances.predicted,
+            distance=a.distances.distance,
             sensitive_features=a.sensitive_features,
             name=a.name,
         )

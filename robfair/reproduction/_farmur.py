@@ -179,7 +179,7 @@ def _add(run: Run, part: str, result: Audit) -> None:
         run.add(part, part, result.name, f"group {column}", groups[column].astype(float))
     for column, label in (("robustness", None), ("lower", "lower"), ("upper", "upper")):
         run.add(part, part, result.name, "Rob(P)", groups[column], label=label)
-    run.add(part, part, result.name, "censored", result.distance.counts().get("censored", 0))
+    run.add(part, part, result.name, "censored", result.distances.counts().get("censored", 0))
 
 
 def _curves(audits: dict[str, Audit]) -> dict[str, Any]:
@@ -187,11 +187,11 @@ def _curves(audits: dict[str, Audit]) -> dict[str, Any]:
     curves, ends = {}, []
     for name, result in audits.items():
         arguments = {
-            "distance": result.distance.distance,
+            "distance": result.distances.distance,
             "sensitive_features": result.sensitive_features,
             "tau_max": result.settings["tau_max"],
         }
-        labels = result.y_true, result.distance.predicted
+        labels = result.y_true, result.distances.predicted
         curves[name] = group_robustness_curves(*labels, **arguments)
         mean = robustness_curve(*labels, **arguments)
         ends.append(mean.tau[mean.fraction <= 0.01][0])  # where but a hundredth is left

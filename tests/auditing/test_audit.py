@@ -298,9 +298,9 @@ def test_certified_bounds_are_columns_around_the_values():
     result = run(net(), certify=True)
     bounds = robustness_bounds(
         DATA.y,
-        result.distance.predicted,
-        distance=result.distance.distance,
-        lower=result.distance.lower,
+        result.distances.predicted,
+        distance=result.distances.distance,
+        lower=result.distances.lower,
         sensitive_features=RACE,
     )
     assert_frame_equal(result.overall.loc[list(MEASURES), ["low", "high"]], bounds)
@@ -339,7 +339,7 @@ def test_an_unsupported_layer_is_named_and_bounds_nothing():
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2)).double()
     result = run(module, certify=True, n_check=0)
-    assert np.isnan(result.distance.lower).all()
+    assert np.isnan(result.distances.lower).all()
     assert (result.by_group["low"] == 0).all()
     assert any("GELU" in warning for warning in result.warnings)
     assert "GELU" in str(result)
@@ -350,17 +350,17 @@ def test_an_unsupported_layer_is_named_and_bounds_nothing():
 
 def test_a_forest_is_audited_by_its_labels():
     result = run(FOREST)
-    assert result.distance.method == "decision"
+    assert result.distances.method == "decision"
     assert "distance: decision" in str(result)
     assert result.check is None
-    correct = result.distance.predicted == DATA.y
-    assert np.isfinite(result.distance.distance[correct]).all()
-    rob = [np.where(correct, result.distance.distance, 0)[g == RACE].mean() for g in "abc"]
+    correct = result.distances.predicted == DATA.y
+    assert np.isfinite(result.distances.distance[correct]).all()
+    rob = [np.where(correct, result.distances.distance, 0)[g == RACE].mean() for g in "abc"]
     assert_allclose(result.by_group["robustness"], rob)
 
 
 def test_a_tree_is_audited_exactly():
     tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(DATA.X, DATA.y)
     result = run(tree, certify=True)
-    assert result.distance.method == "exact"
+    assert result.distances.method == "exact"
     assert_allclose(result.by_group["low"], result.by_group["robustness"])

@@ -57,7 +57,7 @@ def test_some_rows_of_each_group_are_searched_again():
 
 def test_the_means_are_of_the_rows_that_were_measured():
     result = run(Bent(), n_check=10**6)
-    distance = result.distance.distance
+    distance = result.distances.distance
     for group in "abc":
         rows = np.isfinite(distance) & (group == RACE)
         assert result.check.loc[group, "n"] == rows.sum()

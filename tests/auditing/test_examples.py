@@ -150,8 +150,8 @@ def test_none_are_kept_if_none_are_asked_for():
 
 def test_neither_samples_nor_points_are_kept():
     result = run()
-    assert result.distance.X is None
-    assert result.distance.adversarial is None
+    assert result.distances.X is None
+    assert result.distances.adversarial is None
 
 
 @pytest.fixture

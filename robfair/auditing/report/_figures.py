@@ -82,13 +82,13 @@ def _groups(audit: Audit, known: pd.DataFrame) -> Picture:
 
 def _curves(audit: Audit, known: pd.DataFrame) -> Picture:
     cap = np.inf if audit.settings["tau_max"] is None else audit.settings["tau_max"]
-    distance = np.minimum(audit.distance.distance, cap)
-    lower = audit.distance.lower if "low" in audit.by_group else None
+    distance = np.minimum(audit.distances.distance, cap)
+    lower = audit.distances.lower if "low" in audit.by_group else None
     # Bands of thousands of corners would make megabytes, where a screen shows a thousand.
     step = float(np.quantile(distance[np.isfinite(distance)], 0.99)) / STEPS or 1.0
     display = RobustnessCurveDisplay.from_predictions(
         audit.y_true,
-        audit.distance.predicted,
+        audit.distances.predicted,
         distance=np.round(distance / step) * step,
         lower=None if lower is None else np.round(np.minimum(lower, cap) / step) * step,
         sensitive_features=audit.sensitive_features,

@@ -165,6 +165,6 @@ def _facts(audit: Audit) -> str:
     by = " and ".join(str(n) for n in audit.by_group.index.names if n is not None)
     few = f": {', '.join(names)}" if len(names) <= 8 else ""
     return (
-        f"{len(audit.distance):,} rows in {len(names):,} group{'s' if len(names) != 1 else ''}"
+        f"{len(audit.distances):,} rows in {len(names):,} group{'s' if len(names) != 1 else ''}"
         f"{f' by {by}' if by else ''}{few}."
     )

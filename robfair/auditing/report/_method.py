@@ -35,7 +35,7 @@ def method_rows(audit: Audit) -> list[tuple[str, str]]:
     list of tuple of (str, str)
         A term and what is to be said of it.
     """
-    found, settings = audit.distance, audit.settings
+    found, settings = audit.distances, audit.settings
     norm = found.threat_model.norm
     cap = settings["tau_max"]
     rows = [
@@ -62,7 +62,7 @@ def method_rows(audit: Audit) -> list[tuple[str, str]]:
 
 
 def _unit(audit: Audit) -> str:
-    threat_model = audit.distance.threat_model
+    threat_model = audit.distances.threat_model
     where = f"Changes are made to {audit.settings['space']}"
     if threat_model.unit is None and not threat_model.categories:
         return f"{where}, and measured in its units."
@@ -74,7 +74,7 @@ def _unit(audit: Audit) -> str:
 
 def _check(audit: Audit) -> list[tuple[str, str]]:
     if audit.check is None:
-        exact = set(audit.distance.counts()) <= {"exact", "skipped"}
+        exact = set(audit.distances.counts()) <= {"exact", "skipped"}
         return [("Second search", "not needed: the distances are exact" if exact else "none")]
     return [("Second search", note) for note in audit.notes()[:1]]
 

@@ -86,8 +86,8 @@ def judge(audit: Audit) -> Verdict:
 def _values(audit: Audit) -> GroupMeans:
     """Return what Rob(P) is the mean of: the capped distance, and 0 where the model is wrong."""
     cap = audit.settings["tau_max"]
-    capped = np.minimum(audit.distance.distance, np.inf if cap is None else cap)
-    values = np.where(audit.y_true == audit.distance.predicted, capped, 0.0)
+    capped = np.minimum(audit.distances.distance, np.inf if cap is None else cap)
+    values = np.where(audit.y_true == audit.distances.predicted, capped, 0.0)
     return group_means(values, encode_groups(audit.sensitive_features, len(values)))
 
 
@@ -226,7 +226,7 @@ def _left_out(audit: Audit, names: list[str]) -> list[str]:
 
 def _distances(audit: Audit) -> list[str]:
     """Say what is known of the distances themselves."""
-    found = audit.distance
+    found = audit.distances
     counts = found.counts()
     if not counts.get("found") and not counts.get("censored"):
         return ["The distances are exact, so that only the error of sampling is left."]
@@ -278,8 +278,8 @@ def _proven_pairs(audit: Audit) -> list[str]:
 
 def _capped(audit: Audit) -> list[str]:
     cap = audit.settings["tau_max"]
-    correct = audit.y_true == audit.distance.predicted
-    if cap is None or not (n := int((correct & (audit.distance.distance >= cap)).sum())):
+    correct = audit.y_true == audit.distances.predicted
+    if cap is None or not (n := int((correct & (audit.distances.distance >= cap)).sum())):
         return []
     return [
         f"Distances are capped at {cap:g}, which {n:,} of {int(correct.sum()):,} rows reach: what "

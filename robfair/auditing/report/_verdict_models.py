@@ -63,7 +63,7 @@ def judge_models(comparison: Comparison) -> Verdict:
 def _limits(audits: dict[str, Audit]) -> list[str]:
     """Say what stands against comparing the models."""
     sentences = []
-    methods = {audit.distance.method for audit in audits.values()}
+    methods = {audit.distances.method for audit in audits.values()}
     if len(methods) > 1:
         sentences.append(
             f"Distances were found in different ways ({', '.join(sorted(methods))}), and a looser "

@@ -50,8 +50,8 @@ def test_json_holds_the_tables(result):
         assert told.pop("group") == group
         assert told == row.to_dict()
     assert read["examples"] == result.examples.to_dict(orient="records")
-    assert read["status"] == result.distance.counts()
-    assert read["passes"] == {"forward": result.distance.n_forward.sum(), "backward": 0}
+    assert read["status"] == result.distances.counts()
+    assert read["passes"] == {"forward": result.distances.n_forward.sum(), "backward": 0}
     assert read["settings"]["random_state"] == 0
     assert set(read["settings"]["versions"]) > {"robfair", "torch", "scikit-learn", "numpy"}
 

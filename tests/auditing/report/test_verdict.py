@@ -275,7 +275,7 @@ def test_limits_of_a_comparison(models):
     both = models(one={"a": NEAR, "b": FAR}, two={"a": NEAR, "b": FAR})
     audits = dict(both.audits)
     audits["two"] = replace(
-        audits["two"], distance=replace(audits["two"].distance, method="auto"), warnings=("hm",)
+        audits["two"], distances=replace(audits["two"].distances, method="auto"), warnings=("hm",)
     )
     text = Comparison(audits).verdict()
     assert "found in different ways (auto, linear)" in text
