@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robfair._confirm import rounding
 from robfair._problem import Problem, finite
 from robfair.adapters import Slopes
 from robfair.attacks._active_pgd import Aim, Climbers, climb, into_ball
@@ -22,7 +23,6 @@ __all__ = ["METHODS", "Options", "Search", "Tries"]
 METHODS = ("pgd", "fgsm", "kl")
 # Madry's rule: all steps together could cross the ball.
 CROSSING = 2.5
-DOUBT = 32  # units of rounding, as where distances are confirmed
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Search:
         ball = Ball(images, eps, problem.norm, problem.threat_model)
         clean = self.clean[torch.from_numpy(index)]
         # Beyond what rounding in another batch can take back.
-        sure = -DOUBT * torch.finfo(clean.dtype).eps * clean.abs().amax(dim=1)
+        sure = -rounding(clean, clean.dtype)
         if whole:
             sure = torch.full_like(sure, -torch.inf)
         rows = torch.arange(len(x), device=x.device)

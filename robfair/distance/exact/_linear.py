@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robfair._confirm import confirm
 from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import Forward, Problem
 from robfair.distance._writer import ResultWriter
@@ -95,15 +96,12 @@ def _beyond(
     forward: Forward, x: Tensor, label: Tensor, step: Tensor, box: tuple[Tensor, Tensor] | None
 ) -> Tensor:
     """Points a little beyond the boundary that the model itself predicts differently, or NaN."""
-    points = torch.full_like(x, torch.nan)
-    for beyond in (1e-6, 1e-4, 1e-2):
-        missing = points.isnan().any(dim=1)
-        if not bool(missing.any()):
-            break
-        moved = (x[missing].double() + (1 + beyond) * step[missing]).to(x.dtype)
+
+    def attempt(rows: Tensor, beyond: float) -> tuple[Tensor, Tensor, Tensor]:
+        moved = (x[rows].double() + (1 + beyond) * step[rows]).to(x.dtype)
         if box is not None:
             moved = moved.clamp(box[0].to(x), box[1].to(x))
-        flipped = forward(moved).argmax(dim=1) != label[missing]
-        rows = missing.nonzero()[:, 0][flipped]
-        points[rows] = moved[flipped]
-    return points
+        flipped = forward(moved).argmax(dim=1) != label[rows]
+        return moved, flipped, flipped
+
+    return confirm(x, (1e-6, 1e-4, 1e-2), attempt)

@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from robfair._confirm import beyond_rounding
 from robfair._problem import margins
 from robfair.adapters import LogitModel
 from robfair.distance.exact._relu_layers import relu_layers
@@ -122,9 +123,8 @@ def relu_distance(
             if box is not None:
                 points = points.clamp(*model.tensor(np.stack(box)))
             logits = forward(points)
-            # By more than rounding, which depends on how many rows pass together.
-            sure = -32 * torch.finfo(points.dtype).eps * logits.abs().amax(dim=1)
-            flipped = (margins(logits, labels) < sure).cpu().numpy()
+            margin = margins(logits, labels)
+            flipped = beyond_rounding(margin, logits, points.dtype).cpu().numpy()
             point = points.double().cpu().numpy()[flipped.argmax()]
             return float(np.linalg.norm(point - x, norm)) if flipped.any() else np.inf, point
 

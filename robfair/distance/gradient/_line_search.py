@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robfair._confirm import beyond_rounding, confirm
 from robfair._problem import Forward, Problem, distances, margins
 from robfair.distance._writer import ResultWriter
 
@@ -101,7 +102,6 @@ def search_segments(
         Passes made for each row.
     """
     direction = outside - inside
-    eps = torch.finfo(start.dtype).eps
     sure = torch.zeros_like(label, dtype=torch.bool)
     width = distances(outside, inside, norm)
     tolerance = _tolerance(distances(outside, start, norm), width).to(start.dtype)
@@ -124,8 +124,8 @@ def search_segments(
         margin = margins(logits, label[rows])
         n_forward[rows] += 1
         flipped = margin < 0
-        beyond_rounding = margin < -32 * eps * logits.abs().amax(dim=1)
-        sure[rows] = torch.where(flipped, beyond_rounding, sure[rows])
+        beyond = beyond_rounding(margin, logits, start.dtype)
+        sure[rows] = torch.where(flipped, beyond, sure[rows])
         side = torch.where(flipped, 1, -1)
         again = side == last[rows]
         # Illinois: an end that stays twice in a row counts half, or the bracket would not close.
@@ -140,7 +140,7 @@ def search_segments(
         tolerance[nearer] = _tolerance(reach, width[nearer]).to(start.dtype)
     points = inside + high[:, None] * direction
     rows = (~sure).nonzero()[:, 0]
-    points[rows], passes = _confirm(
+    points[rows], passes = _step_out(
         forward, inside[rows], outside[rows], high[rows], tolerance[rows], label[rows]
     )
     n_forward[rows] += passes
@@ -152,7 +152,7 @@ def _tolerance(distance: Tensor, width: Tensor) -> Tensor:
     return (TOLERANCE * distance / width.clamp_min(torch.finfo(width.dtype).tiny)).clamp(max=1)
 
 
-def _confirm(
+def _step_out(
     forward: Forward,
     inside: Tensor,
     outside: Tensor,
@@ -161,11 +161,9 @@ def _confirm(
     label: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Predict points once more whose margin another batch may round away; step out if need be."""
-    points, passes = torch.full_like(inside, torch.nan), torch.zeros_like(label)
-    rows = torch.arange(len(points), device=points.device)
-    for extra in (0.0, 1.0, 8.0, torch.inf):
-        if len(rows) == 0:
-            break
+    passes = torch.zeros_like(label)
+
+    def attempt(rows: Tensor, extra: float) -> tuple[Tensor, Tensor, Tensor]:
         # The end itself, not inside + 1 * direction, which can round back over the boundary.
         at_end = (t[rows] + extra * tolerance[rows] >= 1)[:, None]
         share = (t[rows] + min(extra, 1e6) * tolerance[rows])[:, None]
@@ -173,6 +171,6 @@ def _confirm(
         candidate = torch.where(at_end, outside[rows], between)
         passes[rows] += 1
         flipped = forward(candidate).argmax(dim=1) != label[rows]
-        points[rows[flipped]] = candidate[flipped]
-        rows = rows[~flipped]
-    return points, passes
+        return candidate, flipped, flipped
+
+    return confirm(inside, (0.0, 1.0, 8.0, torch.inf), attempt), passes

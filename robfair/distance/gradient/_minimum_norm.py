@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robfair._confirm import beyond_rounding, confirm, outwards
 from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import Problem, distances, finite, margins
 from robfair.adapters import Pullback
@@ -339,7 +340,7 @@ class _Search:
             points = self._restart(index, x, nearest, restart, deepfool and restart == 0)
             descend(self.field, x, label, points, nearest, self.plan.restart)
             self._count(index, self.plan.restart)
-        points, passes = _confirm(self.field, x, label, nearest.points)
+        points, passes = _step_out(self.field, x, label, nearest.points)
         self.results.n_forward[index] += passes.cpu().numpy()
         kept = ~points.isnan().any(dim=1)
         self.results.found(
@@ -376,22 +377,16 @@ class _Search:
         self.results.n_backward[index] += schedule.n_steps + extra
 
 
-def _confirm(field: Field, x: Tensor, label: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+def _step_out(field: Field, x: Tensor, label: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """Step out a little, beyond what rounding can take back, and predict the points once more."""
-    confirmed, passes = torch.full_like(points, torch.nan), torch.zeros_like(label)
-    rows = torch.arange(len(points), device=points.device)
-    eps = torch.finfo(points.dtype).eps
-    for beyond in (eps**0.5 / 4, 1e-3, 1e-2, 0.0):
-        if len(rows) == 0:
-            break
+    passes = torch.zeros_like(label)
+
+    def attempt(rows: Tensor, beyond: float) -> tuple[Tensor, Tensor, Tensor]:
         tried = field.clip(points[rows] + beyond * (points[rows] - x[rows]))
         passes[rows] += 1
         with torch.no_grad():
             logits = field.forward(tried)
         margin = margins(logits, label[rows])
-        sure = margin < -32 * eps * logits.abs().amax(dim=1)
-        # Where no step is sure, the first that is flipped.
-        taken = sure | ((margin < 0) & confirmed[rows].isnan().any(dim=1))
-        confirmed[rows[taken]] = tried[taken]
-        rows = rows[~sure]
-    return confirmed, passes
+        return tried, margin < 0, beyond_rounding(margin, logits, points.dtype)
+
+    return confirm(points, (*outwards(points.dtype), 0.0), attempt), passes

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from robfair._confirm import beyond_rounding, confirm, outwards
 from robfair._geometry import step_to_hyperplane
 from robfair._problem import Forward, Problem, finite, margins
 from robfair.adapters import affine_map
@@ -106,14 +107,13 @@ class Judge:
     def margin(self, owner: Rows, points: NDArray[Any]) -> tuple[Array, Flags]:
         """Margin of each row, negative once flipped, and whether it is beyond rounding."""
         margin, sure = np.empty(len(owner)), np.empty(len(owner), dtype=bool)
-        eps = torch.finfo(self.problem.model.dtype).eps
+        dtype = self.problem.model.dtype
         with torch.no_grad():
             for batch in self._batches(len(owner)):
                 logits = finite(self.forward(self.problem.model.tensor(points[batch])))
                 values = margins(logits, self._labels(owner[batch]))
                 margin[batch] = values.double().cpu().numpy()
-                beyond = values < -32 * eps * logits.abs().amax(dim=1)
-                sure[batch] = beyond.cpu().numpy()
+                sure[batch] = beyond_rounding(values, logits, dtype).cpu().numpy()
         self._count(owner, 1)
         return margin, sure
 
@@ -152,17 +152,17 @@ class Judge:
     def confirm(self, moves: Moves) -> Moves:
         """Predict flipped rows once more, and step out to where rounding cannot take that back."""
         x, points = self.space.X[moves.owner], moves.points
-        confirmed = np.full_like(points, np.nan)
-        rows = np.arange(len(moves))
-        for beyond in (0.0, np.finfo(points.dtype).eps ** 0.5 / 4, 1e-3, 1e-2):
+
+        def attempt(index: Tensor, beyond: float) -> tuple[Tensor, Tensor, Tensor]:
+            rows = index.numpy()
             tried = points[rows] + beyond * (points[rows] - x[rows])
             tried = np.clip(tried, self.space.low, self.space.high).astype(points.dtype)
             tried = np.where(self.space.continuous, tried, points[rows])
             margin, sure = self.margin(moves.owner[rows], tried)
-            # Where no step is sure, the first that is flipped.
-            taken = sure | ((margin < 0) & np.isnan(confirmed[rows]).any(axis=1))
-            confirmed[rows[taken]] = tried[taken]
-            rows = rows[~sure]
+            return torch.from_numpy(tried), torch.from_numpy(margin < 0), torch.from_numpy(sure)
+
+        ends = torch.from_numpy(points)
+        confirmed = confirm(ends, (0.0, *outwards(ends.dtype)), attempt).numpy()
         flipped = ~np.isnan(confirmed).any(axis=1)
         return replace(moves, points=confirmed)[flipped]
 
@@ -272,6 +272,6 @@ class Judge:
         best.update(rows, part)
         self._count(fixed.owner, schedule.n_steps + 2, schedule.n_steps + 1)
         # A little outwards, beyond what rounding can take back.
-        beyond = torch.finfo(points.dtype).eps ** 0.5 / 4
+        beyond = outwards(points.dtype)[0]
         end = field.clip(best.points + beyond * (best.points - start)).cpu().numpy()
         return self._back(fixed.points, start.cpu().numpy(), end)
