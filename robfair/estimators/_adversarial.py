@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from robfair.adapters import LogitModel
 from robfair.estimators._base import BaseRobustClassifier
-from robfair.estimators._natural import NaturalClassifier
-from robfair.estimators._samples import Samples
 from robfair.threat import ThreatModel
 from robfair.training import (
     Attack,
@@ -25,8 +19,6 @@ from robfair.training import (
     Objective,
     OverfittingGuard,
     PgdObjective,
-    Setting,
-    StaticAugmentation,
     Strategy,
     TradesObjective,
 )
@@ -37,7 +29,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "trades": TradesObjective,
     "pgd": PgdObjective,
     "n-fgsm": PgdObjective,
-    "static": StaticAugmentation,
 }
 
 
@@ -46,7 +37,7 @@ class AttackedClassifier(BaseRobustClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseRobustClassifier._parameter_constraints,
-        "objective": [StrOptions({"trades", "pgd", "n-fgsm"})],
+        "objective": [StrOptions(set(OBJECTIVES))],
         "eps": [Interval(Real, 0, None, closed="neither")],
         "norm": [Options(Real, {2, np.inf})],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
@@ -104,17 +95,14 @@ class AdversarialClassifier(AttackedClassifier):
         weights. None: a fully connected network with `hidden_layer_sizes`.
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Widths of the hidden layers (ReLU) if `module` is None.
-    objective : {"trades", "pgd", "n-fgsm", "static"}, default="trades"
+    objective : {"trades", "pgd", "n-fgsm"}, default="trades"
         Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
         eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample. "n-fgsm" (fast): the
         same, with x' from a single step of length eps (L-inf) from a random point within 2 eps,
-        not brought back into the eps-ball [4]_. A single step may be overfitted to: after every
+        not brought back into the eps-ball [3]_. A single step may be overfitted to: after every
         epoch each group's robust accuracy is measured on at most a hundred held-out samples, and
         where it collapses the epoch is taken back, a warning names the group, and training goes on
-        as by "pgd". "static" (one-time
-        augmentation [3]_) trains a standard network, attacks it once at all training samples by
-        PGD, and trains a second network on samples and attacked samples; neither is attacked while
-        it is trained, so that of the plan of a `strategy` only the weights matter.
+        as by "pgd".
     strategy : Strategy, default=None
         Gives each group its eps, beta and weights, epoch by epoch; see :mod:`robfair.training`.
         None: the same for all.
@@ -198,14 +186,11 @@ class AdversarialClassifier(AttackedClassifier):
         Labels of the groups given to `fit`; the classes if none were given.
     history_ : pandas.DataFrame
         A row per epoch: phase, both losses, robust_accuracy on held-out samples (NaN where it was
-        not measured), the learning rate at the end, and the duration in seconds. With "static", the
-        epochs of the second network (phase "augmented"), whose losses are all natural.
+        not measured), the learning rate at the end, and the duration in seconds.
     net_ : skorch.NeuralNet
         The net; its module is `module_`.
     strategy_ : Strategy
         The strategy that was followed, with what it learnt.
-    standard_ : NaturalClassifier
-        The standard network, with "static" only: trained with the same parameters and seed.
 
     See Also
     --------
@@ -218,8 +203,7 @@ class AdversarialClassifier(AttackedClassifier):
        Trade-off between Robustness and Accuracy", ICML 2019.
     .. [2] A. Madry, A. Makelov, L. Schmidt, D. Tsipras, A. Vladu, "Towards Deep Learning Models
        Resistant to Adversarial Attacks", ICLR 2018.
-    .. [3] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", section IV.A.
-    .. [4] P. de Jorge, A. Bibi, R. Volpi, A. Sanyal, P. Torr, G. Rogez, P. Dokania, "Make Some
+    .. [3] P. de Jorge, A. Bibi, R. Volpi, A. Sanyal, P. Torr, G. Rogez, P. Dokania, "Make Some
        Noise: Reliable and Efficient Single-Step Adversarial Training", NeurIPS 2022.
 
     Examples
@@ -234,7 +218,6 @@ class AdversarialClassifier(AttackedClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **AttackedClassifier._parameter_constraints,
-        "objective": [StrOptions(set(OBJECTIVES))],
         "strategy": [Strategy, None],
     }
 
@@ -243,7 +226,7 @@ class AdversarialClassifier(AttackedClassifier):
         *,
         module: Any = None,
         hidden_layer_sizes: Sequence[int] = (64, 64),
-        objective: Literal["trades", "pgd", "n-fgsm", "static"] = "trades",
+        objective: Literal["trades", "pgd", "n-fgsm"] = "trades",
         strategy: Strategy | None = None,
         eps: float = 0.1,
         norm: float = np.inf,
@@ -302,46 +285,3 @@ class AdversarialClassifier(AttackedClassifier):
     def _get_strategy(self) -> Strategy:
         # A copy, so that what a strategy learns does not change the parameter.
         return Strategy() if self.strategy is None else clone(self.strategy)
-
-    def _get_setting(self, n_groups: int) -> Setting:
-        setting = super()._get_setting(n_groups)
-        return replace(setting, phase="augmented") if self.objective == "static" else setting
-
-    def _augment(
-        self, samples: Samples, classes: NDArray[Any], attack: Attack, seed: int
-    ) -> Samples:
-        objective = self._get_objective()
-        if not isinstance(objective, StaticAugmentation):
-            self.__dict__.pop("standard_", None)  # of an earlier fit
-            return samples
-        labels = classes[samples.y]
-        self.standard_ = self._fit_standard(samples, labels, seed)
-        model = LogitModel(self.standard_.module_, classes=self.standard_.classes_)
-        copies = objective.copies(
-            model.module,
-            samples.X,
-            model.codes(labels, len(self.standard_.classes_)),
-            self.eps,
-            replace(attack, noise=Noise(seed)),  # that of the net is still unused
-            self.batch_size,
-        )
-        return samples.with_copies(copies)
-
-    def _fit_standard(self, samples: Samples, labels: NDArray[Any], seed: int) -> NaturalClassifier:
-        standard = (
-            self.standard_
-            if self.warm_start and hasattr(self, "standard_")
-            else NaturalClassifier()
-        )
-        params = {name: getattr(self, name) for name in standard.get_params(deep=False)}
-        if not isinstance(self.random_state, Integral):
-            params["random_state"] = seed  # a state has moved on, and None is another seed
-        if self.checkpoint is not None:
-            path = Path(self.checkpoint)
-            params["checkpoint"] = path.with_name(f"{path.stem}-standard{path.suffix}")
-        if self.class_weight != "oversample":
-            params["class_weight"] = None  # it is part of the samples' weights
-        standard.set_params(**params).fit(samples.X, labels, sample_weight=samples.weight)
-        if hasattr(self, "feature_names_in_"):
-            standard.feature_names_in_ = self.feature_names_in_
-        return standard

@@ -162,12 +162,6 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         """Build the callback that takes back an epoch that went wrong, or return None."""
         return None
 
-    def _augment(
-        self, samples: Samples, classes: NDArray[Any], attack: Attack, seed: int
-    ) -> Samples:
-        """Add to the samples that the net is trained on."""
-        return samples
-
     def _get_setting(self, n_groups: int) -> Setting:
         return Setting(
             n_groups=n_groups,
@@ -245,7 +239,6 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             if self._holds_out(strategy):
                 samples, judge = self._hold_out(samples, group_labels, module, threat_model, seed)
             attack = self._get_attack(Noise(seed), threat_model)
-            samples = self._augment(samples, classes, attack, seed)
             if self.class_weight == "oversample":
                 samples = samples.oversampled()
             setting = self._get_setting(len(group_labels))

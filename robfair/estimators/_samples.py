@@ -49,11 +49,6 @@ class Samples:
             inputs["weight"] = np.maximum(self.weight, smallest).astype(self.X.dtype)
         return inputs
 
-    def with_copies(self, X: NDArray[Any]) -> Samples:
-        """Append a copy of each sample that differs in its features."""
-        twice = self[np.tile(np.arange(len(self.y)), 2)]
-        return Samples(np.concatenate([self.X, X]), twice.y, twice.groups, twice.weight)
-
     def oversampled(self) -> Samples:
         """Repeat the samples of smaller classes as often as brings them closest to the largest."""
         sizes = np.bincount(self.y[self.kept], minlength=self.y.max() + 1)

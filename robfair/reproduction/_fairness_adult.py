@@ -36,6 +36,7 @@ from robfair.metrics import (
 )
 from robfair.models import Standardize, adult_network
 from robfair.reproduction._records import Run
+from robfair.reproduction._static_augmentation import StaticallyAugmentedClassifier
 from robfair.threat import ThreatModel
 
 __all__ = ["ADULT_PARTS", "AdultRecipe", "measure_adult"]
@@ -136,8 +137,7 @@ def _measure_paper(run: Run, recipe: AdultRecipe, verbose: int) -> None:
     )
     train, test = _load(transformer, recipe)
     linf = ThreatModel(norm=np.inf)
-    model = AdversarialClassifier(
-        objective="static",
+    model = StaticallyAugmentedClassifier(
         module=partial(_network, train.X, recipe.width, raw=True),
         eps=recipe.eps,
         n_steps=recipe.n_steps,

@@ -17,6 +17,7 @@ from robfair.leave_one_out import leave_one_out
 from robfair.metrics import class_accuracy_unfairness, class_robustness_unfairness
 from robfair.models import cifar_network
 from robfair.reproduction._records import Run
+from robfair.reproduction._static_augmentation import StaticallyAugmentedClassifier
 from robfair.threat import ThreatModel
 
 __all__ = ["CIFAR_PARTS", "CifarRecipe", "measure_cifar"]
@@ -102,7 +103,7 @@ def measure_cifar(
         "random_state": run.seed,
         "verbose": verbose,
     }
-    static = AdversarialClassifier(objective="static", n_steps=recipe.n_steps, **common)
+    static = StaticallyAugmentedClassifier(n_steps=recipe.n_steps, **common)
     if part == "leave-one-out":
         static.set_params(max_epochs=recipe.luf_epochs)
         n, m = recipe.luf_train, recipe.luf_test
@@ -118,9 +119,10 @@ def measure_cifar(
         _measure_classes(run, "honest", part, recipe, models, X_test, y_test, verbose)
 
 
-def _standard(robust: AdversarialClassifier) -> NaturalClassifier:
+def _standard(robust: StaticallyAugmentedClassifier) -> NaturalClassifier:
     given = robust.get_params()
-    return NaturalClassifier(**{name: given[name] for name in NaturalClassifier().get_params()})
+    names = ("module", "batch_size", "max_epochs", "random_state", "verbose")
+    return NaturalClassifier(**{name: given[name] for name in names})
 
 
 def _measure_classes(
@@ -177,7 +179,7 @@ def _measure_classes(
 def _measure_luf(
     run: Run,
     recipe: CifarRecipe,
-    static: AdversarialClassifier,
+    static: StaticallyAugmentedClassifier,
     X: Any,
     y: Any,
     X_test: Any,

@@ -7,7 +7,6 @@ new loss a new objective; the net stays as it is. `SCHEDULES` maps the names of 
 schedules to functions of the part of the run that is done.
 """
 
-from robfair.training._augmentation import StaticAugmentation
 from robfair.training._average import Average
 from robfair.training._callbacks import EpochProgress
 from robfair.training._checkpoint import Checkpoint, Snapshots, StartFrom
@@ -45,7 +44,6 @@ __all__ = [
     "Setting",
     "Snapshots",
     "StartFrom",
-    "StaticAugmentation",
     "Strategy",
     "TensorBatches",
     "TradesObjective",

@@ -76,7 +76,6 @@ CASES = {
     "trades": (AdversarialClassifier, {"n_steps": 2}),
     "pgd": (AdversarialClassifier, {"n_steps": 2, "objective": "pgd"}),
     "fast": (AdversarialClassifier, {"n_steps": 2, "objective": "n-fgsm"}),
-    "static": (AdversarialClassifier, {"n_steps": 2, "objective": "static"}),
     "strategy": (AdversarialClassifier, {"n_steps": 2, "strategy": Harder()}),
     "farmur": (FarmurClassifier, {"n_steps": 2, "retrain_epochs": 2, "max_epochs": 2}),
     "sgd": (AdversarialClassifier, {"n_steps": 2, **SGD}),
@@ -132,11 +131,10 @@ def test_killed_twice(whole, tmp_path):
     assert_same(fit("all", path), whole["all"])
 
 
-@pytest.mark.parametrize("case", ["all", "static"])
-def test_a_finished_run_is_not_run_again(case, whole, tmp_path):
+def test_a_finished_run_is_not_run_again(whole, tmp_path):
     path = tmp_path / "run.safetensors"
-    fit(case, path)
-    assert_same(fit(case, path, [Kill(n) for n in range(1, 9)]), whole[case])
+    fit("all", path)
+    assert_same(fit("all", path, [Kill(n) for n in range(1, 9)]), whole["all"])
 
 
 def test_a_run_that_stopped_early_stays_stopped(tmp_path, monkeypatch):
