@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 
 import pytest
-from numpydoc.docscrape import ClassDoc
+from numpydoc.docscrape import ClassDoc, NumpyDocString
 from numpydoc.validate import validate
 
 import robfair
@@ -121,3 +121,58 @@ def test_docstring(module, name):
 def test_the_validation_can_fail():
     # From the standard library: documented, but not in numpydoc's form.
     assert any(": PR01 " in problem for problem in problems("inspect.isroutine", CHECKS))
+
+
+# What a parameter means in every measure and figure; its description begins with these words.
+SHARED = {
+    "sensitive_features": "Group of each sample, matched by position; several columns are crossed. "
+    "Every category of a pandas Categorical is a group, even one without samples.",
+    "distance": "Distance of each sample to the decision boundary",
+    "lower": "Certified lower bound of each distance; NaN where none is known, which counts as 0.",
+    "tau_max": "Cap on the distances: a larger one counts as `tau_max`.",
+    "n_boot": "Number of bootstrap samples; None for no interval.",
+    "ci_quantiles": "Quantiles of the bootstrap samples at the ends of the interval.",
+    "random_state": "Seed of the bootstrap. A Generator or RandomState advances with each call.",
+    "y_true": "True labels",
+    "y_pred": "Predicted labels, in the same coding.",
+    "confidence": "Level of the intervals.",
+    "name": "Name of the model, the title of the figure.",
+    "ax": "Axes to draw on. None: a new figure",
+}
+# The same word for another thing: a measure, an array for each model, the end of an axis.
+OTHERS = {
+    ("find_measure", "name"),
+    ("TradeoffDisplay.from_predictions", "y_pred"),
+    ("RobustnessCurveDisplay.plot", "tau_max"),
+}
+
+
+def documented_parameters(doc):
+    """Yield the name and the description, on one line, of each parameter in a docstring."""
+    for parameter in NumpyDocString(inspect.cleandoc(doc))["Parameters"]:
+        yield parameter.name, " ".join(" ".join(parameter.desc).split())
+
+
+def of_another_wording(where, doc):
+    """Return the shared parameters that this docstring describes in other words."""
+    return [
+        f"{where}: {name}: {description}"
+        for name, description in documented_parameters(doc)
+        if (where, name) not in OTHERS and not description.startswith(SHARED.get(name, description))
+    ]
+
+
+@pytest.mark.parametrize("module", ["robfair.metrics", "robfair.plotting"])
+def test_shared_parameters_read_the_same(module):
+    found = []
+    for name in importlib.import_module(module).__all__:
+        exported = getattr(importlib.import_module(module), name)
+        found += of_another_wording(name, exported.__doc__)
+        for method in methods(exported) if inspect.isclass(exported) else ():
+            found += of_another_wording(f"{name}.{method}", getattr(exported, method).__doc__ or "")
+    assert not found, "\n".join(found)
+
+
+def test_another_wording_is_noticed():
+    doc = "Do it.\n\nParameters\n----------\ntau_max : float\n    The cap.\n"
+    assert of_another_wording("f", doc) == ["f: tau_max: The cap."]

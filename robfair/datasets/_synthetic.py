@@ -125,12 +125,7 @@ def make_group_margins(
     sizes = _group_sizes(n_samples, n_groups)
     flip_share = _shares("flip", flip, n_groups)
     positive_share = _shares("class_balance", class_balance, n_groups)
-    if n_features < 1 or n_features != int(n_features):
-        raise ValueError(f"n_features must be an integer >= 1; got {n_features!r}.")
-    if not 0 <= spread < 1:
-        raise ValueError(f"spread must be in [0, 1), so that distances are > 0; got {spread!r}.")
-    if not (np.isfinite(scale) and scale >= 0):
-        raise ValueError(f"scale must be a finite number >= 0; got {scale!r}.")
+    _check_numbers(n_features, spread, scale)
 
     rng = _generator(random_state)
     normal = rng.standard_normal(n_features)
@@ -140,15 +135,10 @@ def make_group_margins(
     n_flipped = np.rint(flip_share * sizes).astype(np.int64)
     n_positive = np.rint(positive_share * sizes).astype(np.int64)
     groups = np.repeat(np.arange(n_groups), sizes)
+    # The flipped samples of a group come first, and both kinds lie on a grid of their own.
+    kinds = np.column_stack([n_flipped, sizes - n_flipped])
     distance = np.concatenate(
-        [
-            grid
-            for g in range(n_groups)
-            for grid in (
-                _grid(margin[g], spread, n_flipped[g]),
-                _grid(margin[g], spread, sizes[g] - n_flipped[g]),
-            )
-        ]
+        [_grid(m, spread, n) for m, row in zip(margin, kinds, strict=True) for n in row]
     )
     flipped = np.concatenate([np.arange(n) < k for n, k in zip(sizes, n_flipped, strict=True)])
     positive = np.concatenate(
@@ -177,6 +167,16 @@ def make_group_margins(
         classifier_robustness=float(robustness.mean()),
         robustness_variance=float(robustness.var()),
     )
+
+
+def _check_numbers(n_features: int, spread: float, scale: float) -> None:
+    """Raise ValueError unless each parameter that is one number is in its range."""
+    if n_features < 1 or n_features != int(n_features):
+        raise ValueError(f"n_features must be an integer >= 1; got {n_features!r}.")
+    if not 0 <= spread < 1:
+        raise ValueError(f"spread must be in [0, 1), so that distances are > 0; got {spread!r}.")
+    if not (np.isfinite(scale) and scale >= 0):
+        raise ValueError(f"scale must be a finite number >= 0; got {scale!r}.")
 
 
 def _grid(margin: float, spread: float, n: int) -> _Floats:

@@ -41,15 +41,17 @@ def group_robustness_bounds(
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
     distance : array-like of shape (n_samples,)
-        Upper bound of the distance of each sample to the decision boundary, in the units of its
-        norm; inf where no adversarial was found. NaN is allowed where the prediction is wrong.
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong. It is taken as an upper
+        bound.
     lower : array-like of shape (n_samples,)
-        Certified lower bound of the same distance. NaN where none is known, which counts as 0.
+        Certified lower bound of each distance; NaN where none is known, which counts as 0.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
-    tau_max : float, optional
-        Cap on the distances. Without it, `high` is inf for a group with an infinite distance.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. Without it, `high` is inf for a
+        group with an infinite distance.
 
     Returns
     -------
@@ -119,16 +121,18 @@ def robustness_bounds(
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
     distance : array-like of shape (n_samples,)
-        Upper bound of the distance of each sample to the decision boundary, in the units of its
-        norm; inf where no adversarial was found. NaN is allowed where the prediction is wrong.
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong. It is taken as an upper
+        bound.
     lower : array-like of shape (n_samples,)
-        Certified lower bound of the same distance. NaN where none is known, which counts as 0.
+        Certified lower bound of each distance; NaN where none is known, which counts as 0.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
-    tau_max : float, optional
-        Cap on the distances. Without it an infinite distance makes the upper ends infinite, except
-        that of CV, which is never above the square root of the number of groups less one.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. Without it, an infinite distance
+        makes the upper ends infinite, except that of CV, which never exceeds the square root of the
+        number of groups minus one.
 
     Returns
     -------
@@ -223,15 +227,17 @@ def certified_ordering(
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
     distance : array-like of shape (n_samples,)
-        Upper bound of the distance of each sample to the decision boundary, in the units of its
-        norm; inf where no adversarial was found. NaN is allowed where the prediction is wrong.
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong. It is taken as an upper
+        bound.
     lower : array-like of shape (n_samples,)
-        Certified lower bound of the same distance. NaN where none is known, which counts as 0.
+        Certified lower bound of each distance; NaN where none is known, which counts as 0.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
-    tau_max : float, optional
-        Cap on the distances; what is then compared is the robustness up to that distance.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. The groups are then compared up to
+        that distance.
 
     Returns
     -------

@@ -26,15 +26,15 @@ def class_accuracy_unfairness(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels. The categories of a pandas Categorical are the classes, used or not.
+        True labels. Every category of a pandas Categorical is a class, even one without samples.
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn within each class; None for no interval.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn within each class.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------

@@ -64,29 +64,30 @@ def class_robustness_unfairness(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels. The categories of a pandas Categorical are the classes, used or not.
+        True labels. Every category of a pandas Categorical is a class, even one without samples.
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
-    least_eps : array-like of shape (n_samples,), optional
+    least_eps : array-like of shape (n_samples,), default=None
         Least eps at which an attack fooled the classifier on each sample; inf where none did. NaN
         is allowed where the prediction is wrong.
-    success : array-like of bool, of shape (n_samples,), optional
+    success : array-like of bool, of shape (n_samples,), default=None
         Whether an attack at a fixed eps succeeded on each sample.
-    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), optional
-        Groups to compare in place of the classes, matched by position; several columns are crossed.
-        The categories of a pandas Categorical are the groups, used or not.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples. None: the classes are the groups.
     population : {"correct", "all"}, default="correct"
         The samples that count, on which the paper is silent. "correct": those that are predicted
         right. "all": the others too, as successes, with a least eps of 0.
-    eps_max : float, optional
-        Cap on `least_eps`, which makes CRU_eps defined where one is infinite. It is as a rule the
-        largest eps that was tried.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn within each group's population; None for no interval.
+    eps_max : float, default=None
+        Cap on `least_eps`, usually the largest eps that was tried. It keeps CRU_eps finite where
+        a least eps is infinite.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn from the population of
+        each group.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------
@@ -156,23 +157,24 @@ def class_robustness(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels. The categories of a pandas Categorical are the classes, used or not.
+        True labels. Every category of a pandas Categorical is a class, even one without samples.
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
-    least_eps : array-like of shape (n_samples,), optional
+    least_eps : array-like of shape (n_samples,), default=None
         Least eps at which an attack fooled the classifier on each sample; inf where none did. NaN
         is allowed where the prediction is wrong.
-    success : array-like of bool, of shape (n_samples,) or (n_samples, n_eps), optional
+    success : array-like of bool, of shape (n_samples,) or (n_samples, n_eps), default=None
         Whether an attack succeeded on each sample, at one eps or at several. The columns of a
         DataFrame name the eps.
-    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), optional
-        Groups in place of the classes, matched by position; several columns are crossed. The
-        categories of a pandas Categorical are the groups, used or not.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples. None: the classes are the groups.
     population : {"correct", "all"}, default="correct"
         The samples that count. "correct": those that are predicted right. "all": the others too, as
         successes, with a least eps of 0.
-    eps_max : float, optional
-        Cap on `least_eps`, which makes its mean defined where one is infinite.
+    eps_max : float, default=None
+        Cap on `least_eps`, usually the largest eps that was tried. It keeps the mean finite where
+        a least eps is infinite.
 
     Returns
     -------

@@ -121,13 +121,14 @@ def robustness_curve(
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
     distance : array-like of shape (n_samples,)
-        Distance of each sample to the decision boundary, in the units of its norm. inf where no
-        adversarial was found: the curve never drops for that sample. NaN is allowed where the
-        prediction is wrong.
-    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), optional
-        Group of each sample; several columns are crossed. Without it all samples are one group.
-    tau_max : float, optional
-        Cap on the distances. The curve is 0 from there on.
+        Distance of each sample to the decision boundary, in the units of its norm; inf where no
+        adversarial was found. NaN is allowed where the prediction is wrong. The curve never drops
+        for a sample whose distance is inf.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples. None: all samples are one group.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. The curve is 0 from there on.
 
     Returns
     -------
@@ -192,9 +193,11 @@ def group_robustness_curves(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample; several columns are crossed, and their groups are named by tuples.
-    tau_max : float, optional
-        Cap on the distances. The curves are 0 from there on.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples. Tuples name the groups of several
+        columns.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. The curves are 0 from there on.
 
     Returns
     -------

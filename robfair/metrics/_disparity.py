@@ -40,21 +40,22 @@ def robustness_variance(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
-    tau_max : float, optional
-        Cap on the distances, which makes V_f defined where one is infinite.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. It keeps V_f finite where a distance
+        is infinite.
     ddof : {0, 1}, default=0
         0 divides by the number of groups, 1 by one less. The paper does not say which.
     bias_corrected : bool, default=False
         Whether to subtract what sampling noise within the groups adds to V_f on average. The result
         is not clipped at 0: a negative value says that the groups differ by less than the noise.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn within each group; None for no interval.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn within each group.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------
@@ -160,18 +161,19 @@ def robustness_dispersion(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
-    tau_max : float, optional
-        Cap on the distances, which makes CV defined where one is infinite.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. It keeps CV finite where a distance
+        is infinite.
     ddof : {0, 1}, default=0
         0 divides by the number of groups, 1 by one less.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn within each group; None for no interval.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn within each group.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------

@@ -75,21 +75,22 @@ def equalized_odds_unfairness(
         Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order, as
         scikit-learn's scorers pass them for two classes. 2-D: of every class, in sorted order.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
     condition_on : {"label", None}, default="label"
         "label" compares groups among the samples of one true label and takes the maximum over the
         labels too: soft equalised odds, as the paper uses EOU. None compares whole groups: soft
         demographic parity, as the paper defines it.
-    labels : array-like of shape (n_classes,), optional
+    labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns (two for 1-D, negative first), needed where one of
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn within each group (and label); None for no interval.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn within each group, and
+        given a label within each label.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------
@@ -158,11 +159,11 @@ def equalized_odds_table(
         Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order. 2-D: of
         every class, in sorted order.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
     condition_on : {"label", None}, default="label"
         "label" compares groups among the samples of each true label, None whole groups.
-    labels : array-like of shape (n_classes,), optional
+    labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns (two for 1-D, negative first), needed where one of
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
 
@@ -224,11 +225,11 @@ def group_confidence(
         Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order. 2-D: of
         every class, in sorted order.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
     condition_on : {"label", None}, default="label"
         "label" takes the means among the samples of one true label, None over whole groups.
-    labels : array-like of shape (n_classes,), optional
+    labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns (two for 1-D, negative first), needed where one of
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
 

@@ -34,16 +34,17 @@ def worst_group_robustness(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
-    tau_max : float, optional
-        Cap on the distances, which makes the minimum defined where one is infinite.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn within each group; None for no interval.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. It keeps the minimum finite where a
+        distance is infinite.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn within each group.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------
@@ -107,16 +108,17 @@ def robustness_gap(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. The categories of
-        a pandas Categorical are the groups, used or not.
-    tau_max : float, optional
-        Cap on the distances, which makes the gap defined where one is infinite.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn within each group; None for no interval.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
+    tau_max : float, default=None
+        Cap on the distances: a larger one counts as `tau_max`. It keeps the gap finite where a
+        distance is infinite.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn within each group.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------

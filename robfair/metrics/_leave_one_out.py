@@ -37,12 +37,12 @@ def leave_one_out_unfairness(
         two. 2-D: of every class.
     y_proba_left_out : array-like of shape (n_models, n_samples) or (n_models, n_samples, n_classes)
         The same for each model that was trained without one of them.
-    n_boot : int, optional
-        Number of bootstrap samples, drawn from the samples x; None for no interval.
+    n_boot : int, default=None
+        Number of bootstrap samples; None for no interval. They are drawn from the samples x.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        The quantiles of the bootstrap samples that are the ends of the interval.
-    random_state : int, numpy Generator, numpy RandomState or None
-        Seed of the bootstrap. A Generator or RandomState moves on with each call.
+        Quantiles of the bootstrap samples at the ends of the interval.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of the bootstrap. A Generator or RandomState advances with each call.
 
     Returns
     -------

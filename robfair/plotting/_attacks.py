@@ -122,11 +122,13 @@ class AttackSuccessDisplay:
             With `least_eps`, the greatest eps that was tried, where the lines end.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
-            The group of each sample. None: the classes are the groups.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples. None: the classes are the
+            groups.
         population : {"correct", "all"}, default="correct"
             The samples that count; see the class.
         name : str, default=None
-            Name of the model.
+            Name of the model, the title of the figure.
 
         Returns
         -------
@@ -204,12 +206,14 @@ default=None
             Budgets, in increasing order.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
-            The group of each sample. None: the classes are the groups.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples. None: the classes are the
+            groups.
         population : {"correct", "all"}, default="correct"
             The samples that count; see the class.
         name : str, default=None
-            Name of the model. None: the name of its class, and with ``transfer_from=`` the model
-            that the examples were made for.
+            Name of the model, the title of the figure. None: the name of its class, and with
+            ``transfer_from=`` the model that the examples were made for.
         **attack_options
             Options of :func:`robfair.attacks.attack`, except `target`.
 
@@ -240,7 +244,7 @@ default=None
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: a new figure.
         legend : bool, default=True
             Whether to draw a legend. Of more than twelve lines it names the three highest and the
             three lowest, and the others are grey.

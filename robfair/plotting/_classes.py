@@ -34,7 +34,7 @@ class ClassAccuracyDisplay:
     confidence : float
         Level of the intervals.
     name : str, default=None
-        Name of the model, for the title of the figure.
+        Name of the model, the title of the figure.
 
     Attributes
     ----------
@@ -81,9 +81,9 @@ class ClassAccuracyDisplay:
         y_true, y_pred : array-like of shape (n_samples,)
             True and predicted labels.
         confidence : float, default=0.95
-            Level of the intervals, which hold the error of sampling.
+            Level of the intervals. They cover the sampling error.
         name : str, default=None
-            Name of the model.
+            Name of the model, the title of the figure.
 
         Returns
         -------
@@ -135,7 +135,7 @@ class ClassAccuracyDisplay:
         confidence : float, default=0.95
             Level of the intervals.
         name : str, default=None
-            Name of the model. None: the name of its class.
+            Name of the model, the title of the figure. None: the name of its class.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class ClassAccuracyDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure, the higher the more classes there are.
+            Axes to draw on. None: a new figure, the higher the more classes there are.
         sort : bool, default=True
             Whether the least accurate class comes first, or the classes keep their order.
 

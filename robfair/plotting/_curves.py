@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robfair._cache import shared_distance
 from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
 from robfair.metrics import RobustnessCurve, group_robustness_curves, robustness_curve
 from robfair.plotting._style import GREY, add_legend, axes_for, looks, name_others, text
-from robfair.scorers import shared_distance
 
 __all__ = ["RobustnessCurveDisplay"]
 
@@ -96,13 +96,15 @@ class RobustnessCurveDisplay:
         y_true, y_pred : array-like of shape (n_samples,)
             True and predicted labels.
         distance : array-like of shape (n_samples,)
-            Distance of each sample to the decision boundary.
+            Distance of each sample to the decision boundary, in the units of its norm; inf where no
+            adversarial was found. NaN is allowed where the prediction is wrong.
         lower : array-like of shape (n_samples,), default=None
-            Certified lower bound of each distance, NaN where none is known, which counts as 0.
+            Certified lower bound of each distance; NaN where none is known, which counts as 0.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            The group of each sample.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples.
         name : str, default=None
-            Name of the model.
+            Name of the model, the title of the figure.
 
         Returns
         -------
@@ -146,9 +148,10 @@ class RobustnessCurveDisplay:
         y : array-like of shape (n_samples,)
             True labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            The group of each sample.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples.
         name : str, default=None
-            Name of the model. None: the name of its class.
+            Name of the model, the title of the figure. None: the name of its class.
         **distance_options
             Options of `boundary_distance`; with ``certify=True`` the certified bands are drawn.
 
@@ -181,7 +184,7 @@ class RobustnessCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: a new figure.
         tau_max : float, default=None
             Right end of the axis. None: where all but a hundredth of the mean curve has fallen.
         legend : bool, default=True

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from robfair._cache import shared_distance
 from robfair._groups import encode_groups
 from robfair.metrics import classifier_robustness, group_robustness, group_robustness_bounds
 from robfair.plotting._dots import Kind, draw_dots, figsize
 from robfair.plotting._style import axes_for, text
-from robfair.scorers import shared_distance
 
 __all__ = ["GroupRobustnessDisplay"]
 
@@ -35,7 +35,7 @@ class GroupRobustnessDisplay:
     name : str, default=None
         Name of the model, the title of the figure.
     confidence : float, default=None
-        Level of lower and upper, for the legend.
+        Level of the intervals.
 
     Attributes
     ----------
@@ -110,21 +110,23 @@ class GroupRobustnessDisplay:
         y_true, y_pred : array-like of shape (n_samples,)
             True and predicted labels.
         distance : array-like of shape (n_samples,)
-            Distance of each sample to the decision boundary.
+            Distance of each sample to the decision boundary, in the units of its norm; inf where no
+            adversarial was found. NaN is allowed where the prediction is wrong.
         lower : array-like of shape (n_samples,), default=None
-            Certified lower bound of each distance.
+            Certified lower bound of each distance; NaN where none is known, which counts as 0.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            The group of each sample.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples.
         tau_max : float, default=None
-            Distance at which all distances are capped.
-        n_boot : int or None, default=1000
-            Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
+            Cap on the distances: a larger one counts as `tau_max`.
+        n_boot : int, default=1000
+            Number of bootstrap samples; None for no interval. They are drawn within each group.
         confidence : float, default=0.95
             Level of the intervals.
         random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap.
+            Seed of the bootstrap. A Generator or RandomState advances with each call.
         name : str, default=None
-            Name of the model.
+            Name of the model, the title of the figure.
 
         Returns
         -------
@@ -181,17 +183,18 @@ class GroupRobustnessDisplay:
         y : array-like of shape (n_samples,)
             True labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            The group of each sample.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples.
         tau_max : float, default=None
-            Distance at which all distances are capped.
-        n_boot : int or None, default=1000
-            Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
+            Cap on the distances: a larger one counts as `tau_max`.
+        n_boot : int, default=1000
+            Number of bootstrap samples; None for no interval. They are drawn within each group.
         confidence : float, default=0.95
             Level of the intervals.
         random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap.
+            Seed of the bootstrap. A Generator or RandomState advances with each call.
         name : str, default=None
-            Name of the model. None: the name of its class.
+            Name of the model, the title of the figure. None: the name of its class.
         **distance_options
             Options of `boundary_distance`; with ``certify=True`` the certified bars are drawn.
 
@@ -225,7 +228,7 @@ class GroupRobustnessDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure, the higher the more groups there are.
+            Axes to draw on. None: a new figure, the higher the more groups there are.
         sort : bool, default=True
             Whether the least robust group comes first, or the groups keep their order.
 

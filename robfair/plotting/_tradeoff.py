@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._cache import shared_distance
 from robfair._validation import check_correct
 from robfair.metrics import (
     Estimate,
@@ -19,7 +20,6 @@ from robfair.metrics import (
     worst_group_robustness,
 )
 from robfair.plotting._style import COLOURS, GREY, MANY, MARKERS, add_legend, axes_for, text
-from robfair.scorers import shared_distance
 
 __all__ = ["TradeoffDisplay"]
 
@@ -135,17 +135,19 @@ class TradeoffDisplay:
         distance : mapping of str to array-like of shape (n_samples,)
             Distance of each sample to the decision boundary of each model.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            The group of each sample.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples.
         x, y : str, default="Rob(f)" and "V_f"
             The measures; see the class.
         tau_max : float, default=None
-            Distance at which all distances are capped.
-        n_boot : int or None, default=None
-            Bootstrap samples behind intervals, which accuracy has none of. None: no intervals.
+            Cap on the distances: a larger one counts as `tau_max`.
+        n_boot : int, default=None
+            Number of bootstrap samples; None for no interval. They are drawn within each group.
+            Accuracy has no interval.
         confidence : float, default=0.95
             Level of the intervals.
         random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap.
+            Seed of the bootstrap. A Generator or RandomState advances with each call.
 
         Returns
         -------
@@ -209,17 +211,19 @@ class TradeoffDisplay:
         y_true : array-like of shape (n_samples,)
             True labels; `y` names a measure here.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            The group of each sample.
+            Group of each sample, matched by position; several columns are crossed. Every category
+            of a pandas Categorical is a group, even one without samples.
         x, y : str, default="Rob(f)" and "V_f"
             The measures; see the class.
         tau_max : float, default=None
-            Distance at which all distances are capped.
-        n_boot : int or None, default=None
-            Bootstrap samples behind intervals, which accuracy has none of. None: no intervals.
+            Cap on the distances: a larger one counts as `tau_max`.
+        n_boot : int, default=None
+            Number of bootstrap samples; None for no interval. They are drawn within each group.
+            Accuracy has no interval.
         confidence : float, default=0.95
             Level of the intervals.
         random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap.
+            Seed of the bootstrap. A Generator or RandomState advances with each call.
         **distance_options
             Options of `boundary_distance`.
 
@@ -256,7 +260,7 @@ class TradeoffDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: a new figure.
         front : bool, default=True
             Whether to draw the Pareto front.
         legend : bool, default=True

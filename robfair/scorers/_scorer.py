@@ -304,13 +304,15 @@ def make_robustness_scorer(
     >>> round(scorer(clf, data.X, data.y, sensitive_features=data.groups), 1)
     0.5
 
-    The success of an attack in the units of the features, on each class:
+    The success of an attack with an eps in the units of the features. The boundary is at 0, so an
+    eps of 1.5 fools half of the first class and all of the second:
 
     >>> from robfair.metrics import class_robustness_unfairness
     >>> scorer = make_robustness_scorer(
-    ...     class_robustness_unfairness, greater_is_better=False, attack_params={"eps": 0.5})
-    >>> -1 <= scorer(clf, data.X, data.y) <= 0
-    True
+    ...     class_robustness_unfairness, greater_is_better=False, attack_params={"eps": 1.5})
+    >>> X, y = [[-3.0], [-1.0], [1.0], [1.2]], [0, 0, 1, 1]
+    >>> scorer(LogisticRegression(C=1e4).fit(X, y), X, y)
+    -0.5
     """
     given = {} if method == "auto" else {"method": method}
     return RobustnessScorer(
