@@ -1,7 +1,8 @@
 """Any model as a function to logits, or to labels, in the space that is perturbed.
 
-Distances and attacks see a model only through what the adapters return. `Slopes` is the type of a
-function from points to logits and their `Pullback`, which turns weights of logits into gradients.
+Distances and attacks see a model only through what the adapters return. `ForwardVjp` is the type of
+a function from points to logits and their `Vjp`, the vector-Jacobian product: it turns weights of
+the logits into the gradient of their weighted sum.
 """
 
 from robfair.adapters._labels import LabelModel, as_labels, as_model
@@ -12,19 +13,19 @@ from robfair.adapters._logits import (
     as_logits,
     evaluation_mode,
 )
-from robfair.adapters._vjp import Pullback, Slopes, by_autograd, slopes
+from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
 __all__ = [
+    "ForwardVjp",
     "LabelModel",
     "LogitModel",
     "NotDifferentiable",
-    "Pullback",
-    "Slopes",
+    "Vjp",
     "affine_map",
     "as_labels",
     "as_logits",
     "as_model",
-    "by_autograd",
+    "autograd_vjp",
     "evaluation_mode",
-    "slopes",
+    "forward_vjp",
 ]

@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
-from robfair.adapters._vjp import Slopes, by_autograd, slopes
+from robfair.adapters._vjp import ForwardVjp, autograd_vjp, forward_vjp
 from robfair.models import Standardize
 
 __all__ = [
@@ -185,11 +185,11 @@ class LogitModel(Adapted):
             yield logits
 
     @contextmanager
-    def slopes(self, shape: tuple[int, ...]) -> Iterator[Slopes]:
+    def forward_vjp(self, shape: tuple[int, ...]) -> Iterator[ForwardVjp]:
         """Yield the function from samples ``(n, *shape)`` to logits and to what these pull back."""
         with self.forward(shape) as forward:
             # Logits that are made of what the module returns are not the module's own.
-            yield by_autograd(forward) if self.to_logits else slopes(self.module, forward)
+            yield autograd_vjp(forward) if self.to_logits else forward_vjp(self.module, forward)
 
     def check_output(self, X: NDArray[Any]) -> int:
         """Return the number of classes, or raise if the model does not fit `X`."""

@@ -16,16 +16,16 @@ from torch import Tensor, nn
 
 from robfair.models import Standardize
 
-__all__ = ["Pullback", "Slopes", "by_autograd", "slopes"]
+__all__ = ["ForwardVjp", "Vjp", "autograd_vjp", "forward_vjp"]
 
 # From weights of the logits, of shape (n, n_classes), to the gradient of their weighted sum.
-Pullback = Callable[[Tensor], Tensor]
-# From points to their logits, detached, and the pullback there.
-Slopes = Callable[[Tensor], tuple[Tensor, Pullback]]
+Vjp = Callable[[Tensor], Tensor]
+# From points to their logits, detached, and the vjp there.
+ForwardVjp = Callable[[Tensor], tuple[Tensor, Vjp]]
 
 
-def slopes(module: nn.Module, forward: Callable[[Tensor], Tensor] | None = None) -> Slopes:
-    """Return the function from points to the logits of a module, and to their pullback.
+def forward_vjp(module: nn.Module, forward: Callable[[Tensor], Tensor] | None = None) -> ForwardVjp:
+    """Return the function from points to the logits of a module, and to their vjp.
 
     Parameters
     ----------
@@ -38,15 +38,15 @@ def slopes(module: nn.Module, forward: Callable[[Tensor], Tensor] | None = None)
     Returns
     -------
     callable
-        From points of shape (n, ...) to logits and pullback.
+        From points of shape (n, ...) to logits and vjp.
     """
     if _is_dense(module):
         return partial(_by_hand, list(module.children()))
-    return by_autograd(module if forward is None else forward)
+    return autograd_vjp(module if forward is None else forward)
 
 
-def by_autograd(forward: Callable[[Tensor], Tensor]) -> Slopes:
-    """Return the function from points to logits and pullback, for any differentiable function.
+def autograd_vjp(forward: Callable[[Tensor], Tensor]) -> ForwardVjp:
+    """Return the function from points to logits and vjp, for any differentiable function.
 
     Parameters
     ----------
@@ -56,21 +56,21 @@ def by_autograd(forward: Callable[[Tensor], Tensor]) -> Slopes:
     Returns
     -------
     callable
-        From points to logits and pullback.
+        From points to logits and vjp.
     """
 
-    def found(points: Tensor) -> tuple[Tensor, Pullback]:
+    def found(points: Tensor) -> tuple[Tensor, Vjp]:
         points = points.detach().requires_grad_(True)
         with torch.enable_grad():
             logits = forward(points)
 
-        def pullback(weights: Tensor) -> Tensor:
+        def vjp(weights: Tensor) -> Tensor:
             (gradient,) = torch.autograd.grad(
                 logits, points, weights, retain_graph=True, materialize_grads=True
             )
             return gradient
 
-        return logits.detach(), pullback
+        return logits.detach(), vjp
 
     return found
 
@@ -110,8 +110,8 @@ def _is_watched(module: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _by_hand(layers: list[nn.Module], points: Tensor) -> tuple[Tensor, Pullback]:
-    steps: list[Pullback] = []
+def _by_hand(layers: list[nn.Module], points: Tensor) -> tuple[Tensor, Vjp]:
+    steps: list[Vjp] = []
     out = points.detach()
     for layer in layers:
         if isinstance(layer, nn.Linear):
@@ -130,10 +130,10 @@ def _by_hand(layers: list[nn.Module], points: Tensor) -> tuple[Tensor, Pullback]
             out = out.flatten(1)
 
     @torch.no_grad()
-    def pullback(weights: Tensor) -> Tensor:
+    def vjp(weights: Tensor) -> Tensor:
         gradient = weights
         for step in reversed(steps):
             gradient = step(gradient)
         return gradient.reshape(points.shape)
 
-    return out, pullback
+    return out, vjp

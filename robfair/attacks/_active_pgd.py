@@ -10,7 +10,7 @@ from torch import Tensor
 from robfair._directions import away_from_label, away_from_prediction
 from robfair._geometry import norms
 from robfair._problem import margins
-from robfair.adapters import Slopes
+from robfair.adapters import ForwardVjp
 from robfair.attacks._pgd import Ball
 
 __all__ = ["Aim", "Climbers", "climb", "into_ball"]
@@ -66,14 +66,14 @@ class Climbers:
 
 @torch.no_grad()
 def climb(
-    slopes: Slopes, aim: Aim, climbers: Climbers, points: Tensor, n_steps: int
+    forward_vjp: ForwardVjp, aim: Aim, climbers: Climbers, points: Tensor, n_steps: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Climb from some points of the balls.
 
     Parameters
     ----------
-    slopes : callable
-        From points to logits and their pullback.
+    forward_vjp : callable
+        From points to logits and their vjp.
     aim : Aim
         What to climb for.
     climbers : Climbers
@@ -94,7 +94,7 @@ def climb(
     n_forward = torch.full_like(climbers.rows, n_steps)
     n_backward = n_forward.clone()
     for step in range(n_steps):
-        values, pullback = slopes(points)
+        values, vjp = forward_vjp(points)
         # NaN is not fooled: it stays to the end, where it is an error.
         fooled = stay & (aim.gap(values, climbers.label) < climbers.sure)
         n_left = 0
@@ -106,7 +106,7 @@ def climb(
             n_forward[climbers.rows], n_backward[climbers.rows] = step + 1, step
             return ended, n_forward, n_backward
         weights = aim.weights(values, climbers.label, climbers.clean)
-        gradient = pullback(weights)
+        gradient = vjp(weights)
         if n_left > LEAVE * len(stay):
             out, keep = climbers.rows[~stay], stay.nonzero()[:, 0]
             n_forward[out] = n_backward[out] = step + 1

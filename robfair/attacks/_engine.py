@@ -13,7 +13,7 @@ from torch import Tensor
 
 from robfair._confirm import rounding
 from robfair._problem import Problem, finite
-from robfair.adapters import Slopes
+from robfair.adapters import ForwardVjp
 from robfair.attacks._active_pgd import Aim, Climbers, climb, into_ball
 from robfair.attacks._pgd import Ball
 from robfair.attacks._starts import in_ball, near_centre
@@ -133,11 +133,13 @@ class Search:
             Called with each batch that is finished.
         """
         parts, size = [], self.problem.batch_size
-        with self.problem.network.slopes(self.problem.shape) as slopes:
+        with self.problem.network.forward_vjp(self.problem.shape) as forward_vjp:
             for first in range(0, len(index), size):
                 rows = slice(first, first + size)
                 first_points = None if start is None else start[rows]
-                tries = self._batch(slopes, index[rows], eps[rows], first_points, restart, whole)
+                tries = self._batch(
+                    forward_vjp, index[rows], eps[rows], first_points, restart, whole
+                )
                 parts.append(tries)
                 progress(tries)
         columns = zip(*(vars(part).values() for part in parts), strict=True)
@@ -145,7 +147,7 @@ class Search:
 
     def _batch(
         self,
-        slopes: Slopes,
+        forward_vjp: ForwardVjp,
         index: NDArray[np.intp],
         budget: NDArray[np.float64],
         start: Tensor | None,
@@ -169,11 +171,13 @@ class Search:
         rows = torch.arange(len(x), device=x.device)
         first = ball.project(start.reshape(images.shape))
         climbers = Climbers(ball, rows, label, self._step(eps), sure, clean)
-        points, n_forward, n_backward = climb(slopes, self.aim, climbers, first, self.options.steps)
+        points, n_forward, n_backward = climb(
+            forward_vjp, self.aim, climbers, first, self.options.steps
+        )
         still = (points == first).flatten(1).all(dim=1)
         points, size = into_ball(points, images, radius, problem.norm)
         with torch.no_grad():
-            logits = finite(slopes(points)[0])
+            logits = finite(forward_vjp(points)[0])
         self.n_forward[index] += n_forward.cpu().numpy() + 1
         self.n_backward[index] += n_backward.cpu().numpy()
         codes = logits.argmax(dim=1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from robfair.adapters import Slopes
+from robfair.adapters import ForwardVjp
 from robfair.threat import ThreatModel
 
 __all__ = ["Ball", "projected_gradient"]
@@ -96,7 +96,7 @@ class Ball:
 
 
 def projected_gradient(
-    slopes: Slopes,
+    forward_vjp: ForwardVjp,
     weights: Callable[[Tensor], Tensor],
     ball: Ball,
     *,
@@ -108,8 +108,8 @@ def projected_gradient(
 
     Parameters
     ----------
-    slopes : callable
-        From points of the shape of X to logits and their pullback.
+    forward_vjp : callable
+        From points of the shape of X to logits and their vjp.
     weights : callable
         From logits to the gradient of the loss with respect to them, of shape (n, n_classes).
     ball : Ball
@@ -129,6 +129,6 @@ def projected_gradient(
     points = ball.project(start)
     with torch.no_grad():
         for _ in range(n_steps):
-            logits, pullback = slopes(points)
-            points = ball.step(points, pullback(weights(logits)), step)
+            logits, vjp = forward_vjp(points)
+            points = ball.step(points, vjp(weights(logits)), step)
     return points

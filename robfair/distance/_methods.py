@@ -22,17 +22,13 @@ from robfair.adapters import (
     as_labels,
     as_logits,
 )
-from robfair.certify._radius import certified_radius
-from robfair.certify._trace import UnsupportedLayer
+from robfair.certify import UnsupportedLayer, certified_radius
 from robfair.distance._writer import ResultWriter
-from robfair.distance.exact._linear import linear_distance
-from robfair.distance.exact._relu import TOLERANCE, relu_distance
-from robfair.distance.exact._relu_layers import relu_layers
-from robfair.distance.gradient._deepfool import deepfool_distance
-from robfair.distance.gradient._minimum_norm import AUTO, STRONG, tight_distance
-from robfair.distance.labels._decision import decision_distance
-from robfair.distance.tabular._distance import table_decision, table_distance
-from robfair.distance.trees._single import tree_distance
+from robfair.distance.exact import TOLERANCE, linear_distance, relu_distance, relu_layers
+from robfair.distance.gradient import AUTO, STRONG, deepfool_distance, minimum_norm_distance
+from robfair.distance.labels import decision_distance
+from robfair.distance.tabular import table_decision, table_distance
+from robfair.distance.trees import tree_distance
 
 __all__ = ["METHODS", "Options", "add_lower_bounds", "choose", "run"]
 
@@ -105,7 +101,7 @@ def run(method: str, problem: Problem, results: ResultWriter, options: Options) 
         linear_distance(problem, results, affine)
     elif method in ("auto", "strong"):
         plan = (AUTO if method == "auto" else STRONG).within(options.budget, problem.n_classes - 1)
-        tight_distance(problem, results, plan, options.seed)
+        minimum_norm_distance(problem, results, plan, options.seed)
     elif method == "decision":
         _decision(problem, results, options)
     elif method == "exact" and isinstance(problem.model, LabelModel):
@@ -272,7 +268,7 @@ def _write(
 def _exact_relu(problem: Problem, results: ResultWriter, options: Options) -> None:
     """Search from above, then close the interval sample by sample."""
     progress, results.progress = results.progress, lambda n: None
-    tight_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.seed)
+    minimum_norm_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.seed)
     index = (~results.skipped).nonzero()[0]
     progress(len(problem.X) - len(index))
     results.lower = np.full(len(problem.X), np.nan)

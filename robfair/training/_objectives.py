@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robfair._directions import TRADES_START, away_from_label
-from robfair.adapters import evaluation_mode, slopes
+from robfair.adapters import evaluation_mode, forward_vjp
 from robfair.attacks import Ball, projected_gradient
 from robfair.models import Standardize
 from robfair.threat import ThreatModel
@@ -107,7 +107,7 @@ class Attack:
             noise = self.noise.draw(torch.randn, X, rows) * TRADES_START
         with evaluation_mode(module):
             return projected_gradient(
-                slopes(module),
+                forward_vjp(module),
                 weights,
                 ball,
                 start=X + wide * noise,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from robfair.adapters import as_logits, by_autograd, slopes
+from robfair.adapters import as_logits, autograd_vjp, forward_vjp
 from robfair.models import Standardize, adult_network, lenet5, tabular_network
 
 
@@ -17,17 +17,17 @@ def is_by_hand(module):
     seen = []
     handle = nn.modules.module.register_module_forward_hook(lambda *_: seen.append(1))
     try:
-        slopes(module)(torch.zeros(2, 3, dtype=next(module.parameters()).dtype))
+        forward_vjp(module)(torch.zeros(2, 3, dtype=next(module.parameters()).dtype))
     finally:
         handle.remove()
     return not seen
 
 
 def check(module, X, weights):
-    ours, pullback = slopes(module)(X)
-    theirs, by_graph = by_autograd(module)(X)
+    ours, vjp = forward_vjp(module)(X)
+    theirs, by_graph = autograd_vjp(module)(X)
     assert torch.equal(ours, theirs)
-    gradient = pullback(weights)
+    gradient = vjp(weights)
     assert torch.equal(gradient, by_graph(weights))
     assert gradient.shape == X.shape
     assert not ours.requires_grad
@@ -72,13 +72,13 @@ def test_robfairs_own_are_by_hand(make):
 
 def test_weights_that_change_are_seen():
     module = tabular_network(3, 2, [4]).eval()
-    found, X = slopes(module), torch.randn(5, 3)
+    found, X = forward_vjp(module), torch.randn(5, 3)
     before, _ = found(X)
     with torch.no_grad():
         module[0].weight.add_(1)
-    after, pullback = found(X)
+    after, vjp = found(X)
     assert not torch.equal(before, after)
-    assert torch.equal(pullback(torch.ones(5, 2)), by_autograd(module)(X)[1](torch.ones(5, 2)))
+    assert torch.equal(vjp(torch.ones(5, 2)), autograd_vjp(module)(X)[1](torch.ones(5, 2)))
 
 
 class Doubled(nn.Linear):
@@ -125,11 +125,11 @@ def test_anything_else_goes_through_autograd(name):
     module = OTHERS[name]().eval()
     assert name == "a patched forward" or not is_by_hand(module)
     X, weights = torch.randn(5, 3), torch.randn(5, 2)
-    logits, pullback = slopes(module)(X)
+    logits, vjp = forward_vjp(module)(X)
     assert torch.equal(logits, module(X).detach())
     x = X.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(module(x), x, weights)
-    assert torch.equal(pullback(weights), gradient)
+    assert torch.equal(vjp(weights), gradient)
 
 
 def test_convolutions():
@@ -146,18 +146,18 @@ def test_one_output_is_two_logits():
     """What the module returns is not what is attacked."""
     module = nn.Sequential(nn.Linear(3, 1)).eval()
     X = torch.randn(4, 3)
-    with as_logits(module).slopes((3,)) as found:
-        logits, pullback = found(X)
+    with as_logits(module).forward_vjp((3,)) as found:
+        logits, vjp = found(X)
     assert torch.equal(logits[:, 0], torch.zeros(4))
     assert torch.equal(logits[:, 1:], module(X).detach())
-    gradient = pullback(torch.tensor([[0.0, 1.0]] * 4))
+    gradient = vjp(torch.tensor([[0.0, 1.0]] * 4))
     assert torch.equal(gradient, module[0].weight.detach().expand(4, 3))
 
 
 def test_a_classifiers_logits():
     module = tabular_network(3, 2, [4])
     X, weights = torch.randn(5, 3), torch.randn(5, 2)
-    with as_logits(module).slopes((3,)) as found:
-        logits, pullback = found(X)
+    with as_logits(module).forward_vjp((3,)) as found:
+        logits, vjp = found(X)
         assert torch.equal(logits, module(X).detach())
-        assert torch.equal(pullback(weights), by_autograd(module)(X)[1](weights))
+        assert torch.equal(vjp(weights), autograd_vjp(module)(X)[1](weights))

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from oracles import network
 from robfair import ThreatModel
-from robfair.adapters import by_autograd, slopes
+from robfair.adapters import autograd_vjp, forward_vjp
 from robfair.attacks import Ball, projected_gradient
 
 NORMS = [2, torch.inf]
@@ -76,7 +76,7 @@ def attack(module, ball, y, n_steps=10, start=None):
         return F.softmax(logits, dim=1) - F.one_hot(y, logits.shape[1])
 
     start = ball.X if start is None else start
-    found = slopes(module) if isinstance(module, torch.nn.Module) else by_autograd(module)
+    found = forward_vjp(module) if isinstance(module, torch.nn.Module) else autograd_vjp(module)
     return projected_gradient(
         found, weights, ball, start=start, step=2.5 * ball.eps / n_steps, n_steps=n_steps
     )
@@ -108,7 +108,7 @@ def test_reaches_the_maximum_of_a_linear_loss(norm, boxed):
         ball = Ball(ball.X, ball.eps, norm, ThreatModel())
     w = tensor(rng, 5)
     points = projected_gradient(
-        by_autograd(lambda p: p @ w), torch.ones_like, ball, start=ball.X, step=ball.eps, n_steps=3
+        autograd_vjp(lambda p: p @ w), torch.ones_like, ball, start=ball.X, step=ball.eps, n_steps=3
     )
     ascent = w.sign() if norm == torch.inf else w / w.norm()
     assert_allclose(points, ball.project(ball.X + ball.eps[:, None] * ascent), rtol=1e-12)
@@ -159,7 +159,7 @@ def test_one_forward_and_one_backward_pass_a_step():
 def test_a_flat_loss_moves_nothing(norm):
     ball = random_ball(np.random.default_rng(7), norm)
     points = projected_gradient(
-        by_autograd(lambda p: p * 0), torch.ones_like, ball, start=ball.X, step=ball.eps, n_steps=3
+        autograd_vjp(lambda p: p * 0), torch.ones_like, ball, start=ball.X, step=ball.eps, n_steps=3
     )
     assert_array_equal(points, ball.X)
 

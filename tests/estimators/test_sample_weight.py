@@ -73,10 +73,10 @@ def starts(monkeypatch):
     seen = {i: [] for i in range(N)}
     search = objectives.projected_gradient
 
-    def spy(slopes, weights, ball, *, start, step, n_steps):
+    def spy(forward_vjp, weights, ball, *, start, step, n_steps):
         for i, point in zip(index(ball.X), start, strict=True):
             seen[i].append(point.tolist())
-        return search(slopes, weights, ball, start=start, step=step, n_steps=n_steps)
+        return search(forward_vjp, weights, ball, start=start, step=step, n_steps=n_steps)
 
     monkeypatch.setattr(objectives, "projected_gradient", spy)
     return seen

@@ -1,7 +1,10 @@
-"""Exact distances, for affine models and small ReLU networks."""
+"""Exact distances, for affine models and small ReLU networks.
+
+Bounds that are a relative `TOLERANCE` apart count as one exact distance.
+"""
 
 from robfair.distance.exact._linear import linear_distance
-from robfair.distance.exact._relu import relu_distance
+from robfair.distance.exact._relu import TOLERANCE, relu_distance
 from robfair.distance.exact._relu_layers import relu_layers
 
-__all__ = ["linear_distance", "relu_distance", "relu_layers"]
+__all__ = ["TOLERANCE", "linear_distance", "relu_distance", "relu_layers"]

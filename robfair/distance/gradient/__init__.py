@@ -1,6 +1,19 @@
-"""Searches that follow gradients, for networks."""
+"""Searches that follow gradients, for networks.
 
+`AUTO` and `STRONG` are the budgets of the methods of these names.
+"""
+
+from robfair.distance.gradient._budget import AUTO, STRONG, SearchBudget
 from robfair.distance.gradient._deepfool import deepfool_distance
-from robfair.distance.gradient._minimum_norm import tight_distance
+from robfair.distance.gradient._descent import DescentSchedule, refine
+from robfair.distance.gradient._minimum_norm import minimum_norm_distance
 
-__all__ = ["deepfool_distance", "tight_distance"]
+__all__ = [
+    "AUTO",
+    "STRONG",
+    "DescentSchedule",
+    "SearchBudget",
+    "deepfool_distance",
+    "minimum_norm_distance",
+    "refine",
+]

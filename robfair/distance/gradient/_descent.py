@@ -26,17 +26,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robfair._geometry import norms
+from robfair._confirm import outwards
+from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import Forward, Problem, margins
-from robfair.adapters import Slopes, by_autograd
+from robfair.adapters import ForwardVjp, autograd_vjp
 
-__all__ = ["Field", "Nearest", "Schedule", "against", "descend"]
+__all__ = ["DescentSchedule", "MarginObjective", "Nearest", "against", "descend", "refine"]
 
 HUGE = 1e30
 
 
 @dataclass(frozen=True)
-class Schedule:
+class DescentSchedule:
     """Number of steps, and how step and radius shrink from the first to the last (cosine).
 
     Attributes
@@ -54,13 +55,24 @@ class Schedule:
     change: tuple[float, float]
 
     def at(self, i: int) -> tuple[float, float]:
-        """Return the length of step `i` and the greatest change of the radius."""
+        """Return the length of a step and the greatest change of the radius.
+
+        Parameters
+        ----------
+        i : int
+            Number of the step, from 0.
+
+        Returns
+        -------
+        tuple of (float, float)
+            Both relative to the radius.
+        """
         share = (1 + math.cos(math.pi * i / max(self.n_steps - 1, 1))) / 2
         step, change = (last + (first - last) * share for first, last in (self.step, self.change))
         return step, change
 
 
-class Field:
+class MarginObjective:
     """The margin and its gradient, with the features that cannot move left out.
 
     Parameters
@@ -69,14 +81,16 @@ class Field:
         Norm, box and mutable features.
     forward : callable
         From points (n, d) to logits.
-    slopes : callable, default=None
-        From points (n, d) to logits and their pullback; None: by autograd from `forward`.
+    forward_vjp : callable, default=None
+        From points (n, d) to logits and their vjp; None: by autograd from `forward`.
     """
 
-    def __init__(self, problem: Problem, forward: Forward, slopes: Slopes | None = None) -> None:
+    def __init__(
+        self, problem: Problem, forward: Forward, forward_vjp: ForwardVjp | None = None
+    ) -> None:
         self.norm = problem.norm
         self.forward = forward
-        self.slopes = by_autograd(forward) if slopes is None else slopes
+        self.forward_vjp = autograd_vjp(forward) if forward_vjp is None else forward_vjp
         self.box = problem.box(problem.model.dtype)
         self.mask = problem.mask()
 
@@ -84,13 +98,13 @@ class Field:
         self, points: Tensor, label: Tensor, rival: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return margin, gap to `rival` (None: to the greatest other logit) and its gradient."""
-        logits, pullback = self.slopes(points)
+        logits, vjp = self.forward_vjp(points)
         own, margin = label[:, None], margins(logits, label)
         if rival is None:
             gap, rival = margin, logits.scatter(1, own, -torch.inf).argmax(dim=1)
         else:
             gap = (logits.gather(1, own) - logits.gather(1, rival[:, None]))[:, 0]
-        gradient = pullback(against(logits, own, rival[:, None]))
+        gradient = vjp(against(logits, own, rival[:, None]))
         if self.mask is not None:
             gradient = gradient * self.mask
         return margin, gap, gradient
@@ -108,6 +122,10 @@ class Field:
         # masks take several times as long, by way of room times a huge number.
         low, high = (points - side for side in self.box)
         return gradient.clamp(HUGE * high, HUGE * low)
+
+    def slack(self, points: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return how far each feature can go down and up in the box."""
+        return None if self.box is None else (points - self.box[0], self.box[1] - points)
 
     def clip(self, points: Tensor) -> Tensor:
         """Clip points to the box."""
@@ -170,12 +188,12 @@ class Nearest:
 
 
 def descend(
-    field: Field,
+    field: MarginObjective,
     start: Tensor,
     label: Tensor,
     points: Tensor,
     nearest: Nearest,
-    schedule: Schedule,
+    schedule: DescentSchedule,
 ) -> None:
     """Descend from `points`, and leave the nearest flipped point seen in `nearest`.
 
@@ -183,7 +201,7 @@ def descend(
 
     Parameters
     ----------
-    field : Field
+    field : MarginObjective
         Margin and threat model.
     start : Tensor of shape (n, d)
         The samples.
@@ -193,7 +211,7 @@ def descend(
         Where to begin, flipped or not, but not at the samples themselves.
     nearest : Nearest
         What has been found before, and is found here.
-    schedule : Schedule
+    schedule : DescentSchedule
         Number and length of steps.
     """
     size = radius = norms(points - start, field.norm)
@@ -227,3 +245,51 @@ def _follow(
     return torch.where(
         gap < 0, torch.minimum(radius, nearest.distance + inwards), radius + outwards
     )
+
+
+def refine(
+    problem: Problem,
+    forward: Forward,
+    start: Tensor,
+    points: Tensor,
+    label: Tensor,
+    schedule: DescentSchedule,
+) -> Tensor:
+    """Step from given points onto the linearised boundary, and descend along it.
+
+    Costs ``n_steps + 2`` forward and ``n_steps + 1`` backward passes a row.
+
+    Parameters
+    ----------
+    problem : Problem
+        Norm, box and mutable features.
+    forward : callable
+        From points (n, d) to logits.
+    start : Tensor of shape (n, d)
+        The samples.
+    points : Tensor of shape (n, d)
+        Where to begin; a sample itself is left as it is where its gradient is 0.
+    label : Tensor of shape (n,)
+        The predicted classes of the samples.
+    schedule : DescentSchedule
+        The descent.
+
+    Returns
+    -------
+    Tensor of shape (n, d)
+        The nearest flipped points seen, moved out a little beyond rounding; the samples where none
+        was seen.
+    """
+    objective = MarginObjective(problem, forward)
+    _, gap, gradient = objective(points, label)
+    step, _ = step_to_hyperplane(
+        -gradient, gap.clamp_min(0), objective.norm, objective.slack(points)
+    )
+    points = objective.clip(points + step)
+    best = Nearest(start.clone(), torch.full_like(gap, torch.inf))
+    rows = (points != start).any(dim=1).nonzero()[:, 0]
+    part = best[rows]
+    descend(objective, start[rows], label[rows], points[rows], part, schedule)
+    best.update(rows, part)
+    beyond = outwards(points.dtype)[0]
+    return objective.clip(best.points + beyond * (best.points - start))

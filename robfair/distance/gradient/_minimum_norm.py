@@ -9,7 +9,6 @@ from random ones around the best, until its budget is spent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -20,124 +19,28 @@ from torch import Tensor
 from robfair._confirm import beyond_rounding, confirm, outwards
 from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import Problem, distances, finite, margins
-from robfair.adapters import Pullback
+from robfair.adapters import Vjp
 from robfair.distance._writer import ResultWriter
+from robfair.distance.gradient._budget import SearchBudget
 from robfair.distance.gradient._deepfool import deepfool_distance
-from robfair.distance.gradient._descent import Field, Nearest, Schedule, against, descend
+from robfair.distance.gradient._descent import (
+    DescentSchedule,
+    MarginObjective,
+    Nearest,
+    against,
+    descend,
+)
 
-__all__ = ["AUTO", "STRONG", "Plan", "tight_distance"]
+__all__ = ["minimum_norm_distance"]
 
 # A descent is repeated where it has shortened the distance by more than this share.
 GAIN = 0.03
-AMPLE = 200  # budget from which on a single rival gets a second start, ...
-FAR_END = 1000.0  # ... so many times as far; most features are at their walls there
 # Other samples that are tried as starts where all else fails.
 MOST_OTHERS = 100
-# Passes that DeepFool takes at most: forwards, the search of a segment, backwards for each rival.
-DEEPFOOL, DEEPFOOL_RIVAL = 96, 50
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a search spends on a sample.
-
-    Attributes
-    ----------
-    n_candidates : int
-        Rival classes that are linearised, those with the greatest logits.
-    near : float
-        Rivals start whose linearised distance is at most this multiple of the least.
-    far : tuple of float
-        How far beyond the linearised boundary the gradient of a start is taken, as a multiple of
-        the distance to it: the slope behind the boundary is worth more than that at the sample.
-        A start for each.
-    race : Schedule
-        Descent of every start.
-    finish : Schedule
-        Descent of the best start.
-    again : Schedule
-        Descent that is repeated as long as it helps.
-    n_again : int
-        The greatest number of repetitions.
-    restart : Schedule
-        Descent of each restart.
-    n_restarts : int
-        Number of restarts.
-    deepfool : bool
-        Whether the first restart is from DeepFool's points.
-    """
-
-    n_candidates: int
-    near: float
-    far: tuple[float, ...]
-    race: Schedule
-    finish: Schedule
-    again: Schedule
-    n_again: int
-    restart: Schedule
-    n_restarts: int
-    deepfool: bool = True
-
-    def within(self, budget: int | None, n_rivals: int) -> Plan:
-        """Fit the plan into a number of passes, forwards and backwards, per sample."""
-        n_candidates = min(self.n_candidates, n_rivals)
-        if n_candidates == 1 and (budget is None or budget >= AMPLE):
-            # No rivals to choose from: another start at the far end of the box.
-            self = replace(self, far=(*self.far, FAR_END))
-        if budget is None:
-            return replace(self, n_candidates=n_candidates)
-        # The prediction and the confirmation, which may step out, and the last descent.
-        left = budget - 5 - _passes(self.finish)
-        each = 1 + len(self.far) * (2 + _passes(self.race))
-        if left < each:
-            raise ValueError(
-                f"budget must be at least {budget - left + each} passes per sample for this "
-                f"method; got {budget}."
-            )
-        n_candidates = min(n_candidates, left // each)
-        left -= n_candidates * each
-        n_again = min(self.n_again, left // _passes(self.again))
-        left -= n_again * _passes(self.again)
-        most = DEEPFOOL + DEEPFOOL_RIVAL * min(3, n_rivals)
-        deepfool = left >= most + _passes(self.restart)
-        n_restarts = (left - most * deepfool) // _passes(self.restart)
-        return replace(
-            self,
-            n_candidates=n_candidates,
-            n_again=n_again,
-            n_restarts=n_restarts,
-            deepfool=deepfool,
-        )
-
-
-def _passes(schedule: Schedule) -> int:
-    return 2 * schedule.n_steps + 1
-
-
-AUTO = Plan(
-    n_candidates=5,
-    near=1.3,
-    far=(4.0,),
-    race=Schedule(5, step=(2.0, 1.0), change=(0.3, 0.1)),
-    finish=Schedule(10, step=(2.0, 0.01), change=(0.3, 0.002)),
-    again=Schedule(16, step=(2.0, 0.01), change=(0.3, 0.002)),
-    n_again=6,
-    restart=Schedule(24, step=(2.0, 0.01), change=(0.3, 0.001)),
-    n_restarts=0,
-)
-STRONG = replace(
-    AUTO,
-    n_candidates=9,
-    near=np.inf,
-    far=(4.0, 30.0),
-    race=Schedule(10, step=(2.0, 1.0), change=(0.3, 0.1)),
-    finish=Schedule(30, step=(2.0, 0.01), change=(0.3, 0.001)),
-    n_restarts=12,
-)
-
-
-def tight_distance(
-    problem: Problem, results: ResultWriter, plan: Plan, seed: int, rescue: bool = True
+def minimum_norm_distance(
+    problem: Problem, results: ResultWriter, plan: SearchBudget, seed: int, fallback: bool = True
 ) -> None:
     """Fill `results` by the tight search.
 
@@ -145,34 +48,44 @@ def tight_distance(
     ----------
     problem, results : Problem, ResultWriter
         What to compute and where to write it.
-    plan : Plan
+    plan : SearchBudget
         What to spend.
     seed : int
         Seed of the restarts. The random numbers of a sample depend on it and on the sample's
         position alone.
-    rescue : bool, default=True
+    fallback : bool, default=True
         Whether to try more where no start flips a sample: DeepFool, and other samples.
     """
     lost: list[NDArray[np.intp]] = []
     shape = problem.shape
-    with problem.network.forward(shape) as forward, problem.network.slopes(shape) as slopes:
-        search = _Search(problem, results, plan, seed, Field(problem, forward, slopes))
+    with (
+        problem.network.forward(shape) as forward,
+        problem.network.forward_vjp(shape) as forward_vjp,
+    ):
+        search = _Search(
+            problem, results, plan, seed, MarginObjective(problem, forward, forward_vjp)
+        )
         for first in range(0, len(problem.X), problem.batch_size):
             index = np.arange(first, min(first + problem.batch_size, len(problem.X)))
             lost.append(search.run(index))
-        if not rescue:
+        if not fallback:
             return
         # What no start has flipped is left to DeepFool, whose steps grow until one does.
         rest = np.concatenate(lost)
         for first in range(0, len(rest), problem.batch_size):
-            search.rescue(rest[first : first + problem.batch_size])
+            search.fallback(rest[first : first + problem.batch_size])
 
 
 class _Search:
     """The search on a batch of samples at a time."""
 
     def __init__(
-        self, problem: Problem, results: ResultWriter, plan: Plan, seed: int, field: Field
+        self,
+        problem: Problem,
+        results: ResultWriter,
+        plan: SearchBudget,
+        seed: int,
+        field: MarginObjective,
     ) -> None:
         self.problem = problem
         self.results = results
@@ -183,12 +96,12 @@ class _Search:
     def run(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
         """Search some samples; return those for which nothing was found."""
         x = self.problem.tensor(index)
-        logits, pullback = self.field.slopes(x)
+        logits, vjp = self.field.forward_vjp(x)
         label = finite(logits).argmax(dim=1)
         codes = label.cpu().numpy()
         self.results.codes[index] = codes
         self.results.n_forward[index] += 1
-        steps, sizes = self._linearise(x, logits, pullback, label, index)
+        steps, sizes = self._linearise(x, logits, vjp, label, index)
         if self.problem.codes is not None:
             right = self.problem.codes[index] == codes
             self.results.skip(index[~right])
@@ -203,7 +116,7 @@ class _Search:
         lost: NDArray[np.intp] = index[~found.cpu().numpy()]
         return lost
 
-    def rescue(self, index: NDArray[np.intp]) -> None:
+    def fallback(self, index: NDArray[np.intp]) -> None:
         """Search samples from DeepFool's points, or from other samples; else they are censored."""
         x, label, nearest = self._deepfool(index)
         rows = nearest.distance.isinf().nonzero()[:, 0]
@@ -247,7 +160,7 @@ class _Search:
         self,
         x: Tensor,
         logits: Tensor,
-        pullback: Pullback,
+        vjp: Vjp,
         label: Tensor,
         index: NDArray[np.intp],
     ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
@@ -264,7 +177,7 @@ class _Search:
         for j in range(m):
             rival = rivals[:, j : j + 1]
             gap = (logits.gather(1, own) - logits.gather(1, rival))[:, 0]
-            gradient = pullback(against(logits, own, rival))
+            gradient = vjp(against(logits, own, rival))
             if self.field.mask is not None:
                 gradient = gradient * self.field.mask
             step, reached = step_to_hyperplane(-gradient, gap.clamp_min(0), self.problem.norm, room)
@@ -372,12 +285,14 @@ class _Search:
         points = self.field.clip(nearest.points + way)
         return torch.where((points == x).all(dim=1)[:, None], nearest.points, points)
 
-    def _count(self, index: NDArray[np.intp], schedule: Schedule, extra: int = 0) -> None:
+    def _count(self, index: NDArray[np.intp], schedule: DescentSchedule, extra: int = 0) -> None:
         self.results.n_forward[index] += schedule.n_steps + 1 + extra
         self.results.n_backward[index] += schedule.n_steps + extra
 
 
-def _step_out(field: Field, x: Tensor, label: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+def _step_out(
+    field: MarginObjective, x: Tensor, label: Tensor, points: Tensor
+) -> tuple[Tensor, Tensor]:
     """Step out a little, beyond what rounding can take back, and predict the points once more."""
     passes = torch.zeros_like(label)
 

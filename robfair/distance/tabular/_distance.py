@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from robfair._problem import Problem
 from robfair.adapters import LabelModel
 from robfair.distance._writer import ResultWriter
-from robfair.distance.labels._decision import decision_distance
+from robfair.distance.labels import decision_distance
 from robfair.distance.tabular._gradient_search import TABLE_AUTO, TABLE_STRONG, TableSearch
 from robfair.distance.tabular._label_search import LabelSearch
 from robfair.distance.tabular._oracle import Judge

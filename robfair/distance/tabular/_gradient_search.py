@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from robfair.distance.gradient._descent import Schedule
-from robfair.distance.gradient._minimum_norm import AUTO, STRONG, Plan
+from robfair.distance.gradient import AUTO, STRONG, DescentSchedule, SearchBudget
 from robfair.distance.tabular._oracle import Judge
 from robfair.distance.tabular._space import (
     Array,
@@ -40,9 +39,9 @@ class TablePlan:
 
     Attributes
     ----------
-    first : Plan
+    first : SearchBudget
         Numeric search in the categories of the sample.
-    others : Plan
+    others : SearchBudget
         Numeric search in other categories.
     n_rivals : int
         Classes with the greatest logits whose gradients are taken.
@@ -56,25 +55,28 @@ class TablePlan:
         Rounds of edits, the last one that improves a sample.
     n_edits : int
         Edits tried in each.
-    refine : Schedule
+    refine : DescentSchedule
         Descent of the continuous features after an edit.
     """
 
-    first: Plan
-    others: Plan
+    first: SearchBudget
+    others: SearchBudget
     n_rivals: int
     width: int
     n_tried: int
     n_listed: int
     n_rounds: int
     n_edits: int
-    refine: Schedule
+    refine: DescentSchedule
 
 
 TABLE_AUTO = TablePlan(
     first=AUTO,
     others=replace(
-        AUTO, n_candidates=2, finish=Schedule(5, step=(2.0, 0.05), change=(0.3, 0.01)), n_again=0
+        AUTO,
+        n_candidates=2,
+        finish=DescentSchedule(5, step=(2.0, 0.05), change=(0.3, 0.01)),
+        n_again=0,
     ),
     n_rivals=3,
     width=3,
@@ -82,7 +84,7 @@ TABLE_AUTO = TablePlan(
     n_listed=200,
     n_rounds=4,
     n_edits=8,
-    refine=Schedule(8, step=(1.0, 0.02), change=(0.2, 0.002)),
+    refine=DescentSchedule(8, step=(1.0, 0.02), change=(0.2, 0.002)),
 )
 TABLE_STRONG = TablePlan(
     first=replace(STRONG, n_restarts=1),  # from DeepFool's points: nothing random
@@ -93,7 +95,7 @@ TABLE_STRONG = TablePlan(
     n_listed=2000,
     n_rounds=12,
     n_edits=12,
-    refine=Schedule(16, step=(1.0, 0.02), change=(0.2, 0.001)),
+    refine=DescentSchedule(16, step=(1.0, 0.02), change=(0.2, 0.001)),
 )
 
 
@@ -150,7 +152,7 @@ class TableSearch:
 
     # --- Numeric moves
 
-    def _numeric(self, moves: Moves, plan: Plan) -> tuple[Moves, Flags]:
+    def _numeric(self, moves: Moves, plan: SearchBudget) -> tuple[Moves, Flags]:
         """Search the numeric moves of rows, and offer what is found."""
         moved, found = self.judge.numeric(moves, plan)
         if len(self.space.integers):
@@ -181,7 +183,7 @@ class TableSearch:
             further = _away(steps[rows] * factor).clip(low[rows], high[rows])
             self._refine(replace(moves[rows], steps=further))
 
-    def _refine(self, moves: Moves, schedule: Schedule | None = None) -> Rows:
+    def _refine(self, moves: Moves, schedule: DescentSchedule | None = None) -> Rows:
         """Move the continuous features of rows as little as flips them, and offer the rows."""
         moves = moves[self.space.discrete(moves) < self.best.cost[moves.owner]]
         return self.best.offer(*self.judge.refine(moves, schedule or self.plan.refine))

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robfair._confirm import beyond_rounding, confirm, outwards
-from robfair._geometry import step_to_hyperplane
 from robfair._problem import Forward, Problem, finite, margins
 from robfair.adapters import affine_map
 from robfair.distance._writer import ResultWriter
-from robfair.distance.exact._linear import linear_distance
-from robfair.distance.gradient._descent import Field, Nearest, Schedule, descend
-from robfair.distance.gradient._minimum_norm import AUTO, Plan, tight_distance
+from robfair.distance.exact import linear_distance
+from robfair.distance.gradient import (
+    AUTO,
+    DescentSchedule,
+    SearchBudget,
+    minimum_norm_distance,
+    refine,
+)
 from robfair.distance.tabular._space import Array, Flags, Moves, Rows, Space
 from robfair.threat import ThreatModel
 
@@ -172,14 +176,14 @@ class Judge:
         order = 2 if self.space.norm == 2 else 1
         return np.linalg.norm(steepness, order, axis=1) if on.any() else np.zeros(len(slope))
 
-    def numeric(self, moves: Moves, plan: Plan) -> tuple[Moves, Flags]:
+    def numeric(self, moves: Moves, plan: SearchBudget) -> tuple[Moves, Flags]:
         """Least numeric moves that flip the rows, as if integers were continuous.
 
         Parameters
         ----------
         moves : Moves
             Rows with categories in place and no numeric moves, not flipped.
-        plan : Plan
+        plan : SearchBudget
             What to spend on each.
 
         Returns
@@ -191,14 +195,14 @@ class Judge:
         """
         return self._search(moves, self.scaled, plan)
 
-    def _search(self, moves: Moves, problem: Problem, plan: Plan) -> tuple[Moves, Flags]:
+    def _search(self, moves: Moves, problem: Problem, plan: SearchBudget) -> tuple[Moves, Flags]:
         z = moves.points / self.unit
         problem = replace(problem, X=z.reshape(-1, *self.problem.shape))
         results = ResultWriter(problem, keep_adversarial=True)
         if self.affine is not None:
             linear_distance(problem, results, self.affine)
         else:
-            tight_distance(problem, results, plan, seed=0, rescue=False)
+            minimum_norm_distance(problem, results, plan, seed=0, fallback=False)
         size = len(self.results.distance)
         for total, part in (
             (self.results.n_forward, results.n_forward),
@@ -216,14 +220,14 @@ class Judge:
         points: NDArray[Any] = np.where((end == z) | np.isnan(end), start, moved)
         return points
 
-    def refine(self, moves: Moves, schedule: Schedule) -> tuple[Moves, Flags]:
+    def refine(self, moves: Moves, schedule: DescentSchedule) -> tuple[Moves, Flags]:
         """Move the continuous features only, from where they are, as little as flips the rows.
 
         Parameters
         ----------
         moves : Moves
             Rows whose continuous features are where the search begins.
-        schedule : Schedule
+        schedule : DescentSchedule
             Descent of each.
 
         Returns
@@ -243,10 +247,9 @@ class Judge:
         if self.affine is not None:
             points = self._search(fixed[rows], self.held, AUTO)[0].points
         else:
-            field = Field(self.held, self._scaled_forward)
             batches = self._batches(len(rows))
             points = np.concatenate(
-                [self._descend(field, fixed[rows[b]], warm[b], schedule) for b in batches]
+                [self._descend(fixed[rows[b]], warm[b], schedule) for b in batches]
             )
         again, _ = self.margin(fixed.owner[rows], points)
         fixed.points[rows], flipped[rows] = points, again < 0
@@ -255,23 +258,9 @@ class Judge:
     def _scaled_forward(self, z: Tensor) -> Tensor:
         return self.forward(z * self.problem.model.tensor(self.unit[None]))
 
-    def _descend(self, field: Field, fixed: Moves, warm: Moves, schedule: Schedule) -> Any:
+    def _descend(self, fixed: Moves, warm: Moves, schedule: DescentSchedule) -> Any:
         start, points = (self.problem.model.tensor(m.points / self.unit) for m in (fixed, warm))
         label = self._labels(fixed.owner)
-        # First onto the boundary, as it is linearised: also off the sample, where nothing has moved
-        _, gap, gradient = field(points, label)
-        room = None
-        if field.box is not None:
-            room = (points - field.box[0], field.box[1] - points)
-        step, _ = step_to_hyperplane(-gradient, gap.clamp_min(0), field.norm, room)
-        points = field.clip(points + step)
-        best = Nearest(start.clone(), torch.full_like(gap, torch.inf))
-        rows = (points != start).any(dim=1).nonzero()[:, 0]
-        part = best[rows]
-        descend(field, start[rows], label[rows], points[rows], part, schedule)
-        best.update(rows, part)
+        end = refine(self.held, self._scaled_forward, start, points, label, schedule)
         self._count(fixed.owner, schedule.n_steps + 2, schedule.n_steps + 1)
-        # A little outwards, beyond what rounding can take back.
-        beyond = outwards(points.dtype)[0]
-        end = field.clip(best.points + beyond * (best.points - start)).cpu().numpy()
-        return self._back(fixed.points, start.cpu().numpy(), end)
+        return self._back(fixed.points, start.cpu().numpy(), end.cpu().numpy())

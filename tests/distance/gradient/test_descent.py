@@ -12,15 +12,15 @@ from oracles import Rows, closed_form, linear_layer, network, random_linear
 from robfair import ThreatModel
 from robfair._problem import Problem
 from robfair.adapters import LogitModel
-from robfair.distance.gradient._descent import Field, Nearest, Schedule, descend
+from robfair.distance.gradient._descent import DescentSchedule, MarginObjective, Nearest, descend
 
 NORMS = [2, np.inf]
-LONG = Schedule(60, step=(2.0, 0.01), change=(0.3, 1e-4))
+LONG = DescentSchedule(60, step=(2.0, 0.01), change=(0.3, 1e-4))
 
 
 def make_field(module, X, norm=2, bounds=None, mutable=None):
     problem = Problem(LogitModel(module), X, None, 3, ThreatModel(norm, bounds, mutable), 512)
-    return Field(problem, module)
+    return MarginObjective(problem, module)
 
 
 def nothing(points):
@@ -31,11 +31,11 @@ def nothing(points):
 
 
 def test_a_schedule_falls_from_the_first_to_the_last():
-    schedule = Schedule(9, step=(2.0, 0.5), change=(0.3, 0.1))
+    schedule = DescentSchedule(9, step=(2.0, 0.5), change=(0.3, 0.1))
     assert schedule.at(0) == pytest.approx((2.0, 0.3))
     assert schedule.at(4) == pytest.approx((1.25, 0.2))
     assert schedule.at(8) == pytest.approx((0.5, 0.1))
-    assert Schedule(1, (2.0, 0.5), (0.3, 0.1)).at(0) == pytest.approx((2.0, 0.3))
+    assert DescentSchedule(1, (2.0, 0.5), (0.3, 0.1)).at(0) == pytest.approx((2.0, 0.3))
 
 
 def test_margin_gap_and_gradient():
@@ -182,7 +182,7 @@ def test_stays_in_the_box_and_moves_only_what_is_mutable(norm):
 def test_what_it_costs():
     module, X = network([4, 8, 3]), np.random.default_rng(0).normal(size=(7, 4))
     rows, start = Rows(module), torch.from_numpy(X)
-    nearest, schedule = nothing(start), Schedule(5, (2.0, 1.0), (0.3, 0.1))
+    nearest, schedule = nothing(start), DescentSchedule(5, (2.0, 1.0), (0.3, 0.1))
     label = torch.zeros(7, dtype=torch.int64)
     descend(make_field(module, X), start, label, start + 1, nearest, schedule)
     assert rows.forward == [7] * 6
@@ -196,7 +196,7 @@ def test_a_start_that_is_known_is_never_lost(norm):
     label = module(start).argmax(dim=1)
     points = start + 4 * torch.from_numpy(np.random.default_rng(1).normal(size=X.shape))
     size = torch.linalg.vector_norm(points - start, norm, dim=1)
-    nearest, schedule = nothing(start), Schedule(1, (2.0, 1.0), (0.3, 0.1))
+    nearest, schedule = nothing(start), DescentSchedule(1, (2.0, 1.0), (0.3, 0.1))
     descend(make_field(module, X, norm), start, label, points, nearest, schedule)
     flipped = module(points).argmax(dim=1) != label
     assert flipped.sum() > 5

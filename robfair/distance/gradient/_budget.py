@@ -1,0 +1,134 @@
+"""The budget of the minimum-norm search: starts, steps, repetitions and restarts of a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from robfair.distance.gradient._descent import DescentSchedule
+
+__all__ = ["AUTO", "STRONG", "SearchBudget"]
+
+AMPLE = 200  # budget from which on a single rival gets a second start, ...
+FAR_END = 1000.0  # ... so many times as far; most features are at their walls there
+# Passes that DeepFool takes at most: forwards, the search of a segment, backwards for each rival.
+DEEPFOOL, DEEPFOOL_TARGET = 96, 50
+
+
+@dataclass(frozen=True)
+class SearchBudget:
+    """Starts, steps, repetitions and restarts that a search spends on a sample.
+
+    Attributes
+    ----------
+    n_candidates : int
+        Rival classes that are linearised, those with the greatest logits.
+    near : float
+        Rivals start whose linearised distance is at most this multiple of the least.
+    far : tuple of float
+        How far beyond the linearised boundary the gradient of a start is taken, as a multiple of
+        the distance to it: the slope behind the boundary is worth more than that at the sample.
+        A start for each.
+    race : DescentSchedule
+        Descent of every start.
+    finish : DescentSchedule
+        Descent of the best start.
+    again : DescentSchedule
+        Descent that is repeated as long as it helps.
+    n_again : int
+        The greatest number of repetitions.
+    restart : DescentSchedule
+        Descent of each restart.
+    n_restarts : int
+        Number of restarts.
+    deepfool : bool
+        Whether the first restart is from DeepFool's points.
+    """
+
+    n_candidates: int
+    near: float
+    far: tuple[float, ...]
+    race: DescentSchedule
+    finish: DescentSchedule
+    again: DescentSchedule
+    n_again: int
+    restart: DescentSchedule
+    n_restarts: int
+    deepfool: bool = True
+
+    def within(self, budget: int | None, n_targets: int) -> SearchBudget:
+        """Fit the search into a number of passes, forwards and backwards, per sample.
+
+        Parameters
+        ----------
+        budget : int or None
+            The greatest number of passes; None: as this budget says.
+        n_targets : int
+            Number of target classes: all but the predicted one.
+
+        Returns
+        -------
+        SearchBudget
+            A budget that fits.
+
+        Raises
+        ------
+        ValueError
+            If the passes do not suffice for one start.
+        """
+        n_candidates, far = min(self.n_candidates, n_targets), self.far
+        if n_candidates == 1 and (budget is None or budget >= AMPLE):
+            # One target class leaves no choice: another start at the far end of the box.
+            far = (*far, FAR_END)
+        if budget is None:
+            return replace(self, n_candidates=n_candidates, far=far)
+        # The prediction and the confirmation, which may step out, and the last descent.
+        left = budget - 5 - _passes(self.finish)
+        each = 1 + len(far) * (2 + _passes(self.race))
+        if left < each:
+            raise ValueError(
+                f"budget must be at least {budget - left + each} passes per sample for this "
+                f"method; got {budget}."
+            )
+        n_candidates = min(n_candidates, left // each)
+        left -= n_candidates * each
+        n_again = min(self.n_again, left // _passes(self.again))
+        left -= n_again * _passes(self.again)
+        most = DEEPFOOL + DEEPFOOL_TARGET * min(3, n_targets)
+        deepfool = left >= most + _passes(self.restart)
+        n_restarts = (left - most * deepfool) // _passes(self.restart)
+        return replace(
+            self,
+            n_candidates=n_candidates,
+            far=far,
+            n_again=n_again,
+            n_restarts=n_restarts,
+            deepfool=deepfool,
+        )
+
+
+def _passes(schedule: DescentSchedule) -> int:
+    return 2 * schedule.n_steps + 1
+
+
+AUTO = SearchBudget(
+    n_candidates=5,
+    near=1.3,
+    far=(4.0,),
+    race=DescentSchedule(5, step=(2.0, 1.0), change=(0.3, 0.1)),
+    finish=DescentSchedule(10, step=(2.0, 0.01), change=(0.3, 0.002)),
+    again=DescentSchedule(16, step=(2.0, 0.01), change=(0.3, 0.002)),
+    n_again=6,
+    restart=DescentSchedule(24, step=(2.0, 0.01), change=(0.3, 0.001)),
+    n_restarts=0,
+)
+STRONG = replace(
+    AUTO,
+    n_candidates=9,
+    near=np.inf,
+    far=(4.0, 30.0),
+    race=DescentSchedule(10, step=(2.0, 1.0), change=(0.3, 0.1)),
+    finish=DescentSchedule(30, step=(2.0, 0.01), change=(0.3, 0.001)),
+    n_restarts=12,
+)
