@@ -59,9 +59,10 @@ def robfair_methods(n_classes: int) -> list[Peer]:
             )
             return torch.from_numpy(found.adversarial)
 
-        rivals = min(n_candidates, n_classes - 1)
-        name = f"robfair, {rivals} rival{'s' if rivals > 1 else ''}"
-        return Peer(name if bounds is not None else f"{name}, no box", rivals == n_classes - 1, run)
+        n_targets = min(n_candidates, n_classes - 1)
+        name = f"robfair, {n_targets} target{'s' if n_targets > 1 else ''}"
+        name = name if bounds is not None else f"{name}, no box"
+        return Peer(name, n_targets == n_classes - 1, run)
 
     box = (0.0, 1.0)
     everything = [method(n_classes - 1, box)] if n_classes > 4 else []

@@ -113,9 +113,9 @@ def _foolbox(candidates: int, n_classes: int) -> Peer:
         raw, _, _ = attack(wrapped, x, criterion, epsilons=None)
         return torch.as_tensor(raw)
 
-    rivals = min(candidates, n_classes) - 1
-    name = f"Foolbox {version('foolbox')}, {rivals} rival{'s' if rivals > 1 else ''}"
-    return Peer(name, rivals == n_classes - 1, run)
+    n_targets = min(candidates, n_classes) - 1
+    name = f"Foolbox {version('foolbox')}, {n_targets} target{'s' if n_targets > 1 else ''}"
+    return Peer(name, n_targets == n_classes - 1, run)
 
 
 def _adv_lib() -> Peer:

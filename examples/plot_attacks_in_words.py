@@ -1,10 +1,10 @@
 """
-Attacks on a table, told in words
-=================================
+Attacks on a table, described in words
+======================================
 
-What would have to change in a person's record, so that the decision is another? Only rows that
-could exist are looked at: hours move by whole hours, an occupation changes to another one, and age
-and marital status stay.
+Which change of a person's record would change the decision? Only rows that could exist are
+considered: hours move by whole hours, an occupation changes to another one, and age and marital
+status stay.
 """
 
 import matplotlib.pyplot as plt
@@ -29,8 +29,8 @@ model = make_pipeline(
 ).fit(train.data, train.target)
 
 # %%
-# The threat model is read from the fitted transformers. A distance of 1 is a standard deviation of
-# a number, or one change of a category.
+# ``from_transformer`` reads the threat model from the fitted transformers. A distance of 1 is one
+# standard deviation of a number, or one change of a category.
 threat_model = ThreatModel.from_transformer(
     model[0], train.data, mutable=["education-num", "hours-per-week", "occupation"]
 )
@@ -46,8 +46,8 @@ nearest = told.sort_values("distance").head(8)
 print(nearest.to_string(index=False, max_colwidth=90))
 
 # %%
-# How many columns have to change, and which ones? A category costs as much as a standard deviation,
-# and is changed all the same where it says more about income than hours do.
+# Which columns change most often? A category costs as much as a standard deviation, but it changes
+# in rows where it says more about income than hours do.
 changed = told.loc[d.status == "found", "what would have to change"]
 counts = {
     column: changed.str.contains(column, regex=False).mean()
@@ -55,13 +55,13 @@ counts = {
 }
 figure, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
 ax.barh(list(counts), list(counts.values()), color="#0072B2")
-ax.set(xlim=(0, 1), xlabel="part of the rows whose nearest flip changes this column")
+ax.set(xlim=(0, 1), xlabel="share of rows whose nearest flip changes this column")
 plt.show()
 
 # %%
-# The same as an attack with a budget: which part of each group can be flipped within eps? The line
-# rises as the budget grows, and the group whose line is higher is easier to attack.
-# The least budget that flips a row is its distance.
+# The same result as an attack with a budget: which share of each group can be flipped within eps?
+# The least budget that flips a row is its distance. The group with the higher line is easier to
+# attack.
 AttackSuccessDisplay.from_predictions(
     income,
     d.predicted,

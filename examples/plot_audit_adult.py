@@ -33,9 +33,9 @@ model = make_pipeline(
 print(f"accuracy {model.score(test.data, test.target):.3f}")
 
 # %%
-# The transformers are applied once and the last step is attacked, in its own input space: numbers
-# in standard deviations, one-hot categories. Here an attacker may change the numbers, within the
-# range of the training data, and nothing else.
+# The transformers run once, and the last step is attacked in its own input space: numbers in
+# standard deviations, and one-hot categories. In this example an attacker may change only the
+# numbers, within the range of the training data.
 encoded = model[:-1].transform(train.data).toarray()
 threat_model = ThreatModel(
     bounds=(encoded.min(axis=0), encoded.max(axis=0)),
@@ -52,12 +52,12 @@ result = audit(
 print(result)
 
 # %%
-# In words, with what limits them:
+# The verdict in words, with its limits:
 print(textwrap.fill(result.verdict(), 88))
 
 # %%
-# The same as curves: the fraction of each group that is classified correctly and lies farther than
-# tau from the boundary. The area under a curve is Rob(P).
+# The same result as curves: the share of each group that is classified correctly and lies farther
+# than tau from the boundary. The area under a curve is Rob(P).
 display = RobustnessCurveDisplay.from_predictions(
     result.y_true,
     result.distances.predicted,
@@ -67,6 +67,6 @@ display = RobustnessCurveDisplay.from_predictions(
 ).plot()
 
 # %%
-# And as points with their intervals. ``result.to_html("audit.html")`` writes all of this, and the
-# rows that are most easily flipped, as a report for somebody who reads no code.
+# The same groups as points with intervals. ``result.to_html("audit.html")`` writes all of this, and
+# the rows that are easiest to flip, as a report for readers who do not read code.
 display = GroupRobustnessDisplay(result.by_group, result.overall, confidence=0.95).plot()

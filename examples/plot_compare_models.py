@@ -2,8 +2,8 @@
 Several models and their trade-off
 ==================================
 
-Accuracy is nearly the same for many models of the same table. Robustness, and how evenly it is
-spread over groups, is not: here for models of scikit-learn on UCI Adult, with sex as the group.
+Many models of one table have nearly the same accuracy. Their robustness differs, and so does its
+spread between groups. This example compares models on UCI Adult, with groups by sex.
 """
 
 import matplotlib.pyplot as plt
@@ -31,9 +31,9 @@ X_test, y_test = encode.transform(test.data)[:1500], test.target[:1500]
 sex = test.sensitive_features["sex"][:1500]
 
 # %%
-# All are measured under one threat model: the numbers may change, within the range of the training
-# data, and distances are in standard deviations. Where a tree cannot be moved by that, a row counts
-# as out of reach at 5.
+# All models are measured under one threat model: the numbers may change, within the range of the
+# training data, and distances are in standard deviations. Rows whose label no such change flips
+# count as out of reach at 5.
 threat_model = ThreatModel(
     bounds=(everything.min(axis=0), everything.max(axis=0)),
     mutable=np.arange(everything.shape[1]) < len(numbers),
@@ -61,8 +61,8 @@ comparison = compare(
 print(comparison.overall.round(3))
 
 # %%
-# A model on the dashed line is beaten by no other in both measures. By V_f alone the two trees
-# would win, which are the easiest to attack, and TRADES, the hardest to attack, would come last.
+# No other model beats a model on the dashed line in both measures. By V_f alone the two trees would
+# win, although they are the easiest to attack, and TRADES, the hardest to attack, would come last.
 # CV, in the second panel, does not depend on the level.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 TradeoffDisplay(comparison.overall, x="Rob(f)", y="V_f").plot(ax=left)

@@ -2,8 +2,8 @@
 Train a network that is fairer to attack
 ========================================
 
-Natural training, adversarial training (TRADES) and FARMUR, fair adversarial retraining, on a part
-of UCI Adult: who is vulnerable, and what did retraining change?
+Natural training, adversarial training (TRADES) and fair adversarial retraining (FARMUR) on a part
+of UCI Adult: which groups are vulnerable, and what does retraining change?
 """
 
 import textwrap
@@ -49,8 +49,8 @@ trades = AdversarialClassifier(max_epochs=12, **attacked).fit(X, y)
 farmur = FarmurClassifier(max_epochs=9, retrain_epochs=3, **attacked).fit(X, y, groups=sex)
 
 # %%
-# After nine epochs FARMUR has judged the groups on rows that were held out. From then on only the
-# vulnerable ones are attacked.
+# After nine epochs FARMUR measures the groups on held-out rows. From then on it attacks only the
+# vulnerable ones.
 print(farmur.group_robustness_.round(3))
 print("vulnerable:", farmur.vulnerable_groups_.tolist())
 print(farmur.history_[["phase", "natural_loss", "robust_loss"]].round(3))
@@ -70,8 +70,8 @@ print(comparison)
 print(textwrap.fill(comparison.verdict(), 88))
 
 # %%
-# The curves of the groups, model by model. What a fair retraining ought to do is to bring the lines
-# together by lifting the lower one. Lines that meet because the upper one fell are no gain.
+# The curves of the groups, model by model. Fair retraining should bring the lines together by
+# lifting the lower one. It gains nothing if they meet because the upper one fell.
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constrained")
 for ax, (name, audit) in zip(axes, comparison.audits.items(), strict=True):
     RobustnessCurveDisplay.from_predictions(

@@ -3,7 +3,7 @@ See a distance: two features and a boundary
 ===========================================
 
 With two features everything can be drawn: the decision boundary of a network, the nearest point
-beyond it for each sample, and the line between the two, whose length is the distance d(x).
+beyond it for each sample, and the line between them. The length of this line is the distance d(x).
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ from robfair.metrics import group_robustness
 from robfair.plotting import RobustnessCurveDisplay
 
 # %%
-# Two half moons are the classes. In group B they are nearer to each other than in group A.
+# The classes are two half moons. In group B they are nearer to each other than in group A.
 X, y = make_moons(160, noise=0.1, random_state=0)
 group = np.where(np.arange(160) % 2 == 0, "A", "B")
 X[group == "B", 1] += np.where(y == 0, -0.25, 0.25)[group == "B"]
@@ -27,8 +27,8 @@ model = NaturalClassifier(
 ).fit(X, y)
 
 # %%
-# One call finds the distance of every sample, the point behind it, and a lower bound below which
-# nothing is predicted differently.
+# One call returns the distance of every sample, the point at that distance, and a certified lower
+# bound: every point nearer than this has the same prediction.
 d = boundary_distance(model, X, y=y, certify=True)
 print(d)
 found = d.status == "found"
@@ -36,8 +36,8 @@ print(f"mean of {found.sum()} distances found: {d.distance[found].mean():.3f}")
 print(f"certified: no nearer than {d.lower[found].mean():.3f}")
 
 # %%
-# Each line leads to the nearest point that is predicted differently. Samples without a line are
-# classified wrongly: nobody has to move them.
+# Each line leads to the nearest point with another prediction. Samples without a line are
+# misclassified, so their distance is not needed.
 across, up = np.meshgrid(np.linspace(-2.4, 2.4, 200), np.linspace(-2.2, 2.2, 200))
 field = model.predict_proba(np.column_stack([across.ravel(), up.ravel()]))[:, 1]
 
@@ -64,8 +64,8 @@ ax.legend(fontsize="small", loc="lower left")
 plt.show()
 
 # %%
-# The mean distance of a group, with 0 for samples that are wrong, is its robustness Rob(P): the
-# area under its curve.
+# The mean distance of a group, with 0 for misclassified samples, is its robustness Rob(P), the area
+# under the group's curve.
 measured = {"distance": d.distance, "sensitive_features": group}
 print(group_robustness(y, d.predicted, **measured).round(3))
 RobustnessCurveDisplay.from_predictions(y, d.predicted, **measured).plot()

@@ -2,9 +2,9 @@
 Choose a model by its robustness and its fairness
 =================================================
 
-GridSearchCV over FARMUR's beta, by Rob(f), V_f and a metric of fairlearn together. Groups travel to
-``fit`` as ``groups`` and to the scorers as ``sensitive_features``, by scikit-learn's metadata
-routing.
+GridSearchCV over FARMUR's beta, scored by Rob(f), V_f and a metric of fairlearn. scikit-learn's
+metadata routing passes the groups to ``fit`` as ``groups`` and to the scorers as
+``sensitive_features``.
 """
 
 import pandas as pd
@@ -29,8 +29,8 @@ y = (adult.target.loc[rows] == ">50K").to_numpy().astype(int)
 sex = adult.sensitive_features.loc[rows, "sex"].to_numpy()
 
 # %%
-# With routing on, robfair's scorers ask for the groups by themselves; another library's metric has
-# to be told.
+# With routing on, robfair's scorers request the groups by themselves. A metric of another library
+# needs an explicit request.
 with sklearn.config_context(enable_metadata_routing=True):
     parity = make_scorer(demographic_parity_difference, greater_is_better=False)
     search = GridSearchCV(
@@ -52,16 +52,16 @@ print(table.round(4).to_string(index=False))
 print("chosen by V_f:", search.best_params_)
 
 # %%
-# Scores of losses are negative, so that in all three panels higher is better.
+# Scores of losses are negative, so higher is better in all three panels.
 axes = table.set_index("param_beta").plot.bar(
     subplots=True, layout=(1, 3), figsize=(9, 3), legend=False, color="#0072B2", rot=0
 )
 axes[0, 0].figure.tight_layout()
 
 # %%
-# V_f falls when everybody's robustness falls, so look at Rob(f) beside it, or choose by the worst
-# group or by the scale-free dispersion instead. Without routing a scorer is bound to its groups: to
-# a column of X by number or name, a function of X, or a Series with X's index.
+# V_f falls when the robustness of all groups falls. Read Rob(f) beside it, or choose by the worst
+# group or by the scale-free dispersion. Without routing a scorer is bound to its groups: a column
+# of X by number or name, a function of X, or a Series with X's index.
 from robfair.metrics import worst_group_robustness
 
 is_male = -1  # the last one-hot column

@@ -2,8 +2,8 @@
 Robustness beside accuracy in fairlearn's MetricFrame
 =====================================================
 
-The measures of robfair are functions of arrays. Distances go into a MetricFrame as sample
-parameters, so that Rob(P) stands in the same table as accuracy and selection rate.
+The measures of robfair are functions of arrays. A MetricFrame takes distances as sample parameters,
+so Rob(P) stands in the same table as accuracy and selection rate.
 """
 
 from fairlearn.metrics import MetricFrame, selection_rate
@@ -18,15 +18,15 @@ model = NaturalClassifier(random_state=0).fit(data.X, data.y)
 
 # %%
 # One pass gives the distance of every sample to the decision boundary, and the predicted label.
-found = boundary_distance(model, data.X, y=data.y)
-print(found)
+d = boundary_distance(model, data.X, y=data.y)
+print(d)
 
 frame = MetricFrame(
     metrics={"accuracy": accuracy_score, "selected": selection_rate, "Rob(P)": robustness_score},
     y_true=data.y,
-    y_pred=found.predicted,
+    y_pred=d.predicted,
     sensitive_features=data.groups,
-    sample_params={"Rob(P)": {"distance": found.distance}},
+    sample_params={"Rob(P)": {"distance": d.distance}},
 )
 print(frame.by_group.round(3))
 print(frame.difference().round(3))
@@ -39,5 +39,5 @@ axes = frame.by_group.plot.bar(
 axes[0, 0].figure.tight_layout()
 
 # %%
-# The problem is synthetic, so that Rob(P) of the best linear classifier is known:
+# The problem is synthetic, so Rob(P) of the best linear classifier is known:
 print(data.group_robustness)
