@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from robfair._validation import check_length, to_array
 
+# A bootstrap from fewer samples gives an interval that is clearly too narrow.
+SMALL_GROUP = 30
+
 
 @dataclass(frozen=True, eq=False)
 class Groups:

@@ -1,27 +1,39 @@
-"""Names, numbers and sentences, as the verdict, the tables and the figures write them."""
+"""Text that tables, figures and sentences share: names, numbers, lists, verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["Verdict", "few", "group_names", "interval", "three"]
+__all__ = [
+    "Verdict",
+    "arrow",
+    "escaped",
+    "few",
+    "group_names",
+    "interval",
+    "interval_title",
+    "sentence_number",
+    "table_number",
+]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence, and what must be said beside it.
+    """A headline, and the sentences that belong beside it.
 
     Attributes
     ----------
     headline : str
-        What was found.
+        The result.
     details : tuple of str
-        Why, how far it holds, and what it leaves open.
+        Its cause, how far it holds, and what it leaves open.
     """
 
     headline: str
@@ -32,77 +44,73 @@ class Verdict:
 
 
 def group_names(index: pd.Index[Any]) -> list[str]:
-    """Name groups as text; the values of crossed columns are joined.
-
-    Parameters
-    ----------
-    index : pandas.Index
-        The groups.
-
-    Returns
-    -------
-    list of str
-        A name for each.
-    """
+    """Name groups as text; the values of crossed columns are joined."""
     if isinstance(index, pd.MultiIndex):
         return [" / ".join(map(str, label)) for label in index]
     return [str(label) for label in index]
 
 
-def three(value: float) -> str:
-    """Write three significant digits.
+def sentence_number(value: float) -> str:
+    """Write three significant digits, as many as a sentence needs."""
+    return f"{value:.3g}"
+
+
+def table_number(value: float) -> str:
+    """Write four significant digits, so that a V_f of 0.00012 does not become 0.000."""
+    if np.isnan(value):
+        return "unknown"
+    if float(value).is_integer() and abs(value) >= 1000:
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def interval_title(confidence: float) -> str:
+    """Name a bootstrap interval, such as "95 % interval"."""
+    return f"{100 * confidence:g} % interval"
+
+
+def interval(row: pd.Series[Any], column: str, confidence: float | None = None) -> str:
+    """Write a value of a sentence with its interval: "0.33 (95 % interval 0.29 to 0.37)".
 
     Parameters
     ----------
-    value : float
-        A number.
+    row : pandas.Series
+        The value, lower and upper; without an interval these are NaN.
+    column : str
+        Where the value stands.
+    confidence : float, default=None
+        Level of the interval. None: the interval is not named.
 
     Returns
     -------
     str
         The text.
     """
-    return f"{value:.3g}"
-
-
-def interval(row: pd.Series[Any], column: str, confidence: float | None = None) -> str:
-    """Write a value with its interval, if there is one.
-
-    Parameters
-    ----------
-    row : pandas.Series
-        The value, lower and upper.
-    column : str
-        Where the value stands.
-    confidence : float, default=None
-        Level of the interval, if it is to be named.
-
-    Returns
-    -------
-    str
-        Such as "0.33 (95 % interval 0.29 to 0.37)".
-    """
-    value = three(row[column])
+    value = sentence_number(row[column])
     if np.isnan(row["lower"]):
         return value
-    called = "" if confidence is None else f"{100 * confidence:g} % interval "
-    return f"{value} ({called}{three(row['lower'])} to {three(row['upper'])})"
+    title = "" if confidence is None else f"{interval_title(confidence)} "
+    ends = f"{sentence_number(row['lower'])} to {sentence_number(row['upper'])}"
+    return f"{value} ({title}{ends})"
 
 
-def few(names: Sequence[str], most: int = 5) -> str:
-    """List the first of many names, and count the rest.
+def few(values: Iterable[Any], most: int = 5, write: Callable[[Any], str] = str) -> str:
+    """List the first values and count the rest: "a, b and 3 more"."""
+    values = list(values)
+    rest = len(values) - most
+    return ", ".join(map(write, values[:most])) + (f" and {rest} more" if rest > 0 else "")
 
-    Parameters
-    ----------
-    names : sequence of str
-        The names.
-    most : int, default=5
-        How many are listed.
 
-    Returns
-    -------
-    str
-        Such as "a, b and 3 more".
-    """
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+def arrow(before: float, after: float) -> str:
+    """Write a change with as many digits as tell the two numbers apart, and at least three."""
+    for digits in range(3, 18):
+        sides = f"{before:.{digits}g}", f"{after:.{digits}g}"
+        if sides[0] != sides[1]:
+            break
+    return " -> ".join(sides)
+
+
+def escaped(text: str) -> str:
+    """Return Markdown that shows a text as it is, HTML in it included, on one line."""
+    text = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|#~$!])", r"\\\1", text)

@@ -1,6 +1,7 @@
 """Audits: distances and measures of one model, or of several side by side."""
 
-from robfair.auditing._audit import Audit, audit
-from robfair.auditing._compare import Comparison, compare
+from robfair.auditing._audit import audit
+from robfair.auditing._compare import compare
+from robfair.auditing.report import Audit, Comparison
 
 __all__ = ["Audit", "Comparison", "audit", "compare"]

@@ -14,14 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from robfair._groups import Groups
+from robfair._groups import SMALL_GROUP, Groups
+from robfair._text import interval_title
 from robfair.distance import BoundaryDistance, boundary_distance
 from robfair.threat import ThreatModel
 
 __all__ = ["search_again", "warn_of_gaps", "warn_of_small_groups"]
 
-# A bootstrap from fewer samples gives an interval that is clearly too narrow.
-SMALL = 30
 # Relative differences of mean distances above which a reader is warned.
 LOOSE = 0.03
 MASKED = 0.03
@@ -114,11 +113,12 @@ def warn_of_gaps(check: pd.DataFrame | None) -> list[str]:
 
 def warn_of_small_groups(sizes: pd.Series, confidence: float) -> list[str]:
     """Name the groups that are too small for a bootstrap interval."""
-    small = sizes[(sizes > 0) & (sizes < SMALL)]
+    small = sizes[(sizes > 0) & (sizes < SMALL_GROUP)]
     if small.empty:
         return []
     parts = ", ".join(f"{group} ({size})" for group, size in small.items())
     return [
-        f"groups of fewer than {SMALL} samples: {parts}. Their {100 * confidence:g} % intervals "
-        "are too narrow, and V_f, CV, gap and worst group rest on them."
+        f"groups of fewer than {SMALL_GROUP} samples: {parts}. "
+        f"Their {interval_title(confidence)}s are too narrow, and V_f, CV, gap and worst group "
+        "rest on them."
     ]

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from robfair._groups import Groups
+from robfair._text import arrow
 from robfair.adapters import as_labels, as_model
 from robfair.distance import BoundaryDistance
 
@@ -133,20 +134,11 @@ def _sentence(
     order = order[sizes[order] > NEGLIGIBLE * sizes.max()]
     if len(order) == 0:
         return "less than rounding"
-    parts = [f"{names[j]} {_arrow(before[j], after[j])}" for j in order[:NAMED]]
+    parts = [f"{names[j]} {arrow(before[j], after[j])}" for j in order[:NAMED]]
     rest = len(order) - len(parts)
     if rest:
         parts.append(f"and {rest} smaller change{'s' if rest > 1 else ''}")
     return "; ".join(parts)
-
-
-def _arrow(before: float, after: float) -> str:
-    """Show two numbers with as many digits as tell them apart, and three at least."""
-    for digits in range(3, 18):
-        sides = f"{before:.{digits}g}", f"{after:.{digits}g}"
-        if sides[0] != sides[1]:
-            break
-    return " -> ".join(sides)
 
 
 def feature_names(model: Any, X: Any, n_features: int) -> list[str]:

@@ -22,7 +22,7 @@ from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalC
 from robfair.plotting import RobustnessCurveDisplay
 from robfair.threat import ThreatModel
 
-__all__ = ["AdultTable", "adult_table", "run_demo", "verdict"]
+__all__ = ["AdultTable", "adult_table", "run_demo"]
 
 NUMBERS = ["age", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
 # Left out: fnlwgt, which is a sampling weight and no feature of a person, and education, which
@@ -162,7 +162,7 @@ def run_demo(
         print(f"\n=== UCI Adult, {len(y_test):,} test rows, groups by {partition} ===\n")
         print(comparison)
         print()
-        print(verdict(comparison, partition))
+        print(comparison.verdict(baseline="TRADES"))
     print(
         f"\nOne seed ({random_state}). Tables, curves, models and the test rows are in {output}. "
         f"{time.perf_counter() - started:.0f} s.\nNext, one of these models as a stranger would "
@@ -300,44 +300,3 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
         display.plot(ax=ax, tau_max=tau_max)
         ax.label_outer()
     figure.savefig(path, dpi=120)
-
-
-def verdict(comparison: Comparison, partition: str) -> str:
-    """Say whether FARMUR lowered V_f and CV against TRADES, and what it cost.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Audits of "TRADES" and "FARMUR by ...".
-    partition : str
-        Name of the partition.
-
-    Returns
-    -------
-    str
-        A few sentences; they claim no more than the numbers of this run.
-    """
-    trades = comparison.audits["TRADES"].overall
-    farmur = comparison.audits[f"FARMUR by {partition}"].overall
-    sentences = []
-    for measure in ("V_f", "CV"):
-        before, after = trades.loc[measure], farmur.loc[measure]
-        if np.isnan([before["value"], after["value"]]).any():
-            sentences.append(f"{measure} by {partition} is undefined: nothing can be said of it.")
-            continue
-        word = "lowered" if after["value"] < before["value"] else "did not lower"
-        apart = after["upper"] < before["lower"] or after["lower"] > before["upper"]
-        sentences.append(
-            f"FARMUR {word} {measure} by {partition}: {after['value']:.3g} against "
-            f"{before['value']:.3g} with TRADES, same number of epochs (the 95 % intervals "
-            f"{'do not overlap' if apart else 'overlap'})."
-        )
-    for measure in ("Rob(f)", "worst group", "accuracy"):
-        old, new = float(trades["value"][measure]), float(farmur["value"][measure])
-        was, is_now = f"{old:.3g}", f"{new:.3g}"
-        if was == is_now:
-            sentences.append(f"{measure} stays at {was}.")
-        else:
-            change = "rises" if new > old else "falls"
-            sentences.append(f"{measure} {change} from {was} to {is_now}.")
-    return " ".join(sentences)

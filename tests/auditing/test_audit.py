@@ -145,7 +145,7 @@ def test_the_table():
     for name in ("accuracy", *MEASURES, "size", "mean distance", "Rob(P)"):
         assert name in text
     for group, row in result.by_group.iterrows():
-        (line,) = [line for line in lines if line.startswith(f"{group} ")]
+        (line,) = [line for line in lines if line.startswith(f"{group}  ")]
         assert f"{row['robustness']:.4g}" in line
         assert f"{row['lower']:.4g} to {row['upper']:.4g}" in line
         assert ("vulnerable" in line) == row["vulnerable"]
@@ -211,7 +211,7 @@ def test_censored_samples():
         result = run(constant())
     assert np.isnan(result.overall.loc[list(MEASURES), "value"]).all()
     assert "censored" in result.status_line()
-    assert "nan" in str(result)
+    assert "unknown" in str(result)
     assert not result.by_group["vulnerable"].any()
     capped = run(constant(), tau_max=2.0)
     assert_allclose(capped.by_group["mean_distance"], 2.0)
@@ -284,7 +284,7 @@ def test_without_bootstrap_there_are_no_intervals():
     assert plain.overall[["lower", "upper"]].isna().all(axis=None)
     assert plain.by_group[["lower", "upper"]].isna().all(axis=None)
     assert np.isfinite(plain.overall["value"]).all()
-    assert "nan" not in str(plain)
+    assert "unknown" not in str(plain)
 
 
 # --- Bounds from both sides

@@ -1,4 +1,4 @@
-"""The demo on a part of the data: files, tables, and a verdict that follows the numbers."""
+"""The demo on a part of the data: files, tables, and the command that comes next."""
 
 import shlex
 import warnings
@@ -10,7 +10,6 @@ import skops.io
 from sklearn.base import clone
 
 from robfair import ThreatModel
-from robfair.auditing import Comparison, audit
 from robfair.cli import main
 from robfair.demo._demo import (
     CATEGORIES,
@@ -18,7 +17,6 @@ from robfair.demo._demo import (
     adult_table,
     audit_command,
     run_demo,
-    verdict,
 )
 from robfair.exceptions import CensoredDistanceWarning
 
@@ -97,33 +95,3 @@ def test_the_table_is_standardised_and_within_its_bounds(table):
     table.threat_model.check(table.X_test)
     assert isinstance(table.threat_model, ThreatModel)
     assert np.asarray(table.threat_model.mutable).sum() == len(NUMBERS)
-
-
-def fake(v_f, cv, rob=1.0):
-    """An audit with given numbers, made from a real one so that its form is the real one."""
-    from sklearn.linear_model import LogisticRegression
-
-    X, y = np.array([[0.0], [1], [3], [4]]), np.array([0, 0, 1, 1])
-    made = audit(LogisticRegression().fit(X, y), X, y, sensitive_features=[0, 1, 0, 1], n_boot=5)
-    for measure, value in (("V_f", v_f), ("CV", cv), ("Rob(f)", rob)):
-        made.overall.loc[measure] = (value, 0.9 * value, 1.1 * value)
-    return made
-
-
-@pytest.mark.parametrize(
-    ("trades", "farmur", "parts"),
-    [
-        ((0.4, 0.2), (0.1, 0.1), ["lowered V_f by sex: 0.1 against 0.4", "do not overlap"]),
-        ((0.1, 0.1), (0.4, 0.2), ["did not lower V_f", "did not lower CV"]),
-        ((0.4, 0.2), (0.39, 0.3), ["lowered V_f", "(the 95 % intervals overlap)", "not lower CV"]),
-        ((np.nan, 0.2), (0.1, 0.1), ["V_f by sex is undefined", "lowered CV"]),
-    ],
-)
-def test_the_verdict_follows_the_numbers(trades, farmur, parts):
-    text = verdict(
-        Comparison({"TRADES": fake(*trades), "FARMUR by sex": fake(*farmur, rob=0.5)}), "sex"
-    )
-    for part in parts:
-        assert part in text
-    assert "Rob(f) falls from 1 to 0.5." in text
-    assert "accuracy stays at 1." in text

@@ -1,3 +1,6 @@
-"""What an audit is told by: tables, verdict, figures, HTML and exports."""
+"""Audits and comparisons with their words, tables and figures."""
 
-__all__: list[str] = []
+from robfair.auditing.report._audit import Audit
+from robfair.auditing.report._comparison import Comparison
+
+__all__ = ["Audit", "Comparison"]

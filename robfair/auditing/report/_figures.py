@@ -6,17 +6,14 @@ import base64
 import io
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from robfair._text import few, group_names, interval, three
+from robfair._text import few, group_names, interval, sentence_number
+from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.plotting import GroupRobustnessDisplay, RobustnessCurveDisplay, TradeoffDisplay
-
-if TYPE_CHECKING:
-    from robfair.auditing._audit import Audit
-    from robfair.auditing._compare import Comparison
 
 __all__ = ["Picture", "audit_figures", "model_figures"]
 
@@ -33,9 +30,9 @@ class Picture:
     source : str
         Data URI of an SVG, in which nothing can run since it stands in an img.
     alt : str
-        What can be seen, with the numbers.
+        The content in words, with the numbers.
     caption : str
-        How to read it.
+        The way to read it.
     """
 
     source: str
@@ -43,26 +40,15 @@ class Picture:
     caption: str
 
 
-def audit_figures(audit: Audit) -> list[Picture]:
-    """Draw the groups and their robustness curves.
-
-    Parameters
-    ----------
-    audit : Audit
-        The numbers.
-
-    Returns
-    -------
-    list of Picture
-        The figures; none if Rob(P) is not known for any group.
-    """
+def audit_figures(audit: AuditNumbers) -> list[Picture]:
+    """Draw the groups and their robustness curves, unless Rob(P) is unknown for all groups."""
     known = audit.by_group[np.isfinite(audit.by_group["robustness"])]
     if known.empty:
         return []
     return [_groups(audit, known), _curves(audit, known)]
 
 
-def _groups(audit: Audit, known: pd.DataFrame) -> Picture:
+def _groups(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     lowest = known.sort_values("robustness", kind="stable").iloc[:DRAWN]
     display = GroupRobustnessDisplay(lowest, audit.overall, confidence=audit.settings["confidence"])
     only = "" if len(lowest) == len(known) else f" Only the {DRAWN} lowest groups are drawn."
@@ -74,13 +60,13 @@ def _groups(audit: Audit, known: pd.DataFrame) -> Picture:
     return Picture(
         _svg(display, display.figsize),
         f"Rob(P) of each group as a dot with its interval, the lowest first: {few(parts, 12)}. "
-        f"A line marks Rob(f), {three(mean)}.",
+        f"A line marks Rob(f), {sentence_number(mean)}.",
         "Rob(P) of each group with its intervals, and Rob(f), their mean. Vulnerable groups lie "
         f"below it.{only}",
     )
 
 
-def _curves(audit: Audit, known: pd.DataFrame) -> Picture:
+def _curves(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     cap = np.inf if audit.settings["tau_max"] is None else audit.settings["tau_max"]
     distance = np.minimum(audit.distances.distance, cap)
     lower = audit.distances.lower if "low" in audit.by_group else None
@@ -94,7 +80,7 @@ def _curves(audit: Audit, known: pd.DataFrame) -> Picture:
         sensitive_features=audit.sensitive_features,
     )
     areas = [
-        f"{name} {three(rob)}"
+        f"{name} {sentence_number(rob)}"
         for name, rob in zip(group_names(known.index), known["robustness"], strict=True)
     ]
     return Picture(
@@ -106,19 +92,8 @@ def _curves(audit: Audit, known: pd.DataFrame) -> Picture:
     )
 
 
-def model_figures(comparison: Comparison) -> list[Picture]:
-    """Draw V_f against Rob(f).
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The audits.
-
-    Returns
-    -------
-    list of Picture
-        The figure; none if both numbers are known for fewer than two models.
-    """
+def model_figures(comparison: ComparisonNumbers) -> list[Picture]:
+    """Draw V_f against Rob(f), if both are known for at least two models."""
     measures = ["Rob(f)", "V_f"]
     known = comparison.overall[measures]
     known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)]
@@ -130,7 +105,7 @@ def model_figures(comparison: Comparison) -> list[Picture]:
     }
     display = TradeoffDisplay(known, **{side: e.loc[known.index] for side, e in ends.items()})
     points = [
-        f"{name}: Rob(f) {three(row['Rob(f)'])}, V_f {three(row['V_f'])}"
+        f"{name}: Rob(f) {sentence_number(row['Rob(f)'])}, V_f {sentence_number(row['V_f'])}"
         for name, row in known.iterrows()
     ]
     return [

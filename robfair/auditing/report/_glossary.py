@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from robfair.metrics import find_measure
+
 __all__ = ["GLOSSARY"]
+
+
+def _measure(key: str, *more: str) -> tuple[str, str]:
+    """Explain a measure by its meaning in the registry, and by what a beginner needs beside it."""
+    measure = find_measure(key)
+    meaning = f"{measure.meaning[0].upper()}{measure.meaning[1:]}."
+    return measure.symbol, " ".join([meaning, *more])
+
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (
@@ -18,31 +28,15 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "Threat model",
-        "What an attacker may change, how far, and how the size of a change is measured.",
+        "The changes that an attacker may make, and how their size is measured.",
     ),
-    (
-        "Rob(P)",
-        "Robustness of a group P: the mean distance of its rows, where a row that is classified "
-        "wrongly counts as 0. It is the accuracy in the group times the mean distance of its "
-        "correctly classified rows.",
-    ),
-    (
-        "Rob(f)",
-        "Robustness of the model f: the mean of Rob(P) over the groups, each counting the same, "
-        "however large it is.",
-    ),
-    (
-        "V_f",
-        "Variance of Rob(P) between the groups. It also falls when all groups become easier to "
-        "attack, and is 0 for a model that everybody can attack: never read it alone.",
-    ),
-    (
-        "CV",
-        "Standard deviation of Rob(P) between the groups, divided by Rob(f). It does not depend on "
-        "the unit of distances.",
-    ),
-    ("Gap", "The greatest Rob(P) of a group less the least."),
-    ("Vulnerable", "A group whose Rob(P) is below Rob(f). Of groups that differ at all, some are."),
+    _measure("rob_p", "It is the accuracy times the mean distance of the rows that are right."),
+    _measure("rob_f", "Each group counts the same, however large it is."),
+    _measure("v_f", "It also falls when all groups become easier to attack: read it with Rob(f)."),
+    _measure("cv", "It does not depend on the unit of distances."),
+    _measure("worst_group"),
+    _measure("gap"),
+    ("vulnerable", "A group whose Rob(P) is below Rob(f). If groups differ at all, some are."),
     (
         "Interval (bootstrap)",
         "Where a number would lie for other samples of the same kind of people, most of the time: "
@@ -60,7 +54,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "Censored",
-        "No change that flips the row was found. This does not mean that there is none; its "
-        "distance is unknown, and so is what depends on it, unless distances are capped.",
+        "A row that no search flipped. A change that flips it may exist: its distance is unknown, "
+        "and so is all that depends on it, unless distances are capped.",
     ),
 )

@@ -1,13 +1,14 @@
-"""The report: what stands in it, and its template."""
+"""The report: its content, put into its template."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from robfair._text import group_names
+from robfair._text import Verdict, group_names, interval_title
 from robfair._version import __version__
+from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.auditing.report._figures import audit_figures, model_figures
 from robfair.auditing.report._glossary import GLOSSARY
 from robfair.auditing.report._method import method_rows
@@ -18,29 +19,13 @@ from robfair.auditing.report._tables import (
     model_table,
     row_table,
 )
-from robfair.auditing.report._verdict import judge
-from robfair.auditing.report._verdict_models import judge_models
+from robfair.auditing.report._verdict import judge_audit
 
-if TYPE_CHECKING:
-    from robfair.auditing._audit import Audit
-    from robfair.auditing._compare import Comparison
-
-__all__ = ["render", "render_comparison"]
+__all__ = ["audit_html", "comparison_html"]
 
 
-def render(audit: Audit) -> str:
-    """Write the report of one model.
-
-    Parameters
-    ----------
-    audit : Audit
-        The numbers.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+def audit_html(audit: AuditNumbers) -> str:
+    """Write the report of one model."""
     environment = _environment()
     part = _part(audit, "audit")
     contents = [
@@ -63,31 +48,19 @@ def render(audit: Audit) -> str:
     )
 
 
-def render_comparison(comparison: Comparison) -> str:
-    """Write the report of several models.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The audits.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+def comparison_html(comparison: ComparisonNumbers, verdict: Verdict) -> str:
+    """Write the report of several models."""
     environment = _environment()
     names = list(comparison.audits)
     audits = list(comparison.audits.values())
     parts = [_part(audit, f"model-{i}") for i, audit in enumerate(audits)]
-    confidence = audits[0].settings["confidence"]
     models = {
         "table": model_table(comparison),
         "groups": model_group_table(comparison),
         "figures": model_figures(comparison),
         "interval": ""
         if audits[0].settings["n_boot"] is None
-        else f", with its {100 * confidence:g} % interval",
+        else f", with its {interval_title(audits[0].settings['confidence'])}",
     }
     contents = [
         ("verdict", "What was found"),
@@ -101,7 +74,7 @@ def render_comparison(comparison: Comparison) -> str:
         environment,
         audits[0],
         title=title,
-        verdict=judge_models(comparison),
+        verdict=verdict,
         contents=contents,
         audits=parts,
         models=models,
@@ -125,7 +98,7 @@ def _environment() -> Any:
     )
 
 
-def _fill(environment: Any, first: Audit, **context: Any) -> str:
+def _fill(environment: Any, first: AuditNumbers, **context: Any) -> str:
     def ours(name: str) -> str:
         text: str = environment.loader.get_source(environment, name)[0]
         return text
@@ -145,11 +118,11 @@ def _fill(environment: Any, first: Audit, **context: Any) -> str:
     return html
 
 
-def _part(audit: Audit, name: str) -> dict[str, Any]:
+def _part(audit: AuditNumbers, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "name": audit.name,
-        "verdict": judge(audit),
+        "verdict": judge_audit(audit),
         "warnings": [text[:1].upper() + text[1:] for text in audit.warnings],
         "measures": measure_table(audit),
         "groups": group_table(audit),
@@ -160,11 +133,11 @@ def _part(audit: Audit, name: str) -> dict[str, Any]:
     }
 
 
-def _facts(audit: Audit) -> str:
+def _facts(audit: AuditNumbers) -> str:
     names = group_names(audit.by_group.index)
     by = " and ".join(str(n) for n in audit.by_group.index.names if n is not None)
-    few = f": {', '.join(names)}" if len(names) <= 8 else ""
+    listed = f": {', '.join(names)}" if len(names) <= 8 else ""
     return (
         f"{len(audit.distances):,} rows in {len(names):,} group{'s' if len(names) != 1 else ''}"
-        f"{f' by {by}' if by else ''}{few}."
+        f"{f' by {by}' if by else ''}{listed}."
     )

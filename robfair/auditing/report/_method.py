@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from robfair.auditing._audit import Audit
+from robfair._text import interval_title, sentence_number
+from robfair.auditing._numbers import AuditNumbers
 
-__all__ = ["method_rows"]
+__all__ = ["check_line", "method_line", "method_rows", "notes", "status_line"]
 
 METHODS = {
     "linear": "exact for affine models",
     "exact": "exact, for decision trees and small ReLU networks",
-    "decision": "a search that sees nothing but predicted labels",
+    "decision": "a search that sees predicted labels only",
     "auto": "a search along the decision boundary",
     "strong": "the least of many searches",
     "deepfool": "DeepFool: quick, and loose",
@@ -22,36 +20,66 @@ METHODS = {
 }
 
 
-def method_rows(audit: Audit) -> list[tuple[str, str]]:
-    """Tell how the numbers came about.
+def method_line(audit: AuditNumbers) -> str:
+    """Name the method, the threat model and the cap on distances."""
+    cap = audit.settings["tau_max"]
+    return (
+        f"distance: {audit.distances.method}, {audit.distances.threat_model!r}"
+        f"{'' if cap is None else f', capped at {cap:g}'}"
+    )
 
-    Parameters
-    ----------
-    audit : Audit
-        The numbers.
 
-    Returns
-    -------
-    list of tuple of (str, str)
-        A term and what is to be said of it.
-    """
-    found, settings = audit.distances, audit.settings
-    norm = found.threat_model.norm
+def status_line(audit: AuditNumbers) -> str:
+    """Count the samples by the status of their search."""
+    counts = ", ".join(f"{n} {status}" for status, n in audit.distances.counts().items())
+    return f"{len(audit.distances)} samples: {counts}"
+
+
+def check_line(audit: AuditNumbers) -> str | None:
+    """Give the mean distances by the first search and by those that came after it."""
+    if audit.check is None:
+        return None
+    quick, *others = audit.check.columns[1:]
+    rows = audit.check[audit.check["n"] > 0]
+    mean = rows.iloc[:, 1:].mul(rows["n"], axis=0).sum() / rows["n"].sum()
+    parts = ", ".join(f'{sentence_number(mean[name])} by "{name}"' for name in (quick, *others))
+    return f"{int(rows['n'].sum())} rows searched again: mean distance {parts}."
+
+
+def notes(audit: AuditNumbers) -> list[str]:
+    """Say how far the numbers can be trusted: second searches, proofs and warnings."""
+    line = check_line(audit)
+    lines = [] if line is None else [line]
+    if "low" in audit.by_group:
+        proven = audit.ordering()
+        pairs = int(proven.to_numpy().sum())
+        total = len(proven) * (len(proven) - 1) // 2
+        lines.append(
+            f"{pairs} of {total} pairs of groups are provably ordered: one is less robust "
+            "than the other, whatever search or proof comes."
+        )
+    return lines + [f"warning: {text}" for text in audit.warnings]
+
+
+def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
+    """List what the numbers depend on, each as a term and a sentence."""
+    distances, settings = audit.distances, audit.settings
+    norm = distances.threat_model.norm
     cap = settings["tau_max"]
     rows = [
-        ("Distance", f"{found.method}: {METHODS[found.method]}"),
+        ("Distance", f"{distances.method}: {METHODS[distances.method]}"),
         ("Norm", "L-inf, the largest change of a feature" if np.isinf(norm) else "L2, Euclidean"),
-        ("Threat model", repr(found.threat_model)),
+        ("Threat model", repr(distances.threat_model)),
         ("What may change", settings["mutable"]),
         ("Unit of distances", _unit(audit)),
         ("Cap on distances", "none" if cap is None else f"{cap:g} (tau_max)"),
-        ("Searches", audit.status_line()),
+        ("Searches", status_line(audit)),
         (
             "Passes through the model",
-            f"{int(found.n_forward.sum(dtype=np.int64)):,} forward, "
-            f"{int(found.n_backward.sum(dtype=np.int64)):,} backward",
+            f"{int(distances.n_forward.sum(dtype=np.int64)):,} forward, "
+            f"{int(distances.n_backward.sum(dtype=np.int64)):,} backward",
         ),
-        *_check(audit),
+        ("Second search", check_line(audit) or _unchecked(audit)),
         ("Intervals", _bootstrap(audit)),
     ]
     if settings["distance_options"]:
@@ -61,7 +89,7 @@ def method_rows(audit: Audit) -> list[tuple[str, str]]:
     return [*rows, ("Versions", versions), ("Date", settings["date"])]
 
 
-def _unit(audit: Audit) -> str:
+def _unit(audit: AuditNumbers) -> str:
     threat_model = audit.distances.threat_model
     where = f"Changes are made to {audit.settings['space']}"
     if threat_model.unit is None and not threat_model.categories:
@@ -72,18 +100,16 @@ def _unit(audit: Audit) -> str:
     return f"{text}."
 
 
-def _check(audit: Audit) -> list[tuple[str, str]]:
-    if audit.check is None:
-        exact = set(audit.distances.counts()) <= {"exact", "skipped"}
-        return [("Second search", "not needed: the distances are exact" if exact else "none")]
-    return [("Second search", note) for note in audit.notes()[:1]]
+def _unchecked(audit: AuditNumbers) -> str:
+    exact = set(audit.distances.counts()) <= {"exact", "skipped"}
+    return "not needed: the distances are exact" if exact else "none"
 
 
-def _bootstrap(audit: Audit) -> str:
+def _bootstrap(audit: AuditNumbers) -> str:
     settings = audit.settings
     if settings["n_boot"] is None:
         return "none (n_boot=None)"
     return (
-        f"{100 * settings['confidence']:g} %, percentile bootstrap within the groups, "
-        f"{settings['n_boot']:,} samples, seed {settings['random_state']}"
+        f"{interval_title(settings['confidence']).removesuffix(' interval')}, percentile bootstrap "
+        f"within the groups, {settings['n_boot']:,} samples, seed {settings['random_state']}"
     )

@@ -1,22 +1,19 @@
-"""The tables of an audit as text, with what their columns are sorted by."""
+"""The tables of an audit and of a comparison, for every form in which they are shown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from robfair._text import group_names
-
-if TYPE_CHECKING:
-    from robfair.auditing._audit import Audit
-    from robfair.auditing._compare import Comparison
+from robfair._tables import Cell, Table
+from robfair._text import group_names, interval_title, table_number
+from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.metrics import find_measure
 
 __all__ = [
-    "Cell",
-    "Table",
+    "certified_table",
     "group_table",
     "measure_table",
     "model_group_table",
@@ -26,75 +23,28 @@ __all__ = [
 
 ROWS_OF = 40  # groups of which single rows are shown
 
-MEANINGS = {
-    "accuracy": "share of rows that are classified correctly",
-    "Rob(f)": "mean of Rob(P) over the groups: how much change the model withstands",
-    "V_f": "variance of Rob(P) between the groups; 0 if all are equal, or all are 0",
-    "CV": "standard deviation of Rob(P) between the groups, divided by Rob(f)",
-    "worst group": "least Rob(P)",
-    "gap": "greatest Rob(P) less the least",
-}
 
-
-@dataclass(frozen=True)
-class Cell:
-    """What stands in a table.
-
-    Attributes
-    ----------
-    text : str
-        As it is shown.
-    key : float or str
-        What the column is sorted by; "" at the end.
-    beside : str
-        An interval that may stand on a line of its own.
-    """
-
-    text: str
-    key: float | str
-    beside: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text in rows; the first cell of each is its name.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Their titles.
-    rows : tuple of tuple of Cell
-        The cells.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-    @property
-    def is_number(self) -> tuple[bool, ...]:
-        """Which columns are sorted as numbers."""
-        keys = [[row[j].key for row in self.rows] for j in range(len(self.columns))]
-        return tuple(
-            any(isinstance(key, float) for key in column)
-            and all(key == "" or isinstance(key, float) for key in column)
-            for column in keys
-        )
-
-
-def measure_table(audit: Audit) -> Table:
-    """Make a row per measure, with its intervals and what it is."""
+def measure_table(audit: AuditNumbers, *, meanings: bool = True) -> Table:
+    """Make a row per measure, with its intervals and, if wanted, its meaning."""
     sides = _sides(audit.overall, audit)
+    last = ("what it is",) if meanings else ()
     rows = [
-        (_word(name), _number(row["value"]), *_intervals(row, sides), _word(MEANINGS[str(name)]))
+        (
+            _word(name),
+            _number(row["value"]),
+            *_intervals(row, sides),
+            *(_word(find_measure(str(name)).meaning) for _ in last),
+        )
         for name, row in audit.overall.iterrows()
     ]
-    return Table(("measure", "value", *sides, "what it is"), tuple(rows))
+    return Table(("measure", "value", *sides, *last), tuple(rows))
 
 
-def group_table(audit: Audit) -> Table:
+def group_table(audit: AuditNumbers) -> Table:
     """Make a row per group: size, accuracy, mean distance, Rob(P), intervals, vulnerable."""
     sides = _sides(audit.by_group, audit)
     columns = ("size", "accuracy", "mean_distance", "robustness")
+    names = group_names(audit.by_group.index)
     rows = [
         (
             _word(name),
@@ -102,15 +52,13 @@ def group_table(audit: Audit) -> Table:
             *_intervals(row, sides),
             _word("vulnerable" if row["vulnerable"] else ""),
         )
-        for name, (_, row) in zip(
-            group_names(audit.by_group.index), audit.by_group.iterrows(), strict=True
-        )
+        for name, (_, row) in zip(names, audit.by_group.iterrows(), strict=True)
     ]
-    titles = (_group(audit), "size", "accuracy", "mean distance", "Rob(P)", *sides, "below Rob(f)")
-    return Table(titles, tuple(rows))
+    titles = (_partition(audit), "size", "accuracy", "mean distance", "Rob(P)")
+    return Table((*titles, *sides, "below Rob(f)"), tuple(rows))
 
 
-def model_table(comparison: Comparison) -> Table:
+def model_table(comparison: ComparisonNumbers) -> Table:
     """Make a row per model, each measure with its interval."""
     measures = comparison.overall.columns
     rows = [
@@ -120,22 +68,37 @@ def model_table(comparison: Comparison) -> Table:
     return Table(("model", *measures), tuple(rows))
 
 
-def model_group_table(comparison: Comparison) -> Table:
+def model_group_table(comparison: ComparisonNumbers) -> Table:
     """Make a row per group: its size, and its Rob(P) by each model."""
     audits = list(comparison.audits.values())
-    names = group_names(audits[0].by_group.index)
+    first = audits[0].by_group
     rows = [
         (
             _word(name),
-            _number(audits[0].by_group["size"].iloc[i]),
+            _number(first["size"].iloc[i]),
             *(_with_interval(audit.by_group.iloc[i], "robustness") for audit in audits),
         )
+        for i, name in enumerate(group_names(first.index))
+    ]
+    return Table((_partition(audits[0]), "size", *comparison.audits), tuple(rows))
+
+
+def certified_table(comparison: ComparisonNumbers) -> Table | None:
+    """Make a row per measure and group: its certified interval by each model; None without any."""
+    audits = {name: a for name, a in comparison.audits.items() if "low" in a.by_group}
+    if not audits:
+        return None
+    tables = [pd.concat([a.overall.iloc[1:], a.by_group]) for a in audits.values()]
+    first = next(iter(audits.values()))
+    names = [*map(str, first.overall.index[1:]), *group_names(first.by_group.index)]
+    rows = [
+        (_word(name), *(_interval(*table[["low", "high"]].iloc[i]) for table in tables))
         for i, name in enumerate(names)
     ]
-    return Table((_group(audits[0]), "size", *comparison.audits), tuple(rows))
+    return Table(("", *audits), tuple(rows))
 
 
-def row_table(audit: Audit) -> Table:
+def row_table(audit: AuditNumbers) -> Table:
     """Tell the most easily flipped rows of the groups that have the lowest Rob(P)."""
     frame = audit.examples
     weakest = audit.by_group["robustness"].sort_values().index[:ROWS_OF]
@@ -153,20 +116,20 @@ def row_table(audit: Audit) -> Table:
         for row in frame.to_dict(orient="records")
     ]
     place = ("row", "index") if indexed else ("row",)
-    titles = (_group(audit), *place, "decision", "distance", "what would have to change")
+    titles = (_partition(audit), *place, "decision", "distance", "what would have to change")
     return Table(titles, tuple(rows))
 
 
-def _group(audit: Audit) -> str:
+def _partition(audit: AuditNumbers) -> str:
     """Name the partition, if its columns have names."""
     return " / ".join(str(n) for n in audit.by_group.index.names if n is not None) or "group"
 
 
-def _sides(table: pd.DataFrame, audit: Audit) -> dict[str, tuple[str, str]]:
-    """Map the titles of the intervals that there are to the columns of their ends."""
-    sides = {f"{100 * audit.settings['confidence']:g} % interval": ("lower", "upper")}
-    if audit.settings["n_boot"] is None:
-        sides = {}
+def _sides(table: pd.DataFrame, audit: AuditNumbers) -> dict[str, tuple[str, str]]:
+    """Map the title of each interval that the table has to the columns of its ends."""
+    sides = {}
+    if audit.settings["n_boot"] is not None:
+        sides[interval_title(audit.settings["confidence"])] = ("lower", "upper")
     return sides | ({"certified": ("low", "high")} if "low" in table else {})
 
 
@@ -175,7 +138,9 @@ def _intervals(row: pd.Series[Any], sides: dict[str, tuple[str, str]]) -> list[C
 
 
 def _interval(low: float, high: float) -> Cell:
-    return Cell("", "") if np.isnan(low) else Cell(f"{low:.4g} to {high:.4g}", float(low))
+    if np.isnan(low):
+        return Cell("", "")
+    return Cell(f"{table_number(low)} to {table_number(high)}", float(low))
 
 
 def _with_interval(row: pd.Series[Any], column: str) -> Cell:
@@ -186,9 +151,7 @@ def _with_interval(row: pd.Series[Any], column: str) -> Cell:
 
 
 def _number(value: Any) -> Cell:
-    if float(value).is_integer() and abs(value) >= 1000:
-        return Cell(f"{int(value):,}", float(value))
-    return Cell("unknown", "") if np.isnan(value) else Cell(f"{value:.4g}", float(value))
+    return Cell(table_number(value), "" if np.isnan(value) else float(value))
 
 
 def _word(text: Any) -> Cell:

@@ -10,63 +10,37 @@ prove an order of these samples, whatever search comes, but say nothing of other
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from robfair._group_means import GroupMeans, group_means
-from robfair._groups import encode_groups
-from robfair._text import Verdict, few, group_names, interval, three
-from robfair.auditing._checks import LEAST, SEARCHES_AGAIN, SMALL
+from robfair._groups import SMALL_GROUP
+from robfair._text import Verdict, few, group_names, interval, sentence_number
+from robfair.auditing._checks import LEAST, SEARCHES_AGAIN
+from robfair.auditing._numbers import AuditNumbers
+from robfair.auditing.report._pairs import GroupPairs, holm, pair_groups
 
-if TYPE_CHECKING:
-    from robfair.auditing._audit import Audit
-
-__all__ = ["judge"]
+__all__ = ["judge_audit"]
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Every two groups, by position: `a` has the lower Rob(P) of the two."""
-
-    a: NDArray[np.intp]
-    b: NDArray[np.intp]
-    difference: NDArray[np.float64]
-    error: NDArray[np.float64]  # standard error of the difference
-    degrees: NDArray[np.float64]  # of freedom
-    p: NDArray[np.float64]
-
-
-def judge(audit: Audit) -> Verdict:
-    """Say whether some group is easier to attack than another.
-
-    Parameters
-    ----------
-    audit : Audit
-        The numbers.
-
-    Returns
-    -------
-    Verdict
-        The sentence.
-    """
+def judge_audit(audit: AuditNumbers) -> Verdict:
+    """Say whether some group is easier to attack than another."""
     table = audit.by_group
     names = group_names(table.index)
     if len(table) == 1:
         return Verdict(f"No comparison: all samples are in one group, {names[0]}.")
-    usable = np.isfinite(table["robustness"]) & (table["size"] >= SMALL)
+    usable = np.isfinite(table["robustness"]) & (table["size"] >= SMALL_GROUP)
     left_out = _left_out(audit, names)
     if usable.sum() < 2:
         return Verdict(
-            f"No verdict: fewer than two groups have a known Rob(P) and at least {SMALL} samples.",
+            "No verdict: fewer than two groups have a known Rob(P) and at least "
+            f"{SMALL_GROUP} samples.",
             tuple(left_out),
         )
-    pairs = _pairs(audit, np.flatnonzero(usable))
+    pairs = pair_groups(audit, np.flatnonzero(usable))
     level = 1 - audit.settings["confidence"]
-    apart = _holm(pairs.p, level)
+    apart = holm(pairs.p, level)
     trust = [*_distances(audit), *_capped(audit), *left_out, *_warned(audit)]
     # The pair that lies farthest apart: of those that differ for sure, if there are any.
     candidates = apart if apart.any() else np.ones_like(apart)
@@ -83,42 +57,7 @@ def judge(audit: Audit) -> Verdict:
     return Verdict(headline, (cause, *others, *proven, *trust))
 
 
-def _values(audit: Audit) -> GroupMeans:
-    """Return what Rob(P) is the mean of: the capped distance, and 0 where the model is wrong."""
-    cap = audit.settings["tau_max"]
-    capped = np.minimum(audit.distances.distance, np.inf if cap is None else cap)
-    values = np.where(audit.y_true == audit.distances.predicted, capped, 0.0)
-    return group_means(values, encode_groups(audit.sensitive_features, len(values)))
-
-
-def _pairs(audit: Audit, usable: NDArray[np.intp]) -> _Pairs:
-    """Compare every two groups by Welch's t-test."""
-    values = _values(audit)
-    first, second = (usable[side] for side in np.triu_indices(len(usable), 1))
-    swap = values.mean[first] > values.mean[second]
-    a, b = np.where(swap, second, first), np.where(swap, first, second)
-    difference = values.mean[b] - values.mean[a]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        parts = values.squared_error[[a, b]]  # inf less inf in a group that is left out
-        error = np.sqrt(parts.sum(axis=0))
-        spread = (parts**2 / (values.count[[a, b]] - 1)).sum(axis=0)
-        degrees = np.where(error > 0, error**4 / spread, np.inf)
-        # Without any spread, as where all distances are capped, there is no error of sampling.
-        t = np.where(difference > 0, difference / error, 0.0)
-    p = np.asarray(2 * stats.t.sf(t, degrees))
-    return _Pairs(a, b, difference, error, degrees, p)
-
-
-def _holm(p: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
-    """Tell which differences stand when all pairs are looked at (Holm's step-down correction)."""
-    order = np.argsort(p, kind="stable")
-    passes = p[order] <= level / np.arange(len(p), 0, -1)
-    stands = np.empty(len(p), dtype=bool)
-    stands[order] = np.logical_and.accumulate(passes)
-    return stands
-
-
-def _turned_round(audit: Audit, a: int, b: int) -> bool:
+def _turned_round(audit: AuditNumbers, a: int, b: int) -> bool:
     """Whether the second searches, where there are enough of them, give the other order."""
     if audit.check is None or (audit.check["n"].iloc[[a, b]] < LEAST).any():
         return False
@@ -128,7 +67,7 @@ def _turned_round(audit: Audit, a: int, b: int) -> bool:
     return bool(rob[0] >= rob[1])
 
 
-def _contradicted(audit: Audit, names: list[str], a: int, b: int) -> str:
+def _contradicted(audit: AuditNumbers, names: list[str], a: int, b: int) -> str:
     return (
         f"No verdict: by these distances {names[a]} has a lower Rob(P) than {names[b]} "
         f"({_rob(audit, a)} against {_rob(audit, b)}), but shorter distances that a second search "
@@ -136,14 +75,14 @@ def _contradicted(audit: Audit, names: list[str], a: int, b: int) -> str:
     )
 
 
-def _difference(audit: Audit, names: list[str], i: int, j: int) -> tuple[str, str]:
+def _difference(audit: AuditNumbers, names: list[str], i: int, j: int) -> tuple[str, str]:
     """Say which group is easier to attack, and whether distances or errors make it so."""
     a, b = names[i], names[j]
     table = audit.by_group.iloc[[i, j]]
     accuracy, mean, rob = (table[c].tolist() for c in ("accuracy", "mean_distance", "robustness"))
     numbers = f"For {a} Rob(P) is {_rob(audit, i)} against {_rob(audit, j)} for {b}"
-    told = f"mean distance {three(mean[0])} against {three(mean[1])}"
-    right = f"accuracy {three(accuracy[0])} against {three(accuracy[1])}"
+    told = f"mean distance {sentence_number(mean[0])} against {sentence_number(mean[1])}"
+    right = f"accuracy {sentence_number(accuracy[0])} against {sentence_number(accuracy[1])}"
     more = "by more than the error of sampling"
     if accuracy[0] == 0:
         return f"{numbers}: the model is wrong on every row of {a}.", f"That is: {right}."
@@ -164,18 +103,18 @@ def _difference(audit: Audit, names: list[str], i: int, j: int) -> tuple[str, st
     return f"{numbers}: {a} is easier to attack, {more}.", cause
 
 
-def _no_difference(audit: Audit, names: list[str], a: int, b: int) -> str:
+def _no_difference(audit: AuditNumbers, names: list[str], a: int, b: int) -> str:
     return (
         "No difference between groups is larger than the error of sampling: Rob(P) is lowest for "
         f"{names[a]}, {_rob(audit, a)}, and highest for {names[b]}, {_rob(audit, b)}."
     )
 
 
-def _unseen(pairs: _Pairs, chosen: int, level: float) -> str:
+def _unseen(pairs: GroupPairs, chosen: int, level: float) -> str:
     least = pairs.error[chosen] * stats.t.isf(level / 2, pairs.degrees[chosen])
     return (
         "This does not show that there is none: between these two, a difference of less than "
-        f"{three(least)} could not be told from chance."
+        f"{sentence_number(least)} could not be told from chance."
     )
 
 
@@ -188,7 +127,9 @@ def _count(apart: NDArray[np.bool_]) -> list[str]:
     ]
 
 
-def _lower_still(audit: Audit, names: list[str], a: int, usable: NDArray[np.bool_]) -> list[str]:
+def _lower_still(
+    audit: AuditNumbers, names: list[str], a: int, usable: NDArray[np.bool_]
+) -> list[str]:
     """Name groups of a lower Rob(P) that too few samples stand behind."""
     rob = audit.by_group["robustness"].to_numpy()
     lower = [names[i] for i in np.flatnonzero(usable & (rob < rob[a]))]
@@ -197,7 +138,7 @@ def _lower_still(audit: Audit, names: list[str], a: int, usable: NDArray[np.bool
     return [f"Rob(P) is lower still for {few(lower)}, but there are too few samples there to tell."]
 
 
-def _left_out(audit: Audit, names: list[str]) -> list[str]:
+def _left_out(audit: AuditNumbers, names: list[str]) -> list[str]:
     """Name the groups that the comparison leaves out, and say why."""
     table = audit.by_group
     unknown = ~np.isfinite(table["robustness"].to_numpy())
@@ -207,7 +148,7 @@ def _left_out(audit: Audit, names: list[str]) -> list[str]:
     small = [
         f"{name} ({n})"
         for name, n, out in zip(names, size, unknown, strict=True)
-        if 0 < n < SMALL and not out
+        if 0 < n < SMALL_GROUP and not out
     ]
     sentences = []
     if censored:
@@ -219,27 +160,27 @@ def _left_out(audit: Audit, names: list[str]) -> list[str]:
         sentences.append(f"Nothing is said of {few(empty)}: no samples.")
     if small:
         sentences.append(
-            f"Nothing is said of {few(small)}: fewer than {SMALL} samples are too few."
+            f"Nothing is said of {few(small)}: fewer than {SMALL_GROUP} samples are too few."
         )
     return sentences
 
 
-def _distances(audit: Audit) -> list[str]:
+def _distances(audit: AuditNumbers) -> list[str]:
     """Say what is known of the distances themselves."""
-    found = audit.distances
-    counts = found.counts()
+    distances = audit.distances
+    counts = distances.counts()
     if not counts.get("found") and not counts.get("censored"):
         return ["The distances are exact, so that only the error of sampling is left."]
-    if found.method == "paper":
+    if distances.method == "paper":
         return ['Distances by "paper" bound the true ones from neither side.']
-    unchecked = audit.check is None and found.method in SEARCHES_AGAIN
+    unchecked = audit.check is None and distances.method in SEARCHES_AGAIN
     return [
         "The distances were found by a search and bound the true ones from above."
         + (" No second search has looked at them." if unchecked else "")
     ]
 
 
-def _warned(audit: Audit) -> list[str]:
+def _warned(audit: AuditNumbers) -> list[str]:
     n = len(audit.warnings)
     if n == 0:
         return []
@@ -249,7 +190,7 @@ def _warned(audit: Audit) -> list[str]:
     ]
 
 
-def _proven(audit: Audit, names: list[str], a: int, b: int) -> list[str]:
+def _proven(audit: AuditNumbers, names: list[str], a: int, b: int) -> list[str]:
     """Say whether the order of two groups is certified."""
     if "low" not in audit.by_group:
         return []
@@ -264,7 +205,7 @@ def _proven(audit: Audit, names: list[str], a: int, b: int) -> list[str]:
     ]
 
 
-def _proven_pairs(audit: Audit) -> list[str]:
+def _proven_pairs(audit: AuditNumbers) -> list[str]:
     """Say how many orders are certified, where none is larger than the error of sampling."""
     if "low" not in audit.by_group:
         return []
@@ -276,7 +217,7 @@ def _proven_pairs(audit: Audit) -> list[str]:
     ]
 
 
-def _capped(audit: Audit) -> list[str]:
+def _capped(audit: AuditNumbers) -> list[str]:
     cap = audit.settings["tau_max"]
     correct = audit.y_true == audit.distances.predicted
     if cap is None or not (n := int((correct & (audit.distances.distance >= cap)).sum())):
@@ -287,6 +228,6 @@ def _capped(audit: Audit) -> list[str]:
     ]
 
 
-def _rob(audit: Audit, position: int) -> str:
+def _rob(audit: AuditNumbers, position: int) -> str:
     row = audit.by_group.iloc[position]
     return interval(row, "robustness", audit.settings["confidence"])

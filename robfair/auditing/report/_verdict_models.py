@@ -6,44 +6,32 @@ same samples, so that this asks for more than is needed, and the more so of many
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from robfair._text import Verdict, few, interval, three
-from robfair.auditing.report._verdict import judge
-
-if TYPE_CHECKING:
-    from robfair.auditing._audit import Audit
-    from robfair.auditing._compare import Comparison
+from robfair._text import Verdict, few, interval, sentence_number
+from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing.report._verdict import judge_audit
 
 __all__ = ["judge_models"]
 
 
-def judge_models(comparison: Comparison) -> Verdict:
-    """Say which of several models is best by V_f and by Rob(f), as far as can be told.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The audits.
-
-    Returns
-    -------
-    Verdict
-        The sentence.
-    """
+def judge_models(comparison: ComparisonNumbers) -> Verdict:
+    """Say which of several models is best by V_f and by Rob(f), as far as can be told."""
     audits = comparison.audits
     if len(audits) == 1:
         name, only = next(iter(audits.items()))
-        return Verdict(f"One model, {name}. {judge(only).headline}", judge(only).details)
+        return Verdict(
+            f"One model, {name}. {judge_audit(only).headline}", judge_audit(only).details
+        )
     known = comparison.overall[["V_f", "Rob(f)", "CV"]]
     known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)]
     if len(known) < 2:
         return Verdict(
             "No verdict: V_f, CV and Rob(f) are known for fewer than two of the models.",
-            tuple(f"{name}: {judge(a).headline}" for name, a in audits.items()),
+            tuple(f"{name}: {judge_audit(a).headline}" for name, a in audits.items()),
         )
     least = str(known["V_f"].idxmin())
     details = [_best(comparison, known, "Rob(f)", str(known["Rob(f)"].idxmax()), "largest")]
@@ -60,7 +48,7 @@ def judge_models(comparison: Comparison) -> Verdict:
     return Verdict(_best(comparison, known, "V_f", least, "smallest"), tuple(details))
 
 
-def _limits(audits: dict[str, Audit]) -> list[str]:
+def _limits(audits: Mapping[str, AuditNumbers]) -> list[str]:
     """Say what stands against comparing the models."""
     sentences = []
     methods = {audit.distances.method for audit in audits.values()}
@@ -75,12 +63,14 @@ def _limits(audits: dict[str, Audit]) -> list[str]:
     return sentences
 
 
-def _best(comparison: Comparison, known: pd.DataFrame, measure: str, best: str, word: str) -> str:
+def _best(
+    comparison: ComparisonNumbers, known: pd.DataFrame, measure: str, best: str, word: str
+) -> str:
     """Name the best model by a measure, and those that it can and cannot be told from."""
     tables = {str(name): comparison.audits[str(name)].overall.T[measure] for name in known.index}
     sentence = f"{measure} is {word} for {best}, {interval(tables[best], 'value')}"
     others = {name: row for name, row in tables.items() if name != best}
-    against = ", ".join(f"{name} {three(row['value'])}" for name, row in others.items())
+    against = ", ".join(f"{name} {sentence_number(row['value'])}" for name, row in others.items())
     sentence += f", against {against}"
     if any(np.isnan([*row[["lower", "upper"]]]).any() for row in tables.values()):
         return f"{sentence}; without intervals nothing is known of the error of sampling."

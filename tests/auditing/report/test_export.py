@@ -11,7 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from skops.card import Card
 
 from robfair import audit, compare
-from robfair.auditing.report._export import _write, escaped, plain
+from robfair._text import escaped
+from robfair.auditing.report._exports import write_file
+from robfair.auditing.report._json import plain
 from robfair.datasets import make_group_margins
 
 DATA = make_group_margins(150, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
@@ -157,9 +159,9 @@ def never():
 
 def test_a_bad_path_is_told_before_anything_is_drawn(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*none: make it"):
-        _write(tmp_path / "none" / "audit.html", never)
+        write_file(tmp_path / "none" / "audit.html", never)
     with pytest.raises(IsADirectoryError, match=r"is a folder: name a file, such as .*audit\.html"):
-        _write(tmp_path, never)
+        write_file(tmp_path, never)
 
 
 def test_an_old_report_survives_a_full_disk(tmp_path):
@@ -169,8 +171,8 @@ def test_an_old_report_survives_a_full_disk(tmp_path):
     path = tmp_path / "audit.html"
     path.write_text("old", encoding="utf-8")
     with pytest.raises(OSError, match="No space left"):
-        _write(path, full)
+        write_file(path, full)
     assert path.read_text(encoding="utf-8") == "old"
-    _write(path, lambda: "new")
+    write_file(path, lambda: "new")
     assert path.read_text(encoding="utf-8") == "new"
     assert list(tmp_path.iterdir()) == [path]

@@ -11,8 +11,8 @@ from scipy import stats
 from torch import nn
 
 from robfair import BoundaryDistance, ThreatModel, audit
-from robfair.auditing import Comparison, _audit
-from robfair.auditing.report._verdict import judge
+from robfair.auditing import Comparison, _run
+from robfair.auditing.report._verdict import judge_audit as judge
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 
 MODEL = nn.Linear(1, 2)
@@ -42,7 +42,7 @@ def made(monkeypatch):
             n_backward=np.zeros(n, dtype=np.int32),
             warnings_=warnings,
         )
-        monkeypatch.setattr(_audit, "shared_distance", lambda *args, **kwargs: found)
+        monkeypatch.setattr(_run, "shared_distance", lambda *args, **kwargs: found)
         features = options.pop("sensitive_features", names)
         options = {"n_boot": 100, "n_check": 0, "certify": lower is not None, **options}
         X = torch.zeros(n, 1)

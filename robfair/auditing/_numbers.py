@@ -1,0 +1,72 @@
+"""The numbers of an audit and of a comparison; report/ turns them into words and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from robfair.distance import BoundaryDistance
+from robfair.metrics import certified_ordering
+
+__all__ = ["AuditNumbers", "ComparisonNumbers"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditNumbers:
+    """The fields of `Audit`, which describes them."""
+
+    name: str
+    overall: pd.DataFrame
+    by_group: pd.DataFrame
+    distances: BoundaryDistance
+    check: pd.DataFrame | None
+    warnings: tuple[str, ...]
+    y_true: NDArray[Any]
+    sensitive_features: Any
+    examples: pd.DataFrame
+    settings: dict[str, Any]
+
+    def ordering(self) -> pd.DataFrame:
+        """Tell which groups are provably less robust than which others.
+
+        Returns
+        -------
+        pandas.DataFrame of bool
+            True in row A and column B where A is provably less robust than B.
+
+        Raises
+        ------
+        ValueError
+            If the distances have no certified lower bounds.
+        """
+        if self.distances.lower is None:
+            raise ValueError("the distances have no lower bounds: audit with certify=True.")
+        return certified_ordering(
+            self.y_true,
+            self.distances.predicted,
+            distance=self.distances.distance,
+            lower=self.distances.lower,
+            sensitive_features=self.sensitive_features,
+            tau_max=self.settings["tau_max"],
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ComparisonNumbers:
+    """The audits of several models on the same samples and partition."""
+
+    audits: Mapping[str, AuditNumbers]
+
+    @property
+    def overall(self) -> pd.DataFrame:
+        """A row per model: accuracy, Rob(f), V_f, CV, worst group and gap."""
+        return pd.DataFrame({name: a.overall["value"] for name, a in self.audits.items()}).T
+
+    @property
+    def by_group(self) -> pd.DataFrame:
+        """A row per model and group, with the columns of `Audit.by_group`."""
+        return pd.concat({name: a.by_group for name, a in self.audits.items()}, names=["model"])

@@ -1,0 +1,147 @@
+"""The computation behind `audit`: distances, second searches, measures, warnings."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from robfair._cache import shared_distance
+from robfair._group_means import group_means
+from robfair._groups import encode_groups
+from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
+from robfair.auditing._examples import nearest_rows, wants_points
+from robfair.auditing._numbers import AuditNumbers
+from robfair.auditing._provenance import provenance
+from robfair.distance import BoundaryDistance
+from robfair.metrics import (
+    AUDIT_MEASURES,
+    find_measure,
+    group_robustness,
+    group_robustness_bounds,
+    robustness_bounds,
+)
+from robfair.threat import ThreatModel
+
+__all__ = ["AuditOptions", "run_audit"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AuditOptions:
+    """The options of `audit`, checked.
+
+    Raises
+    ------
+    TypeError
+        If `n_check` or `examples` is not an integer.
+    ValueError
+        If `confidence` is not between 0 and 1, or `n_check` or `examples` is negative.
+    """
+
+    method: str
+    threat_model: ThreatModel | None
+    tau_max: float | None
+    certify: bool
+    n_check: int
+    n_boot: int | None
+    confidence: float
+    examples: int
+    random_state: Any
+    distance_options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence must be between 0 and 1; got {self.confidence}.")
+        for name in ("n_check", "examples"):
+            if operator.index(rows := getattr(self, name)) < 0:
+                raise ValueError(f"{name} must be a number of rows, 0 for none; got {rows}.")
+
+
+def run_audit(
+    model: Any, X: Any, y: ArrayLike, sensitive_features: Any, name: str, options: AuditOptions
+) -> AuditNumbers:
+    """Compute the numbers of one audit."""
+    y_true = np.asarray(y)
+    groups = encode_groups(sensitive_features, len(y_true))
+    threat_model = options.threat_model
+    distances = shared_distance(
+        model,
+        X,
+        y_true,
+        method=options.method,
+        threat_model=threat_model,
+        return_adversarial=wants_points(X, options.examples),
+        **options.distance_options,
+    )
+    check = search_again(
+        model, X, distances, groups, n_check=options.n_check, threat_model=threat_model
+    )
+    correct = np.asarray(y_true == distances.predicted)
+    examples, terms = nearest_rows(model, X, distances, groups, correct, examples=options.examples)
+    distances = replace(distances, adversarial=None)  # as large as X
+    overall, by_group = _tables(y_true, distances, sensitive_features, options)
+    accuracy = group_means(correct.astype(float), groups)
+    by_group.insert(0, "size", accuracy.count)
+    by_group.insert(1, "accuracy", accuracy.mean)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        by_group.insert(2, "mean_distance", by_group["robustness"] / by_group["accuracy"])
+    mean = overall.loc[find_measure("rob_f").symbol, "value"]
+    by_group["vulnerable"] = by_group["robustness"] < mean
+    warnings = [*distances.warnings_, *warn_of_gaps(check)]
+    if options.n_boot is not None:
+        warnings += warn_of_small_groups(by_group["size"], options.confidence)
+    return AuditNumbers(
+        name=name,
+        overall=overall,
+        by_group=by_group,
+        distances=distances,
+        check=check,
+        warnings=tuple(warnings),
+        y_true=y_true,
+        sensitive_features=sensitive_features,
+        examples=examples,
+        settings={
+            **{
+                key: getattr(options, key) for key in ("tau_max", "n_boot", "confidence", "n_check")
+            },
+            "examples": terms,
+            **provenance(
+                model, X, distances.threat_model, options.random_state, options.distance_options
+            ),
+        },
+    )
+
+
+def _tables(
+    y_true: ArrayLike, distances: BoundaryDistance, sensitive_features: Any, options: AuditOptions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the measures over all groups, and Rob(P) of each, with all their intervals."""
+    predicted = distances.predicted
+    measured: dict[str, Any] = {
+        "distance": distances.distance,
+        "sensitive_features": sensitive_features,
+        "tau_max": options.tau_max,
+    }
+    tail = (1 - options.confidence) / 2
+    bootstrap: dict[str, Any] = {
+        "n_boot": options.n_boot,
+        "ci_quantiles": (tail, 1 - tail),
+        "random_state": options.random_state,
+    }
+    rows = {}
+    for measure in AUDIT_MEASURES:
+        value = measure.function(y_true, predicted, **measured, **bootstrap)
+        ends = getattr(value, "interval", None) or (np.nan, np.nan)
+        rows[measure.symbol] = (float(value), *ends)
+    overall = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper"])
+    robustness = group_robustness(y_true, predicted, **measured, **bootstrap)
+    by_group = pd.DataFrame(robustness).reindex(columns=["robustness", "lower", "upper"])
+    if options.certify and distances.lower is not None:
+        bounds = {**measured, "lower": distances.lower}
+        overall = overall.join(robustness_bounds(y_true, predicted, **bounds))
+        by_group = by_group.join(group_robustness_bounds(y_true, predicted, **bounds))
+    return overall, by_group

@@ -1,0 +1,81 @@
+"""`Comparison`: audits of several models, and all that can be said of them side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from robfair.auditing._numbers import ComparisonNumbers
+from robfair.auditing.report._audit import Audit
+from robfair.auditing.report._exports import Exports
+from robfair.auditing.report._html import comparison_html
+from robfair.auditing.report._json import comparison_record
+from robfair.auditing.report._markdown import comparison_markdown
+from robfair.auditing.report._print import print_comparison
+from robfair.auditing.report._verdict_baseline import judge_against
+from robfair.auditing.report._verdict_models import judge_models
+
+__all__ = ["Comparison"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(ComparisonNumbers, Exports):
+    """Audits of several models on the same samples and partition.
+
+    Attributes
+    ----------
+    audits : dict of str to Audit
+        The audit of each model.
+    """
+
+    audits: dict[str, Audit]
+
+    def verdict(self, baseline: str | None = None) -> str:
+        """Say in words what the numbers show, and how far that holds.
+
+        Two models differ by more than the error of sampling if their bootstrap intervals do not
+        overlap.
+
+        Parameters
+        ----------
+        baseline : str, default=None
+            Name of a model with which each other one is compared, measure by measure. None: the
+            best models by V_f, Rob(f) and CV are named.
+
+        Returns
+        -------
+        str
+            One sentence with the result, and some on its limits or its cost.
+
+        Raises
+        ------
+        ValueError
+            If `baseline` is not one of the models, or is the only one.
+        """
+        if baseline is None:
+            return str(judge_models(self))
+        return str(judge_against(self, baseline))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table of the models.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same as `overall`.
+        """
+        return self.overall
+
+    def __str__(self) -> str:
+        return print_comparison(self)
+
+    def _record(self) -> dict[str, Any]:
+        return comparison_record(self, self.verdict())
+
+    def _markdown(self) -> list[str]:
+        return comparison_markdown(self)
+
+    def _html(self) -> str:
+        return comparison_html(self, judge_models(self))

@@ -1,0 +1,67 @@
+"""Audits and comparisons as they are printed."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from robfair._tables import text_table
+from robfair._text import interval_title
+from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing.report._method import method_line, notes, status_line
+from robfair.auditing.report._tables import (
+    certified_table,
+    group_table,
+    measure_table,
+    model_group_table,
+    model_table,
+)
+
+__all__ = ["print_audit", "print_comparison"]
+
+WIDTH = 96
+
+
+def print_audit(audit: AuditNumbers) -> str:
+    """Write an audit as text: method, measures, groups, notes."""
+    blocks = [
+        "\n".join([audit.name, _wrapped([method_line(audit)]), status_line(audit)]),
+        text_table(measure_table(audit, meanings=False)),
+        text_table(group_table(audit)),
+        _wrapped(notes(audit)),
+    ]
+    return "\n\n".join(filter(None, blocks))
+
+
+def print_comparison(comparison: ComparisonNumbers) -> str:
+    """Write a comparison as text: measures and groups by model, methods, notes."""
+    audits = comparison.audits
+    settings = next(iter(audits.values())).settings
+    title = "Rob(P) of each group"
+    if settings["n_boot"] is not None:
+        title += f", with its {interval_title(settings['confidence'])}"
+    methods: dict[str, list[str]] = {}
+    for name, audit in audits.items():
+        methods.setdefault(method_line(audit), []).append(name)
+    lines = [
+        method if len(methods) == 1 else f"{', '.join(names)}: {method}"
+        for method, names in methods.items()
+    ]
+    certified = certified_table(comparison)
+    blocks = [
+        text_table(model_table(comparison), beside=False),
+        f"{title}:\n{text_table(model_group_table(comparison))}",
+        ""
+        if certified is None
+        else "Where each measure lies for certain, by proof from below and search from above:\n"
+        + text_table(certified),
+        "\n".join([_wrapped(lines), *(f"{name}: {status_line(a)}" for name, a in audits.items())]),
+        _wrapped((f"{name}: {note}" for name, a in audits.items() for note in notes(a)), "  "),
+    ]
+    return "\n\n".join(filter(None, blocks))
+
+
+def _wrapped(lines: Iterable[str], indent: str = "") -> str:
+    return "\n".join(
+        part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent=indent)
+    )

@@ -1,0 +1,72 @@
+"""The verdict on models against a baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robfair._text import Verdict, interval_title, sentence_number
+from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.metrics import AUDIT_MEASURES
+
+__all__ = ["judge_against"]
+
+UNFAIRNESS = ("V_f", "CV")
+
+
+def judge_against(comparison: ComparisonNumbers, baseline: str) -> Verdict:
+    """Say of each model whether V_f and CV are lower than those of a baseline, and at what cost.
+
+    Raises
+    ------
+    ValueError
+        If `baseline` is not one of the models, or is the only one.
+    """
+    others = [name for name in comparison.audits if name != baseline]
+    if baseline not in comparison.audits or not others:
+        raise ValueError(
+            f"baseline must be one of at least two models; got {baseline!r} and the models "
+            f"{list(comparison.audits)}."
+        )
+    before = comparison.audits[baseline]
+    sentences = []
+    for name in others:
+        after = comparison.audits[name]
+        sentences += [_lowered(measure, baseline, before, name, after) for measure in UNFAIRNESS]
+        sentences += [
+            _change(measure.symbol, before, after, baseline, name)
+            for measure in AUDIT_MEASURES
+            if measure.greater_is_better
+        ]
+    return Verdict(sentences[0], tuple(sentences[1:]))
+
+
+def _lowered(
+    measure: str, baseline: str, before: AuditNumbers, name: str, after: AuditNumbers
+) -> str:
+    """Compare a measure of unfairness, and tell whether the bootstrap intervals overlap."""
+    old, new = before.overall.T[measure], after.overall.T[measure]
+    if np.isnan([old["value"], new["value"]]).any():
+        return f"{measure} of {name} cannot be compared with that of {baseline}: it is unknown."
+    word = "lower" if new["value"] < old["value"] else "not lower"
+    sentence = (
+        f"{measure} is {word} for {name} than for {baseline}: {sentence_number(new['value'])} "
+        f"against {sentence_number(old['value'])}"
+    )
+    if np.isnan([old["lower"], new["lower"]]).any():
+        return f"{sentence}, without intervals."
+    apart = new["upper"] < old["lower"] or new["lower"] > old["upper"]
+    title = interval_title(after.settings["confidence"])
+    return f"{sentence} (the {title}s {'do not overlap' if apart else 'overlap'})."
+
+
+def _change(
+    measure: str, before: AuditNumbers, after: AuditNumbers, baseline: str, name: str
+) -> str:
+    """Tell a change of a measure that should be high, in the digits in which it is shown."""
+    old, new = (float(a.overall["value"][measure]) for a in (before, after))
+    was, now = sentence_number(old), sentence_number(new)
+    if was == now:
+        return f"For {name} {measure} stays at {was}."
+    if np.isnan([old, new]).any():
+        return f"{measure} is {was} for {baseline} and {now} for {name}."
+    return f"For {name} {measure} {'rises' if new > old else 'falls'} from {was} to {now}."
