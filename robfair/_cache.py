@@ -1,4 +1,8 @@
-"""Distances and results of attacks, computed once for all scorers of a call."""
+"""The last few distances and attacks, so that scorers, displays and audits share them.
+
+A result is found again by the content of model, samples, labels and options, not by identity: a
+model that was trained further, or an array that was written to, is another one.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +18,32 @@ from numpy.typing import NDArray
 
 from robfair.adapters import as_model
 from robfair.attacks import attack, least_eps
-from robfair.distance import BoundaryDistance, boundary_distance
+from robfair.distance import BoundaryDistance, DistanceOptions, measure_distance
 from robfair.threat import ThreatModel
 
 _Result = TypeVar("_Result")
+# What a result does not depend on, apart from the points being there or not.
+ASIDE = ("return_adversarial", "verbose")
 
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """What an attack found on each sample, without the adversarial points.
+    """Result of an attack for each sample, without the adversarial points.
 
     Attributes
     ----------
-    found : ndarray of shape (n_samples,)
+    result : ndarray of shape (n_samples,)
         The least eps, or whether the attack succeeded.
     predicted : ndarray of shape (n_samples,)
         Labels that the model predicts for the samples.
     """
 
-    found: NDArray[Any]
+    result: NDArray[Any]
     predicted: NDArray[Any]
 
 
 class _ContentHasher(NumpyHasher):
-    """joblib's hash, made to see the values of tensors instead of where they lie in memory."""
+    """joblib's hash, by the values of tensors instead of their addresses in memory."""
 
     def save(self, obj: Any) -> None:
         """Hash `obj`."""
@@ -50,12 +56,12 @@ class _ContentHasher(NumpyHasher):
 class _RecentResults:
     """The last few computations, by the content that they were computed from."""
 
-    PLACES = 8  # models that a comparison goes through again for another partition
-    BYTES = 2**28  # in all; points behind distances take as much memory as X
+    PLACES = 8  # `compare` goes through its models again for each partition; eight are many
+    BYTES = 2**28  # in all; the points behind distances take as much memory as X
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.found: dict[str, Any] = {}
+        self.results: dict[str, Any] = {}
 
     def get(
         self,
@@ -65,33 +71,33 @@ class _RecentResults:
         y: Any,
         options: dict[str, Any],
     ) -> _Result:
-        points = "return_adversarial"
+        """Return the result of the same content, or compute it."""
         content = (
             compute.__name__,
             type(estimator),
             as_model(estimator),
             X,
             y,
-            sorted((name, value) for name, value in options.items() if name != points),
+            sorted((name, value) for name, value in options.items() if name not in ASIDE),
         )
         try:
             key = _ContentHasher(hash_name="md5").hash(content)
-        except Exception:  # something that cannot be pickled has no content to compare
+        except Exception:  # what cannot be pickled has no content to compare
             return compute(estimator, X, y, **options)
         with self.lock:
-            value: Any = self.found.pop(key, None)
-            # A result with the points serves those who need none, but not the other way round.
-            if value is None or (options.get(points) and value.adversarial is None):
+            value: Any = self.results.pop(key, None)
+            # A result with points serves a call that needs none, but not the reverse.
+            if value is None or (options.get("return_adversarial") and value.adversarial is None):
                 value = compute(estimator, X, y, **options)
                 for array in _arrays(value):
                     array.flags.writeable = False  # others will be given the same arrays
-            self.found[key] = value  # at the end, as the most recent
-            while len(self.found) > self.PLACES or self._bytes() > self.BYTES:
-                del self.found[next(iter(self.found))]
+            self.results[key] = value  # at the end: the first one is the oldest
+            while len(self.results) > self.PLACES or self._bytes() > self.BYTES:
+                del self.results[next(iter(self.results))]
             return value  # type: ignore[no-any-return]
 
     def _bytes(self) -> int:
-        return sum(array.nbytes for value in self.found.values() for array in _arrays(value))
+        return sum(array.nbytes for value in self.results.values() for array in _arrays(value))
 
 
 def _arrays(value: Any) -> list[NDArray[Any]]:
@@ -101,9 +107,9 @@ def _arrays(value: Any) -> list[NDArray[Any]]:
 _RECENT = _RecentResults()
 
 
-def _distance(estimator: Any, X: Any, y: Any, **options: Any) -> BoundaryDistance:
-    found = boundary_distance(estimator, X, y=y, **options)
-    return replace(found, X=None)  # the caller's own array, neither to be kept nor to be frozen
+def _distance(estimator: Any, X: Any, y: Any, **arguments: Any) -> BoundaryDistance:
+    result = measure_distance(estimator, X, y, **arguments)
+    return replace(result, X=None)  # the caller's own array, neither to be kept nor to be frozen
 
 
 def _success(estimator: Any, X: Any, y: Any, **options: Any) -> Attacked:
@@ -123,10 +129,13 @@ def shared_distance(
     *,
     method: str = "auto",
     threat_model: ThreatModel | None = None,
+    certify: bool = False,
+    options: DistanceOptions | None = None,
     return_adversarial: bool = False,
-    **options: Any,
+    verbose: int = 0,
+    **keywords: Any,
 ) -> BoundaryDistance:
-    """Compute the distances of the correctly classified samples, once for all scorers.
+    """Compute the distances of the correctly classified samples, or return those of an equal call.
 
     A second call with the same content of model, X, y and options returns the result of the first.
 
@@ -142,24 +151,56 @@ def shared_distance(
         Method of `boundary_distance`.
     threat_model : ThreatModel, default=None
         Norm, box and mutable features.
+    certify : bool, default=False
+        Whether to compute certified lower bounds too.
+    options : DistanceOptions, default=None
+        Options of the method. None: the defaults.
     return_adversarial : bool, default=False
         Whether the points behind the distances are needed; without, they may be there or not.
-    **options
-        Further options of `boundary_distance`.
+    verbose : int, default=0
+        Greater than 0 shows a progress bar.
+    **keywords
+        Single options, in place of those in `options`.
 
     Returns
     -------
     BoundaryDistance
         The distances.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `boundary_distance`.
     """
-    options |= {
+    arguments = {
         "method": method,
         "threat_model": threat_model,
+        "certify": certify,
         "return_adversarial": return_adversarial,
+        "verbose": verbose,
+        "options": replace(options or DistanceOptions(), **keywords),
     }
-    return _RECENT.get(_distance, estimator, X, y, options)
+    return _RECENT.get(_distance, estimator, X, y, arguments)
 
 
 def shared_attack(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Attacked:
-    """Attack the samples, once for all scorers: at ``options["eps"]``, or up to the least eps."""
+    """Attack the samples, or return the result of an equal call.
+
+    Parameters
+    ----------
+    estimator, X, y : object
+        As for :func:`shared_distance`.
+    options : dict of str to object
+        Keywords of `attack` if ``"eps"`` is one of them, else of `least_eps`.
+
+    Returns
+    -------
+    Attacked
+        Success at eps, or the least eps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `attack` and `least_eps`.
+    """
     return _RECENT.get(_success if "eps" in options else _least_eps, estimator, X, y, options)

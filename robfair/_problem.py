@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +13,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from robfair._batches import check_batch_size, default_batch_size
 from robfair._geometry import norms
 from robfair.adapters import LabelModel, LogitModel
 from robfair.threat import ThreatModel
@@ -141,8 +140,7 @@ def as_problem(
     batch_size: int | None,
 ) -> Problem:
     """Check everything that can be checked before any work starts."""
-    if batch_size is not None and operator.index(batch_size) < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+    check_batch_size(batch_size)
     array = adapted.inputs(X)
     if array.ndim < 2:
         raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
@@ -160,7 +158,5 @@ def as_problem(
     elif y is not None and adapted.classes is not None:
         adapted.codes(y, len(adapted.classes))
     if batch_size is None:
-        # Rows of a table are cheap, and small batches would spend their time between the passes;
-        # what a network computes for hundreds of images at a time falls out of the caches.
-        batch_size = max(64, 2**18 // math.prod(array.shape[1:]))
+        batch_size = default_batch_size(array.shape[1:])
     return Problem(adapted, array, codes, n_classes, threat_model, batch_size, y)

@@ -1,25 +1,22 @@
-"""`boundary_distance`, the entry to all methods."""
+"""The entries to all methods: `boundary_distance`, and `measure_distance` beneath it."""
 
 from __future__ import annotations
 
-import operator
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from robfair._problem import as_problem, as_seed, progress_bar
-from robfair.adapters import LabelModel
 from robfair.distance._diagnostics import diagnose
-from robfair.distance._methods import METHODS, Options, add_lower_bounds, choose, run
+from robfair.distance._lower_bounds import add_lower_bounds
+from robfair.distance._methods import resolve
+from robfair.distance._options import DistanceOptions
 from robfair.distance._result import BoundaryDistance
 from robfair.distance._writer import ResultWriter
 from robfair.threat import ThreatModel
 
-__all__ = ["METHODS", "boundary_distance"]
-
-MIXED = "under a threat model with categories, integer or unit"
+__all__ = ["boundary_distance", "measure_distance"]
 
 
 def boundary_distance(
@@ -162,75 +159,96 @@ def boundary_distance(
     >>> boundary_distance(LogisticRegression().fit(X, y), X).distance.round(3)
     array([2., 1., 1., 2.])
     """
-    _check_options(method, max_iter, overshoot, n_candidates, budget, time_limit)
+    return measure_distance(
+        model,
+        X,
+        y,
+        method=method,
+        threat_model=threat_model,
+        certify=certify,
+        options=DistanceOptions(
+            budget=budget,
+            time_limit=time_limit,
+            background=background,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            overshoot=overshoot,
+            n_candidates=n_candidates,
+            random_state=random_state,
+            n_jobs=n_jobs,
+        ),
+        return_adversarial=return_adversarial,
+        verbose=verbose,
+    )
+
+
+def measure_distance(
+    model: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    method: str = "auto",
+    threat_model: ThreatModel | None = None,
+    certify: bool = False,
+    options: DistanceOptions | None = None,
+    return_adversarial: bool = True,
+    verbose: int = 0,
+) -> BoundaryDistance:
+    """Distance d(x) of each sample, with the options in one object.
+
+    :func:`robfair.boundary_distance` is the same with each option as a keyword, and describes all.
+    This one is for code that hands the same options to several computations.
+
+    Parameters
+    ----------
+    model, X, y
+        As for :func:`robfair.boundary_distance`.
+    method : str, default="auto"
+        A name of ``robfair.distance.METHODS``.
+    threat_model : ThreatModel, default=None
+        Norm, box and mutable features. None: L2, no box, everything mutable.
+    certify : bool, default=False
+        Whether to compute certified lower bounds too.
+    options : DistanceOptions, default=None
+        Options of the method. None: the defaults.
+    return_adversarial : bool, default=True
+        Whether to keep the points behind the distances.
+    verbose : int, default=0
+        Greater than 0 shows a progress bar.
+
+    Returns
+    -------
+    BoundaryDistance
+        Distances with the status of each search.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`robfair.boundary_distance`.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from robfair.distance import DistanceOptions, measure_distance
+    >>> X, y = [[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 1]
+    >>> model = LogisticRegression().fit(X, y)
+    >>> options = DistanceOptions(batch_size=2)
+    >>> measure_distance(model, X, y, options=options).distance.round(3)
+    array([2., 1., 1., 2.])
+    """
+    options = DistanceOptions() if options is None else options
     threat_model = ThreatModel() if threat_model is None else threat_model
     if not isinstance(threat_model, ThreatModel):
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
-    if threat_model.is_mixed:
-        _check_mixed(method, certify)
-    adapted, chosen = choose(model, method, threat_model.is_mixed)
-    if threat_model.is_mixed and budget is not None and chosen != "decision":
-        raise ValueError(
-            f'{MIXED}, budget is for method="decision", and for models that only predict; got '
-            f"method={method!r}."
-        )
-    if certify and isinstance(adapted, LabelModel) and chosen != "exact":
-        raise ValueError(
-            f"certify=True needs a model with logits, and method={chosen!r} sees labels only."
-        )
-    problem = as_problem(adapted, X, y, threat_model, batch_size)
-    options = Options(
-        budget=budget,
-        time_limit=time_limit,
-        background=background,
-        max_iter=max_iter,
-        overshoot=overshoot,
-        n_candidates=n_candidates,
-        seed=as_seed(random_state),
-        n_jobs=n_jobs,
-    )
+    adapted, chosen, run = resolve(model, method, threat_model, options, certify)
+    problem = as_problem(adapted, X, y, threat_model, options.batch_size)
+    options = options.with_seed(as_seed(options.random_state))
     results = ResultWriter(problem, return_adversarial)
-    with progress_bar(problem, f"distance ({chosen})", verbose) as bar:
+    with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
         results.progress = bar.update
-        run(chosen, problem, results, options)
+        run(problem, results, options)
     if certify and results.lower is None:
         with progress_bar(problem, "certified bounds", verbose) as bar:
             add_lower_bounds(problem, results, bar.update)
     diagnose(problem, results)
-    return replace(results.finish(chosen), X=X)
-
-
-def _check_mixed(method: str, certify: bool) -> None:
-    """Refuse what is not for tables."""
-    if method not in ("auto", "strong", "decision"):
-        raise ValueError(
-            f'{MIXED}, method must be "auto", "strong" or "decision"; got method={method!r}.'
-        )
-    if certify:
-        raise ValueError(f"{MIXED}, nothing is certified: leave out certify=True.")
-
-
-def _check_options(
-    method: str,
-    max_iter: int,
-    overshoot: float,
-    n_candidates: int,
-    budget: int | None,
-    time_limit: float | None,
-) -> None:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
-    if operator.index(max_iter) < 1 or operator.index(n_candidates) < 1:
-        raise ValueError(
-            f"max_iter and n_candidates must be at least 1; got {max_iter} and {n_candidates}."
-        )
-    if not 0 < overshoot < np.inf:
-        raise ValueError(f"overshoot must be a positive number; got {overshoot}.")
-    if budget is not None and operator.index(budget) < 1:
-        raise ValueError(f"budget must be at least 1; got {budget}.")
-    if budget is not None and method not in ("auto", "strong", "decision"):
-        raise ValueError(f'budget is for "auto", "strong" and "decision"; got method={method!r}.')
-    if time_limit is not None and method != "exact":
-        raise ValueError(f'time_limit is for method="exact"; got method={method!r}.')
-    if time_limit is not None and not time_limit > 0:
-        raise ValueError(f"time_limit must be a positive number of seconds; got {time_limit}.")
+    return replace(results.finish(chosen.name), X=X)

@@ -1,296 +1,291 @@
-"""The methods behind `boundary_distance`: which fits a model, and how each is run."""
+"""The registry of methods: what each fits, which options it uses, how it runs, what it proves.
+
+To add a method, write a function ``run(problem, results, options)`` in a file of its own and give
+it an entry in `METHODS`. Its name also goes into :mod:`robfair._names`, for the command line.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
 from robfair._problem import Problem
-from robfair.adapters import (
-    LabelModel,
-    LogitModel,
-    NotDifferentiable,
-    affine_map,
-    as_labels,
-    as_logits,
-)
-from robfair.certify import UnsupportedLayer, certified_radius
+from robfair.adapters import LabelModel, LogitModel, affine_map, as_labels, as_logits, as_model
+from robfair.distance import _runners as runners
+from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
-from robfair.distance.exact import TOLERANCE, linear_distance, relu_distance, relu_layers
-from robfair.distance.gradient import AUTO, STRONG, deepfool_distance, minimum_norm_distance
-from robfair.distance.labels import decision_distance
-from robfair.distance.tabular import table_decision, table_distance
-from robfair.distance.trees import tree_distance
+from robfair.distance.gradient._minimum_norm import AUTO, STRONG
+from robfair.threat import ThreatModel
 
-__all__ = ["METHODS", "Options", "add_lower_bounds", "choose", "run"]
+__all__ = ["METHODS", "Method", "resolve"]
 
-METHODS = ("auto", "strong", "linear", "exact", "decision", "deepfool", "paper")
-QUERIES = 1000  # default budget of "decision"
+ModelKind = Literal["affine", "network", "tree", "labels"]
+# A norm ball in a box, or the valid rows of a table: categories, integers, units.
+ThreatKind = Literal["ball", "rows"]
+Run = Callable[[Problem, ResultWriter, DistanceOptions], None]
+
+LOGITS = ("affine", "network")
+ROWS = "under a threat model with categories, integer or unit"
+# Options that bound the cost: a method that ignored one would break a promise.
+BOUNDS = ("budget", "time_limit")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the caller has set beside the method; see `boundary_distance`."""
+class Runner:
+    """How a method runs on one kind of model under one kind of threat model.
 
-    budget: int | None
-    time_limit: float | None
-    background: Any
-    max_iter: int
-    overshoot: float
-    n_candidates: int
-    seed: int
-    n_jobs: int | None
-
-
-def choose(model: Any, method: str, mixed: bool = False) -> tuple[LogitModel | LabelModel, str]:
-    """Adapt a model, and say which method "auto" or "exact" means for it.
-
-    Where the threat model is `mixed`, "auto" and "strong" are searches of their own for all models
-    with logits.
+    Attributes
+    ----------
+    run : callable
+        From a problem, the results to fill and the options.
+    uses : tuple of str or None
+        Options it uses, where these are not all those of its method.
+    check : callable or None
+        Raises ValueError for a model that is of the right kind and still does not fit.
     """
-    if method == "decision":
-        return as_labels(model), method
-    try:
-        logits = as_logits(model)
-    except NotDifferentiable:
-        if method not in ("auto", "exact"):
-            raise
-        labels = as_labels(model)
-        if isinstance(labels.estimator, DecisionTreeClassifier) and not mixed:
-            return labels, "exact"
-        if method == "auto":
-            return labels, "decision"
-        raise ValueError(
-            'method="exact" takes affine models, decision trees and ReLU networks; got a '
-            f'{type(model).__name__}. Use method="decision".'
-        ) from None
-    if mixed:
-        return logits, method
-    affine = logits.to_logits is None and affine_map(logits.module) is not None
-    if affine and method in ("auto", "strong", "exact"):
-        return logits, "linear"
-    if method == "linear" and not affine:
-        raise ValueError(
-            'method="linear" needs an affine model, and this one is not: use method="auto".'
-        )
-    if method == "exact":
-        if logits.to_logits is not None:
-            raise ValueError(
-                'method="exact" needs a module that returns logits, and this one does not: use '
-                'method="strong".'
-            )
-        relu_layers(logits.module)  # raises unless it is a ReLU network
-    return logits, method
 
-
-def run(method: str, problem: Problem, results: ResultWriter, options: Options) -> None:
-    """Fill `results` by a method that fits the model."""
-    if problem.threat_model.is_mixed:
-        _table(method, problem, results, options)
-    elif method == "linear":
-        affine = affine_map(problem.network.module)
-        assert affine is not None  # `choose` has seen to that
-        linear_distance(problem, results, affine)
-    elif method in ("auto", "strong"):
-        plan = (AUTO if method == "auto" else STRONG).within(options.budget, problem.n_classes - 1)
-        minimum_norm_distance(problem, results, plan, options.seed)
-    elif method == "decision":
-        _decision(problem, results, options)
-    elif method == "exact" and isinstance(problem.model, LabelModel):
-        _exact_tree(problem, results)
-    elif method == "exact":
-        _exact_relu(problem, results, options)
-    else:
-        deepfool_distance(
-            problem,
-            results,
-            max_iter=options.max_iter,
-            overshoot=options.overshoot,
-            n_candidates=options.n_candidates,
-            bisect=method == "deepfool",
-        )
-
-
-def add_lower_bounds(
-    problem: Problem, results: ResultWriter, progress: Callable[[int], Any]
-) -> None:
-    """Fill `results.lower`; NaN, and a warning that names it, where a layer is not supported."""
-    index = (~results.skipped).nonzero()[0]
-    results.lower = np.full(len(results.distance), np.nan)
-    if len(index) == 0:
-        return
-    try:
-        lower = certified_radius(
-            problem.network,
-            torch.from_numpy(problem.X[index].reshape(len(index), -1)).double(),
-            torch.from_numpy(results.codes[index]),
-            torch.from_numpy(results.distance[index]),
-            norm=problem.norm,
-            shape=problem.shape,
-            box=problem.box(torch.float64),
-            mask=problem.mask(),
-            batch_size=problem.batch_size,
-            progress=progress,
-        )
-    except UnsupportedLayer as error:
-        results.warnings.append(f"no distance is certified: {error}")
-        return
-    results.lower[index] = lower.cpu().numpy()
-
-
-def _sides(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    return problem.threat_model.box(problem.shape)
-
-
-def _labels(
-    problem: Problem, results: ResultWriter
-) -> tuple[NDArray[Any], NDArray[Any], LabelModel]:
-    """Predict all samples, skip those that are wrong; return the others, flattened, their index."""
-    model = problem.model
-    assert isinstance(model, LabelModel)
-    results.predicted = model.predict(problem.X)
-    results.n_forward += 1
-    kept = np.arange(len(problem.X))
-    if problem.y is not None:
-        wrong = np.asarray(results.predicted != problem.y)
-        results.skip(kept[wrong])
-        kept = kept[~wrong]
-    X = problem.X[kept].reshape(len(kept), math.prod(problem.shape)).astype(np.float64)
-    return kept, X, model
-
-
-def _background(problem: Problem, options: Options) -> NDArray[Any] | None:
-    if options.background is None:
-        return None
-    given = problem.model.inputs(options.background)
-    if given.shape[1:] != problem.shape:
-        raise ValueError(
-            f"background has samples of shape {given.shape[1:]}, X of {problem.shape}."
-        )
-    return given
-
-
-def _decision(problem: Problem, results: ResultWriter, options: Options) -> None:
-    given = _background(problem, options)
-    kept, X, model = _labels(problem, results)
-    assert results.predicted is not None
-    if given is None:
-        background, labels = problem.X, results.predicted
-    else:
-        background, labels = given, model.predict(given)
-    found = decision_distance(
-        _Flat(model, problem.shape),
-        X,
-        results.predicted[kept],
-        norm=problem.norm,
-        box=_sides(problem),
-        mask=problem.threat_model.mask(problem.shape),
-        background=background.reshape(len(background), -1).astype(np.float64),
-        background_labels=labels,
-        budget=QUERIES if options.budget is None else options.budget,
-        random_state=options.seed,
-        n_jobs=options.n_jobs,
-        progress=results.progress,
-    )
-    results.n_forward[kept] += found.n_queries.astype(np.int32)
-    _write(results, kept, found.distance, found.points)
-
-
-def _table(method: str, problem: Problem, results: ResultWriter, options: Options) -> None:
-    background = _background(problem, options)
-    if background is not None:
-        try:
-            for block in problem.threat_model.blocks:
-                block.find(background.reshape(len(background), -1))
-        except ValueError as error:
-            raise ValueError(f"background: {error}") from None
-    if method == "decision":
-        kept, _, _ = _labels(problem, results)
-        table_decision(
-            problem,
-            results,
-            kept,
-            background,
-            budget=QUERIES if options.budget is None else options.budget,
-            seed=options.seed,
-            n_jobs=options.n_jobs,
-        )
-    else:
-        table_distance(problem, results, background, strong=method == "strong")
+    run: Run
+    uses: tuple[str, ...] | None = None
+    check: Callable[[LogitModel], Any] | None = None
 
 
 @dataclass(frozen=True)
-class _Flat:
-    """Predicts flattened points; a class so that other processes can have it."""
+class Method:
+    """One way to compute distances.
 
-    model: LabelModel
-    shape: tuple[int, ...]
+    Attributes
+    ----------
+    name : str
+        The name that :func:`robfair.boundary_distance` takes.
+    summary : str
+        What it does, in a phrase that completes "name: ...".
+    fits : str
+        The models it takes, as an error message says it.
+    proves : {"exact", "upper bound", "neither"}
+        What its numbers are. "exact" includes the intervals that a time limit leaves.
+    uses : tuple of str
+        Names of the :class:`DistanceOptions` that it uses.
+    runners : mapping of (str, str) to Runner or str
+        By kind of model and kind of threat model, from the special to the general; the first that
+        fits runs. A name hands the case over to that method.
+    checked_by : tuple of str
+        Methods by which an audit computes some of its distances again.
+    """
 
-    def __call__(self, points: NDArray[np.float64]) -> NDArray[Any]:
-        return self.model.predict(points.reshape(-1, *self.shape))
+    name: str
+    summary: str
+    fits: str
+    proves: Literal["exact", "upper bound", "neither"]
+    uses: tuple[str, ...]
+    runners: Mapping[tuple[ModelKind, ThreatKind], Runner | str]
+    checked_by: tuple[str, ...] = ()
+
+    def takes_rows(self) -> bool:
+        """Tell whether it searches the valid rows of a table."""
+        return any(threat == "rows" for _, threat in self.runners)
+
+    def adapt(self, model: Any) -> LogitModel | LabelModel:
+        """Adapt a model to what the method sees of it: logits, labels, or logits if there are."""
+        sees_logits = {kind in LOGITS for kind, _ in self.runners}
+        if sees_logits == {True, False}:
+            return as_model(model)
+        return as_logits(model) if True in sees_logits else as_labels(model)
 
 
-def _exact_tree(problem: Problem, results: ResultWriter) -> None:
-    kept, X, model = _labels(problem, results)
-    distance, points = tree_distance(
-        model.estimator,
-        X,
-        norm=problem.norm,
-        box=_sides(problem),
-        mask=problem.threat_model.mask(problem.shape),
-        progress=results.progress,
-    )
-    _write(results, kept, distance, points)
-    results.exact[kept] = True
-    results.lower = results.distance.copy()
+_SEARCH = ("budget", "batch_size", "background", "random_state")
+_DEEPFOOL = ("max_iter", "overshoot", "n_candidates", "batch_size")
+_TABLE = ("background", "batch_size")
+
+_ENTRIES = (
+    Method(
+        "auto",
+        summary="a search along the decision boundary",
+        fits="a model",
+        proves="upper bound",
+        uses=(*_SEARCH, "n_jobs"),
+        runners={
+            ("affine", "ball"): "linear",
+            ("network", "ball"): Runner(partial(runners.minimum_norm, plan=AUTO)),
+            ("network", "rows"): Runner(partial(runners.rows, strong=False), _TABLE),
+            ("tree", "ball"): "exact",
+            ("labels", "ball"): "decision",
+            ("labels", "rows"): "decision",
+        },
+        checked_by=("strong", "decision"),
+    ),
+    Method(
+        "strong",
+        summary="the least of many searches",
+        fits="a model with gradients",
+        proves="upper bound",
+        uses=_SEARCH,
+        runners={
+            ("affine", "ball"): "linear",
+            ("network", "ball"): Runner(partial(runners.minimum_norm, plan=STRONG)),
+            ("network", "rows"): Runner(partial(runners.rows, strong=True), _TABLE),
+        },
+        checked_by=("decision",),
+    ),
+    Method(
+        "linear",
+        summary="exact for affine models",
+        fits="an affine model",
+        proves="exact",
+        uses=("batch_size",),
+        runners={("affine", "ball"): Runner(runners.affine)},
+    ),
+    Method(
+        "exact",
+        summary="exact, for decision trees and small ReLU networks",
+        fits="an affine model, a decision tree or a small ReLU network",
+        proves="exact",
+        uses=("time_limit", "batch_size", "random_state", "n_jobs"),
+        runners={
+            ("affine", "ball"): "linear",
+            ("network", "ball"): Runner(runners.relu, check=runners.check_relu),
+            ("tree", "ball"): Runner(runners.tree),
+        },
+    ),
+    Method(
+        "decision",
+        summary="a search that sees nothing but predicted labels",
+        fits="a classifier",
+        proves="upper bound",
+        uses=("budget", "background", "random_state", "n_jobs"),
+        runners={
+            ("labels", "ball"): Runner(runners.decision),
+            ("labels", "rows"): Runner(runners.rows_by_labels),
+        },
+    ),
+    Method(
+        "deepfool",
+        summary="DeepFool: quick, and loose",
+        fits="a model with gradients",
+        proves="upper bound",
+        uses=_DEEPFOOL,
+        runners={("network", "ball"): Runner(partial(runners.deepfool, bisect=True))},
+        checked_by=("strong", "decision"),
+    ),
+    Method(
+        "paper",
+        summary="DeepFool's last two steps averaged (FARMUR, Eq. 8), kept for reproduction",
+        fits="a model with gradients",
+        proves="neither",
+        uses=_DEEPFOOL,
+        runners={("network", "ball"): Runner(partial(runners.deepfool, bisect=False))},
+        checked_by=("strong", "decision"),
+    ),
+)
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ENTRIES})
 
 
-def _write(
-    results: ResultWriter,
-    index: NDArray[np.intp],
-    distance: NDArray[np.float64],
-    points: NDArray[np.float64],
-) -> None:
-    """Record distances whose progress has been shown."""
-    results.distance[index] = distance
-    if results.adversarial is not None:
-        results.adversarial[index] = points.reshape(-1, *results.problem.shape)
+def resolve(
+    model: Any, name: str, threat_model: ThreatModel, options: DistanceOptions, certify: bool
+) -> tuple[LogitModel | LabelModel, Method, Run]:
+    """Find the method that runs, and refuse what does not fit.
 
+    Parameters
+    ----------
+    model : object
+        The model, as the caller has it.
+    name : str
+        The method asked for.
+    threat_model : ThreatModel
+        Norm, box, and rules of a table.
+    options : DistanceOptions
+        Options of the method.
+    certify : bool
+        Whether certified bounds are asked for.
 
-def _exact_relu(problem: Problem, results: ResultWriter, options: Options) -> None:
-    """Search from above, then close the interval sample by sample."""
-    progress, results.progress = results.progress, lambda n: None
-    minimum_norm_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.seed)
-    index = (~results.skipped).nonzero()[0]
-    progress(len(problem.X) - len(index))
-    results.lower = np.full(len(problem.X), np.nan)
-    box, mask = _sides(problem), problem.threat_model.mask(problem.shape)
-    solve = delayed(relu_distance)
-    solved = Parallel(n_jobs=options.n_jobs, return_as="generator")(
-        solve(
-            problem.network.module,
-            problem.X[i].ravel().astype(np.float64),
-            int(results.codes[i]),
-            norm=problem.norm,
-            shape=problem.shape,
-            box=box,
-            mask=mask,
-            upper=float(results.distance[i]),
-            time_limit=options.time_limit,
+    Returns
+    -------
+    adapted : LogitModel or LabelModel
+        What the method sees of the model.
+    method : Method
+        The one that runs: the one asked for, or one that it hands the case over to.
+    run : callable
+        Its function.
+
+    Raises
+    ------
+    TypeError
+        If the method needs gradients that the model does not have.
+    ValueError
+        If method, model, threat model and options do not go together.
+    """
+    if name not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
+    method = METHODS[name]
+    for option in BOUNDS:
+        if getattr(options, option) is not None and option not in method.uses:
+            users = [other.name for other in METHODS.values() if option in other.uses]
+            raise ValueError(f"{option} is for method={_either(users)}; got method={name!r}.")
+    threat: ThreatKind = "rows" if threat_model.is_mixed else "ball"
+    if threat == "rows" and not method.takes_rows():
+        names = _either(other.name for other in METHODS.values() if other.takes_rows())
+        raise ValueError(f"{ROWS}, method must be {names}; got method={name!r}.")
+    if threat == "rows" and certify:
+        raise ValueError(f"{ROWS}, nothing is certified: leave out certify=True.")
+    adapted = method.adapt(model)
+    method, runner = _find(method, adapted, threat, model)
+    for option in BOUNDS:
+        if getattr(options, option) is not None and option not in (runner.uses or BOUNDS):
+            raise ValueError(
+                f'{ROWS}, {option} is for method="decision", and for models that only predict; got '
+                f"method={name!r}."
+            )
+    if certify and isinstance(adapted, LabelModel) and method.proves != "exact":
+        raise ValueError(
+            f"certify=True needs a model with logits, and method={method.name!r} sees labels only."
         )
-        for i in index
+    return adapted, method, runner.run
+
+
+def _find(
+    method: Method, adapted: LogitModel | LabelModel, threat: ThreatKind, model: Any
+) -> tuple[Method, Runner]:
+    """Return the first runner that fits, and the method that it belongs to."""
+    for case, runner in method.runners.items():
+        if case[1] != threat or not _IS_KIND[case[0]](adapted):
+            continue
+        if isinstance(runner, str):
+            return _find(METHODS[runner], adapted, threat, model)
+        if runner.check is not None:
+            assert isinstance(adapted, LogitModel)
+            runner.check(adapted)
+        return method, runner
+    raise ValueError(
+        f'method="{method.name}" needs {method.fits}; got a {type(model).__name__}. Use '
+        'method="auto".'
     )
-    for i, (low, high, point) in zip(index, solved, strict=True):
-        results.distance[i], results.lower[i] = high, min(low, high)
-        results.exact[i] = low >= high * (1 - TOLERANCE)
-        if point is not None and results.adversarial is not None:
-            results.adversarial[i] = point.reshape(problem.shape)
-        progress(1)
+
+
+def _is_affine(model: LogitModel | LabelModel) -> bool:
+    return (
+        isinstance(model, LogitModel)
+        and model.to_logits is None
+        and affine_map(model.module) is not None
+    )
+
+
+def _is_tree(model: LogitModel | LabelModel) -> bool:
+    return isinstance(model, LabelModel) and isinstance(model.estimator, DecisionTreeClassifier)
+
+
+_IS_KIND: Mapping[ModelKind, Callable[[LogitModel | LabelModel], bool]] = {
+    "affine": _is_affine,
+    "network": lambda model: isinstance(model, LogitModel),
+    "tree": _is_tree,
+    "labels": lambda model: isinstance(model, LabelModel),
+}
+
+
+def _either(names: Iterable[str]) -> str:
+    """Write '"a", "b" or "c"'."""
+    *first, last = (f'"{name}"' for name in names)
+    return f"{', '.join(first)} or {last}" if first else last

@@ -115,7 +115,7 @@ class RobustnessScorer:
         if self._needs_attack:
             options = {"threat_model": self.threat_model, **self.attack_params}
             attacked = shared_attack(estimator, X, y, options)
-            params[self._needs_attack] = attacked.found
+            params[self._needs_attack] = attacked.result
             response = attacked.predicted
         if self._needs_distance:
             options = {"threat_model": self.threat_model, **self.distance_params}

@@ -15,6 +15,7 @@ from torch import nn
 from robfair import ThreatModel, _cache, audit, boundary_distance
 from robfair.auditing._examples import feature_names
 from robfair.datasets import make_group_margins
+from robfair.distance import measure_distance
 from robfair.scorers import shared_distance
 
 DATA = make_group_margins(120, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
@@ -161,10 +162,10 @@ def searches(monkeypatch):
 
     def counted(*args, **options):
         done.append(options["return_adversarial"])
-        return boundary_distance(*args, **options)
+        return measure_distance(*args, **options)
 
     monkeypatch.setattr(_cache, "_RECENT", _cache._RecentResults())
-    monkeypatch.setattr(_cache, "boundary_distance", counted)
+    monkeypatch.setattr(_cache, "measure_distance", counted)
     return done
 
 

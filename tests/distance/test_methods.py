@@ -182,7 +182,7 @@ def refused(match, model=RELU, error=ValueError, data=X[:4], **options):
 def test_methods_that_do_not_fit_the_model():
     refused('"linear" needs an affine model.*"auto"', method="linear")
     refused(r'layer 1, Tanh\(\).*"auto"', network([3, 5, 3]), method="exact")
-    refused('affine models, decision trees and ReLU.*RandomFor.*"decision"',
+    refused('an affine model, a decision tree or a small ReLU.*RandomFor.*"auto"',
             small_forest(), method="exact")  # fmt: skip
     tree = DecisionTreeClassifier(random_state=0).fit(X, Y)
     for method in ("strong", "linear", "deepfool", "paper"):

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from robfair import NaturalClassifier, ThreatModel, boundary_distance, get_scorer, get_scorer_names
 from robfair import _cache as module_under_test
 from robfair.datasets import make_group_margins
+from robfair.distance import measure_distance
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.metrics import (
     class_accuracy_unfairness,
@@ -56,11 +57,11 @@ def passes(monkeypatch):
     monkeypatch.setattr(module_under_test, "_RECENT", module_under_test._RecentResults())
     made = []
 
-    def counted(model, X, **options):
+    def counted(model, X, y, **options):
         made.append(len(X))
-        return boundary_distance(model, X, **options)
+        return measure_distance(model, X, y, **options)
 
-    monkeypatch.setattr(module_under_test, "boundary_distance", counted)
+    monkeypatch.setattr(module_under_test, "measure_distance", counted)
     return made
 
 

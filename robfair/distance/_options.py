@@ -1,0 +1,110 @@
+"""`DistanceOptions`, what a caller may set beside the method of a distance."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from robfair._batches import check_batch_size
+
+__all__ = ["DistanceOptions"]
+
+# They speak of the data, the machine and the seed, so that they mean the same to every method.
+SHARED = ("background", "batch_size", "random_state", "n_jobs")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DistanceOptions:
+    """Options of a distance computation, checked once.
+
+    The keywords and their defaults are those of :func:`robfair.boundary_distance`, which describes
+    them; :func:`robfair.distance.measure_distance` takes them in one object.
+
+    Parameters
+    ----------
+    budget : int, default=None
+        The greatest number of passes, or of predictions, per sample. None: the method's own.
+    time_limit : float, default=None
+        Seconds per sample after which "exact" returns the interval it has. None: no limit.
+    background : array-like of shape (n_background, n_features), default=None
+        Samples from which searches start that have labels only. None: the samples themselves.
+    batch_size : int, default=None
+        Samples in flight. None: as many as have 2**18 features together, but at least 64.
+    max_iter : int, default=50
+        Steps of DeepFool.
+    overshoot : float, default=0.001
+        How far beyond the linearised boundary a step of DeepFool aims, relative to its distance.
+    n_candidates : int, default=3
+        Target classes that a step of DeepFool considers.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the random parts.
+    n_jobs : int, default=None
+        Processes, as in joblib.
+
+    Raises
+    ------
+    TypeError
+        If a number of something is not an integer.
+    ValueError
+        If an option is out of its range; the message names it.
+
+    Examples
+    --------
+    >>> from robfair.distance import DistanceOptions
+    >>> options = DistanceOptions(budget=100, batch_size=256)
+    >>> options.for_another_method().batch_size
+    256
+    >>> options.for_another_method().budget is None
+    True
+    """
+
+    budget: int | None = None
+    time_limit: float | None = None
+    background: Any = None
+    batch_size: int | None = None
+    max_iter: int = 50
+    overshoot: float = 0.001
+    n_candidates: int = 3
+    random_state: Any = 0
+    n_jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_iter", "n_candidates", "budget"):
+            value = getattr(self, name)
+            if value is not None and operator.index(value) < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}.")
+        if not 0 < self.overshoot < np.inf:
+            raise ValueError(f"overshoot must be a positive number; got {self.overshoot}.")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise ValueError(
+                f"time_limit must be a positive number of seconds; got {self.time_limit}."
+            )
+        check_batch_size(self.batch_size)
+
+    def for_another_method(self) -> DistanceOptions:
+        """Keep the options that mean the same to every method.
+
+        Returns
+        -------
+        DistanceOptions
+            These background, batch_size, random_state and n_jobs; all else at its default.
+        """
+        return DistanceOptions(**{name: getattr(self, name) for name in SHARED})
+
+    def with_seed(self, seed: int) -> DistanceOptions:
+        """Fix the seed.
+
+        Parameters
+        ----------
+        seed : int
+            The seed.
+
+        Returns
+        -------
+        DistanceOptions
+            These options with ``random_state=seed``.
+        """
+        return replace(self, random_state=seed)

@@ -1,0 +1,241 @@
+"""Each method of the registry as a function of the problem, the results to fill and the options.
+
+The searches themselves take what they need one by one and know neither models that are not adapted
+nor options of other methods.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from robfair._problem import Problem
+from robfair.adapters import LabelModel, LogitModel, affine_map
+from robfair.distance._options import DistanceOptions
+from robfair.distance._writer import ResultWriter
+from robfair.distance.exact import linear_distance, relu_distance, relu_layers
+from robfair.distance.exact._relu import TOLERANCE
+from robfair.distance.gradient import deepfool_distance, tight_distance
+from robfair.distance.gradient._minimum_norm import AUTO, Plan
+from robfair.distance.labels import decision_distance
+from robfair.distance.tabular import table_decision, table_distance
+from robfair.distance.trees import tree_distance
+
+QUERIES = 1000  # default budget of "decision"
+
+
+def minimum_norm(
+    problem: Problem, results: ResultWriter, options: DistanceOptions, *, plan: Plan
+) -> None:
+    """Search along the decision boundary."""
+    plan = plan.within(options.budget, problem.n_classes - 1)
+    tight_distance(problem, results, plan, options.random_state)
+
+
+def affine(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
+    """Compute the distances of an affine model."""
+    weights = affine_map(problem.network.module)
+    assert weights is not None  # the registry has seen to that
+    linear_distance(problem, results, weights)
+
+
+def deepfool(
+    problem: Problem, results: ResultWriter, options: DistanceOptions, *, bisect: bool
+) -> None:
+    """Run DeepFool."""
+    deepfool_distance(
+        problem,
+        results,
+        max_iter=options.max_iter,
+        overshoot=options.overshoot,
+        n_candidates=options.n_candidates,
+        bisect=bisect,
+    )
+
+
+def check_relu(model: LogitModel) -> None:
+    """Raise ValueError unless the model is a ReLU network."""
+    if model.to_logits is not None:
+        raise ValueError(
+            'method="exact" needs a module that returns logits, and this one does not: use '
+            'method="strong".'
+        )
+    relu_layers(model.module)
+
+
+def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
+    """Search from above, then close the interval sample by sample."""
+    progress, results.progress = results.progress, lambda n: None
+    tight_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.random_state)
+    index = (~results.skipped).nonzero()[0]
+    progress(len(problem.X) - len(index))
+    results.lower = np.full(len(problem.X), np.nan)
+    box, mask = _sides(problem), problem.threat_model.mask(problem.shape)
+    solve = delayed(relu_distance)
+    solved = Parallel(n_jobs=options.n_jobs, return_as="generator")(
+        solve(
+            problem.network.module,
+            problem.X[i].ravel().astype(np.float64),
+            int(results.codes[i]),
+            norm=problem.norm,
+            shape=problem.shape,
+            box=box,
+            mask=mask,
+            upper=float(results.distance[i]),
+            time_limit=options.time_limit,
+        )
+        for i in index
+    )
+    for i, (low, high, point) in zip(index, solved, strict=True):
+        results.distance[i], results.lower[i] = high, min(low, high)
+        results.exact[i] = low >= high * (1 - TOLERANCE)
+        if point is not None and results.adversarial is not None:
+            results.adversarial[i] = point.reshape(problem.shape)
+        progress(1)
+
+
+def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
+    """Compute the distances of a decision tree."""
+    kept, X, model = _predict(problem, results)
+    distance, points = tree_distance(
+        model.estimator,
+        X,
+        norm=problem.norm,
+        box=_sides(problem),
+        mask=problem.threat_model.mask(problem.shape),
+        progress=results.progress,
+    )
+    _write(results, kept, distance, points)
+    results.exact[kept] = True
+    results.lower = results.distance.copy()
+
+
+def decision(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
+    """Search by predicted labels."""
+    given = _background(problem, options)
+    kept, X, model = _predict(problem, results)
+    assert results.predicted is not None
+    if given is None:
+        background, labels = problem.X, results.predicted
+    else:
+        background, labels = given, model.predict(given)
+    found = decision_distance(
+        _Flat(model, problem.shape),
+        X,
+        results.predicted[kept],
+        norm=problem.norm,
+        box=_sides(problem),
+        mask=problem.threat_model.mask(problem.shape),
+        background=background.reshape(len(background), -1).astype(np.float64),
+        background_labels=labels,
+        budget=QUERIES if options.budget is None else options.budget,
+        random_state=options.random_state,
+        n_jobs=options.n_jobs,
+        progress=results.progress,
+    )
+    results.n_forward[kept] += found.n_queries.astype(np.int32)
+    _write(results, kept, found.distance, found.points)
+
+
+def rows(
+    problem: Problem, results: ResultWriter, options: DistanceOptions, *, strong: bool
+) -> None:
+    """Search the valid rows of a table with the help of gradients."""
+    table_distance(problem, results, _valid_background(problem, options), strong=strong)
+
+
+def rows_by_labels(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
+    """Search the valid rows of a table by predicted labels."""
+    background = _valid_background(problem, options)
+    kept, _, _ = _predict(problem, results)
+    table_decision(
+        problem,
+        results,
+        kept,
+        background,
+        budget=QUERIES if options.budget is None else options.budget,
+        seed=options.random_state,
+        n_jobs=options.n_jobs,
+    )
+
+
+def _sides(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    return problem.threat_model.box(problem.shape)
+
+
+def _predict(
+    problem: Problem, results: ResultWriter
+) -> tuple[NDArray[np.intp], NDArray[np.float64], LabelModel]:
+    """Predict all samples and skip those that are wrong.
+
+    Returns
+    -------
+    index : ndarray of int, of shape (n_kept,)
+        The others.
+    X : ndarray of shape (n_kept, n_features)
+        These, flattened.
+    model : LabelModel
+        The model.
+    """
+    model = problem.model
+    assert isinstance(model, LabelModel)
+    results.predicted = model.predict(problem.X)
+    results.n_forward += 1
+    kept = np.arange(len(problem.X))
+    if problem.y is not None:
+        wrong = np.asarray(results.predicted != problem.y)
+        results.skip(kept[wrong])
+        kept = kept[~wrong]
+    X = problem.X[kept].reshape(len(kept), math.prod(problem.shape)).astype(np.float64)
+    return kept, X, model
+
+
+def _background(problem: Problem, options: DistanceOptions) -> NDArray[Any] | None:
+    if options.background is None:
+        return None
+    given = problem.model.inputs(options.background)
+    if given.shape[1:] != problem.shape:
+        raise ValueError(
+            f"background has samples of shape {given.shape[1:]}, X of {problem.shape}."
+        )
+    return given
+
+
+def _valid_background(problem: Problem, options: DistanceOptions) -> NDArray[Any] | None:
+    """Return the background, or raise ValueError if its categories are not one-hot."""
+    background = _background(problem, options)
+    if background is not None:
+        try:
+            for block in problem.threat_model.blocks:
+                block.find(background.reshape(len(background), -1))
+        except ValueError as error:
+            raise ValueError(f"background: {error}") from None
+    return background
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """Predicts flattened points; a class so that other processes can have it."""
+
+    model: LabelModel
+    shape: tuple[int, ...]
+
+    def __call__(self, points: NDArray[np.float64]) -> NDArray[Any]:
+        return self.model.predict(points.reshape(-1, *self.shape))
+
+
+def _write(
+    results: ResultWriter,
+    index: NDArray[np.intp],
+    distance: NDArray[np.float64],
+    points: NDArray[np.float64],
+) -> None:
+    """Record distances whose progress has been shown."""
+    results.distance[index] = distance
+    if results.adversarial is not None:
+        results.adversarial[index] = points.reshape(-1, *results.problem.shape)
