@@ -6,7 +6,23 @@ Nothing is imported here, so that a help text never waits for torch. The registr
 
 from __future__ import annotations
 
-__all__ = ["ATTACK_METHODS", "DISTANCE_METHODS"]
+__all__ = [
+    "ARCHITECTURES",
+    "ATTACK_METHODS",
+    "DISTANCE_METHODS",
+    "NETWORKS",
+    "SCALES",
+]
 
 DISTANCE_METHODS = ("auto", "strong", "linear", "exact", "decision", "deepfool", "paper")
 ATTACK_METHODS = ("pgd", "fgsm", "kl")
+ARCHITECTURES = ("tabular", "adult", "lenet5", "alexnet", "cifar", "resnet18", "utkface")
+# Of the reproduction: the networks that fit a data set, and how much of a paper is computed.
+NETWORKS = {
+    "digits": ("tabular",),
+    "adult": ("tabular",),
+    "mnist": ("lenet5", "alexnet"),
+    "cifar10": ("resnet18",),
+    "utkface": ("utkface",),
+}
+SCALES = ("small", "subset", "full", "paper")

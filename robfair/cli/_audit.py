@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from robfair._names import ARCHITECTURES, DISTANCE_METHODS
 from robfair._version import __version__
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._options import (
-    ARCHITECTURES,
-    METHODS,
     file_argument,
     names,
     positive_float,
@@ -113,7 +112,7 @@ def _add_distance(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--norm", choices=("2", "inf"), default="2", help="(default: %(default)s)")
     group.add_argument(
-        "--method", choices=METHODS, default="auto",
+        "--method", choices=DISTANCE_METHODS, default="auto",
         help="how distances are searched (default: %(default)s: what suits the model)",
     )  # fmt: skip
     group.add_argument(

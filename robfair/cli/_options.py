@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "ARCHITECTURES",
-    "METHODS",
     "file_argument",
     "names",
     "positive_float",
@@ -18,9 +16,6 @@ __all__ = [
     "seed",
 ]
 
-# As in robfair.distance and robfair.cli._model, which import torch.
-METHODS = ("auto", "strong", "linear", "exact", "decision", "deepfool", "paper")
-ARCHITECTURES = ("tabular", "adult", "lenet5", "alexnet", "cifar", "resnet18", "utkface")
 # How the shells complete names of files, in shtab's words.
 _FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
 

@@ -5,20 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from robfair._names import NETWORKS, SCALES
 from robfair.cli._errors import BadInput
 from robfair.cli._options import positive_int, seed
 
 __all__ = ["add_demo", "add_reproduce"]
 
 # As in robfair.reproduction, which imports torch.
-NETWORKS = {
-    "digits": ("tabular",),
-    "adult": ("tabular",),
-    "mnist": ("lenet5", "alexnet"),
-    "cifar10": ("resnet18",),
-    "utkface": ("utkface",),
-}
-SCALES = ("small", "subset", "full", "paper")
 TABLES = ("I", "II", "III", "IV", "V")
 FIGURES = (1, 2, 3, 4, 5, 6)
 

@@ -201,8 +201,12 @@ def measure_distance(
 
     Parameters
     ----------
-    model, X, y
-        As for :func:`robfair.boundary_distance`.
+    model : object
+        A model, as for :func:`robfair.boundary_distance`.
+    X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        The samples.
+    y : array-like of shape (n_samples,), default=None
+        True labels. Samples that the model gets wrong are then skipped.
     method : str, default="auto"
         A name of ``robfair.distance.METHODS``.
     threat_model : ThreatModel, default=None

@@ -19,7 +19,6 @@ from robfair.adapters import LabelModel, LogitModel, affine_map, as_labels, as_l
 from robfair.distance import _runners as runners
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
-from robfair.distance.gradient._minimum_norm import AUTO, STRONG
 from robfair.threat import ThreatModel
 
 __all__ = ["METHODS", "Method", "resolve"]
@@ -86,11 +85,33 @@ class Method:
     checked_by: tuple[str, ...] = ()
 
     def takes_rows(self) -> bool:
-        """Tell whether it searches the valid rows of a table."""
+        """Tell whether it searches the valid rows of a table.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
         return any(threat == "rows" for _, threat in self.runners)
 
     def adapt(self, model: Any) -> LogitModel | LabelModel:
-        """Adapt a model to what the method sees of it: logits, labels, or logits if there are."""
+        """Adapt a model to what the method sees of it: logits, labels, or logits if there are.
+
+        Parameters
+        ----------
+        model : object
+            The model, as the caller has it.
+
+        Returns
+        -------
+        LogitModel or LabelModel
+            The adapted model.
+
+        Raises
+        ------
+        TypeError
+            If it has not what the method needs.
+        """
         sees_logits = {kind in LOGITS for kind, _ in self.runners}
         if sees_logits == {True, False}:
             return as_model(model)
@@ -110,7 +131,7 @@ _ENTRIES = (
         uses=(*_SEARCH, "n_jobs"),
         runners={
             ("affine", "ball"): "linear",
-            ("network", "ball"): Runner(partial(runners.minimum_norm, plan=AUTO)),
+            ("network", "ball"): Runner(partial(runners.minimum_norm, strong=False)),
             ("network", "rows"): Runner(partial(runners.rows, strong=False), _TABLE),
             ("tree", "ball"): "exact",
             ("labels", "ball"): "decision",
@@ -126,7 +147,7 @@ _ENTRIES = (
         uses=_SEARCH,
         runners={
             ("affine", "ball"): "linear",
-            ("network", "ball"): Runner(partial(runners.minimum_norm, plan=STRONG)),
+            ("network", "ball"): Runner(partial(runners.minimum_norm, strong=True)),
             ("network", "rows"): Runner(partial(runners.rows, strong=True), _TABLE),
         },
         checked_by=("decision",),

@@ -18,10 +18,8 @@ from robfair._problem import Problem
 from robfair.adapters import LabelModel, LogitModel, affine_map
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
-from robfair.distance.exact import linear_distance, relu_distance, relu_layers
-from robfair.distance.exact._relu import TOLERANCE
-from robfair.distance.gradient import deepfool_distance, tight_distance
-from robfair.distance.gradient._minimum_norm import AUTO, Plan
+from robfair.distance.exact import TOLERANCE, linear_distance, relu_distance, relu_layers
+from robfair.distance.gradient import AUTO, STRONG, deepfool_distance, minimum_norm_distance
 from robfair.distance.labels import decision_distance
 from robfair.distance.tabular import table_decision, table_distance
 from robfair.distance.trees import tree_distance
@@ -30,11 +28,11 @@ QUERIES = 1000  # default budget of "decision"
 
 
 def minimum_norm(
-    problem: Problem, results: ResultWriter, options: DistanceOptions, *, plan: Plan
+    problem: Problem, results: ResultWriter, options: DistanceOptions, *, strong: bool
 ) -> None:
     """Search along the decision boundary."""
-    plan = plan.within(options.budget, problem.n_classes - 1)
-    tight_distance(problem, results, plan, options.random_state)
+    plan = (STRONG if strong else AUTO).within(options.budget, problem.n_classes - 1)
+    minimum_norm_distance(problem, results, plan, options.random_state)
 
 
 def affine(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
@@ -71,7 +69,7 @@ def check_relu(model: LogitModel) -> None:
 def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search from above, then close the interval sample by sample."""
     progress, results.progress = results.progress, lambda n: None
-    tight_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.random_state)
+    minimum_norm_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.random_state)
     index = (~results.skipped).nonzero()[0]
     progress(len(problem.X) - len(index))
     results.lower = np.full(len(problem.X), np.nan)

@@ -1,0 +1,163 @@
+"""Each method on the models it is for: oracles, statuses, starts and processes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
+
+from oracles import check_adversarials, linear_distances, linear_layer, network, predict_with
+from robfair import ThreatModel, boundary_distance
+
+NORMS = [2, np.inf]
+X = np.random.default_rng(0).normal(size=(60, 3))
+Y = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int)
+RELU = network([3, 5, 3], nn.ReLU)
+AFFINE = [
+    network([3, 3]),
+    nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3).double(), network([3, 3])),
+    LogisticRegression().fit(X, Y),
+    make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y),
+]
+
+
+def small_forest():
+    return RandomForestClassifier(5, max_depth=3, random_state=0).fit(X, Y)
+
+
+def test_functions_are_searched_by_their_labels():
+    def predict(data):
+        return np.where((data**2).sum(axis=1) > 2, "out", "in")
+
+    result = boundary_distance(predict, X, y=predict(X), budget=300)
+    assert result.method == "decision"
+    assert set(result.status) == {"found"}
+    check_adversarials(result, X, predict)
+    right = np.abs(np.linalg.norm(X, axis=1) - 2**0.5)
+    assert (result.distance >= right * (1 - 1e-9)).all()
+    assert result.distance.mean() <= right.mean() * 1.1
+    assert ((result.n_forward - 2) <= 300).all()  # but the prediction and the diagnostics
+    assert not result.n_backward.any()
+
+
+@pytest.mark.parametrize("module", [RELU, network([3, 5, 3])])
+def test_decision_takes_networks_too(module):
+    X_few = X[:8]
+    result = boundary_distance(module, X_few, method="decision", budget=400)
+    assert result.method == "decision"
+    check_adversarials(result, X_few, predict_with(module))
+    if module is RELU:
+        right = boundary_distance(module, X_few, method="exact").lower
+    else:
+        right = boundary_distance(module, X_few, method="strong").distance * (1 - 2e-3)
+    assert (result.distance >= right).all()
+
+
+def test_decision_begins_at_the_background():
+    # All of X has one label: without a background there is nowhere to begin.
+    def predict(data):
+        return (data[:, 0] > 5).astype(int)
+
+    background = np.concatenate([X, X + 10])
+    found = boundary_distance(predict, X, background=background, method="decision")
+    assert set(found.status) == {"found"}
+    assert_allclose(found.distance, 5 - X[:, 0], rtol=0.02)
+    with pytest.raises(ValueError, match=r"background has samples of shape \(2,\), X of \(3,\)"):
+        boundary_distance(predict, X, background=X[:, :2], method="decision")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        DecisionTreeClassifier(max_depth=3, random_state=0),
+        RandomForestClassifier(5, random_state=0),
+    ],
+)
+def test_models_that_only_predict_skip_what_they_get_wrong(model):
+    names = np.array(["no", "yes"])
+    model.set_params(random_state=0).fit(X, names[Y])
+    y = names[Y].copy()
+    wrong = model.predict(X) != y
+    wrong[:2] = True
+    y[:2] = names[(model.predict(X[:2]) == "no").astype(int)]
+    result = boundary_distance(model, X, y=y, random_state=1)
+    assert_array_equal(result.status == "skipped", wrong)
+    assert_array_equal(np.isnan(result.distance), wrong)
+    assert_array_equal(np.isnan(result.adversarial).all(axis=1), wrong)
+    assert_array_equal(result.predicted, model.predict(X))
+    check_adversarials(result, X, model.predict)
+    all_wrong = names[(model.predict(X) == "no").astype(int)]
+    assert boundary_distance(model, X, y=all_wrong).counts() == {"skipped": 60}
+
+
+@given(seed=st.integers(0, 2**32 - 1), norm=st.sampled_from(NORMS), boxed=st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_decision_is_never_below_the_exact_distance_of_a_tree(seed, norm, boxed):
+    rng = np.random.default_rng(seed)
+    data = rng.normal(size=(50, 3))
+    tree = DecisionTreeClassifier(max_depth=4, random_state=0)
+    tree.fit(data, rng.integers(0, 3, 50))
+    threat_model = ThreatModel(norm)
+    if boxed:
+        threat_model = ThreatModel(norm, (data.min(axis=0), data.max(axis=0)), [True, False, True])
+    few = data[:5]
+    exact = boundary_distance(tree, few, threat_model=threat_model)
+    assert exact.method == "exact"
+    options = {"threat_model": threat_model, "method": "decision", "background": data}
+    found = boundary_distance(tree, few, budget=200, **options)
+    assert (found.distance >= exact.distance * (1 - 1e-9)).all()
+    check_adversarials(found, few, tree.predict)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_exact_networks_and_what_is_left_by_a_time_limit(norm):
+    module, few = network([4, 10, 10, 3], nn.ReLU), np.random.default_rng(1).normal(size=(4, 4))
+    options = {"method": "exact", "threat_model": ThreatModel(norm, (-4, 4))}
+    left = boundary_distance(module, few, time_limit=1e-6, **options)
+    assert (left.lower <= left.distance).all()
+    assert set(left.status) == {"found"}
+    check_adversarials(left, few, predict_with(module))
+    whole = boundary_distance(module, few[:2], **options)
+    assert set(whole.status) == {"exact"}
+    assert (whole.lower <= whole.distance).all()
+    assert_allclose(whole.lower, whole.distance, rtol=1e-5)
+    assert (left.lower[:2] <= whole.distance).all()
+    assert (whole.lower <= left.distance[:2]).all()
+    check_adversarials(whole, few[:2], predict_with(module))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_exact_and_strong_agree_with_the_closed_form_behind_a_relu(norm):
+    # ReLUs that are always active: an affine model that does not look like one.
+    rng = np.random.default_rng(3)
+    weight, bias = rng.normal(size=(3, 3)), rng.normal(size=3)
+    module = nn.Sequential(
+        linear_layer(np.eye(3), np.full(3, 50.0)), nn.ReLU(), linear_layer(weight, bias)
+    )
+    bounds = (X.min(axis=0), X.max(axis=0))
+    right = linear_distances(weight, bias + 50 * weight.sum(axis=1), X[:10], norm, *bounds)
+    for method, rtol in (("exact", 1e-5), ("strong", 2e-3)):
+        result = boundary_distance(
+            module, X[:10], method=method, threat_model=ThreatModel(norm, bounds)
+        )
+        assert_array_equal(np.isinf(result.distance), np.isinf(right))
+        assert_allclose(result.distance, right, rtol=rtol)
+        assert (result.distance >= right * (1 - 1e-6)).all()
+
+
+def test_the_results_do_not_depend_on_the_processes():
+    for model, options in [
+        (RELU, {"method": "exact"}),
+        (small_forest(), {"method": "decision", "budget": 100}),
+    ]:
+        with parallel_config(backend="threading"):
+            one, two = (boundary_distance(model, X[:6], n_jobs=n, **options) for n in (1, 2))
+        assert_array_equal(one.distance, two.distance)
+        assert_array_equal(one.adversarial, two.adversarial)
