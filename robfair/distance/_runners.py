@@ -69,7 +69,9 @@ def check_relu(model: LogitModel) -> None:
 def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search from above, then close the interval sample by sample."""
     progress, results.progress = results.progress, lambda n: None
-    minimum_norm_distance(problem, results, AUTO.within(None, problem.n_classes - 1), options.random_state)
+    minimum_norm_distance(
+        problem, results, AUTO.within(None, problem.n_classes - 1), options.random_state
+    )
     index = (~results.skipped).nonzero()[0]
     progress(len(problem.X) - len(index))
     results.lower = np.full(len(problem.X), np.nan)
