@@ -2,9 +2,9 @@
 
 A *measure* is a function ``f(y_true, y_pred, *, ...)`` of true labels, predictions and, by keyword,
 what else it needs. It knows no model and runs no attack: the *distance* of a sample, from the
-sample to the nearest point where the classifier predicts something else, is an argument. It comes
-with a norm and a threat model, it is as a rule an upper bound, and its units are those of every
-robustness below. ``robfair.boundary_distance`` computes it.
+sample to the nearest point where the classifier predicts something else, is an argument. It depends
+on a norm and a threat model, is usually an upper bound, and gives its units to every robustness
+below. ``robfair.boundary_distance`` computes it.
 
 A *partition* splits the samples into *groups* P, such as the values of a race column (fairlearn's
 ``sensitive_features``) or the classes. Several columns are crossed.
@@ -25,9 +25,9 @@ group is NaN, with a warning that counts such samples, unless ``tau_max=`` caps 
 measure that compares groups is NaN, with a warning, where there is nothing to compare: with fewer
 than two groups, or an empty one. It is never 0 for that reason.
 
-A measure takes ``n_boot=`` for a bootstrap interval. It resamples within each group, so it tells
-the sampling error for groups of these sizes. It says nothing on how tight the distances are. That
-is what ``robustness_bounds`` tells, given certified lower bounds of the distances too.
+A measure takes ``n_boot=`` for a bootstrap interval. It resamples within each group, so it covers
+the sampling error for groups of these sizes. It does not cover the error of the distances;
+``robustness_bounds`` does, given certified lower bounds of the distances too.
 
 ``MEASURES`` is the registry: a `Measure` for each, with symbol, function, direction, unit and
 meaning. ``AUDIT_MEASURES`` are those of the tables of an audit, in their order.

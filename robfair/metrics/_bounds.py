@@ -1,4 +1,4 @@
-"""Bounds on the measures that hold whatever the true distances are: from an attack and a proof."""
+"""Bounds on the measures, from the distances of an attack and their certified lower bounds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def group_robustness_bounds(
 
     The distance that an attack finds is an upper bound of the true one, and a certificate gives a
     lower bound. Rob(P) grows with the distance of each of its samples [1]_, so the true Rob(P) lies
-    between the one of the lower bounds and the one of the upper bounds.
+    between its values for the lower and for the upper bounds.
 
     Parameters
     ----------
@@ -65,19 +65,19 @@ def group_robustness_bounds(
         If distance, lower or sensitive_features is None, or distance or lower is not numeric, or
         the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how. A lower bound may
-        exceed its distance by rounding (a relative 1e-6), and counts as the distance then.
+        If an argument has a wrong shape, length or value. A lower bound may exceed its distance by
+        rounding (a relative 1e-6); it then counts as the distance.
 
     See Also
     --------
-    group_robustness : Rob(P) with the distances as they are, and its sampling error.
-    robustness_bounds : What these intervals say of the measures across groups.
+    group_robustness : Rob(P) of the distances alone, with its sampling error.
+    robustness_bounds : The intervals of the measures across groups.
     certified_ordering : The pairs of groups whose intervals do not overlap.
 
     Notes
     -----
-    The bounds are those of these samples. How far the samples speak for their groups is another
-    question, which the bootstrap of ``group_robustness`` is for; the two are not to be added up.
+    The bounds hold for these samples. They do not cover the sampling error, which the bootstrap of
+    ``group_robustness`` estimates; do not add the two.
 
     References
     ----------
@@ -111,8 +111,8 @@ def robustness_bounds(
 ) -> pd.DataFrame:
     r"""Bound Rob(f), V_f, CV, the worst group and the gap from below and from above.
 
-    Each is at its extremes over all the values that the Rob(P) of the groups can take, of which
-    each ranges over its own interval (``group_robustness_bounds``).
+    Each bound is the extreme of the measure over all values that the Rob(P) of the groups can take,
+    each within its own interval (``group_robustness_bounds``).
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def robustness_bounds(
     pandas DataFrame
         The columns low and high of the rows "Rob(f)", "V_f" (ddof=0), "CV", "worst group" and
         "gap", in the units of the distance; V_f in their square, CV without unit. NaN, with an
-        UndefinedMetricWarning, for all rows if a group is empty, for the last but "worst group"
-        with only one group, and for CV if no Rob(P) can be above 0.
+        UndefinedMetricWarning: all rows if a group is empty; V_f, CV and gap with only one group;
+        CV if no Rob(P) can exceed 0.
 
     Raises
     ------
@@ -148,24 +148,25 @@ def robustness_bounds(
         If distance, lower or sensitive_features is None, or distance or lower is not numeric, or
         the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how. A lower bound may
-        exceed its distance by rounding (a relative 1e-6), and counts as the distance then.
+        If an argument has a wrong shape, length or value. A lower bound may exceed its distance by
+        rounding (a relative 1e-6); it then counts as the distance.
 
     See Also
     --------
-    robustness_variance : V_f with the distances as they are, and its sampling error.
+    robustness_variance : V_f of the distances alone, with its sampling error.
 
     Notes
     -----
-    The least V_f and CV have a closed form but for the common value that all Rob(P) come as near to
-    as their intervals let them. The greatest are at ends of the intervals. To find out which is
-    NP-hard in general [1]_: it is where many intervals have nearly one midpoint and one inside the
-    other. The search is exact (to a relative 1e-9 of V_f) for up to ten groups, and nearly always
-    for hundreds; otherwise it ends early and `high` is still a bound, and a little too high. For
-    V_f this is by at most :math:`(w / 2G)^2`, with w the widest of the intervals of the G groups.
+    V_f and CV are least where every Rob(P) is as near to one common value as its interval allows;
+    that value is found exactly. They are greatest where every Rob(P) is at an end of its interval.
+    Finding these ends is NP-hard in general [1]_, and hard where many intervals are nested around
+    nearly the same midpoint. The search is exact (to a relative 1e-9 of V_f) for up to ten groups,
+    and nearly always for hundreds. Otherwise it stops early, and `high` is still a bound that is
+    slightly too high: for V_f by at most :math:`(w / 2G)^2`, where w is the width of the widest
+    interval of the G groups.
 
-    If every Rob(P) may be 0, that one point, where CV is undefined, is left out. An unbounded
-    Rob(P) is taken as one as large as one likes, and `high` of CV as the limit.
+    CV is undefined where every Rob(P) is 0; that point is left out. An infinite end means that
+    Rob(P) is unbounded, and `high` of CV is then the limit.
 
     References
     ----------
@@ -214,11 +215,11 @@ def certified_ordering(
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
 ) -> pd.DataFrame:
-    """Tell which groups are provably less robust than which others.
+    """Find the pairs of groups of which one is provably less robust than the other.
 
     Group A is provably less robust than B if the upper bound of its Rob(P) is smaller than the
-    lower bound of that of B (``group_robustness_bounds``): no better attack and no better
-    certificate can reverse it on these samples [1]_.
+    lower bound of B's (``group_robustness_bounds``): no better attack or certificate can reverse
+    this order on these samples [1]_.
 
     Parameters
     ----------
@@ -251,8 +252,8 @@ def certified_ordering(
         If distance, lower or sensitive_features is None, or distance or lower is not numeric, or
         the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how. A lower bound may
-        exceed its distance by rounding (a relative 1e-6), and counts as the distance then.
+        If an argument has a wrong shape, length or value. A lower bound may exceed its distance by
+        rounding (a relative 1e-6); it then counts as the distance.
 
     References
     ----------
@@ -290,7 +291,7 @@ def _intervals(
     sensitive_features: ArrayLike,
     tau_max: float | None,
 ) -> tuple[GroupMeans, GroupMeans]:
-    """Return the kernels whose means are the ends of the intervals of Rob(P)."""
+    """Return the group means at the lower and at the upper ends of the intervals of Rob(P)."""
     check_tau_max(tau_max)
     correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
     certified = np.minimum(check_lower(lower, correct, upper), upper)
@@ -303,7 +304,7 @@ def _intervals(
 
 
 def _gap_extremes(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
-    """Find the extremes of max - min; an infinite end stands for one as high as one likes."""
+    """Return the least and the greatest max - min; an infinite end means unbounded."""
     least = 0.0 if np.isinf(high).all() else max(0.0, low.max() - high.min())
     if np.isinf(high).any():
         return least, np.inf

@@ -1,26 +1,26 @@
-"""The least and the greatest spread of numbers of which each is only known to lie in an interval.
+"""The least and the greatest spread of numbers that are only known to lie in intervals.
 
-The intervals make a box. Both measures of spread are, for a point r of it, the minimum over a
+The intervals form a box. Both measures of spread are, for a point r of the box, the minimum over a
 centre c of a weighted mean square distance from that centre,
 
     x(r) = min over c of weight(c) * mean of (r_i - c)^2,
 
-with weight 1 for the variance (the best c is the mean) and 1 / c^2 for CV, as x is then
-CV^2 / (1 + CV^2) (the best c is the sum of squares over the sum).
+with weight 1 for the variance (the best c is the mean) and 1 / c^2 for CV, where x is
+CV^2 / (1 + CV^2) (the best c is the sum of squares divided by the sum).
 
-The *least* x over the box is again a minimum over c, as the two minima can be exchanged: every r_i
-is the point of its interval that is nearest to c. The function of c that is left is smooth between
-two ends of intervals, so it is minimal at an end or at a stationary point between two of them.
+The *least* x over the box is again a minimum over c, since the two minima can be exchanged: every
+r_i is then the point of its interval nearest to c. The remaining function of c is smooth between
+two ends of intervals, so its minimum is at an end or at a stationary point between two ends.
 
-The *greatest* x is at a vertex of the box, and finding that is NP-hard. Taking every r_i at the end
-that is farthest from c gives a function of c, whose minimum is the greatest x or a little more. The
-excess is not 0 only where some interval has its midpoint at the best c, and fixing such a number at
-one end and then at the other closes it: branch and bound.
+The *greatest* x is at a vertex of the box, and finding that vertex is NP-hard. Moving every r_i to
+the end farthest from c gives a function of c whose minimum is the greatest x or slightly more. The
+excess is 0 unless the midpoint of some interval is at the best c. Fixing that number at one end and
+then at the other closes the gap: branch and bound.
 
-Few branches are needed, as vertices can be left out. Of two intervals of which j lies higher than
-i or as high, at both ends, some best vertex never has i up and j down: if both choices are better
-than changing one of the two, then (i down, j up) is as good. So where none lies inside another,
-only as many vertices are left as there are intervals, and one.
+Few branches are needed, since many vertices can be skipped. If interval j lies at least as high as
+interval i at both ends, some best vertex never has i up and j down: if both choices are better
+than changing one of the two, then (i down, j up) is as good. So if no interval lies inside another,
+only n + 1 vertices remain for n intervals.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Parts of the box that are looked at, at most: enough for every vertex of 10 intervals.
+# Limit on the nodes of the search: enough to visit every vertex of 10 intervals.
 _NODE_LIMIT = 2048
-# A part is not split where that could lower the result by no more than this fraction of it.
+# A node is not split if that could lower the result by at most this fraction.
 _TOLERANCE = 1e-9
-# This fraction of a number, and its square, can be told from 0 but never change the number.
+# Ends below this fraction of the largest do not change CV, and their squares might underflow.
 _NOTHING = 1e-100
 
 
@@ -68,14 +68,13 @@ def variance_extremes(low: Array, high: Array) -> tuple[float, float]:
     Parameters
     ----------
     low, high : ndarray of shape (n,)
-        The ends of at least two intervals, 0 <= low <= high. An infinite number stands for one as
-        large as one likes.
+        The ends of at least two intervals, 0 <= low <= high. An infinite end means unbounded.
 
     Returns
     -------
     tuple of (float, float)
-        The extremes. The greatest may be too high where the search met its limit, by at most
-        (w / 2n)^2 with w the widest interval.
+        The extremes. The greatest may be too high if the search reached its limit, by at most
+        (w/2n)^2 for a widest interval of width w.
     """
     if np.isinf(low).any():
         least = 0.0 if np.isinf(high).all() else np.inf
@@ -90,24 +89,23 @@ def dispersion_extremes(low: Array, high: Array) -> tuple[float, float]:
     Parameters
     ----------
     low, high : ndarray of shape (n,)
-        The ends of at least two intervals, 0 <= low <= high. An infinite number stands for one as
-        large as one likes.
+        The ends of at least two intervals, 0 <= low <= high. An infinite end means unbounded.
 
     Returns
     -------
     tuple of (float, float)
-        The extremes: NaN if only 0 is possible. CV is never more than sqrt(n - 1), which it is
-        where all numbers but one are 0, and which it comes near to where one grows. The greatest
-        may be too high where the search met its limit.
+        The extremes; NaN if all numbers must be 0. CV is at most sqrt(n - 1): it reaches this where
+        all numbers but one are 0, and approaches it as one number grows. The greatest may be too
+        high if the search reached its limit.
     """
     if not high.any():
         return np.nan, np.nan
     ends = np.array([low, high])
     scale = ends[np.isfinite(ends)].max(initial=0.0) or 1.0
-    # CV has no scale. What is nothing beside the largest end would only underflow when squared.
+    # CV does not depend on the scale. Negligible ends would only underflow when squared.
     low, high = np.where(ends < _NOTHING * scale, 0.0, ends / scale)
     if np.isinf(low).any():
-        least = float(np.isfinite(high).mean())  # they are nothing beside the infinite ones
+        least = float(np.isfinite(high).mean())  # negligible beside the infinite ones
     elif not low.any():
         least = float((high == 0).mean())  # the others can be equal
     else:
@@ -123,7 +121,7 @@ def _least(low: Array, high: Array, spread: _Spread) -> float:
     ends = np.concatenate([low, high[np.isfinite(high)]])
     order = np.argsort(ends)
     ends, is_high = ends[order], (order >= len(low)).astype(float)
-    # What lies off a centre: the upper ends to its left, and the lower ends to its right.
+    # The numbers held at an end: at upper ends left of the centre, at lower ends right of it.
     off = [_split_sums(ends**power * is_high, ends**power * (1 - is_high)) for power in range(3)]
     with np.errstate(invalid="ignore"):  # 0 / 0 where nothing does
         c = _lowest_point(ends, spread.centre(*off))
@@ -133,24 +131,24 @@ def _least(low: Array, high: Array, spread: _Spread) -> float:
 def _greatest(low: Array, high: Array, spread: _Spread) -> float:
     order = np.lexsort((high, low))
     low, high = low[order], high[order]
-    # Whether the row's interval lies lower than the column's or as low; of equals, the earlier.
+    # True where the row's interval lies no higher than the column's; of equal ones, the earlier.
     below = np.triu(high[:, np.newaxis] <= high)
     root = _Node.of(low, high, spread)
-    found = closed = root.value
+    best = closed = root.value
     open_nodes, n_nodes = [root], 1
     while open_nodes and n_nodes < _NODE_LIMIT:
         node = open_nodes.pop()
-        if node.bound <= found * (1 + _TOLERANCE):
+        if node.bound <= best * (1 + _TOLERANCE):
             closed = max(closed, node.bound)
             continue
         down = np.where(below[:, node.branch], node.low, node.high)
         up = np.where(below[node.branch], node.high, node.low)
         children = [_Node.of(node.low, down, spread), _Node.of(up, node.high, spread)]
-        found = max(found, *(child.value for child in children))
+        best = max(best, *(child.value for child in children))
         # Depth first: of equal bounds, the child that has the better vertex.
         open_nodes += sorted(children, key=lambda child: (child.bound, child.value))
         n_nodes += 2
-    return max([found, closed, *(node.bound for node in open_nodes)])
+    return max([best, closed, *(node.bound for node in open_nodes)])
 
 
 @dataclass(frozen=True)
@@ -190,10 +188,10 @@ def _split_sums(first: Array, last: Array) -> Array:
 
 
 def _lowest_point(breaks: Array, stationary: Array) -> float:
-    """Find where a function is least that falls and then rises, and is smooth between breaks.
+    """Find the minimum of a function that falls and then rises, and is smooth between breaks.
 
-    To the right of break k - 1, and to the left of break k, it falls up to ``stationary[k]`` and
-    rises from there; it is constant where that is NaN.
+    Between break k - 1 and break k it falls up to ``stationary[k]`` and then rises; it is constant
+    where that is NaN.
     """
     falls_beyond = stationary[1:] > breaks
     k = len(breaks) if falls_beyond.all() else int(falls_beyond.argmin())

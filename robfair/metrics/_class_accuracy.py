@@ -1,4 +1,4 @@
-"""CAU: how much accuracy differs between classes."""
+"""CAU: the largest difference in accuracy between classes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def class_accuracy_unfairness(
     TypeError
         If the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     Notes
     -----

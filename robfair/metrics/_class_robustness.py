@@ -1,4 +1,4 @@
-"""CRU: how much adversarial robustness differs between classes, or between other groups."""
+"""CRU: the largest difference in adversarial robustness between classes or other groups."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_THE = {"correct": " over the correctly classified samples", "all": ""}
 
 @dataclass(frozen=True, eq=False)
 class _Attacked:
-    """What an attack found, by group; `columns` is None where that is one value per sample."""
+    """Results of an attack by group; `columns` is None for one value per sample."""
 
     sample: GroupMeans
     n_in_group: NDArray[np.intp]
@@ -76,8 +76,8 @@ def class_robustness_unfairness(
         Group of each sample, matched by position; several columns are crossed. Every category of a
         pandas Categorical is a group, even one without samples. None: the classes are the groups.
     population : {"correct", "all"}, default="correct"
-        The samples that count, on which the paper is silent. "correct": those that are predicted
-        right. "all": the others too, as successes, with a least eps of 0.
+        The samples that count. "correct": those classified correctly. "all": the others too, as
+        successes with a least eps of 0. The paper does not say which.
     eps_max : float, default=None
         Cap on `least_eps`, usually the largest eps that was tried. It keeps CRU_eps finite where
         a least eps is infinite.
@@ -99,10 +99,10 @@ def class_robustness_unfairness(
     Raises
     ------
     TypeError
-        If not exactly one of least_eps and success is passed, it is not numeric, eps_max comes
-        without least_eps, or the labels cannot be compared.
+        If both or neither of least_eps and success are passed, the one passed is not numeric,
+        eps_max comes without least_eps, or the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     See Also
     --------
@@ -110,8 +110,8 @@ def class_robustness_unfairness(
 
     Notes
     -----
-    An attack finds the least eps from above and the success rate from below, so CRU belongs to the
-    attack, its budget, its norm and its threat model: name them beside it.
+    An attack overestimates the least eps and underestimates the success rate, so CRU depends on the
+    attack, its budget, its norm and its threat model: report them with it.
 
     References
     ----------
@@ -130,14 +130,16 @@ def class_robustness_unfairness(
     0.5
     """
     resampling = check_resampling(n_boot, ci_quantiles, random_state)
-    found = _attacked(y_true, y_pred, least_eps, success, sensitive_features, population, eps_max)
-    if found.columns is not None:
+    attacked = _attacked(
+        y_true, y_pred, least_eps, success, sensitive_features, population, eps_max
+    )
+    if attacked.columns is not None:
         raise ValueError(
-            f"success has {len(found.columns)} columns; CRU_s is of one eps. Pass one of them, "
+            f"success has {len(attacked.columns)} columns; CRU_s is of one eps. Pass one of them, "
             "1-D, or take the differences from class_robustness, which gives the rates of each."
         )
     symbol = ("CRU_s" if least_eps is None else "CRU_eps") + _OF_THE[population]
-    return estimate(symbol, lambda mean: np.ptp(mean, axis=-1), found.sample, resampling)
+    return estimate(symbol, lambda mean: np.ptp(mean, axis=-1), attacked.sample, resampling)
 
 
 def class_robustness(
@@ -152,7 +154,7 @@ def class_robustness(
 ) -> pd.DataFrame:
     """Measure the mean least eps or the success rate of an attack by class: LE(y) or SR(y, eps).
 
-    CRU is the largest difference between two of them. They are what Fig. 2 to 4 of [1]_ show.
+    CRU is the largest difference between two of these values, which Fig. 2 to 4 of [1]_ show.
 
     Parameters
     ----------
@@ -170,8 +172,8 @@ def class_robustness(
         Group of each sample, matched by position; several columns are crossed. Every category of a
         pandas Categorical is a group, even one without samples. None: the classes are the groups.
     population : {"correct", "all"}, default="correct"
-        The samples that count. "correct": those that are predicted right. "all": the others too, as
-        successes, with a least eps of 0.
+        The samples that count. "correct": those classified correctly. "all": the others too, as
+        successes with a least eps of 0.
     eps_max : float, default=None
         Cap on `least_eps`, usually the largest eps that was tried. It keeps the mean finite where
         a least eps is infinite.
@@ -188,10 +190,10 @@ def class_robustness(
     Raises
     ------
     TypeError
-        If not exactly one of least_eps and success is passed, it is not numeric, eps_max comes
-        without least_eps, or the labels cannot be compared.
+        If both or neither of least_eps and success are passed, the one passed is not numeric,
+        eps_max comes without least_eps, or the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     See Also
     --------
@@ -211,16 +213,18 @@ def class_robustness(
     cat  2             2           1        1.5
     dog  2             1           1        2.0
     """
-    found = _attacked(y_true, y_pred, least_eps, success, sensitive_features, population, eps_max)
-    warn_undefined(f"The mean{_OF_THE[population]} of a group", found.sample, min_groups=1)
-    table: dict[Any, Any] = {"n": found.n_in_group, "n_population": found.sample.count}
-    if found.n_censored is not None:
-        table |= {"n_censored": found.n_censored, "least_eps": found.sample.mean}
-    elif found.columns is None:
-        table["success_rate"] = found.sample.mean
+    attacked = _attacked(
+        y_true, y_pred, least_eps, success, sensitive_features, population, eps_max
+    )
+    warn_undefined(f"The mean{_OF_THE[population]} of a group", attacked.sample, min_groups=1)
+    table: dict[Any, Any] = {"n": attacked.n_in_group, "n_population": attacked.sample.count}
+    if attacked.n_censored is not None:
+        table |= {"n_censored": attacked.n_censored, "least_eps": attacked.sample.mean}
+    elif attacked.columns is None:
+        table["success_rate"] = attacked.sample.mean
     else:
-        table |= dict(zip(found.columns, found.sample.mean.T, strict=True))
-    return pd.DataFrame(table, index=found.sample.labels)
+        table |= dict(zip(attacked.columns, attacked.sample.mean.T, strict=True))
+    return pd.DataFrame(table, index=attacked.sample.labels)
 
 
 def _attacked(

@@ -1,4 +1,4 @@
-"""Checks of confidences, and of which class each column of them belongs to."""
+"""Checks of confidences and of the classes of their columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Confidence:
-    """Confidences with the classes that they are for.
+    """Confidences and their classes.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ def check_confidence(y_true: Any, y_proba: Any, labels: Any) -> Confidence:
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels. Categories that a Categorical declares and does not use are left out: the
-        columns of a fitted classifier are the sorted classes that it saw.
+        True labels. Unused categories of a Categorical are left out: the columns of a fitted
+        classifier are the sorted classes that it saw.
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Confidences.
     labels : array-like of shape (n_classes,) or None
@@ -102,7 +102,7 @@ def _check_proba(y_proba: Any, n_samples: int) -> NDArray[np.float64]:
 
 
 def check_fractions(raw: NDArray[Any], name: str) -> NDArray[np.float64]:
-    """Return confidences as floats in [0, 1], whatever their shape."""
+    """Return confidences of any shape as floats in [0, 1]."""
     try:
         proba = raw.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -17,7 +17,7 @@ from robfair.exceptions import UndefinedMetricWarning
 
 @dataclass(frozen=True, eq=False)
 class RobustnessCurve:
-    """I(tau), the fraction of samples that are right and farther than tau from the boundary.
+    """Fraction I(tau) of samples that are correct and farther than tau from the boundary.
 
     A right-continuous step function on [0, inf) that never rises.
 
@@ -109,7 +109,7 @@ def robustness_curve(
     sensitive_features: ArrayLike | None = None,
     tau_max: float | None = None,
 ) -> RobustnessCurve:
-    """Measure the fraction of samples still right beyond each distance: I_P, or I_f with groups.
+    """Measure the fraction of samples still correct beyond each distance: I_P, or I_f with groups.
 
     I_P(tau) is the number of samples of P that are classified correctly and lie farther than tau
     from the decision boundary, divided by the number of samples of P [1]_.
@@ -141,7 +141,7 @@ def robustness_curve(
     TypeError
         If distance is None or not numeric, or the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------
@@ -179,7 +179,7 @@ def group_robustness_curves(
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
 ) -> dict[Hashable, RobustnessCurve]:
-    """Measure, for each group P, the fraction of samples still right beyond each distance: I_P.
+    """Measure, for each group P, the fraction of samples still correct beyond each distance: I_P.
 
     These are the lines of figure 2 of [1]_. Their mean is ``robustness_curve`` with groups.
 
@@ -209,7 +209,7 @@ def group_robustness_curves(
     TypeError
         If distance is None or not numeric, or the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How much robustness differs between groups: V_f, CV, the worst group and the gap."""
+"""Variance and coefficient of variation of the robustness of groups: V_f and CV."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def robustness_variance(
     ddof : {0, 1}, default=0
         0 divides by the number of groups, 1 by one less. The paper does not say which.
     bias_corrected : bool, default=False
-        Whether to subtract what sampling noise within the groups adds to V_f on average. The result
-        is not clipped at 0: a negative value says that the groups differ by less than the noise.
+        Whether to subtract the expected contribution of sampling noise within the groups. The
+        result is not clipped at 0: a negative value means that the groups differ by less than the
+        noise.
     n_boot : int, default=None
         Number of bootstrap samples; None for no interval. They are drawn within each group.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
@@ -70,7 +71,7 @@ def robustness_variance(
         If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
         be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     Notes
     -----
@@ -86,7 +87,7 @@ def robustness_variance(
     ``ddof=1``, with :math:`s_g^2` the unbiased variance within the group.
 
     A bootstrap sample adds that noise once more, so the plain interval lies too high where groups
-    are small. With `bias_corrected` the interval is moved down by the noise of both.
+    are small. With `bias_corrected` the interval is moved down by both contributions.
 
     References
     ----------
@@ -117,14 +118,14 @@ def robustness_variance(
 
 
 def _bias_offsets(sample: GroupMeans, ddof: int) -> tuple[float, float]:
-    """Return what to add to V_f, and to its replicates, to take the sampling noise out."""
+    """Return the terms that remove the sampling noise from V_f and from its replicates."""
     if len(sample.labels) < 2:
-        return 0.0, 0.0  # V_f is NaN, for a reason that is told elsewhere
+        return 0.0, 0.0  # V_f is NaN, and `estimate` warns of it
     single = [repr(label) for label in sample.labels[sample.count == 1]]
     if single:
         warn(
             f"The bias-corrected V_f is undefined and NaN is returned: the groups {single} have "
-            "one sample, which tells nothing of the noise. Use bias_corrected=False, or more data.",
+            "one sample, so their noise is unknown. Use bias_corrected=False, or more data.",
             UndefinedMetricWarning,
         )
     factor = (len(sample.labels) - 1) / (len(sample.labels) - ddof)
@@ -146,10 +147,10 @@ def robustness_dispersion(
     ci_quantiles: tuple[float, float] = (0.025, 0.975),
     random_state: RandomState = None,
 ) -> Estimate:
-    """Measure unfairness in robustness without a scale: CV = sqrt(V_f) / Rob(f).
+    """Measure unfairness in robustness relative to Rob(f): CV = sqrt(V_f) / Rob(f).
 
-    The coefficient of variation of Rob(P) over the groups [1]_. Multiplying all distances by a
-    number leaves it as it is, which V_f does not.
+    It is the coefficient of variation of Rob(P) over the groups [1]_. Unlike V_f, it stays the same
+    if all distances are multiplied by a constant.
 
     Parameters
     ----------
@@ -187,7 +188,7 @@ def robustness_dispersion(
         If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
         be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------

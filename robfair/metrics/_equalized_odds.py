@@ -1,4 +1,4 @@
-"""EOU: how much the mean confidence in a class differs between groups."""
+"""EOU: the largest difference between groups in the mean confidence in a class."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Cells:
         return np.asarray(np.ptp(by_label, axis=2))
 
     def warn_of_one_group(self) -> bool:
-        """Say, and warn, if there is only one group."""
+        """Warn and return True if there is only one group."""
         if len(self.groups) > 1:
             return False
         warn(
@@ -64,8 +64,8 @@ def equalized_odds_unfairness(
 ) -> Estimate:
     """Measure the largest difference between groups in the mean confidence in a class: EOU.
 
-    For a class y and two groups i, j it takes the difference between the mean of F(x)_y in group i
-    and in group j, and then the maximum over classes and pairs of groups [1]_.
+    It is the maximum, over classes y and pairs of groups i and j, of the difference between the
+    mean of F(x)_y in group i and in group j [1]_.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def equalized_odds_unfairness(
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
     n_boot : int, default=None
         Number of bootstrap samples; None for no interval. They are drawn within each group, and
-        given a label within each label.
+        within each label if `condition_on` is "label".
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
         Quantiles of the bootstrap samples at the ends of the interval.
     random_state : int, RandomState, Generator or None, default=None
@@ -96,14 +96,14 @@ def equalized_odds_unfairness(
     -------
     Estimate
         EOU, a fraction in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two groups,
-        an empty one, or (given a label) no samples of some group with some label.
+        an empty one or, if `condition_on` is "label", a group without samples of some label.
 
     Raises
     ------
     TypeError
         If sensitive_features is None or y_proba is not numeric.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     Notes
     -----
@@ -146,7 +146,7 @@ def equalized_odds_table(
     condition_on: ConditionOn = "label",
     labels: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """Measure for each class how much the mean confidence differs between groups: EOU(a, y).
+    """Measure the difference between groups in the mean confidence in each class: EOU(a, y).
 
     ``equalized_odds_unfairness`` is the largest number in this table. The rows are what Fig. 5 and
     6 of [1]_ show as EOU in D_0 and in D_1.
@@ -179,7 +179,7 @@ def equalized_odds_table(
     TypeError
         If sensitive_features is None or y_proba is not numeric.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------
@@ -244,7 +244,7 @@ def group_confidence(
     TypeError
         If sensitive_features is None or y_proba is not numeric.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A measure's value with its bootstrap interval, and how both come from group means."""
+"""Values of measures and their bootstrap intervals, computed from group means."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RandomState = int | np.random.Generator | np.random.RandomState | None
 
 
 class Estimate(float):
-    """A number that may know its bootstrap interval.
+    """A float with an optional bootstrap interval.
 
     It is a float wherever a float is expected: in arithmetic (which gives plain floats), in
     formatting, in scikit-learn's scorers.
@@ -26,13 +26,13 @@ class Estimate(float):
     ----------
     value : float
         The value of the measure on the data.
-    interval : tuple of (float, float), optional
+    interval : tuple of (float, float), default=None
         The lower and the upper end of the interval.
 
     Attributes
     ----------
     interval : tuple of (float, float) or None
-        The ends of the interval; None where no bootstrap was asked for.
+        The ends of the interval; None without a bootstrap.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Estimate(float):
 
 @dataclass(frozen=True)
 class Resampling:
-    """A bootstrap that was asked for: how many replicates, which quantiles, which seed."""
+    """Settings of a bootstrap: number of replicates, quantiles and generator."""
 
     n_boot: int
     ci_quantiles: tuple[float, float]
@@ -80,7 +80,7 @@ class Resampling:
 def check_resampling(
     n_boot: Any, ci_quantiles: tuple[float, ...], random_state: RandomState
 ) -> Resampling | None:
-    """Check the bootstrap arguments; None where no bootstrap is asked for."""
+    """Check the bootstrap arguments; return None without a bootstrap."""
     quantiles = tuple(float(q) for q in ci_quantiles)
     if len(quantiles) != 2 or not 0 <= quantiles[0] < quantiles[1] <= 1:
         raise ValueError(
@@ -99,7 +99,7 @@ def check_resampling(
 
 def _generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.RandomState):
-        # Draws from the one given, so that two calls with the same one differ, as in scikit-learn.
+        # Draw from the given state, so that two calls with it differ, as in scikit-learn.
         return np.random.default_rng(random_state.randint(2**31, size=4).tolist())
     if random_state is None or isinstance(random_state, int | np.integer | np.random.Generator):
         return np.random.default_rng(random_state)
@@ -129,7 +129,7 @@ def estimate(
     sample : GroupMeans
         The values by group.
     resampling : Resampling or None
-        The bootstrap that was asked for.
+        The bootstrap; None for none.
     min_groups : int
         With fewer groups the measure is NaN, with a warning.
     offsets : tuple of (float, float)
@@ -138,7 +138,7 @@ def estimate(
     Returns
     -------
     Estimate
-        The value and the interval; NaN, with a warning, where the measure is undefined.
+        The value and the interval; NaN, with a warning, if the measure is undefined.
     """
     value = float("nan")
     if not warn_undefined(measure, sample, min_groups):
@@ -151,8 +151,8 @@ def estimate(
     n_undefined = int(np.isnan(replicates).sum())
     if n_undefined:
         warn(
-            f"The interval of {measure} is undefined, because {measure} is so in {n_undefined} of "
-            f"{resampling.n_boot} bootstrap samples: too few samples carry it.",
+            f"The interval of {measure} is undefined, because {measure} is undefined in "
+            f"{n_undefined} of {resampling.n_boot} bootstrap samples: it rests on too few samples.",
             UndefinedMetricWarning,
         )
     low, high = resampling.quantiles(replicates + offsets[1])
@@ -160,7 +160,7 @@ def estimate(
 
 
 def warn_undefined(measure: str, sample: GroupMeans, min_groups: int) -> bool:
-    """Say, and warn why, if there are too few groups or empty ones."""
+    """Warn and return True if there are too few groups or empty ones."""
     empty = [repr(label) for label in sample.labels[sample.count == 0]]
     if len(sample.labels) < min_groups:
         only = next(iter(sample.labels))

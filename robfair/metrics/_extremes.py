@@ -1,4 +1,4 @@
-"""The least robust group, and its distance from the most robust one."""
+"""Robustness of the worst group, and the gap between the best and the worst."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def worst_group_robustness(
 ) -> Estimate:
     """Measure the robustness of the least robust group: the minimum over groups of Rob(P).
 
-    Unlike V_f it does not improve when the other groups are brought down [1]_.
+    Unlike V_f, it does not improve when the other groups become less robust [1]_.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def worst_group_robustness(
         If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
         be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     Notes
     -----
-    The minimum of noisy values lies below the minimum of their means, and that of bootstrap samples
-    lower still: where groups are small, so does the interval.
+    The minimum of noisy values tends to lie below the minimum of their means, and that of bootstrap
+    samples lower still: where groups are small, the interval lies too low.
 
     References
     ----------
@@ -96,7 +96,7 @@ def robustness_gap(
 ) -> Estimate:
     """Measure how far apart the most and the least robust group are: max Rob(P) - min Rob(P).
 
-    It has the units of the distance, where V_f has them squared [1]_.
+    It has the units of the distance; V_f has their square [1]_.
 
     Parameters
     ----------
@@ -132,11 +132,11 @@ def robustness_gap(
         If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
         be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     Notes
     -----
-    The gap of noisy values is larger than that of their means, and that of bootstrap samples
+    The gap of noisy values tends to exceed that of their means, and that of bootstrap samples is
     larger still: where groups are small, the interval lies too high.
 
     References

@@ -1,4 +1,4 @@
-"""LUF: how much one training sample more or less changes the confidences of a classifier."""
+"""LUF: the change of a classifier's confidences when one training sample is left out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def leave_one_out_unfairness(
     ci_quantiles: tuple[float, float] = (0.025, 0.975),
     random_state: RandomState = None,
 ) -> Estimate:
-    """Measure how much leaving out one training sample changes the confidences at most: LUF.
+    """Measure the largest change of confidences when one training sample is left out: LUF.
 
     LUF(x) is the largest difference, over the models trained without a sample and over the classes,
     between the confidence of such a model in the class and that of the model trained on all
@@ -36,7 +36,7 @@ def leave_one_out_unfairness(
         Confidences in [0, 1] of the model trained on all samples. 1-D: of the positive class of
         two. 2-D: of every class.
     y_proba_left_out : array-like of shape (n_models, n_samples) or (n_models, n_samples, n_classes)
-        The same for each model that was trained without one of them.
+        Confidences of each model that was trained without one of the samples, in the same form.
     n_boot : int, default=None
         Number of bootstrap samples; None for no interval. They are drawn from the samples x.
     ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
@@ -54,7 +54,7 @@ def leave_one_out_unfairness(
     TypeError
         If the confidences are not numeric.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     See Also
     --------
@@ -63,9 +63,10 @@ def leave_one_out_unfairness(
 
     Notes
     -----
-    LUF grows with the number of models, as a maximum does: say how many. And where training is
-    random, models trained twice on the *same* data differ too. Compare LUF with what this function
-    gives for as many of those. The interval tells neither; it is for the choice of the samples x.
+    LUF is a maximum, so it grows with the number of models: report that number. Where training is
+    random, models trained on the *same* data differ too: compare LUF with the value of this
+    function for as many of those. The interval covers neither effect, only the choice of the
+    samples x.
 
     References
     ----------
@@ -85,7 +86,7 @@ def leave_one_out_unfairness(
 
 
 def leave_one_out_table(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd.DataFrame:
-    """Measure for each sample how much leaving out one training sample changes: LUF(x).
+    """Measure the effect on each sample of leaving out one training sample: LUF(x).
 
     See ``leave_one_out_unfairness`` for the definition [1]_.
 
@@ -95,7 +96,7 @@ def leave_one_out_table(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd.D
         Confidences in [0, 1] of the model trained on all samples. 1-D: of the positive class of
         two. 2-D: of every class.
     y_proba_left_out : array-like of shape (n_models, n_samples) or (n_models, n_samples, n_classes)
-        The same for each model that was trained without one of them.
+        Confidences of each model that was trained without one of the samples, in the same form.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def leave_one_out_table(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd.D
     TypeError
         If the confidences are not numeric.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------
@@ -129,7 +130,7 @@ def leave_one_out_table(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd.D
 
 
 def leave_one_out_summary(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd.Series:
-    r"""Measure LUF and, in two units, how many predictions change: LUF, LUF_t and LUF_l.
+    r"""Measure LUF and, in two units, the number of changed predictions: LUF, LUF_t and LUF_l.
 
     LUF_t is the mean over samples of the number of models that predict another class than the
     model trained on all samples, LUF_l the mean over models of the number of such samples. This is
@@ -141,7 +142,7 @@ def leave_one_out_summary(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd
         Confidences in [0, 1] of the model trained on all samples. 1-D: of the positive class of
         two. 2-D: of every class.
     y_proba_left_out : array-like of shape (n_models, n_samples) or (n_models, n_samples, n_classes)
-        The same for each model that was trained without one of them.
+        Confidences of each model that was trained without one of the samples, in the same form.
 
     Returns
     -------
@@ -153,11 +154,11 @@ def leave_one_out_summary(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd
     TypeError
         If the confidences are not numeric.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     Notes
     -----
-    LUF_t and LUF_l are one number told twice. Both are the number of pairs (model, sample) with
+    LUF_t and LUF_l are one number in two units. Both are the number of pairs (model, sample) with
     another prediction, divided by the number of samples and of models respectively, so
 
     .. math:: \mathrm{LUF}_l = \frac{n_\text{samples}}{n_\text{models}} \mathrm{LUF}_t.

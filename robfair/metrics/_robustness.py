@@ -52,7 +52,7 @@ def robustness_score(
     TypeError
         If distance is None or not numeric, or the labels cannot be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     Notes
     -----
@@ -123,7 +123,7 @@ def group_robustness(
         If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
         be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------
@@ -201,7 +201,7 @@ def classifier_robustness(
         If distance or sensitive_features is None, or distance is not numeric, or the labels cannot
         be compared.
     ValueError
-        If an argument's shape, length or values are wrong; the message says how.
+        If an argument has a wrong shape, length or value.
 
     References
     ----------
@@ -227,7 +227,7 @@ def robustness_sample(
     sensitive_features: ArrayLike,
     tau_max: float | None,
 ) -> GroupMeans:
-    """Prepare the kernel whose means are Rob(P)."""
+    """Return the group means that are Rob(P)."""
     values = _values(y_true, y_pred, distance, tau_max)
     return group_means(values, encode_groups(sensitive_features, len(values)))
 
@@ -235,7 +235,7 @@ def robustness_sample(
 def _values(
     y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None
 ) -> NDArray[np.float64]:
-    """Return the per-sample value of which Rob(P) is the mean: NaN where it is censored."""
+    """Return the value of each sample whose mean is Rob(P); NaN where it is censored."""
     correct, values = check_robustness_inputs(y_true, y_pred, distance, tau_max)
     censored = np.isinf(values)
     if censored.any():

@@ -1,4 +1,4 @@
-"""How the success of an attack grows with its budget, in every class or group."""
+"""Success rates of an attack against its budget, for every class or group."""
 
 from __future__ import annotations
 
@@ -40,11 +40,10 @@ class AttackSuccessDisplay:
     sizes : mapping of label to int, default=None
         Number of samples behind each line, shown in the legend.
     steps : bool, default=False
-        Whether a rate holds up to the next eps, as it does for least eps, and lines are steps.
-        Otherwise rates are known at these eps only; they are marked, and lines lead from one to
-        the next.
+        Whether to draw steps: a rate then holds up to the next eps, as for least eps. Otherwise
+        rates are known only at these eps, and lines join their markers.
     population : {"correct", "all"}, default="correct"
-        The samples that count: those that are classified correctly, or the others too, as
+        The samples that count. "correct": those classified correctly. "all": the others too, as
         successes.
     name : str, default=None
         Name of the model, the title of the figure.
@@ -106,7 +105,7 @@ class AttackSuccessDisplay:
         population: Population = "correct",
         name: str | None = None,
     ) -> AttackSuccessDisplay:
-        """Make a display from what attacks have found; call its `plot` to draw.
+        """Make a display from the results of attacks; call its `plot` to draw.
 
         Parameters
         ----------
@@ -134,6 +133,14 @@ default=None
         -------
         AttackSuccessDisplay
             The display.
+
+        Raises
+        ------
+        TypeError
+            If both or neither of success and least_eps are passed, least_eps comes without eps_max,
+            or success is not a DataFrame.
+        ValueError
+            If an argument has a wrong shape, length or value.
         """
         if least_eps is not None and success is None and eps_max is None:
             raise TypeError(
@@ -287,7 +294,7 @@ def _share_up_to(least_eps: NDArray[np.float64], eps_max: float) -> pd.Series:
 
 
 def _height(rate: pd.Series, steps: bool) -> float:
-    """Return how high a line lies: the mean of its rates, of steps by their lengths."""
+    """Return the mean of the rates; steps are weighted by their lengths."""
     if not steps or len(rate) < 2:
         return float(rate.mean())
     return float(np.average(rate[:-1], weights=np.diff(rate.index)))

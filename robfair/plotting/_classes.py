@@ -1,4 +1,4 @@
-"""Accuracy of every class, of which CAU is the spread."""
+"""Accuracy of every class, and CAU as their spread."""
 
 from __future__ import annotations
 
@@ -89,6 +89,11 @@ class ClassAccuracyDisplay:
         -------
         ClassAccuracyDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            If `confidence` is not between 0 and 1, or an argument has a wrong shape or length.
         """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")

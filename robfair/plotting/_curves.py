@@ -1,4 +1,4 @@
-"""I_P of every group: how many samples lie farther from the boundary than tau."""
+"""Robustness curves I_P of the groups, and their mean I_f."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class RobustnessCurveDisplay:
 
     I_P(tau) is the fraction of a group that is classified correctly and lies farther than tau from
     the decision boundary. It starts at the accuracy of the group, and the area under it is Rob(P).
-    A band below a curve, where distances are certified, is where I_P of these samples lies for
-    certain: between the curve of the lower bounds and that of the distances found.
+    If distances are certified, a band below each curve is the range in which I_P of these samples
+    is guaranteed to lie: between the curves of the lower bounds and of the distances.
 
     Parameters
     ----------
@@ -110,6 +110,11 @@ class RobustnessCurveDisplay:
         -------
         RobustnessCurveDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            If an argument has a wrong shape, length or value.
         """
         keywords: dict[str, Any] = {"distance": distance, "sensitive_features": sensitive_features}
         curves = group_robustness_curves(y_true, y_pred, **keywords)
@@ -160,12 +165,12 @@ class RobustnessCurveDisplay:
         RobustnessCurveDisplay
             The display.
         """
-        found = shared_distance(estimator, X, y, **distance_options)
+        distances = shared_distance(estimator, X, y, **distance_options)
         return cls.from_predictions(
             y,
-            found.predicted,
-            distance=found.distance,
-            lower=found.lower if distance_options.get("certify") else None,
+            distances.predicted,
+            distance=distances.distance,
+            lower=distances.lower if distance_options.get("certify") else None,
             sensitive_features=sensitive_features,
             name=type(estimator).__name__ if name is None else name,
         )
@@ -186,7 +191,7 @@ class RobustnessCurveDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. None: a new figure.
         tau_max : float, default=None
-            Right end of the axis. None: where all but a hundredth of the mean curve has fallen.
+            Right end of the axis. None: the tau at which the mean curve has fallen to 0.01.
         legend : bool, default=True
             Whether to draw a legend. Of more than twelve groups it names the three most and the
             three least robust up to `tau_max`, and the others are grey.
@@ -197,6 +202,11 @@ class RobustnessCurveDisplay:
         -------
         RobustnessCurveDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If `tau_max` is not a positive, finite number.
         """
         check_tau_max(tau_max)
         ax = axes_for(ax, "RobustnessCurveDisplay.plot", (7.5, 4.5))
@@ -227,7 +237,7 @@ class RobustnessCurveDisplay:
         return self
 
     def _end(self) -> float:
-        """Return where all but a hundredth of the mean curve has fallen."""
+        """Return the tau at which the mean curve has fallen to 0.01."""
         ends = self.mean.tau[self.mean.fraction <= 0.01]
         return float(ends[0] if len(ends) else self.mean.tau[-1]) or 1.0
 

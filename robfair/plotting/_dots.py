@@ -1,4 +1,4 @@
-"""A dot for each group with its intervals, one below the other: what two displays share."""
+"""Dot plots with a row for each group, which two displays share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH, FIXED, ROW = 8.0, 1.3, 0.28  # inches
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of dot: its entry in the legend, colour, marker, and which rows are of it."""
+    """A kind of dot: its legend entry, colour, marker and rows."""
 
     label: str
     colour: str
@@ -42,9 +42,9 @@ def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) ->
         Columns value and size, and optionally lower and upper (of the sampling error), low and
         high (certified).
     kinds : list of Kind
-        How the dots look.
+        Looks of the dots.
     interval : str
-        What lower and upper are, for the legend.
+        Legend entry of lower and upper.
 
     Returns
     -------

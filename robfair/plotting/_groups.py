@@ -1,4 +1,4 @@
-"""Rob(P) of every group, with what is known of its error."""
+"""Rob(P) of every group, with its intervals."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["GroupRobustnessDisplay"]
 class GroupRobustnessDisplay:
     """Robustness Rob(P) of the groups as a dot plot, beside their mean Rob(f).
 
-    A thin line with caps is the error of sampling. A thick light bar is where Rob(P) of these
-    samples lies for certain, if distances are certified. Vulnerable groups, those below Rob(f)
-    [1]_, have a marker of their own; groups of fewer than 30 samples are hollow, since their
-    intervals are too narrow.
+    A thin line with caps is the bootstrap interval. If distances are certified, a thick light bar
+    is the range in which Rob(P) of these samples is guaranteed to lie. Vulnerable groups, those
+    below Rob(f) [1]_, have a marker of their own; groups of fewer than 30 samples are hollow, since
+    their intervals are too narrow.
 
     Parameters
     ----------
@@ -45,6 +45,11 @@ class GroupRobustnessDisplay:
         Its figure.
     dots_ : list of matplotlib Line2D
         The dots: of vulnerable groups, then of the others; of each first the full, then the hollow.
+
+    Raises
+    ------
+    ValueError
+        If a table lacks a row or a column.
 
     References
     ----------
@@ -132,6 +137,12 @@ class GroupRobustnessDisplay:
         -------
         GroupRobustnessDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            If `confidence` is not between 0 and 1, or an argument has a wrong shape, length or
+            value.
         """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
@@ -139,7 +150,7 @@ class GroupRobustnessDisplay:
             "distance": distance, "sensitive_features": sensitive_features, "tau_max": tau_max,
         }  # fmt: skip
         tail = (1 - confidence) / 2
-        found = group_robustness(
+        robustness = group_robustness(
             y_true,
             y_pred,
             n_boot=n_boot,
@@ -147,7 +158,7 @@ class GroupRobustnessDisplay:
             random_state=random_state,
             **common,
         )
-        by_group = pd.DataFrame(found)
+        by_group = pd.DataFrame(robustness)
         groups = encode_groups(sensitive_features, len(np.asarray(y_true)))
         by_group.insert(0, "size", np.bincount(groups.codes, minlength=len(groups)))
         mean = float(classifier_robustness(y_true, y_pred, **common))
@@ -203,12 +214,12 @@ class GroupRobustnessDisplay:
         GroupRobustnessDisplay
             The display.
         """
-        found = shared_distance(estimator, X, y, **distance_options)
+        distances = shared_distance(estimator, X, y, **distance_options)
         return cls.from_predictions(
             y,
-            found.predicted,
-            distance=found.distance,
-            lower=found.lower if distance_options.get("certify") else None,
+            distances.predicted,
+            distance=distances.distance,
+            lower=distances.lower if distance_options.get("certify") else None,
             sensitive_features=sensitive_features,
             tau_max=tau_max,
             n_boot=n_boot,

@@ -1,4 +1,4 @@
-"""What a model predicts, be it an estimator, a torch module or a function."""
+"""Predictions of estimators, torch modules and functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How all displays look: colours that colour-blind readers can tell apart, and names that fit."""
+"""Looks of all displays: colours that colour-blind readers can tell apart, and names that fit."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def axes_for(ax: Any, caller: str, figsize: tuple[float, float] | None = None) -
 
 
 def text(label: Any, width: int = 28) -> str:
-    r"""Return the name of a group or model in one line, cut in the middle, for matplotlib.
+    r"""Return the name of a group or model on one line, cut in the middle, for matplotlib.
 
-    It is data and no markup: a dollar sign starts no formula, and a leading underscore does not
-    keep it out of a legend.
+    It is shown literally: a dollar sign does not start a formula, and a leading underscore does
+    not hide it from a legend.
     """
     parts = label if isinstance(label, tuple) else (label,)
     name = " ".join(", ".join(map(str, parts)).split()) or '""'
@@ -62,7 +62,7 @@ def looks(scores: Mapping[Any, float]) -> dict[Hashable, dict[str, Any]]:
     Parameters
     ----------
     scores : mapping of label to float
-        How high each line lies. Of many lines only the highest and the lowest are named.
+        Height of each line. Of many lines only the highest and the lowest are named.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Several models by two measures, and which of them no other beats in both."""
+"""Models by two measures, and their Pareto front."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,35 +10,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair._cache import shared_distance
-from robfair._validation import check_correct
-from robfair.metrics import (
-    Estimate,
-    classifier_robustness,
-    robustness_dispersion,
-    robustness_gap,
-    robustness_variance,
-    worst_group_robustness,
-)
+from robfair.metrics import AUDIT_MEASURES, Estimate
 from robfair.plotting._style import COLOURS, GREY, MANY, MARKERS, add_legend, axes_for, text
 
 __all__ = ["TradeoffDisplay"]
 
 
-def _accuracy(y_true: ArrayLike, y_pred: ArrayLike, **_: Any) -> float:
-    return float(check_correct(y_true, y_pred).mean())
+_MEASURES = {measure.symbol: measure for measure in AUDIT_MEASURES}
 
-
-# How each is computed, and whether more of it is better.
-MEASURES: dict[str, tuple[Callable[..., float], bool]] = {
-    "accuracy": (_accuracy, True),
-    "Rob(f)": (classifier_robustness, True),
-    "V_f": (robustness_variance, False),
-    "CV": (robustness_dispersion, False),
-    "worst group": (worst_group_robustness, True),
-    "gap": (robustness_gap, False),
-}
-
-# Of many models those that others beat.
+# Of many models, those that another one beats.
 OTHER = {"linestyle": "none", "marker": "o", "markersize": 6, "color": GREY}
 
 
@@ -46,8 +26,8 @@ class TradeoffDisplay:
     """Models by two measures, and their Pareto front: those that no other beats in both.
 
     The dashed line of the front bounds the region where a model would be beaten. Two models on it
-    cannot be ranked by these two measures. Points carry the error of sampling, so that a small
-    lead need not be one: see `lower` and `upper`.
+    cannot be ranked by these two measures. Points carry a sampling error, so a small lead may be
+    due to chance: see `lower` and `upper`.
 
     Parameters
     ----------
@@ -70,6 +50,14 @@ class TradeoffDisplay:
         A point per model, in the order of the rows.
     front_ : matplotlib Line2D or None
         The front, if it was drawn.
+
+    Raises
+    ------
+    TypeError
+        If `measures` is not a DataFrame.
+    ValueError
+        If `x` or `y` is not a measure or not a column, or only one of `lower` and `upper` is
+        passed.
 
     Examples
     --------
@@ -153,6 +141,12 @@ class TradeoffDisplay:
         -------
         TradeoffDisplay
             The display.
+
+        Raises
+        ------
+        ValueError
+            If `x` or `y` is not a measure, `confidence` is not between 0 and 1, or the mappings do
+            not have the same names.
         """
         _check_measures(x, y)
         if not 0 < confidence < 1:
@@ -168,7 +162,7 @@ class TradeoffDisplay:
         )
         for model, predicted in y_pred.items():
             for name in (x, y):
-                found = MEASURES[name][0](
+                value = _MEASURES[name].function(
                     y_true,
                     predicted,
                     distance=distance[model],
@@ -178,9 +172,9 @@ class TradeoffDisplay:
                     ci_quantiles=(tail, 1 - tail),
                     random_state=random_state,
                 )
-                values.loc[model, name] = float(found)
-                if isinstance(found, Estimate) and found.interval is not None:
-                    lower.loc[model, name], upper.loc[model, name] = found.interval
+                values.loc[model, name] = float(value)
+                if isinstance(value, Estimate) and value.interval is not None:
+                    lower.loc[model, name], upper.loc[model, name] = value.interval
         ends = {} if n_boot is None else {"lower": lower, "upper": upper}
         return cls(values, x=x, y=y, **ends)
 
@@ -231,20 +225,27 @@ class TradeoffDisplay:
         -------
         TradeoffDisplay
             The display.
+
+        Raises
+        ------
+        TypeError
+            If `estimators` is not a mapping.
+        ValueError
+            If `x` or `y` is not a measure, or `confidence` is not between 0 and 1.
         """
         _check_measures(x, y)
         if not isinstance(estimators, Mapping):
             raise TypeError(
                 f"estimators must map names to models; got a {type(estimators).__name__}."
             )
-        found = {
+        distances = {
             name: shared_distance(model, X, y_true, **distance_options)
             for name, model in estimators.items()
         }
         return cls.from_predictions(
             y_true,
-            {name: result.predicted for name, result in found.items()},
-            distance={name: result.distance for name, result in found.items()},
+            {name: result.predicted for name, result in distances.items()},
+            distance={name: result.distance for name, result in distances.items()},
             sensitive_features=sensitive_features,
             x=x,
             y=y,
@@ -277,7 +278,9 @@ class TradeoffDisplay:
         self.front_ = None
         if front and on_front.any():
             # From the worst x, which has the best y: down to the next y first, then along x.
-            at = self.measures[on_front].sort_values(self.x, ascending=MEASURES[self.x][1])
+            at = self.measures[on_front].sort_values(
+                self.x, ascending=_MEASURES[self.x].greater_is_better
+            )
             (self.front_,) = ax.step(
                 at[self.x], at[self.y], where="pre", color="0.4", linestyle="--", linewidth=1,
                 label="Pareto front\n(black edges)", zorder=1,
@@ -297,7 +300,7 @@ class TradeoffDisplay:
             ax.plot([], [], label=f"{(~named).sum()} others", **OTHER)
         for axis, name in ((ax.xaxis, self.x), (ax.yaxis, self.y)):
             axis.set_label_text(
-                f"{name} ({'larger' if MEASURES[name][1] else 'smaller'} is better)"
+                f"{name} ({'larger' if _MEASURES[name].greater_is_better else 'smaller'} is better)"
             )
         ax.margins(0.1)
         if legend:
@@ -307,7 +310,7 @@ class TradeoffDisplay:
 
     def _on_front(self) -> NDArray[np.bool_]:
         """Tell which models no other equals in both measures and beats in one."""
-        signs = [1 if MEASURES[name][1] else -1 for name in (self.x, self.y)]
+        signs = [1 if _MEASURES[name].greater_is_better else -1 for name in (self.x, self.y)]
         values = self.measures[[self.x, self.y]].to_numpy(float) * signs
         no_worse = (values[:, np.newaxis] >= values).all(axis=-1)  # row than column
         better = (values[:, np.newaxis] > values).any(axis=-1)
@@ -334,5 +337,5 @@ def _look(i: int) -> dict[str, Any]:
 
 
 def _check_measures(x: str, y: str) -> None:
-    if x not in MEASURES or y not in MEASURES or x == y:
-        raise ValueError(f"x and y must be two of {list(MEASURES)}; got {x!r} and {y!r}.")
+    if x not in _MEASURES or y not in _MEASURES or x == y:
+        raise ValueError(f"x and y must be two of {list(_MEASURES)}; got {x!r} and {y!r}.")

@@ -1,32 +1,31 @@
-"""The ready-made scorers, and how to get them by name."""
+"""The ready-made scorers, by name."""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
-from robfair.metrics import (
-    class_accuracy_unfairness,
-    class_robustness_unfairness,
-    classifier_robustness,
-    equalized_odds_unfairness,
-    robustness_variance,
-)
+from robfair.metrics import find_measure
 from robfair.scorers._scorer import RobustnessScorer, make_robustness_scorer
 
-rob_scorer = make_robustness_scorer(classifier_robustness)
-neg_v_f_scorer = make_robustness_scorer(robustness_variance, greater_is_better=False)
-neg_cau_scorer = make_robustness_scorer(class_accuracy_unfairness, greater_is_better=False)
-neg_cru_eps_scorer = make_robustness_scorer(
-    class_robustness_unfairness,
-    greater_is_better=False,
-    # In the same norm the least eps is the distance, whose search is the faster and tighter one.
-    attack_params={"eps_max": 1.0, "method": "distance"},
-    eps_max=1.0,
+
+def _scorer(key: str, **options: Any) -> RobustnessScorer:
+    """Make the scorer of a measure from its key in the registry."""
+    measure = find_measure(key)
+    return make_robustness_scorer(
+        measure.function, greater_is_better=measure.greater_is_better, **options
+    )
+
+
+rob_scorer = _scorer("rob_f")
+neg_v_f_scorer = _scorer("v_f")
+neg_cau_scorer = _scorer("cau")
+# In the same norm the least eps is the distance, whose search is the faster and tighter one.
+neg_cru_eps_scorer = _scorer(
+    "cru_eps", attack_params={"eps_max": 1.0, "method": "distance"}, eps_max=1.0
 )
-neg_cru_s_scorer = make_robustness_scorer(
-    class_robustness_unfairness, greater_is_better=False, attack_params={"eps": 0.1}
-)
-neg_eou_scorer = make_robustness_scorer(equalized_odds_unfairness, greater_is_better=False)
+neg_cru_s_scorer = _scorer("cru_s", attack_params={"eps": 0.1})
+neg_eou_scorer = _scorer("eou")
 
 _SCORERS = {
     "neg_cau": neg_cau_scorer,
@@ -71,7 +70,7 @@ def get_scorer(name: str) -> RobustnessScorer:
     Raises
     ------
     ValueError
-        If there is no scorer of that name.
+        If no scorer has that name.
 
     Examples
     --------
@@ -83,5 +82,5 @@ def get_scorer(name: str) -> RobustnessScorer:
         return copy.deepcopy(_SCORERS[name])
     except KeyError:
         raise ValueError(
-            f"there is no scorer {name!r}; robfair has {', '.join(get_scorer_names())}."
+            f"name must be a scorer ({', '.join(get_scorer_names())}); got {name!r}."
         ) from None

@@ -1,4 +1,4 @@
-"""A measure as a scorer: what its signature names is what it is passed."""
+"""Scorers made from measures: each passes what the signature of its measure names."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
     function of X; or
 (3) bind it to a pandas Series that has the index of X, groups=series."""
 
-# What an attack is told first, and the argument of the metric that it then finds.
-_FINDS = {"eps": "success", "eps_max": "least_eps"}
+# Option of an attack -> the argument of the metric that is its result.
+_RESULTS = {"eps": "success", "eps_max": "least_eps"}
 
 
 class RobustnessScorer:
@@ -31,13 +31,13 @@ class RobustnessScorer:
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, y_pred, *, distance=..., sensitive_features=...)``. It is passed what its
-        signature names; if its second parameter is ``y_proba``, the probabilities of the classes.
-        Groups are optional where ``sensitive_features`` has a default.
+        ``metric(y_true, y_pred, *, distance=..., sensitive_features=...)``. It receives what its
+        signature names, and the probabilities of the classes if its second parameter is
+        ``y_proba``. Groups are optional if ``sensitive_features`` has a default.
     sign : {1, -1}
         -1 for a loss.
     groups : str, int, callable, pandas.Series or None
-        Where the groups come from without metadata routing.
+        Source of the groups without metadata routing.
     threat_model : ThreatModel or None
         Norm, box and mutable features, of the distance and of the attack.
     distance_params : dict
@@ -84,25 +84,25 @@ class RobustnessScorer:
             )
 
     def _check_attack(self, names: list[str]) -> str | None:
-        """Return which result of an attack the metric is to be passed, if any."""
+        """Return the result of an attack that the metric takes, if any."""
         metric = _name(self.metric)
-        takes = [name for name in _FINDS.values() if name in names]
-        given = [name for name in _FINDS if name in self.attack_params]
+        takes = [name for name in _RESULTS.values() if name in names]
+        given = [name for name in _RESULTS if name in self.attack_params]
         if not takes and not self.attack_params:
             return None
-        if len(given) != 1 or _FINDS[given[0]] not in takes:
-            ways = [f'{{"{name}": ...}}' for name, found in _FINDS.items() if found in takes]
+        if len(given) != 1 or _RESULTS[given[0]] not in takes:
+            options = [f'{{"{name}": ...}}' for name, result in _RESULTS.items() if result in takes]
             raise TypeError(
                 f"{metric} takes {' or '.join(takes) or 'no result of an attack'}, and got "
                 f"attack_params={self.attack_params!r}. "
-                + (f"Pass attack_params={' or '.join(ways)}." if ways else "Leave them out.")
+                + (f"Pass attack_params={' or '.join(options)}." if options else "Leave them out.")
             )
         if self.distance_params and not self._needs_distance:
             raise TypeError(
                 f"method= and distance_params= are options of distances, which {metric} does not "
                 "take. Options of the attack, its method among them, go into attack_params=."
             )
-        return _FINDS[given[0]]
+        return _RESULTS[given[0]]
 
     def __call__(self, estimator: Any, X: Any, y: Any, *, sensitive_features: Any = None) -> float:
         """Score `estimator` on the samples X with labels y."""
@@ -119,9 +119,9 @@ class RobustnessScorer:
             response = attacked.predicted
         if self._needs_distance:
             options = {"threat_model": self.threat_model, **self.distance_params}
-            found = shared_distance(estimator, X, y, **options)
-            params["distance"] = found.distance
-            response = found.predicted
+            distances = shared_distance(estimator, X, y, **options)
+            params["distance"] = distances.distance
+            response = distances.predicted
         elif self._needs_proba:
             response = estimator.predict_proba(X)
             if self._needs_labels:
@@ -143,18 +143,18 @@ class RobustnessScorer:
         if isinstance(self.groups, pd.Series):
             return _look_up(self.groups, X)
         if callable(self.groups):
-            found = self.groups(X)
-            if found is None:
+            groups = self.groups(X)
+            if groups is None:
                 raise TypeError(
                     f"groups={_short(self.groups)} returned None. Return the sensitive_features of "
                     "the rows of X: a group for each."
                 )
-            return found
+            return groups
         if isinstance(self.groups, str):
             columns = getattr(X, "columns", None)
             if columns is None or self.groups not in columns:
                 raise ValueError(
-                    f"groups={self.groups!r} is no column of X "
+                    f"groups={self.groups!r} is not a column of X "
                     f"({'X has no columns' if columns is None else list(columns)}). X is what "
                     "enters the estimator; pass a DataFrame that has the column, or bind the "
                     "scorer to a function of X or a Series."
@@ -162,10 +162,10 @@ class RobustnessScorer:
             return X[self.groups]
         return X.iloc[:, self.groups] if hasattr(X, "iloc") else np.asarray(X)[:, self.groups]
 
-    # What scikit-learn asks a scorer for.
+    # The protocol of scikit-learn's scorers.
 
     def get_metadata_routing(self) -> MetadataRequest:
-        """Tell scikit-learn that `sensitive_features` is wanted, unless groups are bound.
+        """Request `sensitive_features` from scikit-learn, unless groups are bound.
 
         Returns
         -------
@@ -178,12 +178,12 @@ class RobustnessScorer:
         return request
 
     def set_score_request(self, *, sensitive_features: bool | str) -> RobustnessScorer:
-        """Change under which name the groups are passed, in place.
+        """Change the name under which groups are requested, in place.
 
         Parameters
         ----------
         sensitive_features : bool or str
-            A name to request instead of "sensitive_features".
+            Name to request in place of "sensitive_features"; False requests none.
 
         Returns
         -------
@@ -257,18 +257,18 @@ def make_robustness_scorer(
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, y_pred, *, ...)``. If its signature names ``distance`` it is passed the
-        distances to the decision boundary, if ``success`` or ``least_eps`` what an attack found on
-        each sample, if ``sensitive_features`` the groups; if its second parameter is called
-        ``y_proba`` it is passed probabilities instead of labels.
+        ``metric(y_true, y_pred, *, ...)``. It receives what its signature names: as ``distance``
+        the distances to the decision boundary, as ``success`` or ``least_eps`` the results of an
+        attack, as ``sensitive_features`` the groups. If its second parameter is ``y_proba``, it
+        receives probabilities in place of labels.
     greater_is_better : bool, default=True
         False for a loss: the scorer then returns its negative.
     groups : str, int, callable, pandas.Series or None, default=None
-        Where groups come from without metadata routing: a column of X by name or number, a function
-        of X, or a Series looked up by the index of X. X is what enters the estimator. None: from
-        metadata routing.
+        Source of the groups without metadata routing: a column of X by name or number, a function
+        of X, or a Series looked up by the index of X. X is what enters the estimator. None:
+        metadata routing supplies them.
     method : str, default="auto"
-        How distances are computed; see `boundary_distance`.
+        Method of `boundary_distance`.
     threat_model : ThreatModel, default=None
         Norm, box and mutable features, of the distance (None: L2) or the attack (None: L-inf).
     distance_params : dict, default=None
@@ -279,8 +279,8 @@ def make_robustness_scorer(
         With ``{"eps_max": ...}`` they are those of :func:`robfair.attacks.least_eps`, and the
         metric is passed ``least_eps``.
     **metric_params
-        Further keywords of the metric, such as ``tau_max=`` and ``eps_max=``, with which a
-        classifier that cannot be attacked has a finite score.
+        Further keywords of the metric, such as ``tau_max=`` and ``eps_max=``, which keep the score
+        finite if no attack succeeds.
 
     Returns
     -------
@@ -290,7 +290,7 @@ def make_robustness_scorer(
     Raises
     ------
     TypeError
-        If groups is of the wrong type, or the options are not those of what the metric takes.
+        If groups has a wrong type, or the metric does not take what the options are for.
 
     Examples
     --------

@@ -274,7 +274,7 @@ def test_metric_frame():
     )
 
 
-@pytest.mark.parametrize("name", metrics.__all__)
+@pytest.mark.parametrize("name", [name for name in metrics.__all__ if not name.isupper()])
 def test_public_names_pickle(name):
     public = getattr(metrics, name)
     assert pickle.loads(pickle.dumps(public)) is public
