@@ -1,8 +1,8 @@
-"""The kernel of the room: means of a per-sample value by group, and their bootstrap.
+"""Means of a value by group, and their bootstrap: the kernel of the measures.
 
 Every measure is a statistic of group means. Rob(P) is the mean over a group of the distance where
-the prediction is right and 0 elsewhere, class accuracy the mean of a correctness indicator, and a
-mean confidence says it in its name. A measure is therefore a small function of the vector of means,
+the prediction is correct and 0 elsewhere, class accuracy is the mean of a correctness indicator,
+and EOU compares mean confidences. A measure is therefore a small function of the vector of means,
 and its bootstrap distribution is that function applied to resampled vectors.
 """
 
@@ -96,7 +96,7 @@ def _resampled_means(
         m = min(rows, n_boot - start)
         draws = generator.integers(n, size=(m, n))
         draws += n * np.arange(m)[:, np.newaxis]
-        # How often each sample was drawn: one product then serves any number of values.
+        # Counts of the draws of each sample: one product then serves any number of values.
         times = np.bincount(draws.ravel(), minlength=m * n).reshape(m, n)
         means[start : start + m] = times @ block / n
     return means

@@ -28,7 +28,7 @@ def lazy_names(
     getter : callable
         Imports the name, or the public module of the package, that is asked for, and keeps it.
     lister : callable
-        Names all that there is, for whoever explores the package.
+        Lists all names of the package.
     """
 
     def get(name: str) -> Any:

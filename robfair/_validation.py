@@ -49,7 +49,7 @@ def check_length(length: int, name: str, n_samples: int | None) -> None:
 
 
 def check_correct(y_true: Any, y_pred: Any) -> NDArray[np.bool_]:
-    """Return where the prediction is right, for two label vectors that can be compared."""
+    """Return a mask of the correct predictions, or raise if the labels cannot be compared."""
     true = check_vector(y_true, "y_true")
     pred = check_vector(y_pred, "y_pred", len(true))
     for name, labels in (("y_true", true), ("y_pred", pred)):
@@ -61,7 +61,7 @@ def check_correct(y_true: Any, y_pred: Any) -> NDArray[np.bool_]:
             )
     kinds = [pd.api.types.infer_dtype(labels, skipna=False) for labels in (true, pred)]
     if "string" in kinds and not _NUMBERS.isdisjoint(kinds):
-        # numpy would compare them without a word and find every prediction wrong.
+        # numpy would compare them silently and find every prediction wrong.
         raise TypeError(
             f"y_true holds {kinds[0]} labels and y_pred {kinds[1]} labels, so no prediction could "
             "be right. Pass both in the same coding."
@@ -89,7 +89,10 @@ def check_ddof(ddof: int) -> None:
 def check_robustness_inputs(
     y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Check labels and distances; return what is correct, and the capped distance (0 elsewhere)."""
+    """Check labels and distances; return a mask of the correct samples and the capped distances.
+
+    The distance is 0 where the prediction is wrong.
+    """
     correct = check_correct(y_true, y_pred)
     check_tau_max(tau_max)
     if distance is None:
@@ -159,7 +162,7 @@ def check_lower(
         raise ValueError(
             f"lower exceeds distance for {len(above)} of {int(correct.sum())} correctly classified "
             f"samples, the first at position {above[0]} ({numbers[above[0]]:g} > "
-            f"{upper[above[0]]:g}). One of the two is no bound: pass bounds of the same model, "
-            'norm and threat model, in the same order, and no estimate such as method="paper".'
+            f"{upper[above[0]]:g}). One of the two is not a bound: pass bounds of the same "
+            'model, norm and threat model, in the same order, not estimates as of method="paper".'
         )
     return np.where(np.isnan(numbers), 0.0, numbers)

@@ -11,9 +11,9 @@ _PASSED_ON = {__name__.partition(".")[0], "sklearn", "skorch", "joblib"}
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the line of the user's, wherever inside robfair the cause was noticed.
+    """Warn at the user's own line, wherever in robfair the cause was noticed.
 
-    That is the first line outside of robfair and of what calls it on the user's behalf.
+    That is the first line outside robfair and the libraries that call it for the user.
     """
     level, frame = 1, sys._getframe()
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in _PASSED_ON:

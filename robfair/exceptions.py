@@ -1,4 +1,4 @@
-"""Warnings and errors of robfair's own.
+"""Warnings and errors of robfair.
 
 Warnings are separate classes so that a user can silence or escalate one of them alone.
 """
@@ -21,12 +21,12 @@ class CensoredDistanceWarning(UserWarning):
 
 
 class GroupsWarning(UserWarning):
-    """An estimator that judges groups was fitted without any, and took the classes instead."""
+    """An estimator that compares groups was fitted without any, and used the classes instead."""
 
 
 class OverfittingWarning(UserWarning):
-    """Training against a single step has lost the robustness of a group, and went on without it."""
+    """Single-step training lost the robustness of a group, and went on without it."""
 
 
 class ResultsError(ValueError):
-    """A file of results is damaged, or of another recipe than the one that is asked for."""
+    """A file of results is damaged, or belongs to another recipe than the one requested."""

@@ -1,4 +1,4 @@
-"""A table from a CSV or Parquet file, and the parts of it that an audit takes."""
+"""Tables from CSV and Parquet files, and the columns that an audit takes from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from robfair.cli._errors import BadInput, did_you_mean, one_line
 
 __all__ = ["check_column", "read_groups", "read_table", "read_target", "sample_rows"]
 
-# Groups beyond which a column is no partition: each would have too few rows to be compared.
+# A column with more groups is not a partition: each group has too few rows to be compared.
 MAX_GROUPS = 100
 PARQUET = b"PAR1"
 
@@ -40,7 +40,7 @@ def read_table(path: Path, *, encoding: str = "utf-8", text: Collection[str] = (
     Raises
     ------
     BadInput
-        If it is no such file, or has no rows.
+        If it is another kind of file, is damaged, or has no rows.
     OSError
         If it cannot be read.
     """
@@ -48,7 +48,7 @@ def read_table(path: Path, *, encoding: str = "utf-8", text: Collection[str] = (
     if raw.startswith(PARQUET):
         frame = _read_parquet(path, raw)
     elif path.suffix.lower() in (".parquet", ".pq"):
-        raise BadInput(f"{path} is no Parquet file: it does not begin with PAR1.")
+        raise BadInput(f"{path} is not a Parquet file: it does not begin with PAR1.")
     else:
         frame = _read_csv(path, raw, encoding, text)
     frame.columns = frame.columns.map(str)
@@ -95,7 +95,7 @@ def _read_csv(path: Path, raw: bytes, encoding: str, text: Collection[str]) -> p
     except pd.errors.EmptyDataError:
         raise BadInput(f"{path} is empty.") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
-        raise BadInput(f"{path} is no CSV file: {one_line(error)}") from error
+        raise BadInput(f"{path} is not a CSV file: {one_line(error)}") from error
 
 
 def check_column(frame: pd.DataFrame, name: str, option: str) -> None:
@@ -108,11 +108,16 @@ def check_column(frame: pd.DataFrame, name: str, option: str) -> None:
     name : str
         The column.
     option : str
-        Where it was named, for the message.
+        The option that named it, for the message.
+
+    Raises
+    ------
+    BadInput
+        If the column does not exist.
     """
     if name not in frame.columns:
         raise BadInput(
-            f"{option} names {name!r}, which is no column of the data. "
+            f"{option} names {name!r}, which is not a column of the data. "
             f"{did_you_mean(name, frame.columns)}"
         )
 
@@ -135,7 +140,7 @@ def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     Raises
     ------
     BadInput
-        If there is no such column, values are missing, or there is one class.
+        If the column does not exist, values are missing, or there is only one class.
     """
     check_column(frame, name, "--target")
     target = _plain(frame[name])
@@ -190,7 +195,7 @@ def read_groups(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column without the declared categories that no row has: they are no groups."""
+    """Return a column without unused categories, which would count as empty groups."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype(column.cat.categories.dtype)
     return column
@@ -212,16 +217,16 @@ def sample_rows(n: int, max_rows: int | None, seed: int) -> Any:
     Parameters
     ----------
     n : int
-        Rows that there are.
+        Number of rows.
     max_rows : int or None
-        Rows to draw at most; None: all.
+        The largest number of rows to draw; None: all.
     seed : int
         Seed of the draw.
 
     Returns
     -------
     ndarray of int
-        Their numbers, in order.
+        Positions of the rows, in order.
     """
     if max_rows is None or max_rows >= n:
         return np.arange(n)

@@ -1,4 +1,4 @@
-"""Bad input from the shell, and how an error becomes one line."""
+"""Bad input from the shell, and errors as one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHOWN = 8  # names that a message lists
 
 
 class BadInput(Exception):
-    """What was given on the command line cannot be worked with; the message is for the user."""
+    """An input from the command line cannot be used; the message is for the user."""
 
 
 def one_line(error: BaseException) -> str:
@@ -33,7 +33,7 @@ def one_line(error: BaseException) -> str:
 
 
 def some_of(names: Iterable[str]) -> str:
-    """List names, not all of them where they are many.
+    """List names; of many names only the first ones.
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ def some_of(names: Iterable[str]) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Suggest the name that was meant, or list those there are.
+    """Suggest the name that was meant, or list the valid ones.
 
     Parameters
     ----------
     name : str
-        What was given.
+        The unknown name.
     names : iterable of str
-        What could have been.
+        The valid names.
 
     Returns
     -------

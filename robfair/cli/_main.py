@@ -1,4 +1,4 @@
-"""The parser of all commands, and what holds for each: exit codes, one line per error."""
+"""The parser of all commands, their exit codes and their one-line errors."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = build_parser().parse_args(argv)
             code: int = arguments.run(arguments)
         finally:
-            sys.stdout.flush()  # here, where it is known what to do if nobody reads it
+            sys.stdout.flush()  # here, where a reader that is gone is handled
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return READER_GONE
     except (BadInput, OSError, ImportError, ResultsError) as error:
         _drop_output()
-        # A list of types stands in lines of its own.
+        # BadInput may list types on lines of their own.
         text = str(error) if isinstance(error, BadInput) else one_line(error)
         print(f"robfair: {text}", file=sys.stderr)
         return 2
@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _drop_output() -> None:
-    """Throw away what could not be written, or Python would try again at its end, and complain."""
+    """Discard output that could not be written, or Python would fail on it again at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -20,7 +20,7 @@ from robfair.cli._errors import BadInput, one_line
 
 __all__ = ["load_model", "load_network"]
 
-# Robfair's own types that are loaded without being asked for. skops makes an object of such a type
+# Robfair's own types, which are loaded without --trust. skops makes an object of such a type
 # without its constructor and hands the saved state to it, so what counts is what these types do
 # with a state that somebody has forged. ThreatModel only keeps it, and auditing never looks at the
 # one that a classifier was trained with. A classifier makes a network of it: by default a chain of
@@ -37,8 +37,8 @@ ZIP = b"PK\x03\x04"
 PICKLES = {b"\x80": "a pickle", b"\x78": "a compressed pickle (joblib)", b"\x1f\x8b": "gzip",
            b"BZh": "bzip2", b"\xfd7z": "xz", b"\x5d\x00": "lzma"}  # fmt: skip
 NO_PICKLE = (
-    "and is refused: reading a pickle runs whatever code is in it. Where you trust it, load it as "
-    "you did so far and save it by skops.io.dump(model, 'model.skops')"
+    "and is refused: reading a pickle runs any code that is in it. If you trust it, load it as "
+    "before and save it by skops.io.dump(model, 'model.skops')"
 )
 
 
@@ -60,7 +60,8 @@ def load_model(path: Path, trust: list[str]) -> Any:
     Raises
     ------
     BadInput
-        If the file is of another kind, damaged, or holds other types or no fitted classifier.
+        If the file is of another kind, is damaged, or does not hold a fitted classifier of known
+        types.
     ImportError
         If skops is not installed.
     """
@@ -92,14 +93,14 @@ def load_model(path: Path, trust: list[str]) -> Any:
     try:
         as_model(model)
     except (TypeError, ValueError) as error:
-        raise BadInput(f"{path} holds no classifier that can be audited: {one_line(error)}") from (
-            error
-        )
+        raise BadInput(
+            f"{path} does not hold a classifier that can be audited: {one_line(error)}"
+        ) from error
     return model
 
 
 def _check_kind(path: Path, data: bytes) -> None:
-    """Refuse by its first bytes what is no skops file, and say what to do instead."""
+    """Raise BadInput, with advice, unless the first bytes are those of a skops file."""
     if _is_safetensors(data):
         raise BadInput(
             f"{path} holds weights only: name the network by --architecture "
@@ -132,13 +133,13 @@ def _members(path: Path, data: bytes) -> list[str]:
 
 
 def _is_safetensors(data: bytes) -> bool:
-    """Tell whether there is the length of a header, and the header's first brace."""
+    """Return whether the file starts with the length of a header and its first brace."""
     return data[8:9] == b"{" and int.from_bytes(data[:8], "little") < len(data)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """How to make a network that weights fit.
+    """Rules to make the network that fits given weights.
 
     Attributes
     ----------
@@ -214,12 +215,12 @@ def load_network(
     Raises
     ------
     BadInput
-        If the file holds no such weights, or `classes` has another length.
+        If the file does not hold such weights, or `classes` has another length.
     """
     from safetensors import SafetensorError, safe_open
 
     if not _is_safetensors(path.read_bytes()):
-        raise BadInput(f"{path} is no safetensors file; --architecture is for these.")
+        raise BadInput(f"{path} is not a safetensors file, which --architecture needs.")
     try:
         with safe_open(path, framework="np") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -227,7 +228,7 @@ def load_network(
         raise BadInput(f"{path} is damaged or cut off: {one_line(error)}.") from error
     dense = [shapes[name] for name in sorted(shapes, key=_place) if len(shapes[name]) == 2]
     if not dense:
-        raise BadInput(f"{path} holds no weights of a dense layer.")
+        raise BadInput(f"{path} does not hold weights of a dense layer.")
     kind = ARCHITECTURES[architecture]
     try:
         module = models.load_weights(kind.make(dense), path)

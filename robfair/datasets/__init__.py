@@ -1,4 +1,4 @@
-"""Data sets: embedded, downloaded, brought along; and a synthetic one whose Rob(P) is known."""
+"""Data sets: embedded, downloaded, from your own files, and synthetic with a known Rob(P)."""
 
 from robfair.datasets._adult import load_adult
 from robfair.datasets._cifar10 import fetch_cifar10

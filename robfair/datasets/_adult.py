@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 
 __all__ = ["load_adult"]
 
-# Of the decompressed text: gzip's own bytes depend on the tool that compressed it.
+# Of the decompressed text, since gzip's own bytes depend on the tool that compressed it.
 _SHA256 = "98f69ea5e7d876501d2c1358feb56ff85dcce704ea4baead60e4a29166e85b22"
 _TARGET = "income"
 _SPLITS = ("train", "test", "all")
@@ -140,7 +140,7 @@ def load_adult(
     # values it no longer holds, and robfair reads such a value as an empty group (hence NaN).
     groups = table.loc[rows, sensitive].copy()
     # Categories are declared before the split is cut out: the one person from "Holand-Netherlands"
-    # is in the training rows, and both splits must encode to the same columns all the same.
+    # is in the training rows, yet both splits must encode to the same columns.
     text = table[feature_names].select_dtypes(exclude="number").columns
     frame = table.astype(dict.fromkeys(text, "category")).loc[rows]
     data, target = frame[feature_names], frame[_TARGET].copy()

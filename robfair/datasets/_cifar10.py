@@ -6,18 +6,15 @@ import hashlib
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Bunch
 
 from robfair.datasets._download import Bytes, Part, Source
-from robfair.datasets._images import Home, Images, Labels, fetch_images
+from robfair.datasets._images import Home, Images, Labels, Split, fetch_images, loader
 
 __all__ = ["fetch_cifar10"]
-
-_Split = Literal["train", "test", "all"]
 
 _NAMES = [
     *("airplane", "automobile", "bird", "cat", "deer"),
@@ -34,7 +31,7 @@ def _unpack(paths: Sequence[Path]) -> dict[str, Bytes]:
     members = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
     with tarfile.open(archive) as tar:
         files = [tar.extractfile(f"cifar-10-batches-bin/{name}") for name in members]
-        # A member that is no file is None here; the MD5 rules that out.
+        # extractfile gives None for a folder or a link; the MD5 rules that out.
         *train, test = [np.frombuffer(f.read(), np.uint8).reshape(-1, _RECORD) for f in files if f]
     arrays = {}
     for split, records in {"train": np.concatenate(train), "test": test}.items():
@@ -94,30 +91,11 @@ _SOURCE = Source(
 )
 
 
-@overload
-def fetch_cifar10(
-    *,
-    data_home: Home = ...,
-    split: _Split = ...,
-    download_if_missing: bool = ...,
-    return_X_y: Literal[False] = ...,
-) -> Bunch: ...
-
-
-@overload
-def fetch_cifar10(
-    *,
-    data_home: Home = ...,
-    split: _Split = ...,
-    download_if_missing: bool = ...,
-    return_X_y: Literal[True],
-) -> tuple[Images, Labels]: ...
-
-
+@loader
 def fetch_cifar10(
     *,
     data_home: Home = None,
-    split: _Split = "train",
+    split: Split = "train",
     download_if_missing: bool = True,
     return_X_y: bool = False,
 ) -> Bunch | tuple[Images, Labels]:
@@ -207,7 +185,7 @@ def fetch_cifar10(
 
 
 def _exact(images: Bytes, split: str) -> npt.NDArray[np.bool_]:
-    """Return where an image is the original one; a test split, if any, comes last."""
+    """Return a mask of the original images; those of the test split, if any, come last."""
     exact = np.ones(len(images), dtype=bool)
     if split != "train":
         (n_test,) = _SOURCE.parts["test"].shapes["y_test"]

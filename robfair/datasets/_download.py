@@ -1,11 +1,10 @@
 """Data sets that are downloaded once, checked, and kept as one ``.npz`` file each.
 
-Trust rests on the published SHA-256 of the original files. Whenever arrays are loaded, the bytes
-of those files are put together from them again and hashed. So one table of hashes judges a fresh
-download, a file that has lain in the cache for a year, and a folder that somebody filled by hand,
-and it does not matter which zip or numpy wrote the file.
+Trust rests on the published SHA-256 of the original files. Each time arrays are loaded, the bytes
+of those files are rebuilt from them and hashed. One table of hashes thus checks a fresh download,
+an old file in the cache and a folder filled by hand, whichever zip or numpy wrote the file.
 
-A data set is a `Source`: where to download, how to read what came, and what must be in it.
+A data set is a `Source`: its downloads, how to read them, and the contents to verify.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Part:
-    """What must be in one part of a data set, such as its test split.
+    """Verified contents of one part of a data set, such as its test split.
 
     Parameters
     ----------
@@ -46,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: where it comes from, and what must be in it.
+    """A data set: its downloads, and its verified contents.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ class Source:
     rebuild : callable
         From the arrays of one part to the bytes of its original files, one after the other.
     parts : mapping of str to Part
-        The parts that there are, such as ``"train"`` and ``"test"``.
+        The parts, such as ``"train"`` and ``"test"``.
     """
 
     title: str
@@ -106,8 +105,8 @@ def load(
         If pooch is needed and not installed.
     OSError
         If the data set is missing and may not be downloaded, if the download fails or brings
-        something else, if the folder cannot be written to, or if the file in it is not what it
-        must be. A failed download leaves no file behind.
+        something else, if the folder cannot be written to, or if the file in it fails the check. A
+        failed download leaves no file behind.
     """
     splits = [*source.parts, "all"]
     if split not in splits:
@@ -122,17 +121,17 @@ def load(
             )
         _download(source, file)
     parts = source.parts.values() if split == "all" else [source.parts[split]]
-    found = [_read_verified(source, part, file) for part in parts]
+    arrays = [_read_verified(source, part, file) for part in parts]
     return [
         np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
-        for pieces in zip(*found, strict=True)
+        for pieces in zip(*arrays, strict=True)
     ]
 
 
 def data_folder(data_home: str | os.PathLike[str] | None) -> Path:
     """Return the folder of the cache; `data_home` is as in `load`."""
     if data_home is None:
-        # pooch knows the cache folder of each operating system; who names a folder needs no pooch.
+        # pooch knows the cache folder of each operating system; a named folder does not need it.
         data_home = os.environ.get("ROBFAIR_DATA") or _pooch().os_cache("robfair")
     return Path(data_home).expanduser()
 
@@ -140,7 +139,7 @@ def data_folder(data_home: str | os.PathLike[str] | None) -> Path:
 def scratch_beside(file: Path) -> tempfile.TemporaryDirectory[str]:
     """Make a folder next to `file`, from which a finished file can be moved there in one step.
 
-    So another process sees all of the file or none of it.
+    Another process thus sees all of the file or none of it.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +164,7 @@ def _pooch() -> Any:
 
 
 def _read_verified(source: Source, part: Part, file: Path) -> list[Bytes]:
-    """Return the arrays of one part, if they are what they must be."""
+    """Return the arrays of one part, or raise OSError unless they pass the check."""
     with file.open("rb") as stream:
         try:
             with np.load(stream, allow_pickle=False) as archive:
@@ -184,7 +183,7 @@ def _read_verified(source: Source, part: Part, file: Path) -> list[Bytes]:
 
 
 def _difference(source: Source, part: Part, arrays: Sequence[Bytes]) -> str:
-    """Say in which way `arrays` are not the data; an empty string if they are."""
+    """Describe how `arrays` differ from the data; return an empty string if they do not."""
     for (name, shape), array in zip(part.shapes.items(), arrays, strict=True):
         if array.dtype != np.uint8 or array.shape != shape:
             return (

@@ -1,10 +1,11 @@
-"""What the data sets of images have in common: the shape and the unit in which they come."""
+"""Images as torch modules take them, for the data sets of images."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
+from typing import Literal, Protocol, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,40 @@ from sklearn.utils import Bunch
 
 from robfair.datasets._download import Bytes, Source, load
 
-__all__ = ["Home", "Images", "Labels", "as_data", "fetch_images", "page"]
+__all__ = ["Home", "Images", "Labels", "Split", "as_data", "fetch_images", "loader", "page"]
 
 Home = str | os.PathLike[str] | None
 Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Split = Literal["train", "test", "all"]
+
+
+class Loader(Protocol):
+    """Signature of the loaders; the type of the result depends on `return_X_y`."""
+
+    @overload
+    def __call__(
+        self,
+        *,
+        data_home: Home = ...,
+        split: Split = ...,
+        download_if_missing: bool = ...,
+        return_X_y: Literal[False] = ...,
+    ) -> Bunch: ...
+    @overload
+    def __call__(
+        self,
+        *,
+        data_home: Home = ...,
+        split: Split = ...,
+        download_if_missing: bool = ...,
+        return_X_y: Literal[True],
+    ) -> tuple[Images, Labels]: ...
+
+
+def loader(function: Callable[..., Bunch | tuple[Images, Labels]]) -> Loader:
+    """Declare that a function is a loader, for type checkers; it is returned as it is."""
+    return cast(Loader, function)
 
 
 def fetch_images(

@@ -6,17 +6,14 @@ import gzip
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, overload
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from robfair.datasets._download import Bytes, Part, Source
-from robfair.datasets._images import Home, Images, Labels, fetch_images
+from robfair.datasets._images import Home, Images, Labels, Split, fetch_images, loader
 
 __all__ = ["fetch_mnist"]
-
-_Split = Literal["train", "test", "all"]
 
 
 def _unpack(paths: Sequence[Path]) -> dict[str, Bytes]:
@@ -67,30 +64,11 @@ _SOURCE = Source(
 )
 
 
-@overload
-def fetch_mnist(
-    *,
-    data_home: Home = ...,
-    split: _Split = ...,
-    download_if_missing: bool = ...,
-    return_X_y: Literal[False] = ...,
-) -> Bunch: ...
-
-
-@overload
-def fetch_mnist(
-    *,
-    data_home: Home = ...,
-    split: _Split = ...,
-    download_if_missing: bool = ...,
-    return_X_y: Literal[True],
-) -> tuple[Images, Labels]: ...
-
-
+@loader
 def fetch_mnist(
     *,
     data_home: Home = None,
-    split: _Split = "train",
+    split: Split = "train",
     download_if_missing: bool = True,
     return_X_y: bool = False,
 ) -> Bunch | tuple[Images, Labels]:

@@ -27,15 +27,15 @@ def make_group_margins(
 ) -> Bunch:
     r"""Make a linear problem in which Rob(P), Rob(f) and V_f of the true rule are known exactly.
 
-    The true rule is the hyperplane ``X @ coef + intercept = 0`` with a normal of unit length.
-    Each group has its own mean distance to it, its *margin*, and its own share of labels that
-    contradict the rule. Nothing is left to chance but what does not matter: distances are an even
-    grid and counts are exact, so the closed form holds for the finite sample, not on average.
+    The true rule is the hyperplane ``X @ coef + intercept = 0`` with a normal of unit length. Each
+    group has its own mean distance to it, its *margin*, and its own share of labels that contradict
+    the rule. Only what does not matter is random: distances form an even grid and counts are exact,
+    so the closed form holds for the finite sample, not just on average.
 
     Parameters
     ----------
     n_samples : int or sequence of int, default=1000
-        Number of samples in all, split among the groups as evenly as it goes, or the number of
+        Number of samples in all, split among the groups as evenly as possible, or the number of
         each group.
     n_features : int, default=10
         Number of features.
@@ -187,7 +187,7 @@ def _grid(margin: float, spread: float, n: int) -> _Floats:
 
 
 def _margins(margins: Sequence[float]) -> _Floats:
-    """Return `margins` as an array, or say what is wrong with them."""
+    """Return `margins` as an array, or raise ValueError."""
     values = np.asarray(margins, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(
@@ -224,7 +224,7 @@ def _group_sizes(n_samples: int | Sequence[int], n_groups: int) -> _Ints:
         sizes[: given % n_groups] += 1
     if (sizes < 1).any():
         raise ValueError(
-            f"Every one of the {n_groups} groups needs a sample; got n_samples={n_samples!r}."
+            f"Each of the {n_groups} groups needs a sample; got n_samples={n_samples!r}."
         )
     return sizes
 

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from robfair.datasets._download import data_folder
-from robfair.datasets._images import Home, Images, Labels, as_data, page
+from robfair.datasets._images import Home, Images, Labels, Split, as_data, page
 from robfair.datasets._utkface_files import labels_of, load_faces
 
 __all__ = ["fetch_utkface"]
@@ -21,7 +21,6 @@ __all__ = ["fetch_utkface"]
 _GENDERS = np.array(["Male", "Female"])
 _RACES = np.array(["White", "Black", "Asian", "Indian", "Other"])
 
-_Split = Literal["train", "test", "all"]
 _Target = Literal["age", "gender"]
 
 
@@ -30,7 +29,7 @@ def fetch_utkface(
     *,
     data_home: Home = ...,
     folder: Home = ...,
-    split: _Split = ...,
+    split: Split = ...,
     target: _Target = ...,
     age_bins: Sequence[int] = ...,
     image_size: int = ...,
@@ -43,7 +42,7 @@ def fetch_utkface(
     *,
     data_home: Home = ...,
     folder: Home = ...,
-    split: _Split = ...,
+    split: Split = ...,
     target: _Target = ...,
     age_bins: Sequence[int] = ...,
     image_size: int = ...,
@@ -55,7 +54,7 @@ def fetch_utkface(
     *,
     data_home: Home = None,
     folder: Home = None,
-    split: _Split = "train",
+    split: Split = "train",
     target: _Target = "age",
     age_bins: Sequence[int] = (15, 25, 40, 60),
     image_size: int = 48,
@@ -63,9 +62,9 @@ def fetch_utkface(
 ) -> Bunch | tuple[Images, Labels]:
     """Load UTKFace, 23,000 faces labelled with age, gender and race, from files that you have.
 
-    The licence allows non-commercial research only and forbids to pass the images on, so nothing
-    is downloaded. Get "Aligned&Cropped Faces" from the authors [1]_, unpack it, and name its
-    folder once; what is made of it is kept and found again without `folder`.
+    The licence allows non-commercial research only and forbids passing the images on, so nothing is
+    downloaded. Get "Aligned&Cropped Faces" from the authors [1]_, unpack it, and name its folder
+    once; the file made from it is kept and found again without `folder`.
 
     Parameters
     ----------
@@ -73,9 +72,9 @@ def fetch_utkface(
         The folder that keeps ``utkface-<image_size>.npz``. None for the environment variable
         ROBFAIR_DATA or, where that is not set, a folder ``robfair`` in the user's cache.
     folder : path-like or None, default=None
-        The folder with the JPEG files, of which that file is made anew (about a minute; it needs
-        Pillow, ``pip install robfair[download]``). None to take the file as it is or, where there
-        is none, to make it of the folder ``utkface`` in `data_home`.
+        The folder with the JPEG files, from which that file is made again (about a minute; it needs
+        Pillow, ``pip install robfair[download]``). None to use the file as it is or, if it is
+        missing, to make it from the folder ``utkface`` in `data_home`.
     split : {"train", "test", "all"}, default="train"
         Four fifths to train, one fifth to test, or all, those to train first. The data set has no
         split of its own; this one is decided by a hash of each file's name.
@@ -102,7 +101,7 @@ def fetch_utkface(
             ``race`` ("White", "Black", "Asian", "Indian", "Other") and ``gender`` ("Male",
             "Female").
         images : ndarray of shape (n_samples, image_size, image_size, 3)
-            The same images, uint8. The licence does not allow to publish them.
+            The same images, uint8. The licence does not allow publishing them.
         ages : ndarray of shape (n_samples,)
             Years, int64.
         file_names : ndarray of shape (n_samples,)
@@ -110,8 +109,8 @@ def fetch_utkface(
         target_names : list of str
             The name of each class.
         n_malformed, n_conflicting, n_duplicates : int
-            How many files were left out, in all splits together: because their name lacks a
-            label, because an equal file has another label, and because an equal file is kept.
+            Number of files left out, in all splits together: those whose name lacks a label, those
+            equal to a file with another label, and those equal to a file that is kept.
         DESCR : str
             Source, licence and known problems.
 
@@ -132,8 +131,8 @@ def fetch_utkface(
     Notes
     -----
     Images come in the order of the same hash, which has nothing to do with their labels, so the
-    first thousand are a sample of all. Which images there are, their order and their split depend
-    on the names and the contents of the files only.
+    first thousand are a sample of all. The images, their order and their split depend only on the
+    names and the contents of the files.
 
     Know the data set's problems before you conclude anything from it:
 
@@ -195,7 +194,7 @@ def fetch_utkface(
 
 
 def _rows(names: npt.NDArray[np.str_], split: str) -> npt.NDArray[np.intp]:
-    """Return which images are in a split, in the order of the hash of their names."""
+    """Return the positions of the images of a split, ordered by the hash of their names."""
     # Without what follows the first dot: some copies of the data end in .jpg.chip.jpg.
     hashes = [hashlib.sha256(name.partition(".")[0].encode()).digest() for name in names]
     key = np.array([int.from_bytes(digest[:8]) for digest in hashes], dtype=np.uint64)

@@ -1,8 +1,8 @@
-"""The files of UTKFace: what their names say, which are kept, and the ``.npz`` made of them.
+"""The files of UTKFace: the labels in their names, and the ``.npz`` made from them.
 
-There is no published hash to check, and nothing to download: the licence forbids to pass the
-images on. So this reads a folder that the user has, takes out what would spoil a measurement, and
-keeps the rest with the names of the files, from which all labels are read again.
+No hash is published, and nothing can be downloaded: the licence forbids passing the images on. This
+module reads a folder of the user, leaves out files that would spoil a measurement, and keeps the
+rest with the names of the files, which hold all labels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OLDEST = 116
 
 @dataclass(frozen=True)
 class Faces:
-    """What is kept of a folder.
+    """Images kept from a folder, and the numbers of files left out.
 
     Parameters
     ----------
@@ -66,17 +66,26 @@ def load_faces(file: Path, folder: Path | None, size: int) -> Faces:
     Parameters
     ----------
     file : Path
-        Of the cache, ``*.npz``.
+        The file in the cache, ``*.npz``.
     folder : Path or None
-        The folder with the JPEG files, from which `file` is made anew. None: `file` as it is or,
-        where there is none, made from the folder ``utkface`` beside it.
+        The folder with the JPEG files, from which `file` is made again. None: `file` as it is or,
+        if it is missing, made from the folder ``utkface`` beside it.
     size : int
         Height and width of the images.
 
     Returns
     -------
     Faces
-        The images and what is known about them.
+        The images, their names and the numbers of files left out.
+
+    Raises
+    ------
+    ValueError
+        If an image is not square, or smaller than `size`.
+    ImportError
+        If Pillow is needed and not installed.
+    OSError
+        If a folder or a file is missing, cannot be read or written, or is of another kind.
     """
     if folder is None:
         if file.exists():
@@ -85,13 +94,13 @@ def load_faces(file: Path, folder: Path | None, size: int) -> Faces:
         if not folder.is_dir():
             raise FileNotFoundError(
                 f"There is no UTKFace in {file.parent}: neither {file.name} nor a folder "
-                f"{folder.name} with its JPEG files. Its licence forbids to pass it on, so it "
+                f"{folder.name} with its JPEG files. Its licence forbids passing it on, so it "
                 'cannot be downloaded for you: get "Aligned&Cropped Faces" from '
                 "https://susanqq.github.io/UTKFace/, unpack it, and name that folder once with "
                 "folder=."
             )
     elif not folder.is_dir():
-        raise FileNotFoundError(f"folder must be one that holds JPEG files; {folder} is none.")
+        raise FileNotFoundError(f"folder must hold JPEG files; {folder} is not a folder.")
     # The scratch folder comes first: a cache that cannot be written to shows at once.
     with scratch_beside(file) as scratch:
         faces = _read_folder(folder, size)
@@ -108,7 +117,7 @@ def _read_cache(file: Path, size: int) -> Faces:
                 images, names, *counts = (archive[name] for name in Faces.__dataclass_fields__)
             faces = Faces(images, names, *map(int, counts))
             right = images.dtype == np.uint8 and images.shape == (len(names), size, size, 3)
-            problem = "" if right and all(map(labels_of, names)) else "its arrays are others"
+            problem = "" if right and all(map(labels_of, names)) else "its arrays differ"
         except MemoryError:
             raise
         except Exception as error:  # a damaged zip file makes numpy raise nearly anything
@@ -130,7 +139,7 @@ def _read_folder(folder: Path, size: int) -> Faces:
         raise FileNotFoundError(
             f"{folder} holds no JPEG file named as in UTKFace, age_gender_race_date.jpg, and "
             f"{len(paths)} with other names. Name the folder that holds the files themselves; "
-            "folders in it are not looked into."
+            "subfolders are not searched."
         )
     kept, n_conflicting, n_duplicates = _select(labelled)
     images = np.empty((len(kept), size, size, 3), dtype=np.uint8)
@@ -141,7 +150,7 @@ def _read_folder(folder: Path, size: int) -> Faces:
 
 
 def _select(paths: Sequence[Path]) -> tuple[list[Path], int, int]:
-    """Return the files to keep, and how many are left out for which reason.
+    """Return the files to keep, and the numbers of conflicting and duplicate ones left out.
 
     Of equal files with equal labels the first is kept; of equal files whose labels differ none,
     for nobody knows which label is right.

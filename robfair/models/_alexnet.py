@@ -13,8 +13,8 @@ __all__ = ["alexnet"]
 def alexnet(n_classes: int = 10) -> nn.Sequential:
     """AlexNet [1]_ for grey images of 28 x 28, as for MNIST in [2]_; it returns logits.
 
-    The original is for colour images of 224 x 224, and the paper [2]_ does not say how it was cut
-    down. This is the form that most code for MNIST shares: AlexNet's five convolutions and three
+    The original is for colour images of 224 x 224, and the paper [2]_ does not say how it was
+    reduced. This is the form that most code for MNIST shares: AlexNet's five convolutions and three
     dense layers, its overlapping last pooling and its dropout, with small windows and fewer units:
 
     - pixels scaled by MNIST's mean and standard deviation, 0.1307 and 0.3081,
@@ -35,7 +35,7 @@ def alexnet(n_classes: int = 10) -> nn.Sequential:
     Returns
     -------
     torch.nn.Sequential
-        The module, with torch's default initial weights. Its input are images of shape
+        The module, with torch's default initial weights. Its inputs are images of shape
         (n_samples, 1, 28, 28) with values in [0, 1], as :func:`~robfair.datasets.fetch_mnist`
         returns them. It scales them itself, so a distance is in the unit of the pixels.
 

@@ -12,14 +12,14 @@ def cifar_network() -> nn.Sequential:
     """Small convolutional network, as for CIFAR-10 in [1]_; it returns logits.
 
     Two convolutions, each followed by max pooling and ReLU, two hidden dense layers with ReLU and
-    10 outputs. The paper gives no widths. Here the convolutions are 3 x 3 with 32 and 64 channels
-    and keep the size of the image, each pooling halves it, and the dense layers have 256 and 128
-    units: 1,102,410 weights in all.
+    10 outputs. The paper does not give the widths. Here the convolutions are 3 x 3 with 32 and 64
+    channels and keep the size of the image, each pooling halves it, and the dense layers have 256
+    and 128 units: 1,102,410 weights in all.
 
     Returns
     -------
     torch.nn.Sequential
-        The module, with torch's default initial weights. Its input are images of shape
+        The module, with torch's default initial weights. Its inputs are images of shape
         (n_samples, 3, 32, 32) with values in [0, 1], as
         :func:`~robfair.datasets.fetch_cifar10` returns them; it does not scale them any further,
         so a distance is in the unit of the pixels.

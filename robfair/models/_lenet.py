@@ -9,7 +9,7 @@ from robfair.models._standardize import Standardize
 
 __all__ = ["MNIST_MEAN", "MNIST_SCALE", "lenet5"]
 
-# Of the pixels of MNIST's 60,000 images to train, in [0, 1].
+# Of the pixels of MNIST's 60,000 training images, in [0, 1].
 MNIST_MEAN, MNIST_SCALE = 0.1307, 0.3081
 
 
@@ -17,7 +17,7 @@ def lenet5(n_classes: int = 10) -> nn.Sequential:
     """LeNet-5 [1]_ for grey images of 28 x 28, as for MNIST in [2]_; it returns logits.
 
     In the form that is common today, with ReLU, maximum pooling and linear outputs. The paper [2]_
-    gives no layers; these are:
+    does not list the layers; they are:
 
     - pixels scaled by MNIST's mean and standard deviation, 0.1307 and 0.3081,
     - convolution 5 x 5 to 6 channels, padding 2; maximum pooling 2 x 2; ReLU,
@@ -35,7 +35,7 @@ def lenet5(n_classes: int = 10) -> nn.Sequential:
     Returns
     -------
     torch.nn.Sequential
-        The module, with torch's default initial weights. Its input are images of shape
+        The module, with torch's default initial weights. Its inputs are images of shape
         (n_samples, 1, 28, 28) with values in [0, 1], as :func:`~robfair.datasets.fetch_mnist`
         returns them. It scales them itself, so a distance is in the unit of the pixels.
 

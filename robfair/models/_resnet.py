@@ -9,12 +9,12 @@ from robfair.models._standardize import Standardize
 
 __all__ = ["resnet18"]
 
-# Of the red, green and blue pixels of CIFAR-10's 50,000 images to train, in [0, 1].
+# Of the red, green and blue pixels of CIFAR-10's 50,000 training images, in [0, 1].
 _MEAN, _SCALE = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 
 class _Block(nn.Module):
-    """Two convolutions, and a way around them."""
+    """Two convolutions, and a shortcut around them."""
 
     def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
@@ -35,12 +35,12 @@ class _Block(nn.Module):
 def resnet18(n_classes: int = 10) -> nn.Sequential:
     """ResNet-18 [1]_ for colour images of 32 x 32, as for CIFAR-10 in [2]_; it returns logits.
 
-    In the form of the official code of TRADES [3]_ and of most work on CIFAR-10: the first layer
-    is a convolution 3 x 3 without stride, no pooling follows it, and four stages of two blocks
-    have 64, 128, 256 and 512 channels, each but the first halving the image. The mean over the
-    rest of the image goes to a dense layer. A shortcut between different sizes is a convolution
-    1 x 1; every convolution is followed by batch normalisation. What TRADES does not do: pixels
-    are scaled first, by the mean and the standard deviation of CIFAR-10 in each channel.
+    In the form of the official code of TRADES [3]_ and of most work on CIFAR-10: the first layer is
+    a convolution 3 x 3 without stride, no pooling follows it, and four stages of two blocks have
+    64, 128, 256 and 512 channels, each but the first halving the image. The mean over the rest of
+    the image goes to a dense layer. A shortcut between different sizes is a convolution 1 x 1;
+    every convolution is followed by batch normalisation. Unlike TRADES, it first scales the pixels
+    by the mean and the standard deviation of CIFAR-10 in each channel.
 
     With ten classes it has 11,173,962 weights.
 
@@ -52,7 +52,7 @@ def resnet18(n_classes: int = 10) -> nn.Sequential:
     Returns
     -------
     torch.nn.Sequential
-        The module, with torch's default initial weights. Its input are images of shape
+        The module, with torch's default initial weights. Its inputs are images of shape
         (n_samples, 3, 32, 32) with values in [0, 1], as
         :func:`~robfair.datasets.fetch_cifar10` returns them; other sizes work, too. It scales
         them itself, so a distance is in the unit of the pixels.

@@ -58,7 +58,7 @@ class Standardize(nn.Module):
             shapes = " and ".join(str(tuple(value.shape)) for value in given)
             raise ValueError(f"mean and scale must broadcast; got shapes {shapes}.") from None
         for name, value in zip(("mean", "scale"), common, strict=True):
-            # A copy: the module must not change with the array that it was made of.
+            # A copy: the module must not change when the given array does.
             self.register_buffer(name, value.clone())
         if not (self.mean.isfinite().all() and self.scale.isfinite().all()):
             raise ValueError("mean and scale must be finite.")

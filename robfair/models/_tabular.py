@@ -67,7 +67,7 @@ def adult_network(n_features: int, n_classes: int = 2, width: int = 64) -> nn.Se
     n_classes : int, default=2
         Number of outputs.
     width : int, default=64
-        Width of each hidden layer. The paper gives none.
+        Width of each hidden layer. The paper does not give it.
 
     Returns
     -------

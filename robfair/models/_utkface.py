@@ -28,7 +28,7 @@ def utkface_network(n_classes: int = 5, *, image_size: int = 48) -> nn.Sequentia
     Returns
     -------
     torch.nn.Sequential
-        The module, with torch's default initial weights. Its input are images of shape
+        The module, with torch's default initial weights. Its inputs are images of shape
         (n_samples, 3, image_size, image_size) with values in [0, 1], as
         :func:`~robfair.datasets.fetch_utkface` returns them; like the original it does not scale
         them any further, so a distance is in the unit of the pixels.
@@ -59,8 +59,7 @@ def utkface_network(n_classes: int = 5, *, image_size: int = 48) -> nn.Sequentia
     """
     if image_size < 6:
         raise ValueError(
-            f"image_size must be at least 6, for nothing would be left of the image; got "
-            f"{image_size}."
+            f"image_size must be at least 6, or nothing is left of the image; got {image_size}."
         )
     pooled = (image_size - 2) // 2 // 2
     return nn.Sequential(

@@ -1,4 +1,4 @@
-"""Weights of a module as a file that holds nothing else: no code, no pickle."""
+"""Weights of a module as a file without code or pickle."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def save_weights(module: nn.Module, path: Any) -> None:
     module : torch.nn.Module
         The module; of a fitted classifier of robfair it is `module_`.
     path : path-like
-        The file. It is there whole, or as it was before.
+        The file. It is replaced in one step, so a failed write leaves the old one.
 
     See Also
     --------
-    load_weights : The way back.
+    load_weights : Loads them again.
 
     Examples
     --------
@@ -42,12 +42,12 @@ def save_weights(module: nn.Module, path: Any) -> None:
 
 
 def load_weights(module: nn.Module, path: Any) -> nn.Module:
-    """Load weights that `save_weights` has saved into a module of the same architecture.
+    """Load weights saved by `save_weights` into a module of the same architecture.
 
     Parameters
     ----------
     module : torch.nn.Module
-        The module that gets them, in place.
+        The module, changed in place.
     path : path-like
         The file.
 
@@ -59,14 +59,14 @@ def load_weights(module: nn.Module, path: Any) -> nn.Module:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ResultsError
         If the file is damaged, or of another architecture; the module may then have some of its
         weights.
 
     See Also
     --------
-    save_weights : How they were saved.
+    save_weights : Saves them.
 
     Examples
     --------

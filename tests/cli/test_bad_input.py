@@ -95,10 +95,10 @@ def table(tmp_path, content, name="table.csv"):
         (b"age,hours,job,race,income\n", "table.csv", ["5 columns and no rows"]),
         (b"age,race\n1,a\n2,\xe9\n", "table.csv", ["byte 0xe9 in line 3", "--encoding latin-1"]),
         ("age,race\n1,a\n".encode("utf-16"), "table.csv", ["in line 1", "--encoding utf-16"]),
-        (b"age,race\n1,a\n2,b,c,d\n", "table.csv", ["is no CSV file", "line 3"]),
-        (b"age,race\n1,a,x\n2,b,y\n", "table.csv", ["is no CSV file", "Length of header"]),
+        (b"age,race\n1,a\n2,b,c,d\n", "table.csv", ["is not a CSV file", "line 3"]),
+        (b"age,race\n1,a,x\n2,b,y\n", "table.csv", ["is not a CSV file", "Length of header"]),
         (b"PK\x03\x04rest", "table.csv", ["zip archive", "Excel"]),
-        (b"age,race\n1,a\n", "table.parquet", ["is no Parquet file"]),
+        (b"age,race\n1,a\n", "table.parquet", ["is not a Parquet file"]),
         (b"PAR1" + bytes(40), "table.csv", ["damaged Parquet"]),
     ],
 )
@@ -133,7 +133,7 @@ def test_columns_that_do_not_fit(refused, written, people, tmp_path):
     text = refused("plain.skops", written(age="old"))
     assert "column 'age' holds 'old', and the model takes numbers" in text
     people.drop(columns="hours").to_csv(tmp_path / "narrow.csv", index=False)
-    assert "names 'hours', which is no column" in refused("plain.skops", tmp_path / "narrow.csv")
+    assert "names 'hours', which is not a column" in refused("plain.skops", tmp_path / "narrow.csv")
 
 
 def test_a_category_that_the_encoder_has_not_seen(refused, written, people):

@@ -313,7 +313,7 @@ def test_a_damaged_image(fetch, files, cut):
 def test_nothing_there(fetch):
     with pytest.raises(FileNotFoundError, match=r"licence forbids .*susanqq.github.io.*folder="):
         fetch()
-    with pytest.raises(FileNotFoundError, match=r"folder must be .*nowhere is none"):
+    with pytest.raises(FileNotFoundError, match=r"folder must hold .*nowhere is not a folder"):
         fetch(folder=fetch.folder / "nowhere")
     assert not fetch.home.exists()
     (fetch.folder / "UTKFace").mkdir()
