@@ -1,6 +1,7 @@
 """The API pages: one per package and one per name, written from each package's ``__all__``.
 
-A name that two packages export, such as `audit`, has one page, under the first of them.
+A name that two packages export, such as `audit`, has one page, under the first of them. Packages
+inside a package, such as ``robfair.distance.gradient``, serve that package and have no page.
 """
 
 import importlib
