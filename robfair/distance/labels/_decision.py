@@ -1,8 +1,8 @@
 """Distances of a model that only tells labels: forests, boosting, neighbours, remote models.
 
-From several samples of another label the search goes inwards to the boundary, then improves the
-nearest point by whichever move has paid best for that sample: along the normal of the boundary,
-measured feature by feature; from further starts; single features back to where they were. All
+From several samples of another label the search goes inwards to the boundary. It then improves the
+nearest point by whichever move has gained most for that sample: a step along the normal of the
+boundary, which is measured feature by feature; further starts; the return of single features. All
 samples of a chunk ask together, so that a call of the model predicts many points.
 """
 
@@ -10,42 +10,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
-from robfair.distance.labels._moves import Move, NormalMove, ReturnMove, StartMove
-from robfair.distance.labels._state import Array, Rows, Search
+from robfair.distance._arrays import Array, Indices
+from robfair.distance.labels._normal import BoundaryNormals
+from robfair.distance.labels._reduce import polish, return_features
+from robfair.distance.labels._starts import AT_ONCE, Starts
+from robfair.distance.labels._state import DecisionState
 
 __all__ = ["DecisionResult", "decision_distance"]
 
 CHUNK = 256  # samples; fixed, so that results do not depend on the number of processes
 MEMORY = 2**25  # numbers in the largest array of points
-N_STARTS = 100  # samples of another label, at most, that are tried as starts
-HOPE = 0.02  # gain that an untried move promises, relative, per 100 queries
-ENOUGH = 0.001  # a sample is done when no move promises more
+HALVINGS = 5  # of a feature's move, which is returned to a thirty-second of it
+UNTRIED = 0.02  # expected gain of an untried move, relative, per 100 queries
+ENOUGH = 0.001  # a sample is done when no move is expected to gain more
 
 
 @dataclass(frozen=True)
 class DecisionResult:
-    """What the search found.
+    """The results of the search.
 
     Attributes
     ----------
     distance : ndarray of shape (n,)
-        Distances; inf where no flipped point was found.
+        Distances; inf without a flipped point.
     points : ndarray of shape (n, d)
-        The points behind them, each of which the model has labelled differently; NaN for none.
+        The points behind them, which the model labels differently; NaN without one.
     n_queries : ndarray of shape (n,)
-        Points predicted for each sample.
+        Number of points predicted for each sample.
     """
 
     distance: Array
     points: Array
-    n_queries: Rows
+    n_queries: Indices
 
 
 def decision_distance(
@@ -72,7 +75,7 @@ def decision_distance(
     X : ndarray of shape (n, d)
         Samples, inside the box.
     labels : ndarray of shape (n,)
-        What the model predicts for them.
+        Their predicted labels.
     norm : {2, inf}
         Norm of the distance.
     box : tuple of two ndarrays of shape (d,), or None
@@ -80,8 +83,7 @@ def decision_distance(
     mask : ndarray of bool of shape (d,), or None
         Features that may change.
     background, background_labels : ndarray of shape (m, d) and of shape (m,), or None
-        Samples to start from, such as training data, and what the model predicts for them. None:
-        X itself.
+        Samples to start from, such as training data, and their predicted labels. None: X itself.
     budget : int
         Points that may be predicted for each sample.
     random_state : int
@@ -89,7 +91,7 @@ def decision_distance(
     n_jobs : int or None
         Processes, as in joblib.
     progress : callable
-        Called with the number of samples that have been finished.
+        Called with the number of samples that are done.
 
     Returns
     -------
@@ -100,89 +102,64 @@ def decision_distance(
         background, background_labels = X, labels
     n, d = X.shape
     width = min(d, max(1, budget // 4))
-    size = int(np.clip(MEMORY // (StartMove.at_once * width * d), 1, CHUNK))
+    size = int(np.clip(MEMORY // (AT_ONCE * width * d), 1, CHUNK))
     chunks = [np.arange(start, min(start + size, n)) for start in range(0, n, size)]
-    searches = (
-        Search(predict, X[i], labels[i], norm, box, mask, budget, _rngs(i, random_state))
+    states = (
+        DecisionState(predict, X[i], labels[i], norm, box, mask, budget, _rngs(i, random_state))
         for i in chunks
     )
-    parts = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_search_chunk)(search, background, background_labels) for search in searches
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_search_chunk)(state, background, background_labels) for state in states
     )
-    found = []
-    for part in parts:
-        found.append(part)
+    parts = []
+    for part in results:
+        parts.append(part)
         progress(len(part[0]))
     distance, points, n_queries = (
-        (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        if found
+        (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        if parts
         else (np.zeros(0), np.zeros((0, d)), np.zeros(0, dtype=np.intp))
     )
     return DecisionResult(distance, points, n_queries)
 
 
-def _rngs(rows: Rows, seed: int) -> list[np.random.Generator]:
+def _rngs(samples: Indices, seed: int) -> list[np.random.Generator]:
     """Make a stream for each sample, from the seed and the sample's place in X."""
-    return [
-        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(row),))) for row in rows
-    ]
+    seeds = [np.random.SeedSequence(seed, spawn_key=(int(sample),)) for sample in samples]
+    return [np.random.default_rng(s) for s in seeds]
 
 
 def _search_chunk(
-    search: Search, background: Array, background_labels: NDArray[Any]
-) -> tuple[Array, Array, Rows]:
-    starts, scale = _starts(search, background, background_labels)
-    rows = np.arange(len(search.X))
-    starts(rows)
-    _at_random(search, starts, rows[np.isinf(search.distance)], scale)
-    moves: list[Move] = [NormalMove(search), starts]
-    if search.norm == 2:  # in L-inf a single feature changes nothing
-        moves.append(ReturnMove(search))
-    promise = np.full((len(search.X), len(moves)), HOPE)
+    state: DecisionState, background: Array, background_labels: NDArray[Any]
+) -> tuple[Array, Array, Indices]:
+    """Search a chunk of samples, each by the move that is expected to gain most for it."""
+    starts = Starts(state, background, background_labels)
+    samples = np.arange(len(state.X))
+    starts(samples)
+    starts.at_random(samples)
+    moves: list[Callable[[Indices], None]] = [BoundaryNormals(state), starts]
+    if state.norm == 2:  # in L-inf a single feature changes nothing
+        moves.append(partial(_return_from_best, state))
+    expected = np.full((len(samples), len(moves)), UNTRIED)
     while True:
-        unfinished = np.isfinite(search.distance) & (search.left(rows) > 0)
-        unfinished &= promise.max(axis=1) >= ENOUGH
+        unfinished = np.isfinite(state.distance) & (state.left(samples) > 0)
+        unfinished &= expected.max(axis=1) >= ENOUGH
         if not unfinished.any():
-            return search.distance, search.points, search.n_queries
-        choice = promise.argmax(axis=1)
+            return state.distance, state.points, state.n_queries
+        choice = expected.argmax(axis=1)
         for k, move in enumerate(moves):
             chosen = np.flatnonzero(unfinished & (choice == k))
             if len(chosen) == 0:
                 continue
-            before, asked = search.distance[chosen], search.n_queries[chosen]
+            before, asked = state.distance[chosen], state.n_queries[chosen]
             move(chosen)
-            gain = 1 - search.distance[chosen] / before
-            rate = 100 * gain / np.maximum(search.n_queries[chosen] - asked, 1)
-            # One failure is no proof: a quarter of the hope remains.
-            promise[chosen, k] = np.maximum(rate, promise[chosen, k] / 4)
+            gain = 1 - state.distance[chosen] / before
+            rate = 100 * gain / np.maximum(state.n_queries[chosen] - asked, 1)
+            # One failure is no proof: a quarter of the expected gain remains.
+            expected[chosen, k] = np.maximum(rate, expected[chosen, k] / 4)
 
 
-def _starts(
-    search: Search, background: Array, background_labels: NDArray[Any]
-) -> tuple[StartMove, Array]:
-    """Find the nearest samples of another label, and the greatest distance to any sample."""
-    mine, theirs = search.X[:, search.mask], background[:, search.mask]
-    apart = (
-        cdist(mine, theirs, "euclidean") if search.norm == 2 else cdist(mine, theirs, "chebyshev")
-    )
-    scale = apart.max(axis=1, initial=0)
-    apart[background_labels[None] == search.labels[:, None]] = np.inf
-    k = min(N_STARTS, len(background))
-    order = np.argsort(apart, axis=1, kind="stable")[:, :k]
-    order[np.isinf(np.take_along_axis(apart, order, axis=1))] = -1
-    return StartMove(search, background, order), scale
-
-
-def _at_random(search: Search, starts: StartMove, rows: Rows, scale: Array) -> None:
-    """Start from random directions, further and further out, where no sample would do."""
-    for row in rows:
-        scale[row] = scale[row] or np.abs(search.X[row]).max() or 1.0
-    for size in 4.0 ** np.arange(-1, 6):
-        rows = rows[np.isinf(search.distance[rows]) & (search.left(rows) > 0)]
-        if len(rows) == 0:
-            return
-        owner = np.repeat(rows, starts.at_once)
-        direction = np.stack([search.rngs[row].normal(size=search.X.shape[1]) for row in owner])
-        direction /= search.sizes(direction)[:, None]
-        starts.start(owner, search.X[owner] + size * scale[owner, None] * direction)
-    starts.polish(rows[np.isfinite(search.distance[rows])])
+def _return_from_best(state: DecisionState, samples: Indices) -> None:
+    """Return features of the best points, which trees need in L2, and go inwards."""
+    return_features(state, samples, state.points[samples], HALVINGS)
+    polish(state, samples)

@@ -1,4 +1,4 @@
-"""Distances in tables, whose rows are to stay rows: categories, integers, units."""
+"""Distances in tables, whose adversarial rows are valid rows: categories, integers, units."""
 
 from __future__ import annotations
 
@@ -11,82 +11,83 @@ from numpy.typing import NDArray
 
 from robfair._problem import Problem
 from robfair.adapters import LabelModel
+from robfair.distance._arrays import Array, Flags, Indices
 from robfair.distance._writer import ResultWriter
 from robfair.distance.labels import decision_distance
-from robfair.distance.tabular._gradient_search import TABLE_AUTO, TABLE_STRONG, TableSearch
+from robfair.distance.tabular._best import BestRows
+from robfair.distance.tabular._budget import TABLE_AUTO, TABLE_STRONG
+from robfair.distance.tabular._gradient_search import GradientSearch
 from robfair.distance.tabular._label_search import LabelSearch
-from robfair.distance.tabular._oracle import Judge
-from robfair.distance.tabular._space import Array, Best, Flags, Moves, Rows, Space
+from robfair.distance.tabular._oracle import TableOracle
+from robfair.distance.tabular._space import TableRows, TableSpace
 
 __all__ = ["table_decision", "table_distance"]
 
-CHUNK = 1024  # samples
+CHUNK = 1024  # samples that are searched together, so that the memory is bounded
 ROWS_SHARE = 0.4  # of a budget of labels, the rest being for the continuous features
-# Predictions for a sample where gradients have found nothing, and in "strong" for all; as many, at
-# most, for going back from the best row.
-RESCUE = 300
+# Predictions for a sample where gradients have flipped nothing, and in "strong" for all; as many,
+# at most, for reducing the best row.
+FALLBACK = 300
 
 
 def table_distance(
     problem: Problem, results: ResultWriter, background: NDArray[Any] | None, *, strong: bool
 ) -> None:
-    """Fill `results` by the search of rows with the help of gradients.
+    """Search rows with the help of gradients, and fill `results`.
 
     Parameters
     ----------
     problem, results : Problem, ResultWriter
         What to compute and where to write it.
     background : ndarray of shape (n_background, ...), or None
-        Rows to start from where gradients find nothing. None: the samples.
+        Rows to start from where gradients flip nothing. None: the samples.
     strong : bool
         Whether to spend more.
     """
     dtype = torch.empty(0, dtype=problem.model.dtype).numpy().dtype
-    space = Space(problem.threat_model, problem.X, dtype)
-    best = Best(space)
+    space = TableSpace(problem.threat_model, problem.X, dtype)
+    best = BestRows(space)
     with problem.network.forward(problem.shape) as forward:
-        judge = Judge(problem, results, space, forward)
+        oracle = TableOracle(problem, results, space, forward)
         index = np.arange(len(problem.X))
-        results.codes[:] = judge.predict(space.X)
+        results.codes[:] = oracle.predict(space.X)
         results.n_forward += 1
         if problem.codes is not None:
             wrong = results.codes != problem.codes
             results.skip(index[wrong])
             index = index[~wrong]
-        rows, codes = space.X, results.codes
+        others, codes = space.X, results.codes
         if background is not None:
-            rows = background.reshape(len(background), -1).astype(dtype)
-            codes = judge.predict(rows)
+            others = background.reshape(len(background), -1).astype(dtype)
+            codes = oracle.predict(others)
 
-        def flips(moves: Moves) -> Flags:
-            margin, _ = judge.margin(moves.owner, moves.points)
-            return margin < 0
+        def flips(rows: TableRows) -> Flags:
+            return oracle.margin(rows) < 0
 
-        search = TableSearch(space, judge, best, TABLE_STRONG if strong else TABLE_AUTO)
-        by_labels = LabelSearch(space, best, flips, RESCUE)
+        by_gradients = GradientSearch(oracle, best, TABLE_STRONG if strong else TABLE_AUTO)
+        by_labels = LabelSearch(space, best, flips, FALLBACK)
         for part in _chunks(index):
-            search.run(part)
-            others = part if strong else part[np.isinf(best.cost[part])]
-            by_labels.run(others, results.codes, rows, codes)
+            by_gradients.run(part)
+            left = part if strong else part[np.isinf(best.cost[part])]
+            by_labels.run(left, results.codes, others, codes)
             for _ in range(2 if strong else 1):
-                search.improve(part)
-                by_labels.shorten(part, RESCUE)
-            found = part[np.isfinite(best.cost[part])]
-            _write(problem, results, judge.confirm(best.moves[found]))
+                by_gradients.improve(part)
+                by_labels.shorten(part, FALLBACK)
+            _write(problem, results, oracle.confirm(best.rows[best.known(part)]))
             results.progress(len(part))
 
 
 def table_decision(
     problem: Problem,
     results: ResultWriter,
-    index: Rows,
+    index: Indices,
     background: NDArray[Any] | None,
     *,
     budget: int,
     seed: int,
     n_jobs: int | None,
 ) -> None:
-    """Fill `results` by the search of rows by labels alone.
+    """Search rows by labels alone, and fill `results`.
 
     Parameters
     ----------
@@ -106,54 +107,56 @@ def table_decision(
     model, labels = problem.model, results.predicted
     assert isinstance(model, LabelModel)
     assert labels is not None
-    space = Space(problem.threat_model, problem.X, np.float64)
-    best, predict = Best(space), _Rescaled(model, problem.shape, np.ones_like(space.unit))
+    space = TableSpace(problem.threat_model, problem.X, np.float64)
+    best, predict = BestRows(space), _InUnits(model, problem.shape, np.ones_like(space.unit))
 
-    def flips(moves: Moves) -> Flags:
-        results.n_forward += np.bincount(moves.owner, minlength=len(labels)).astype(np.int32)
-        return np.asarray(predict(moves.points) != labels[moves.owner])
+    def flips(rows: TableRows) -> Flags:
+        if len(rows) == 0:  # not every model predicts no rows
+            return np.zeros(0, dtype=bool)
+        results.n_forward += np.bincount(rows.sample, minlength=len(labels)).astype(np.int32)
+        return np.asarray(predict(rows.points) != labels[rows.sample])
 
-    rows, their_labels = space.X, labels
+    others, other_labels = space.X, labels
     if background is not None:
-        rows = background.reshape(len(background), -1).astype(np.float64)
-        their_labels = predict(rows)
+        others = background.reshape(len(background), -1).astype(np.float64)
+        other_labels = predict(others)
     spent = int(ROWS_SHARE * budget) if space.continuous.any() else budget
     search = LabelSearch(space, best, flips, max(1, spent))
     for part in _chunks(index):
-        search.run(part, labels, rows, their_labels)
+        search.run(part, labels, others, other_labels)
         results.progress(len(part))
-    found = index[np.isfinite(best.cost[index])]
+    flipped = best.known(index)
     left = (budget - spent) // 2
-    if left > 0 and len(found):
+    if left > 0 and len(flipped):
         # The continuous features alone: in the best row, and in the sample's own.
-        others = best.moves[found].points / space.unit
+        ends = best.rows[flipped].points / space.unit
         scaled = replace(predict, unit=space.unit)
-        for start in (best.moves[found], space.start(found)):
+        for start in (best.rows[flipped], space.unperturbed(flipped)):
             start = space.build(start, continuous=False)
             nearest = decision_distance(
                 scaled,
                 start.points / space.unit,
-                labels[found],
+                labels[flipped],
                 norm=space.norm,
                 box=(space.low / space.unit, space.high / space.unit),
                 mask=space.continuous,
-                background=others,
-                background_labels=predict(best.moves[found].points),
+                background=ends,
+                background_labels=predict(best.rows[flipped].points),
                 budget=left - 1,
                 random_state=seed,
                 n_jobs=n_jobs,
                 progress=lambda n: None,
             )
-            results.n_forward[found] += nearest.n_queries.astype(np.int32)
+            results.n_forward[flipped] += nearest.n_queries.astype(np.int32)
             hit = np.isfinite(nearest.distance)
             points = np.clip(nearest.points * space.unit, space.low, space.high)
-            moves = space.build(replace(start, points=points)[hit])
-            best.offer(moves, flips(moves))
-    _write(problem, results, best.moves[np.isfinite(best.cost)])
+            rows = space.build(replace(start, points=points)[hit])
+            best.offer(rows, flips(rows))
+    _write(problem, results, best.rows[np.isfinite(best.cost)])
 
 
 @dataclass(frozen=True)
-class _Rescaled:
+class _InUnits:
     """Predicts flattened points that are given in units; a class so that processes can have it."""
 
     model: LabelModel
@@ -164,20 +167,20 @@ class _Rescaled:
         return self.model.predict((points * self.unit).reshape(-1, *self.shape))
 
 
-def _chunks(index: Rows) -> list[Rows]:
-    """Part the samples, which are searched by themselves, so that the memory is bounded."""
+def _chunks(index: Indices) -> list[Indices]:
+    """Divide the samples."""
     return [index[first : first + CHUNK] for first in range(0, len(index), CHUNK)]
 
 
-def _write(problem: Problem, results: ResultWriter, moves: Moves) -> None:
-    """Record flipped rows, if they are rows that an attacker may make."""
-    if len(moves) == 0:
+def _write(problem: Problem, results: ResultWriter, rows: TableRows) -> None:
+    """Record flipped rows, or raise a RuntimeError if an attacker could not make them."""
+    if len(rows) == 0:
         return
-    points = moves.points.reshape(-1, *problem.shape)
-    start = problem.X[moves.owner]
+    points = rows.points.reshape(-1, *problem.shape)
+    start = problem.X[rows.sample]
     valid = problem.threat_model.valid(start, points)
     if not valid.all():  # a bug, and a wrong number would hide it
-        raise RuntimeError(f"{int((~valid).sum())} rows that were found break the threat model.")
-    results.distance[moves.owner] = problem.threat_model.cost(start, points)
+        raise RuntimeError(f"{int((~valid).sum())} adversarial rows break the threat model.")
+    results.distance[rows.sample] = problem.threat_model.cost(start, points)
     if results.adversarial is not None:
-        results.adversarial[moves.owner] = points
+        results.adversarial[rows.sample] = points

@@ -1,9 +1,9 @@
 """The search of rows of a table by labels alone.
 
 It starts from other samples that the model labels differently, with the immutable features of the
-sample. What is not needed for that goes back to what it was: all moves together, whole features,
-parts of them. From there it goes on by taking one feature back and making up for it by an edit of
-another, cheapest first.
+sample, and returns what the flip does not need to the sample's own values: all features together,
+whole features, parts of them. It goes on with exchanges: one feature is returned, and an edit of
+another makes up for it, cheapest first.
 """
 
 from __future__ import annotations
@@ -14,27 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robfair.distance.tabular._space import (
-    Array,
-    Best,
-    Flags,
-    Moves,
-    Rows,
-    Space,
-    rank,
-    try_cheapest,
-)
+from robfair.distance._arrays import Array, Flags, Indices, rank
+from robfair.distance.tabular._best import BestRows, CheapestChanges
+from robfair.distance.tabular._space import TableRows, TableSpace
 
 __all__ = ["LabelSearch"]
 
 MOST_OTHERS = 4000  # rows that are looked at as starts
 NEAREST = 100  # of them that are tried, ...
 AT_ONCE = 20  # ... so many before others are
-LANES = 3  # starts that are followed
+BEAM = 3  # starts that are followed
 HALVINGS = 11  # of a move: to less than a thousandth of it
-PAGE = 50  # exchanges that are tried before what they have found is looked at
-PAIRS = 2**18  # exchanges in memory
+BATCH = 50  # exchanges of a sample that are tried before their results are looked at
 LISTED = 0.3  # share of the budget for the cheapest changes
+EXCHANGES = 2**18  # in memory
 MEMORY = 2**24  # numbers in the largest array of distances
 
 
@@ -43,195 +36,200 @@ class LabelSearch:
 
     Parameters
     ----------
-    space : Space
-        The samples, and how their rows may change.
-    best : Best
-        Where rows are kept.
+    space : TableSpace
+        The samples, and the rows that an attacker may make of them.
+    best : BestRows
+        Where adversarial rows are kept.
     flips : callable
-        From moves (m rows) to whether the model labels each differently from its sample.
+        From m rows to whether the model labels each differently from its sample.
     budget : int
         Rows that may be predicted for each sample.
     """
 
     def __init__(
-        self, space: Space, best: Best, flips: Callable[[Moves], Flags], budget: int
+        self,
+        space: TableSpace,
+        best: BestRows,
+        flips: Callable[[TableRows], Flags],
+        budget: int,
     ) -> None:
         self.space, self.best, self.flips = space, best, flips
-        self.listed = space.cheapest(int(LISTED * budget))
+        self.cheapest = CheapestChanges(space, int(LISTED * budget))
         self.left = np.full(len(space.X), budget)
-        self.n_discrete = space.n_blocks + len(space.integers)
         self.continuous = np.flatnonzero(space.continuous)
+        self.n_features = space.n_discrete + len(self.continuous)
 
     def run(
-        self, owner: Rows, labels: NDArray[Any], others: NDArray[Any], their_labels: NDArray[Any]
+        self,
+        samples: Indices,
+        labels: NDArray[Any],
+        others: NDArray[Any],
+        other_labels: NDArray[Any],
     ) -> None:
         """Search some samples.
 
         Parameters
         ----------
-        owner : ndarray of int, of shape (m,)
+        samples : ndarray of int, of shape (m,)
             The samples.
         labels : ndarray of shape (n_samples,)
             Labels of all samples.
         others : ndarray of shape (n_others, d)
             Rows to start from.
-        their_labels : ndarray of shape (n_others,)
+        other_labels : ndarray of shape (n_others,)
             Their labels.
         """
         some = slice(None, None, -(-len(others) // MOST_OTHERS) or 1)
-        others, their_labels = others[some], their_labels[some]
+        others, other_labels = others[some], other_labels[some]
         size = max(1, MEMORY // max(1, len(others)))
-        for first in range(0, len(owner), size):
-            part = owner[first : first + size]
-            self._start(part, others, labels[part][:, None] != their_labels)
-        try_cheapest(self.best, owner, *self.listed, self._ask)
-        while len(owner):
-            owner = owner[np.isfinite(self.best.cost[owner])]
-            self._go_back(self.best.moves[owner])
-            owner = self._exchange(owner)
+        for first in range(0, len(samples), size):
+            part = samples[first : first + size]
+            self._start(part, others, labels[part][:, None] != other_labels)
+        self.cheapest.try_on(samples, self.best, self._ask)
+        while len(samples):
+            samples = self.best.known(samples)
+            self._reduce(self.best.rows[samples])
+            samples = self._exchange(samples)
 
-    def shorten(self, owner: Rows, budget: int) -> None:
-        """Take back what the best rows of samples do not need, within a budget of its own."""
-        owner = owner[np.isfinite(self.best.cost[owner])]
-        self.left[owner] = budget
-        self._go_back(self.best.moves[owner])
+    def shorten(self, samples: Indices, budget: int) -> None:
+        """Reduce the best rows of samples to what the flip needs, within a budget of its own."""
+        samples = self.best.known(samples)
+        self.left[samples] = budget
+        self._reduce(self.best.rows[samples])
 
-    def _ask(self, moves: Moves) -> Flags:
-        """Whether rows flip; those beyond a sample's budget are not asked, and do not."""
-        asked = np.flatnonzero(rank(moves.owner) < self.left[moves.owner])
-        flipped = np.zeros(len(moves), dtype=bool)
+    def _ask(self, rows: TableRows) -> Flags:
+        """Predict rows, offer them, and tell which flip; rows beyond the budget count as not."""
+        asked = np.flatnonzero(rank(rows.sample) < self.left[rows.sample])
+        flipped = np.zeros(len(rows), dtype=bool)
         if len(asked):
-            moves = moves[asked]
-            self.left -= np.bincount(moves.owner, minlength=len(self.left))
-            flipped[asked] = self.flips(moves)
-            self.best.offer(moves, flipped[asked])
+            rows = rows[asked]
+            self.left -= np.bincount(rows.sample, minlength=len(self.left))
+            flipped[asked] = self.flips(rows)
+            self.best.offer(rows, flipped[asked])
         return flipped
 
     # --- Starts
 
-    def _start(self, owner: Rows, others: NDArray[Any], differ: Flags) -> None:
-        """Go back from the nearest of the other rows that flip a sample."""
+    def _start(self, samples: Indices, others: NDArray[Any], differ: Flags) -> None:
+        """Reduce the nearest of the other rows that flip a sample."""
         space = self.space
-        found = [block.find(others) for block in space.blocks]
-        cats = np.array(found, dtype=np.intp).reshape(len(found), len(others)).T
-        apart = np.where(differ, self._apart(owner, others, cats), np.inf)
-        nearest = np.argsort(apart, axis=1, kind="stable")[:, :NEAREST]
-        usable = np.isfinite(np.take_along_axis(apart, nearest, axis=1))
+        held = [block.find(others) for block in space.blocks]
+        categories = np.array(held, dtype=np.intp).reshape(len(held), len(others)).T
+        distance = np.where(differ, self._distances(samples, others, categories), np.inf)
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, :NEAREST]
+        usable = np.isfinite(np.take_along_axis(distance, nearest, axis=1))
         for first in range(0, nearest.shape[1], AT_ONCE):
-            usable &= np.isinf(self.best.cost[owner])[:, None]
+            usable &= np.isinf(self.best.cost[samples])[:, None]
             row, place = np.nonzero(usable[:, first : first + AT_ONCE])
-            mine, other = owner[row], nearest[row, first + place]
+            sample, other = samples[row], nearest[row, first + place]
             delta = others[np.ix_(other, space.integers)].astype(np.float64)
-            delta -= space.X[np.ix_(mine, space.integers)]
-            steps = np.round(delta / space.spacing).clip(space.down[mine], space.up[mine])
+            delta -= space.X[np.ix_(sample, space.integers)]
+            steps = np.round(delta / space.spacing)
+            steps = steps.clip(space.least_steps[sample], space.most_steps[sample])
             points = np.clip(others[other], space.low, space.high).astype(space.X.dtype)
-            moves = space.build(Moves(mine, cats[other], steps, points))
-            moves = moves[self._ask(moves)]
-            moves = moves[np.argsort(space.cost(moves), kind="stable")]
-            lane = rank(moves.owner)
-            for number in range(LANES):
-                self._go_back(moves[lane == number])
+            rows = space.build(TableRows(sample, categories[other], steps, points))
+            rows = rows[self._ask(rows)]
+            rows = rows[np.argsort(space.cost(rows), kind="stable")]
+            place = rank(rows.sample)
+            for number in range(BEAM):
+                self._reduce(rows[place == number])
 
-    def _apart(self, owner: Rows, others: NDArray[Any], cats: NDArray[np.intp]) -> Array:
+    def _distances(self, samples: Indices, others: NDArray[Any], categories: Indices) -> Array:
         """Cost for each sample to become each of the other rows, as far as it can."""
-        space, total = self.space, np.zeros((len(owner), len(others)))
+        space, total = self.space, np.zeros((len(samples), len(others)))
         for j in np.flatnonzero(space.numeric):
-            apart = space.X[owner, j].astype(np.float64)[:, None] - others[:, j]
-            total = space.join(total, np.abs(apart) / space.unit[j])
+            apart = space.X[samples, j].astype(np.float64)[:, None] - others[:, j]
+            total = space.combine(total, np.abs(apart) / space.unit[j])
         for b in range(space.n_blocks):
-            switched = space.own[owner, b][:, None] != cats[:, b]
-            total = space.join(total, space.category_cost * switched)
+            switched = space.own_categories[samples, b][:, None] != categories[:, b]
+            total = space.combine(total, space.category_cost * switched)
         return total
 
     # --- Back to the sample
 
-    def _go_back(self, moves: Moves) -> None:
-        """Take back what is not needed: all together, then the most costly feature first."""
-        moves = self._bisect(moves, np.ones((len(moves), self._n_features), dtype=bool))
-        order = np.argsort(-self._costs(moves), axis=1, kind="stable")
+    def _reduce(self, rows: TableRows) -> None:
+        """Return what the flip does not need: all together, then the most costly feature first."""
+        rows = self._bisect(rows, np.ones((len(rows), self.n_features), dtype=bool))
+        order = np.argsort(-self._costs(rows), axis=1, kind="stable")
         for feature in order.T:
-            moves = self._bisect(moves, feature[:, None] == np.arange(self._n_features))
+            rows = self._bisect(rows, feature[:, None] == np.arange(self.n_features))
 
-    @property
-    def _n_features(self) -> int:
-        return self.n_discrete + len(self.continuous)
-
-    def _bisect(self, moves: Moves, features: Flags) -> Moves:
-        """Shorten some moves of flipped rows as far as they stay flipped: wholly, or in part."""
-        outer, cost = moves, self.space.cost(moves)
-        inner = self.space.start(moves.owner)
-        low, high = np.zeros(len(moves)), np.ones(len(moves))
+    def _bisect(self, rows: TableRows, features: Flags) -> TableRows:
+        """Shorten the moves of some features as far as rows stay flipped: wholly, or in part."""
+        outer, cost = rows, self.space.cost(rows)
+        inner = self.space.unperturbed(rows.sample)
+        low, high = np.zeros(len(rows)), np.ones(len(rows))
         for halving in range(1 + HALVINGS):
             share = (low + high) / 2 if halving else low
-            tried = self._shorter(moves, features, share)
+            tried = self._shorter(rows, features, share)
             flipped = (tried.points == outer.points).all(axis=1)
             known = flipped | (tried.points == inner.points).all(axis=1)
-            price = self.space.cost(tried)
-            rows = np.flatnonzero(~known & (price < cost))
-            flipped[rows] = self._ask(tried[rows])
+            tried_cost = self.space.cost(tried)
+            unknown = np.flatnonzero(~known & (tried_cost < cost))
+            flipped[unknown] = self._ask(tried[unknown])
             low, high = np.where(flipped, low, share), np.where(flipped, share, high)
-            cost = np.where(flipped, price, cost)
+            cost = np.where(flipped, tried_cost, cost)
             outer, inner = tried.where(flipped, outer), tried.where(~flipped, inner)
         return outer
 
-    def _costs(self, moves: Moves) -> Array:
+    def _costs(self, rows: TableRows) -> Array:
         """Cost of each feature, of shape (m, n_features): blocks, integers, continuous ones."""
         space, on = self.space, self.continuous
-        delta = moves.points[:, on].astype(np.float64) - space.X[np.ix_(moves.owner, on)]
-        changed = space.category_cost * (moves.cats != space.own[moves.owner])
-        stepped = np.abs(moves.steps) * space.step_cost
+        delta = rows.points[:, on].astype(np.float64) - space.X[np.ix_(rows.sample, on)]
+        changed = space.category_cost * (rows.categories != space.own_categories[rows.sample])
+        stepped = np.abs(rows.steps) * space.step_cost
         return np.concatenate([changed, stepped, np.abs(delta) / space.unit[on]], axis=1)
 
-    def _shorter(self, moves: Moves, features: Flags, share: Array) -> Moves:
-        """Scale some moves by a share; in L-inf cut them, where only the greatest counts."""
-        space, B = self.space, self.space.n_blocks
-        cost = self._costs(moves) * features
+    def _shorter(self, rows: TableRows, features: Flags, share: Array) -> TableRows:
+        """Scale some moves by a share; in L-inf clip them, where only the greatest counts."""
+        space, n_blocks = self.space, self.space.n_blocks
+        cost = self._costs(rows) * features
         keep = np.broadcast_to(share[:, None], cost.shape)
         if space.norm != 2:
             level = keep * cost.max(axis=1, keepdims=True, initial=0)
             keep = np.minimum(1, level / np.where(cost > 0, cost, 1))
         keep = np.where(features & (cost > 0), keep, 1)
-        # A category is kept or not; whole steps are cut, but for what rounding has left.
-        kept = keep[:, :B] > 0 if space.norm == 2 else keep[:, :B] >= 1
-        cats = np.where(kept, moves.cats, space.own[moves.owner])
-        steps = np.trunc(moves.steps * keep[:, B : self.n_discrete] * (1 + 1e-9))
-        x, points = space.X[np.ix_(moves.owner, self.continuous)], moves.points.copy()
-        points[:, self.continuous] = x + keep[:, self.n_discrete :] * (
+        # A category is kept or not; whole steps are cut, except for what rounding has left.
+        kept = keep[:, :n_blocks] > 0 if space.norm == 2 else keep[:, :n_blocks] >= 1
+        categories = np.where(kept, rows.categories, space.own_categories[rows.sample])
+        steps = np.trunc(rows.steps * keep[:, n_blocks : space.n_discrete] * (1 + 1e-9))
+        x, points = space.X[np.ix_(rows.sample, self.continuous)], rows.points.copy()
+        points[:, self.continuous] = x + keep[:, space.n_discrete :] * (
             points[:, self.continuous] - x
         )
-        return space.build(Moves(moves.owner, cats, steps, points))
+        return space.build(TableRows(rows.sample, categories, steps, points))
 
     # --- Exchanges
 
-    def _exchange(self, owner: Rows) -> Rows:
-        """Take one feature back and edit another; return the samples that this has improved."""
-        if self.n_discrete == 0:
-            return owner[:0]
-        n_pairs = self._n_features * len(self.space.edit_feature)
-        size = max(1, PAIRS // n_pairs)
+    def _exchange(self, samples: Indices) -> Indices:
+        """Return one feature and edit another; return the samples that this improves."""
+        if self.space.n_discrete == 0:
+            return samples[:0]
+        size = max(1, EXCHANGES // (self.n_features * len(self.space.edit_feature)))
         improved = [
-            self._exchange_some(owner[first : first + size]) for first in range(0, len(owner), size)
+            self._exchange_some(samples[first : first + size])
+            for first in range(0, len(samples), size)
         ]
-        return np.concatenate([owner[:0], *improved])
+        return np.concatenate([samples[:0], *improved])
 
-    def _exchange_some(self, owner: Rows) -> Rows:
+    def _exchange_some(self, samples: Indices) -> Indices:
         space, best = self.space, self.best
-        before = best.cost[owner].copy()
-        moves = best.moves[owner]
-        row, feature = np.nonzero(self._costs(moves) > 0)
+        before = best.cost[samples].copy()
+        rows = best.rows[samples]
+        row, feature = np.nonzero(self._costs(rows) > 0)
         back = self._shorter(
-            moves[row], feature[:, None] == np.arange(self._n_features), np.zeros(len(row))
+            rows[row], feature[:, None] == np.arange(self.n_features), np.zeros(len(row))
         )
-        row, edit = np.nonzero(space.allowed(back) & (space.edit_feature != feature[:, None]))
-        edited = space.edited(back[row], edit)
-        cost = space.join(space.discrete(edited), space.moved(edited))
-        cheap = np.flatnonzero((cost < best.cost[edited.owner]) & (cost > 0))
+        row, edit = np.nonzero(space.allowed_edits(back) & (space.edit_feature != feature[:, None]))
+        edited = space.apply_edits(back[row], edit)
+        cost = space.cost(edited)
+        cheap = np.flatnonzero((cost < best.cost[edited.sample]) & (cost > 0))
         cheap = cheap[np.argsort(cost[cheap], kind="stable")]
-        turn = rank(edited.owner[cheap])
-        cheap, turn = (a[turn < self.left[edited.owner[cheap]]] for a in (cheap, turn))
-        for page in range(int(turn.max(initial=-1)) // PAGE + 1):
-            now = cheap[turn // PAGE == page]
-            # Until something is found; what is left of the budget is for going on from there.
-            now = now[cost[now] < best.cost[edited.owner[now]]]
+        turn = rank(edited.sample[cheap])
+        cheap, turn = (a[turn < self.left[edited.sample[cheap]]] for a in (cheap, turn))
+        for batch in range(int(turn.max(initial=-1)) // BATCH + 1):
+            now = cheap[turn // BATCH == batch]
+            # Once one of them flips, what is left of the budget is for going on from there.
+            now = now[cost[now] < best.cost[edited.sample[now]]]
             self._ask(space.build(edited[now]))
-        return owner[best.cost[owner] < before]
+        return samples[best.cost[samples] < before]

@@ -1,4 +1,4 @@
-"""Rows of a table and the moves between them: categories, whole steps, and what they cost.
+"""Rows of a table, the edits between them, and their costs.
 
 A perturbed row has a discrete part, the category of each block and the number of steps of each
 integer, and a continuous part. Searches change the discrete part by *edits*: another category for
@@ -7,75 +7,70 @@ one block, or one step more or less for one integer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair.distance._arrays import Array, Flags, Indices
 from robfair.threat import ThreatModel
 
-__all__ = ["Array", "Best", "Flags", "Moves", "Rows", "Space", "rank", "try_cheapest"]
-
-LISTED_AT_ONCE = 20  # of the cheapest changes: what they find bounds the cost of later ones
-
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
-Flags = NDArray[np.bool_]
+__all__ = ["TableRows", "TableSpace"]
 
 
 @dataclass(frozen=True)
-class Moves:
-    """Rows that are made of samples.
+class TableRows:
+    """Perturbed rows of samples.
 
     Attributes
     ----------
-    owner : ndarray of int, of shape (m,)
-        The sample of each row.
-    cats : ndarray of int, of shape (m, n_blocks)
+    sample : ndarray of int, of shape (m,)
+        Index of the sample that each row perturbs; samples may repeat.
+    categories : ndarray of int, of shape (m, n_blocks)
         Category of each mutable block.
     steps : ndarray of shape (m, n_integers)
         Steps that each integer has moved, whole numbers.
     points : ndarray of shape (m, d)
-        The rows. Where only the continuous part of them counts, the rest may be out of date.
+        The rows. :meth:`TableSpace.build` brings them up to date with `categories` and `steps`.
     """
 
-    owner: Rows
-    cats: NDArray[np.intp]
+    sample: Indices
+    categories: Indices
     steps: Array
     points: NDArray[Any]
 
     def __len__(self) -> int:
-        return len(self.owner)
+        return len(self.sample)
 
-    def __getitem__(self, rows: Any) -> Moves:
-        return Moves(self.owner[rows], self.cats[rows], self.steps[rows], self.points[rows])
+    def __getitem__(self, index: Any) -> TableRows:
+        return TableRows(
+            self.sample[index], self.categories[index], self.steps[index], self.points[index]
+        )
 
-    def where(self, flags: Flags, others: Moves) -> Moves:
+    def where(self, flags: Flags, others: TableRows) -> TableRows:
         """Take these rows where `flags` are set, and others elsewhere."""
-        rows = flags[:, None]
-        return Moves(
-            self.owner,
-            np.where(rows, self.cats, others.cats),
-            np.where(rows, self.steps, others.steps),
-            np.where(rows, self.points, others.points),
+        taken = flags[:, None]
+        return TableRows(
+            self.sample,
+            np.where(taken, self.categories, others.categories),
+            np.where(taken, self.steps, others.steps),
+            np.where(taken, self.points, others.points),
         )
 
     @staticmethod
-    def join(parts: list[Moves]) -> Moves:
-        """Put rows below one another."""
-        return Moves(
-            np.concatenate([part.owner for part in parts]),
-            np.concatenate([part.cats for part in parts]),
+    def join(parts: list[TableRows]) -> TableRows:
+        """Concatenate rows."""
+        return TableRows(
+            np.concatenate([part.sample for part in parts]),
+            np.concatenate([part.categories for part in parts]),
             np.concatenate([part.steps for part in parts]),
             np.concatenate([part.points for part in parts]),
         )
 
 
-class Space:
-    """Samples, and how their rows may change.
+class TableSpace:
+    """The rows that an attacker may make of samples, and their costs.
 
     Parameters
     ----------
@@ -84,7 +79,7 @@ class Space:
     X : ndarray of shape (n_samples, ...)
         Samples.
     dtype : dtype
-        Rows are made in it: the dtype of the model.
+        Dtype of the rows, which is that of the model.
     """
 
     def __init__(self, threat_model: ThreatModel, X: NDArray[Any], dtype: Any) -> None:
@@ -106,11 +101,11 @@ class Space:
             if box is None
             else (box[0].astype(dtype), box[1].astype(dtype))
         )
-        self.down, self.up = self._limits()
+        self.least_steps, self.most_steps = self._step_limits()
         self.blocks = [threat_model.blocks[b] for b in threat_model.mutable_blocks(shape)]
         self.columns = [np.array(block.columns) for block in self.blocks]
-        found = [block.find(self.X) for block in self.blocks]
-        self.own = np.array(found, dtype=np.intp).reshape(len(found), len(self.X)).T
+        held = [block.find(self.X) for block in self.blocks]
+        self.own_categories = np.array(held, dtype=np.intp).reshape(len(held), len(self.X)).T
         # An edit each: the feature (a block, or n_blocks + an integer) and the category or step.
         sizes = [len(block.codes) for block in self.blocks]
         n_integers = len(self.integers)
@@ -126,210 +121,123 @@ class Space:
         """Number of mutable blocks."""
         return len(self.blocks)
 
-    def _limits(self) -> tuple[Array, Array]:
-        """Whole steps that each integer of each sample can go down and up, inside the box."""
+    @property
+    def n_discrete(self) -> int:
+        """Number of mutable blocks and integers."""
+        return len(self.blocks) + len(self.integers)
+
+    def _step_limits(self) -> tuple[Array, Array]:
+        """Least and greatest whole steps of each integer of each sample inside the box."""
         x = self.X[:, self.integers].astype(np.float64)
         sides = (self.low[self.integers], self.high[self.integers])
         eps = np.finfo(self.X.dtype).eps
         limits = []
         for sign, side in zip((-1, 1), sides, strict=True):
-            room = sign * (side.astype(np.float64) - x)
-            rounding = np.where(np.isfinite(room), eps * (np.abs(x) + np.abs(side)), 0)
-            limits.append(sign * np.floor((room + rounding) / self.spacing))
+            slack = sign * (side.astype(np.float64) - x)
+            rounding = np.where(np.isfinite(slack), eps * (np.abs(x) + np.abs(side)), 0)
+            limits.append(sign * np.floor((slack + rounding) / self.spacing))
         return limits[0], limits[1]
 
-    def start(self, owner: Rows) -> Moves:
+    def unperturbed(self, samples: Indices) -> TableRows:
         """Return samples as they are."""
-        steps = np.zeros((len(owner), len(self.integers)))
-        return Moves(owner, self.own[owner], steps, self.X[owner])
+        steps = np.zeros((len(samples), len(self.integers)))
+        return TableRows(samples, self.own_categories[samples], steps, self.X[samples])
 
-    def build(self, moves: Moves, continuous: bool = True) -> Moves:
-        """Bring the rows up to date with their categories and steps.
+    def build(self, rows: TableRows, continuous: bool = True) -> TableRows:
+        """Bring the points of rows up to date with their categories and steps.
 
         Parameters
         ----------
-        moves : Moves
-            Rows whose continuous features are right.
+        rows : TableRows
+            Rows whose continuous features are up to date.
         continuous : bool, default=True
-            Whether to keep these; else they are those of the sample.
+            Whether to keep these; otherwise they return to those of the sample.
 
         Returns
         -------
-        Moves
+        TableRows
             The rows.
         """
-        x = self.X[moves.owner]
-        points = np.where(self.continuous, moves.points, x) if continuous else x
+        x = self.X[rows.sample]
+        points = np.where(self.continuous, rows.points, x) if continuous else x
         for b, (block, columns) in enumerate(zip(self.blocks, self.columns, strict=True)):
             # A category that has not changed keeps the sample's own rounding.
-            rows = np.flatnonzero(moves.cats[:, b] != self.own[moves.owner, b])
-            points[rows[:, None], columns] = block.codes[moves.cats[rows, b]]
-        moved = x[:, self.integers].astype(np.float64) + moves.steps * self.spacing
+            switched = np.flatnonzero(rows.categories[:, b] != self.own_categories[rows.sample, b])
+            points[switched[:, None], columns] = block.codes[rows.categories[switched, b]]
+        moved = x[:, self.integers].astype(np.float64) + rows.steps * self.spacing
         points[:, self.integers] = np.clip(
             moved.astype(points.dtype), self.low[self.integers], self.high[self.integers]
         )
-        return Moves(moves.owner, moves.cats, moves.steps, points)
+        return TableRows(rows.sample, rows.categories, rows.steps, points)
 
-    def changed(self, owner: Rows, changes: Moves) -> tuple[Moves, Flags]:
-        """Apply a change of :meth:`cheapest` to each sample; say which stay in the box."""
-        own, sizes = self.own[owner], [len(block.codes) for block in self.blocks]
-        cats = (own + changes.cats) % np.array(sizes, dtype=np.intp)
-        inside = (changes.steps >= self.down[owner]) & (changes.steps <= self.up[owner])
-        return Moves(owner, cats, changes.steps, self.X[owner]), np.asarray(inside.all(axis=1))
-
-    def edited(self, moves: Moves, edits: Rows) -> Moves:
+    def apply_edits(self, rows: TableRows, edits: Indices) -> TableRows:
         """Apply an edit to each row; its points are then out of date."""
-        cats, steps = moves.cats.copy(), moves.steps.copy()
+        categories, steps = rows.categories.copy(), rows.steps.copy()
         feature, value = self.edit_feature[edits], self.edit_value[edits]
-        rows = np.flatnonzero(feature < self.n_blocks)
-        cats[rows, feature[rows]] = value[rows]
-        rows = np.flatnonzero(feature >= self.n_blocks)
-        steps[rows, feature[rows] - self.n_blocks] += value[rows]
-        return Moves(moves.owner, cats, steps, moves.points)
+        i = np.flatnonzero(feature < self.n_blocks)
+        categories[i, feature[i]] = value[i]
+        i = np.flatnonzero(feature >= self.n_blocks)
+        steps[i, feature[i] - self.n_blocks] += value[i]
+        return TableRows(rows.sample, categories, steps, rows.points)
 
-    def allowed(self, moves: Moves) -> Flags:
-        """Which edits change each row, of shape (m, n_edits), and keep it in the box."""
+    def allowed_edits(self, rows: TableRows) -> Flags:
+        """Flag the edits that change each row and keep it in the box, of shape (m, n_edits)."""
         feature, value = self.edit_feature, self.edit_value
-        c = int((feature < self.n_blocks).sum())
-        other = moves.cats[:, feature[:c]] != value[:c]
-        j = feature[c:] - self.n_blocks
-        after = moves.steps[:, j] + value[c:]
-        owner = moves.owner[:, None]
-        inside = (after >= self.down[owner, j]) & (after <= self.up[owner, j])
+        n_switches = int((feature < self.n_blocks).sum())
+        other = rows.categories[:, feature[:n_switches]] != value[:n_switches]
+        j = feature[n_switches:] - self.n_blocks
+        after = rows.steps[:, j] + value[n_switches:]
+        sample = rows.sample[:, None]
+        inside = (after >= self.least_steps[sample, j]) & (after <= self.most_steps[sample, j])
         return np.concatenate([other, inside], axis=1)
 
-    def cheapest(self, n: int) -> tuple[Moves, float]:
-        """List the cheapest discrete changes that a row can make, cheapest first.
+    def combine(self, a: Array, b: Array) -> Array:
+        """Return the norm of a vector whose two parts have these norms."""
+        combined: Array = np.hypot(a, b) if self.norm == 2 else np.maximum(a, b)
+        return combined
+
+    def discrete_cost(self, rows: TableRows) -> Array:
+        """Return the cost of the categories and the whole steps."""
+        changed = (rows.categories != self.own_categories[rows.sample]) * self.category_cost
+        parts = np.concatenate([changed, rows.steps * self.step_cost], axis=1)
+        return np.linalg.norm(parts, self.norm, axis=1) if parts.shape[1] else np.zeros(len(rows))
+
+    def continuous_cost(self, rows: TableRows) -> Array:
+        """Return the cost of the continuous part."""
+        return self._norm_of_move(rows, self.continuous)
+
+    def numeric_cost(self, rows: TableRows) -> Array:
+        """Return the cost of the continuous part and the integers, as they are in the points."""
+        return self._norm_of_move(rows, self.numeric)
+
+    def _norm_of_move(self, rows: TableRows, features: Flags) -> Array:
+        """Norm of the perturbation of some numeric features, in units."""
+        if not features.any():
+            return np.zeros(len(rows))
+        x = self.X[np.ix_(rows.sample, features)]
+        delta = rows.points[:, features].astype(np.float64) - x
+        sizes: Array = np.linalg.norm(delta / self.unit[features], self.norm, axis=1)
+        return sizes
+
+    def cost(self, rows: TableRows) -> Array:
+        """Return the cost of rows that are up to date."""
+        return self.combine(self.discrete_cost(rows), self.continuous_cost(rows))
+
+    def steepness(self, gradient: Array, features: Flags) -> Array:
+        """Return the steepest fall of a margin per unit of cost, by moves of some features.
 
         Parameters
         ----------
-        n : int
-            How many, at most.
+        gradient : ndarray of shape (m, d)
+            Gradients of the margins.
+        features : ndarray of bool, of shape (d,)
+            The features that may move.
 
         Returns
         -------
-        changes : Moves
-            Their categories count from that of the sample; owner and points mean nothing.
-        limit : float
-            All changes that cost less are among them.
+        ndarray of shape (m,)
+            The dual norm of each gradient, in units; 0 without features.
         """
-        widest = np.maximum(-self.down.min(axis=0, initial=0), self.up.max(axis=0, initial=0))
-        sizes = [*(len(block.codes) for block in self.blocks), *(1 + 2 * widest)]
-        price = [*(self.category_cost for _ in self.blocks), *self.step_cost]
-
-        def cost(choice: tuple[int, ...]) -> float:
-            # Option r of a block is the r-th other category, of an integer (r + 1) // 2 steps.
-            numbers = [min(r, 1) for r in choice[: self.n_blocks]]
-            numbers += [(r + 1) // 2 for r in choice[self.n_blocks :]]
-            return float(np.linalg.norm(np.multiply(numbers, price), self.norm))
-
-        # Every choice is reached once: from the one before in its last feature that has changed.
-        heap = [(0.0, (0,) * len(sizes))]
-        found: list[tuple[int, ...]] = []
-        while heap and len(found) <= n:
-            _, choice = heappop(heap)
-            found.append(choice)
-            changed = np.flatnonzero(choice)
-            for feature in range(changed[-1] if len(changed) else 0, len(sizes)):
-                if choice[feature] + 1 < sizes[feature]:
-                    after = (*choice[:feature], choice[feature] + 1, *choice[feature + 1 :])
-                    heappush(heap, (cost(after), after))
-        options = np.array(found[1:], dtype=np.intp).reshape(len(found) - 1, len(sizes))
-        turns = options[:, self.n_blocks :]
-        changes = Moves(
-            owner=np.zeros(len(options), dtype=np.intp),
-            cats=options[:, : self.n_blocks],
-            steps=np.where(turns % 2, 1.0, -1.0) * ((turns + 1) // 2),
-            points=np.zeros((len(options), 0)),
-        )
-        return changes, cost(found[-1]) if heap else np.inf
-
-    def join(self, a: Array, b: Array) -> Array:
-        """Norm of a whole whose two parts have these norms."""
-        joined: Array = np.hypot(a, b) if self.norm == 2 else np.maximum(a, b)
-        return joined
-
-    def discrete(self, moves: Moves) -> Array:
-        """Cost of the categories and the whole steps."""
-        changed = (moves.cats != self.own[moves.owner]) * self.category_cost
-        parts = np.concatenate([changed, moves.steps * self.step_cost], axis=1)
-        return np.linalg.norm(parts, self.norm, axis=1) if parts.shape[1] else np.zeros(len(moves))
-
-    def moved(self, moves: Moves) -> Array:
-        """Cost of the continuous part."""
-        on = self.continuous
-        delta = moves.points[:, on].astype(np.float64) - self.X[np.ix_(moves.owner, on)]
-        return (
-            np.linalg.norm(delta / self.unit[on], self.norm, axis=1)
-            if on.any()
-            else np.zeros(len(moves))
-        )
-
-    def cost(self, moves: Moves) -> Array:
-        """Cost of rows that are up to date."""
-        return self.join(self.discrete(moves), self.moved(moves))
-
-
-class Best:
-    """The cheapest flipped row seen for each sample.
-
-    Parameters
-    ----------
-    space : Space
-        The samples.
-    """
-
-    def __init__(self, space: Space) -> None:
-        self.space = space
-        self.moves = space.start(np.arange(len(space.X)))
-        self.cost = np.full(len(space.X), np.inf)
-
-    def offer(self, moves: Moves, flipped: Flags) -> Rows:
-        """Take over the rows that are flipped and cheaper; return the samples that got better."""
-        cost = self.space.cost(moves)
-        rows = np.flatnonzero(flipped & (cost < self.cost[moves.owner]) & (cost > 0))
-        # The last one written stays: of equals the first that was offered.
-        rows = rows[::-1][np.argsort(-cost[rows[::-1]], kind="stable")]
-        owner = moves.owner[rows]
-        self.cost[owner] = cost[rows]
-        self.moves.cats[owner] = moves.cats[rows]
-        self.moves.steps[owner] = moves.steps[rows]
-        self.moves.points[owner] = moves.points[rows]
-        return np.unique(owner)
-
-
-def rank(owner: Rows) -> Rows:
-    """How many rows of the same owner stand before each row."""
-    order = np.argsort(owner, kind="stable")
-    ordered = owner[order]
-    out = np.empty(len(owner), dtype=np.intp)
-    out[order] = np.arange(len(owner)) - np.searchsorted(ordered, ordered)
-    return out
-
-
-def try_cheapest(
-    best: Best, owner: Rows, changes: Moves, limit: float, ask: Callable[[Moves], object]
-) -> None:
-    """Try all discrete changes that cost less than the best row, where these are few.
-
-    What a change costs does not depend on the sample, so one list serves all.
-
-    Parameters
-    ----------
-    best : Best
-        What has been found.
-    owner : ndarray of int
-        Samples.
-    changes, limit : Moves, float
-        The cheapest changes. Samples whose best row costs more than the limit are left out, unless
-        nothing has been found for them.
-    ask : callable
-        Takes rows without a continuous move, and offers those that are flipped to `best`.
-    """
-    space = best.space
-    owner = owner[(best.cost[owner] <= limit) | np.isinf(best.cost[owner])]
-    for first in range(0, len(changes), LISTED_AT_ONCE):
-        part = changes[first : first + LISTED_AT_ONCE]
-        rows = np.repeat(np.arange(len(part)), len(owner))
-        moves, inside = space.changed(np.tile(owner, len(part)), part[rows])
-        ask(space.build(moves[inside & (space.discrete(moves) < best.cost[moves.owner])]))
+        scaled = gradient[:, features] * self.unit[features]
+        order = 2 if self.norm == 2 else 1
+        return np.linalg.norm(scaled, order, axis=1) if features.any() else np.zeros(len(gradient))

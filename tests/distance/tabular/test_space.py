@@ -1,15 +1,12 @@
-"""Rows of a table: how they are built, what they cost, which changes are the cheapest."""
-
-from itertools import product
+"""Rows of a table: how edits make them, and what they cost."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from robfair import ThreatModel
-from robfair.distance.tabular._space import Best, Space, rank, try_cheapest
+from robfair.distance.tabular._space import TableSpace
 from robfair.threat import Block
 
 NORMS = [2, np.inf]
@@ -46,91 +43,31 @@ def samples(rng, n=8):
 def test_edits_are_valid_rows_at_their_cost(seed, norm, dtype):
     rng, threat_model = np.random.default_rng(seed), rules(norm)
     X = samples(rng)
-    space = Space(threat_model, X, dtype)
-    moves = space.start(np.repeat(np.arange(len(X)), 3))
+    space = TableSpace(threat_model, X, dtype)
+    rows = space.unperturbed(np.repeat(np.arange(len(X)), 3))
     for _ in range(4):
-        allowed = space.allowed(moves)
+        allowed = space.allowed_edits(rows)
         edits = np.array([rng.choice(np.flatnonzero(row)) for row in allowed])
-        after = space.build(space.edited(moves, edits))
-        assert (after.points != moves.points).any(axis=1).all()
+        after = space.build(space.apply_edits(rows, edits))
+        assert (after.points != rows.points).any(axis=1).all()
         after.points[:, 2] = rng.uniform(-3, 3, len(after))
-        start = X[after.owner]
+        start = X[after.sample]
         assert threat_model.valid(start, after.points).all()
         rtol = 1e-6 if dtype == "f" else 1e-12
         assert_allclose(space.cost(after), threat_model.cost(start, after.points), rtol=rtol)
-        assert_allclose(space.join(space.discrete(after), space.moved(after)), space.cost(after))
-        moves = after
+        assert_allclose(
+            space.combine(space.discrete_cost(after), space.continuous_cost(after)),
+            space.cost(after),
+        )
+        rows = after
 
 
 def test_edits_stop_at_the_walls_and_at_what_is_immutable():
     X = np.array([[2, -2, 0, 1, 0, 4.0]])
-    space = Space(rules(), X, float)
-    moves = space.start(np.array([0]))
+    space = TableSpace(rules(), X, float)
+    rows = space.unperturbed(np.array([0]))
     # Categories 0 and 2 of the first block, 0 and 1 of the second, down in the first, up in the
     # second: the others are what the sample is, or leave the box.
-    assert_array_equal(space.allowed(moves)[0], [1, 0, 1, 1, 1, 0, 1, 0, 0, 1])
-    fixed = Space(rules(mutable=[False, True, True, True, True, False]), X, float)
+    assert_array_equal(space.allowed_edits(rows)[0], [1, 0, 1, 1, 1, 0, 1, 0, 0, 1])
+    fixed = TableSpace(rules(mutable=[False, True, True, True, True, False]), X, float)
     assert_array_equal(fixed.edit_feature, [0, 0, 0, 1, 1])
-
-
-@FEW
-@given(norm=st.sampled_from(NORMS), n=st.integers(1, 400), cost=st.floats(0.1, 3))
-def test_the_cheapest_changes_against_all_of_them(norm, n, cost):
-    X = np.array([[0, 0, 0, 1, 0, 4.0], [2, 1, 0, 1, 0, 4]])
-    space = Space(rules(norm, category_cost=cost), X, float)
-    changes, limit = space.cheapest(n)
-    steps = [range(-3, 4), range(-6, 7)]  # as far as any of the samples can go
-    parts = [
-        ([cost * (a > 0), cost * (b > 0), i / 2, j / 2 / 0.7], (a, b, i, j))
-        for a, b, i, j in product(range(3), range(3), *steps)
-    ]
-    every = sorted(np.linalg.norm(part, norm) for part, _ in parts)[1:]
-    found = np.concatenate([changes.cats, changes.steps], axis=1)
-    assert len(np.unique(found, axis=0)) == len(found)
-    mine = np.linalg.norm(
-        np.concatenate([cost * (changes.cats > 0), changes.steps * space.step_cost], axis=1),
-        norm, axis=1,
-    )  # fmt: skip
-    assert_allclose(mine, every[: len(mine)], rtol=1e-12)
-    assert len(mine) == min(n, len(every))
-    assert limit == (np.inf if n >= len(every) else pytest.approx(every[n - 1]))
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_few_changes_are_all_tried(norm):
-    rng, threat_model = np.random.default_rng(0), rules(norm)
-    X = samples(rng, 6)
-    space = Space(threat_model, X, float)
-    best, asked = Best(space), []
-
-    def ask(moves):
-        asked.append(np.column_stack([moves.owner, moves.points]))
-        best.offer(moves, moves.points[:, 0] + moves.points[:, 1] + moves.points[:, 5] > 1)
-
-    try_cheapest(best, np.arange(6), *space.cheapest(10**4), ask)
-    rows = np.concatenate(asked)
-    assert len(np.unique(rows, axis=0)) == len(rows)
-    for i, x in enumerate(X):
-        values = product(range(-1, 3), np.arange(-2, 1.5, 0.5), range(3), [-1.5, 0, 4])
-        every = np.array([[a, b, x[2], *BLOCKS[0].codes[c], d] for a, b, c, d in values])
-        flipped = every[every[:, [0, 1, 5]].sum(axis=1) > 1]
-        costs = threat_model.cost(np.repeat(x[None], len(flipped), axis=0), flipped)
-        assert_allclose(best.cost[i], costs[costs > 0].min())
-
-
-def test_the_best_row_is_kept():
-    X = samples(np.random.default_rng(1), 2)
-    X[:, 2] = 0
-    space = Space(rules(), X, float)
-    best = Best(space)
-    moves = space.start(np.array([0, 0, 0, 1]))
-    moves.points[:, 2] += [0.75, 0.375, -0.375, 0.0]
-    assert_array_equal(best.offer(moves, np.array([True, True, True, True])), [0])
-    assert_allclose(best.cost, [0.125, np.inf])  # the sample itself is no change
-    assert_allclose(best.moves.points[0, 2], 0.375)  # the first of two equals
-    moves.points[:, 2] = 0.03
-    assert_array_equal(best.offer(moves, np.zeros(4, dtype=bool)), [])
-
-
-def test_rank():
-    assert_array_equal(rank(np.array([3, 1, 3, 3, 1])), [0, 0, 1, 2, 1])

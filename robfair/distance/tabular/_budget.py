@@ -1,0 +1,84 @@
+"""What the search by gradients spends on a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from robfair.distance.gradient import AUTO, STRONG, DescentSchedule, SearchBudget
+
+__all__ = ["TABLE_AUTO", "TABLE_STRONG", "TableBudget"]
+
+
+@dataclass(frozen=True)
+class TableBudget:
+    """What the search by gradients spends on a sample.
+
+    Attributes
+    ----------
+    first : SearchBudget
+        Numeric search in the categories of the sample.
+    others : SearchBudget
+        Numeric search in other categories.
+    n_targets : int
+        Target classes, those with the greatest logits, whose gradients are taken.
+    width : int
+        Rows that the greedy search keeps.
+    n_tried : int
+        Combinations of categories whose numeric moves are searched.
+    n_listed : int
+        The cheapest changes that are all tried where the best row costs more.
+    n_rounds : int
+        Rounds of edits, at most; the last one is the first that improves nothing.
+    n_edits : int
+        Edits tried in each round.
+    refine : DescentSchedule
+        Descent of the continuous features after an edit.
+    """
+
+    first: SearchBudget
+    others: SearchBudget
+    n_targets: int
+    width: int
+    n_tried: int
+    n_listed: int
+    n_rounds: int
+    n_edits: int
+    refine: DescentSchedule
+
+    def within(self, n_targets: int) -> TableBudget:
+        """Return this budget for a network with so many classes beside the predicted one."""
+        return replace(
+            self,
+            first=self.first.within(None, n_targets),
+            others=replace(self.others, n_candidates=min(n_targets, self.others.n_candidates)),
+            n_targets=min(n_targets, self.n_targets),
+        )
+
+
+TABLE_AUTO = TableBudget(
+    first=AUTO,
+    others=replace(
+        AUTO,
+        n_candidates=2,
+        finish=DescentSchedule(5, step=(2.0, 0.05), change=(0.3, 0.01)),
+        n_again=0,
+    ),
+    n_targets=3,
+    width=3,
+    n_tried=4,
+    n_listed=200,
+    n_rounds=4,
+    n_edits=8,
+    refine=DescentSchedule(8, step=(1.0, 0.02), change=(0.2, 0.002)),
+)
+TABLE_STRONG = TableBudget(
+    first=replace(STRONG, n_restarts=1),  # from DeepFool's points: nothing random
+    others=replace(AUTO, n_again=1),
+    n_targets=9,
+    width=6,
+    n_tried=12,
+    n_listed=2000,
+    n_rounds=12,
+    n_edits=12,
+    refine=DescentSchedule(16, step=(1.0, 0.02), change=(0.2, 0.001)),
+)

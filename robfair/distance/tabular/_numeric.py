@@ -1,0 +1,173 @@
+"""Numeric moves of rows, within fixed categories, by the searches of networks.
+
+These searches know a norm, a box and a mask, but no units. They are therefore given the rows in
+units, z = x / unit, where the cost of a numeric move is its norm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from robfair._problem import Problem
+from robfair.adapters import affine_map
+from robfair.distance._arrays import Flags
+from robfair.distance._writer import ResultWriter
+from robfair.distance.exact import linear_distance
+from robfair.distance.gradient import (
+    AUTO,
+    DescentSchedule,
+    SearchBudget,
+    minimum_norm_distance,
+    refine,
+)
+from robfair.distance.tabular._oracle import TableOracle
+from robfair.distance.tabular._space import TableRows
+from robfair.threat import ThreatModel
+
+__all__ = ["NumericSearch"]
+
+
+class _InUnits(nn.Module):
+    """A network that multiplies its input by the units of the threat model."""
+
+    unit: Tensor
+
+    def __init__(self, module: nn.Module, unit: Tensor) -> None:
+        super().__init__()
+        self.module = module
+        self.register_buffer("unit", unit)
+
+    def forward(self, z: Tensor) -> Any:
+        return self.module(z * self.unit)
+
+
+class NumericSearch:
+    """Move the numeric features of rows as little as flips them.
+
+    Parameters
+    ----------
+    oracle : TableOracle
+        The network and the samples.
+    """
+
+    def __init__(self, oracle: TableOracle) -> None:
+        self.oracle, self.space, self.problem = oracle, oracle.space, oracle.problem
+        self.unit = self.space.unit.astype(self.space.X.dtype)
+        network, shape = self.problem.network, self.problem.shape
+        unit = network.tensor(self.unit.reshape(1, *shape)).reshape(shape)
+        self.affine = affine_map(network.module) if network.to_logits is None else None
+        if self.affine is not None:
+            self.affine = (self.affine[0] * unit.double().ravel(), self.affine[1])
+        box = [(side / self.unit).reshape(shape) for side in (self.space.low, self.space.high)]
+        threat_model = ThreatModel(
+            norm=self.space.norm,
+            bounds=None if np.isinf(box).all() else (box[0], box[1]),
+            mutable=self._mask(self.space.numeric),
+        )
+        self.numeric = replace(
+            self.problem,
+            model=replace(network, module=_InUnits(network.module, unit), transform=None),
+            threat_model=threat_model,
+            codes=None,
+            y=None,
+        )
+        threat_model = replace(threat_model, mutable=self._mask(self.space.continuous))
+        self.continuous = replace(self.numeric, threat_model=threat_model)
+
+    def _mask(self, flags: Flags) -> NDArray[np.bool_] | None:
+        return flags.reshape(self.problem.shape) if flags.any() else None
+
+    def search(self, rows: TableRows, budget: SearchBudget) -> tuple[TableRows, Flags]:
+        """Search the least numeric moves that flip rows, as if integers were continuous.
+
+        Parameters
+        ----------
+        rows : TableRows
+            Rows without numeric moves, not flipped.
+        budget : SearchBudget
+            What to spend on each.
+
+        Returns
+        -------
+        rows : TableRows
+            The rows, moved.
+        flipped : ndarray of bool, of shape (m,)
+            Whether the search has flipped them.
+        """
+        return self._search(rows, self.numeric, budget)
+
+    def _search(
+        self, rows: TableRows, problem: Problem, budget: SearchBudget
+    ) -> tuple[TableRows, Flags]:
+        z = rows.points / self.unit
+        problem = replace(problem, X=z.reshape(-1, *self.problem.shape))
+        results = ResultWriter(problem, keep_adversarial=True)
+        if self.affine is not None:
+            linear_distance(problem, results, self.affine)
+        else:
+            minimum_norm_distance(problem, results, budget, seed=0, fallback=False)
+        self.oracle.count(rows.sample, results.n_forward, results.n_backward)
+        assert results.adversarial is not None
+        points = self._from_units(rows.points, z, results.adversarial)
+        return replace(rows, points=points), np.isfinite(results.distance)
+
+    def _from_units(self, start: NDArray[Any], z: NDArray[Any], end: NDArray[Any]) -> NDArray[Any]:
+        """Points for ends in units; features that have not moved from z keep those of the start."""
+        end = end.reshape(z.shape)
+        moved = np.clip(end * self.unit, self.space.low, self.space.high)
+        points: NDArray[Any] = np.where((end == z) | np.isnan(end), start, moved)
+        return points
+
+    def refine(self, rows: TableRows, schedule: DescentSchedule) -> tuple[TableRows, Flags]:
+        """Move the continuous features only, from where they are, as little as flips the rows.
+
+        Parameters
+        ----------
+        rows : TableRows
+            Rows whose continuous features are where the descent begins.
+        schedule : DescentSchedule
+            Descent of each.
+
+        Returns
+        -------
+        rows : TableRows
+            The rows, moved.
+        flipped : ndarray of bool, of shape (m,)
+            Whether they are flipped.
+        """
+        fixed = self.space.build(rows, continuous=False)
+        flipped = self.oracle.margin(fixed) < 0
+        left = np.flatnonzero(~flipped)
+        if not self.space.continuous.any() or len(left) == 0:
+            return fixed, flipped
+        warm = self.space.build(rows[left])
+        if self.affine is not None:
+            moved = self._search(fixed[left], self.continuous, AUTO)[0]
+        else:
+            parts = [
+                self._descend(fixed[left[batch]], warm[batch], schedule)
+                for batch in self.oracle.batches(len(left))
+            ]
+            moved = replace(warm, points=np.concatenate(parts))
+        flipped[left] = self.oracle.margin(moved) < 0
+        fixed.points[left] = moved.points
+        return fixed, flipped
+
+    def _forward(self, z: Tensor) -> Tensor:
+        return self.oracle.forward(z * self.problem.model.tensor(self.unit[None]))
+
+    def _descend(
+        self, fixed: TableRows, warm: TableRows, schedule: DescentSchedule
+    ) -> NDArray[Any]:
+        """Descend from warm starts towards rows whose continuous features have not moved."""
+        start, points = (self.problem.model.tensor(r.points / self.unit) for r in (fixed, warm))
+        label = self.oracle.labels(fixed.sample)
+        end = refine(self.continuous, self._forward, start, points, label, schedule)
+        self.oracle.count(fixed.sample, schedule.n_steps + 2, schedule.n_steps + 1)
+        return self._from_units(fixed.points, start.cpu().numpy(), end.cpu().numpy())
