@@ -1,6 +1,4 @@
-"""Distances in tables: against full enumeration, and what must hold for any model."""
-
-from itertools import chain, product
+"""Distances in tables: properties of the results for any model and method."""
 
 import numpy as np
 import pandas as pd
@@ -10,164 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch import nn
 
-from oracles import linear_distances, linear_layer, network, predict_with
+from oracles import linear_layer, network, predict_with
 from robfair import ThreatModel, boundary_distance
 from robfair.threat import Block
+from tables import KINDS, NORMS, check, table
 
-NORMS = [2, np.inf]
-KINDS = (3, 4)  # categories of each block
 FEW = settings(max_examples=8, deadline=None)
-
-
-def table(seed, n, n_integers=2, n_continuous=0, norm=2, **rules):
-    """Samples of integers, continuous features and two blocks, and a threat model for them."""
-    rng = np.random.default_rng(seed)
-    parts = [rng.integers(-2, 3, size=(n, n_integers)), rng.normal(size=(n, n_continuous))]
-    n_numbers, blocks = n_integers + n_continuous, []
-    for k in KINDS:
-        first = n_numbers + sum(map(len, blocks))
-        blocks.append(range(first, first + k))
-        parts.append(np.eye(k)[rng.integers(k, size=n)])
-    X = np.concatenate(parts, axis=1)
-    unit = np.where(np.arange(X.shape[1]) < n_numbers, rng.uniform(0.7, 2, X.shape[1]), 1)
-    rules = {
-        "bounds": (-4, 4),
-        "categories": blocks,
-        "integer": np.arange(X.shape[1]) < n_integers,
-        "unit": unit,
-    } | rules
-    return X, ThreatModel(norm, **rules)
-
-
-def discrete_rows(x, threat_model):
-    """Return all rows that whole steps and categories make of a sample."""
-    blocks, mutable = threat_model.blocks, threat_model.mask(x.shape)
-    mutable = np.ones(len(x), dtype=bool) if mutable is None else mutable
-    choices = []
-    for j in np.flatnonzero(threat_model.spacing(x.shape)):
-        choices.append([[v] for v in np.arange(-4, 5)] if mutable[j] else [[x[j]]])
-    columns = [*([j] for j in np.flatnonzero(threat_model.spacing(x.shape)))]
-    for block in blocks:
-        at = list(block.columns)
-        columns.append(at)
-        choices.append(block.codes.tolist() if mutable[at[0]] else [x[at].tolist()])
-    values = np.array([list(chain(*choice)) for choice in product(*choices)])
-    rows = np.repeat(x[None], len(values), axis=0)
-    rows[:, list(chain(*columns))] = values
-    return rows
-
-
-def enumerated(predict, X, threat_model):
-    """Least cost of all rows that are predicted differently; no feature is continuous."""
-    out = np.full(len(X), np.inf)
-    for i, x in enumerate(X):
-        rows = discrete_rows(x, threat_model)
-        rows = rows[predict(rows) != predict(x[None])]
-        costs = threat_model.cost(np.repeat(x[None], len(rows), axis=0), rows)
-        out[i] = costs.min(initial=np.inf)
-    return out
-
-
-def enumerated_linear(weight, bias, X, threat_model):
-    """Least cost for an affine model, by the closed form in each row that steps can make."""
-    unit = threat_model.units(X.shape[1:])
-    free = threat_model.numeric(X.shape[1:]) & (threat_model.spacing(X.shape[1:]) == 0)
-    low, high = -4 / unit, 4 / unit
-    out, label = np.full(len(X), np.inf), (X @ weight.T + bias).argmax(axis=1)
-    for i, x in enumerate(X):
-        rows = discrete_rows(x, threat_model)
-        cost = threat_model.cost(np.repeat(x[None], len(rows), axis=0), rows)
-        flipped = (rows @ weight.T + bias).argmax(axis=1) != label[i]
-        for j in np.argsort(cost):
-            if cost[j] >= out[i]:
-                break
-            z, w = rows[j : j + 1] / unit, weight * unit
-            left = 0 if flipped[j] else linear_distances(
-                w, bias, z, threat_model.norm, low, high, free
-            )[0]  # fmt: skip
-            joined = np.linalg.norm([cost[j], left], threat_model.norm)
-            out[i] = min(out[i], joined)
-    return out
-
-
-def check(result, X, threat_model, predict):
-    """Each row is valid, predicted differently and costs what is said."""
-    found = result.status == "found"
-    assert_array_equal(found, np.isfinite(result.distance))
-    assert_array_equal(result.predicted, predict(X))
-    assert np.isnan(result.adversarial[~found]).all()
-    if not found.any():
-        return
-    points, start = result.adversarial[found], X[found]
-    assert threat_model.valid(start, points).all()
-    assert (predict(points) != result.predicted[found]).all()
-    assert_allclose(threat_model.cost(start, points), result.distance[found], rtol=1e-12)
-    assert (result.distance[found] > 0).all()
-
-
-# --- Against enumeration
-
-
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_integers_and_categories_of_a_network(norm, n_classes):
-    X, threat_model = table(n_classes, 25, norm=norm)
-    net = network([X.shape[1], 12, n_classes], seed=n_classes)
-    exact = enumerated(predict_with(net), X, threat_model)
-    for method, share in (("auto", 0.9), ("strong", 1.0)):
-        result = boundary_distance(net, X, method=method, threat_model=threat_model)
-        check(result, X, threat_model, predict_with(net))
-        assert (result.distance >= exact * (1 - 1e-9)).all()
-        assert (result.distance <= exact * (1 + 1e-9)).mean() >= share
-
-
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("n_classes", [2, 4])
-def test_continuous_features_of_a_linear_model(norm, n_classes):
-    X, threat_model = table(n_classes, 20, 2, 2, norm)
-    rng = np.random.default_rng(n_classes)
-    weight, bias = rng.normal(size=(n_classes, X.shape[1])), rng.normal(size=n_classes)
-    exact = enumerated_linear(weight, bias, X, threat_model)
-    layer = linear_layer(weight, bias)
-    for method, share in (("auto", 0.6), ("strong", 0.9)):
-        result = boundary_distance(layer, X, method=method, threat_model=threat_model)
-        check(result, X, threat_model, predict_with(layer))
-        assert (result.distance >= exact * (1 - 1e-9)).all()
-        assert (result.distance <= exact * (1 + 1e-5)).mean() >= share
-        assert result.distance.mean() <= 1.02 * exact.mean()
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_a_forest(norm):
-    X, threat_model = table(0, 150, norm=norm)
-    y = predict_with(network([X.shape[1], 12, 3], seed=1, gain=1))(X)
-    forest = RandomForestClassifier(10, random_state=0).fit(X, y)
-    test = X[:20]
-    exact = enumerated(forest.predict, test, threat_model)
-    result = boundary_distance(forest, test, threat_model=threat_model, background=X)
-    assert result.method == "decision"
-    assert result.n_forward.max() <= 1002  # and the predictions of the samples themselves
-    check(result, test, threat_model, forest.predict)
-    assert (result.distance >= exact * (1 - 1e-9)).all()
-    assert (result.distance <= exact * (1 + 1e-9)).mean() >= 0.95
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_labels_against_gradients(norm):
-    X, threat_model = table(1, 80, 1, 3, norm)
-    net = network([X.shape[1], 12, 3], gain=1)
-    near = boundary_distance(net, X[:20], threat_model=threat_model)
-    labels = boundary_distance(
-        net, X[:20], method="decision", threat_model=threat_model, background=X
-    )
-    check(labels, X[:20], threat_model, predict_with(net))
-    assert labels.distance.mean() <= 1.15 * near.distance.mean()
 
 
 @pytest.mark.parametrize("method", ["auto", "strong", "decision"])

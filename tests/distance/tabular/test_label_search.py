@@ -1,0 +1,35 @@
+"""Searches of tables by labels alone: against enumeration, and against gradients."""
+
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from oracles import network, predict_with
+from robfair import boundary_distance
+from tables import NORMS, check, enumerated, table
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_forest(norm):
+    X, threat_model = table(0, 150, norm=norm)
+    y = predict_with(network([X.shape[1], 12, 3], seed=1, gain=1))(X)
+    forest = RandomForestClassifier(10, random_state=0).fit(X, y)
+    test = X[:20]
+    exact = enumerated(forest.predict, test, threat_model)
+    result = boundary_distance(forest, test, threat_model=threat_model, background=X)
+    assert result.method == "decision"
+    assert result.n_forward.max() <= 1002  # and the predictions of the samples themselves
+    check(result, test, threat_model, forest.predict)
+    assert (result.distance >= exact * (1 - 1e-9)).all()
+    assert (result.distance <= exact * (1 + 1e-9)).mean() >= 0.95
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_labels_against_gradients(norm):
+    X, threat_model = table(1, 80, 1, 3, norm)
+    net = network([X.shape[1], 12, 3], gain=1)
+    near = boundary_distance(net, X[:20], threat_model=threat_model)
+    labels = boundary_distance(
+        net, X[:20], method="decision", threat_model=threat_model, background=X
+    )
+    check(labels, X[:20], threat_model, predict_with(net))
+    assert labels.distance.mean() <= 1.15 * near.distance.mean()
