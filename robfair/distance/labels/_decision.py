@@ -155,7 +155,7 @@ def _search_chunk(
             move(chosen)
             gain = 1 - state.distance[chosen] / before
             rate = 100 * gain / np.maximum(state.n_queries[chosen] - asked, 1)
-            # One failure is no proof: a quarter of the expected gain remains.
+            # One failure proves little: a quarter of the expected gain remains.
             expected[chosen, k] = np.maximum(rate, expected[chosen, k] / 4)
 
 

@@ -1,4 +1,4 @@
-"""What the search by gradients spends on a sample."""
+"""Budgets of the search of tables by gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["TABLE_AUTO", "TABLE_STRONG", "TableBudget"]
 
 @dataclass(frozen=True)
 class TableBudget:
-    """What the search by gradients spends on a sample.
+    """Budget of the search by gradients, for each sample.
 
     Attributes
     ----------

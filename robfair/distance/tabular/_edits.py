@@ -87,7 +87,7 @@ class EditSearch:
         here = self.oracle.margin(rows)
         margin, discrete = self.neighbours(rows, np.ones((len(rows), space.n_discrete), dtype=bool))
         single = self._estimate(rows, margin, discrete, steep, scale)
-        # Without a gradient the margins are all there is, and those of single edits are no guess.
+        # Without a gradient only margins are known, and a positive one says nothing of the cost.
         single[(steep == 0) & (margin >= 0)] = np.inf
 
         # Pairs of one that costs less and one that flips more, by the sum of what each does.
