@@ -2,6 +2,7 @@
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 
 mpl.use("Agg")
@@ -31,5 +32,18 @@ def samples():
         distance = -np.log(1 - share) * (1 + code / n_groups)
         distance[y_true != y_pred] = np.nan
         return y_true, y_pred, distance, distance * (0.5 + share / 2), groups
+
+    return make
+
+
+@pytest.fixture
+def made():
+    """Make the tables of an audit from the robustness and the size of groups a, b ..."""
+
+    def make(rob, size, overall=0.5, **columns):
+        names = list("abcdefgh")[: len(rob)]
+        by_group = pd.DataFrame({"size": size, "robustness": rob, **columns}, index=names)
+        by_group["vulnerable"] = by_group["robustness"] < overall
+        return by_group, pd.DataFrame({"value": [overall]}, index=["Rob(f)"])
 
     return make

@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
-from torch import nn
 
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.plotting import ClassAccuracyDisplay
@@ -51,23 +49,6 @@ def test_an_empty_class_is_not_defined_and_neither_is_cau():
     display.plot()
     assert [t.get_text() for t in display.ax_.texts] == ["not defined"]
     assert len(display.ax_.patches) == 0
-
-
-def test_any_model_that_predicts():
-    X, y = [[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 0]
-    fitted = LogisticRegression().fit(X, [0, 0, 1, 1])
-    network = nn.Linear(1, 2)
-    network.weight.data[:], network.bias.data[:] = nn.Parameter(network.weight * 0), 0
-    network.weight.data[1, 0], network.bias.data[1] = 1.0, -2.0
-    models = {
-        "LogisticRegression": fitted,
-        "Linear": network,
-        "function": lambda X: (X[:, 0] > 2).astype(int),
-    }
-    for name, model in models.items():
-        display = ClassAccuracyDisplay.from_estimator(model, np.array(X, dtype="float32"), y)
-        assert display.by_class["accuracy"].tolist() == pytest.approx([2 / 3, 1.0])
-        assert display.name == name
 
 
 def test_a_confidence_in_percent_is_refused():

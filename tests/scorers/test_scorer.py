@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from robfair import NaturalClassifier, ThreatModel, boundary_distance, get_scorer, get_scorer_names
+from robfair import NaturalClassifier, ThreatModel, boundary_distance, get_scorer
 from robfair import _cache as module_under_test
 from robfair.datasets import make_group_margins
 from robfair.distance import measure_distance
@@ -341,22 +341,6 @@ def test_writing_into_a_shared_result_does_not_change_later_scores():
     except ValueError:  # read-only is as good
         assert not found.distance.flags.writeable
     assert rob(model) == before
-
-
-def test_names():
-    assert get_scorer_names() == sorted(get_scorer_names())
-    assert {"rob", "neg_v_f", "neg_cau", "neg_eou"} <= set(get_scorer_names())
-    for name in get_scorer_names():
-        assert repr(get_scorer(name)).startswith("make_robustness_scorer(")
-    with pytest.raises(ValueError, match=r"name must be a scorer .*neg_v_f.*got 'v_f'"):
-        get_scorer("v_f")
-
-
-def test_get_scorer_gives_a_copy():
-    scorer = get_scorer("rob").set_score_request(sensitive_features="race")
-    requests = scorer.get_metadata_routing().score.requests
-    assert requests == {"sensitive_features": "race"}
-    assert get_scorer("rob").get_metadata_routing().score.requests == {"sensitive_features": True}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""Audits from the shell that must be refused, and changed tables for them."""
+
+import pytest
+
+
+@pytest.fixture
+def refused(shell_audit):
+    """Run an audit that must be refused, and return its line."""
+
+    def audit(*words, **options):
+        code, out, err = shell_audit(*words, **options)
+        assert (code, out) == (2, "")
+        assert err.startswith("robfair")
+        assert err.count("\n") == 1
+        return err
+
+    return audit
+
+
+@pytest.fixture
+def written(people, tmp_path):
+    """Write the table of people with some columns replaced."""
+
+    def write(**columns):
+        people.assign(**columns).to_csv(tmp_path / "changed.csv", index=False)
+        return tmp_path / "changed.csv"
+
+    return write

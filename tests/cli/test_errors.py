@@ -1,0 +1,29 @@
+"""Errors as one line, and suggestions for names."""
+
+import pytest
+
+from robfair.cli._errors import did_you_mean, one_line, some_of
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("a  line\n and another"), "a line and another"),
+        (ValueError(), "ValueError"),
+        (FileNotFoundError(2, "No such file", "x.csv"), "x.csv: No such file"),
+        (OSError(28, "No space left"), "No space left"),
+        (OSError("without a number"), "without a number"),
+    ],
+)
+def test_one_line(error, line):
+    assert one_line(error) == line
+
+
+def test_many_names_are_counted():
+    assert some_of("abc") == "'a', 'b', 'c'"
+    assert some_of("abcdefghij") == "'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' and 2 more"
+
+
+def test_the_nearest_name_is_suggested_whatever_its_case():
+    assert did_you_mean("RACES", ["Race", "Sex"]) == "Did you mean 'Race'?"
+    assert did_you_mean("xyz", ["Race", "Sex"]) == "There are 'Race', 'Sex'."
