@@ -38,7 +38,7 @@ class Problem:
 
     model: LogitModel | LabelModel
     X: NDArray[Any]
-    codes: NDArray[np.intp] | None
+    true_codes: NDArray[np.intp] | None
     n_classes: int
     threat_model: ThreatModel
     batch_size: int
@@ -53,7 +53,7 @@ class Problem:
 
     def part(self, index: NDArray[np.intp]) -> Problem:
         """Return the problem of some samples, whatever their true labels."""
-        return replace(self, X=self.X[index], y=None, codes=None)
+        return replace(self, X=self.X[index], y=None, true_codes=None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,11 +73,11 @@ class Problem:
         """Return some samples, flattened, in the model's dtype."""
         return self.model.tensor(self.X[index])
 
-    def true_codes(self, start: int, stop: int) -> Tensor | None:
+    def truth(self, start: int, stop: int) -> Tensor | None:
         """Return the true classes of samples `start` to `stop`, if `y` was given."""
-        if self.codes is None:
+        if self.true_codes is None:
             return None
-        return torch.from_numpy(self.codes[start:stop]).to(self.model.device)
+        return torch.from_numpy(self.true_codes[start:stop]).to(self.model.device)
 
     def box(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Sides of the box, each of shape (n_features,)."""

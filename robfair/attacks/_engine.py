@@ -100,7 +100,7 @@ class Search:
         self.n_backward = np.zeros(n, dtype=np.int32)
         self.clean = self._clean()
         self.codes = self.clean.argmax(dim=1).cpu().numpy()
-        label = target if target is not None else problem.codes
+        label = target if target is not None else problem.true_codes
         self.label = self.codes if label is None else label
         # Where there is nothing to do.
         self.done = (self.codes == self.label) == self.targeted

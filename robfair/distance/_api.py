@@ -247,9 +247,8 @@ def measure_distance(
     adapted, chosen, run = resolve(model, method, threat_model, options, certify)
     problem = as_problem(adapted, X, y, threat_model, options.batch_size)
     options = options.with_seed(as_seed(options.random_state))
-    results = ResultWriter(problem, return_adversarial)
     with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
-        results.progress = bar.update
+        results = ResultWriter(problem, return_adversarial, bar.update)
         run(problem, results, options)
     if certify and results.lower is None:
         with progress_bar(problem, "certified bounds", verbose) as bar:

@@ -18,16 +18,16 @@ __all__ = ["add_lower_bounds"]
 def add_lower_bounds(
     problem: Problem, results: ResultWriter, progress: Callable[[int], Any]
 ) -> None:
-    """Fill `results.lower`; NaN, and a warning that names it, where a layer is not supported."""
+    """Write certified bounds; NaN, and a warning that names it, where a layer is not supported."""
     index = (~results.skipped).nonzero()[0]
-    results.lower = np.full(len(results.distance), np.nan)
+    results.write_lower(index, np.nan)
     if len(index) == 0:
         return
     try:
         lower = certified_radius(
             problem.network,
             torch.from_numpy(problem.X[index].reshape(len(index), -1)).double(),
-            torch.from_numpy(results.codes[index]),
+            torch.from_numpy(results.predicted_codes[index]),
             torch.from_numpy(results.distance[index]),
             norm=problem.norm,
             shape=problem.shape,
@@ -39,4 +39,4 @@ def add_lower_bounds(
     except UnsupportedLayer as error:
         results.warnings.append(f"no distance is certified: {error}")
         return
-    results.lower[index] = lower.cpu().numpy()
+    results.write_lower(index, lower.cpu().numpy())

@@ -68,20 +68,19 @@ def check_relu(model: LogitModel) -> None:
 
 def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search from above, then close the interval sample by sample."""
-    progress, results.progress = results.progress, lambda n: None
-    minimum_norm_distance(
-        problem, results, AUTO.within(None, problem.n_classes - 1), options.random_state
-    )
+    with results.muted():
+        budget = AUTO.within(None, problem.n_classes - 1)
+        minimum_norm_distance(problem, results, budget, options.random_state)
     index = (~results.skipped).nonzero()[0]
-    progress(len(problem.X) - len(index))
-    results.lower = np.full(len(problem.X), np.nan)
+    results.advance(len(problem.X) - len(index))
+    results.write_lower(index, np.nan)
     box, mask = _sides(problem), problem.threat_model.mask(problem.shape)
     solve = delayed(relu_distance)
     solved = Parallel(n_jobs=options.n_jobs, return_as="generator")(
         solve(
             problem.network.module,
             problem.X[i].ravel().astype(np.float64),
-            int(results.codes[i]),
+            int(results.predicted_codes[i]),
             norm=problem.norm,
             shape=problem.shape,
             box=box,
@@ -92,11 +91,9 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
         for i in index
     )
     for i, (low, high, point) in zip(index, solved, strict=True):
-        results.distance[i], results.lower[i] = high, min(low, high)
-        results.exact[i] = low >= high * (1 - TOLERANCE)
-        if point is not None and results.adversarial is not None:
-            results.adversarial[i] = point.reshape(problem.shape)
-        progress(1)
+        exact = low >= high * (1 - TOLERANCE)
+        results.write_found(np.array([i]), high, point, exact=exact)
+        results.write_lower(np.array([i]), min(low, high))
 
 
 def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
@@ -108,11 +105,11 @@ def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
         norm=problem.norm,
         box=_sides(problem),
         mask=problem.threat_model.mask(problem.shape),
-        progress=results.progress,
+        progress=results.advance,
     )
-    _write(results, kept, distance, points)
-    results.exact[kept] = True
-    results.lower = results.distance.copy()
+    with results.muted():
+        results.write_found(kept, distance, points, exact=True)
+    results.write_lower(kept, distance)
 
 
 def decision(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
@@ -124,7 +121,7 @@ def decision(problem: Problem, results: ResultWriter, options: DistanceOptions) 
         background, labels = problem.X, results.predicted
     else:
         background, labels = given, model.predict(given)
-    found = decision_distance(
+    nearest = decision_distance(
         _Flat(model, problem.shape),
         X,
         results.predicted[kept],
@@ -136,10 +133,11 @@ def decision(problem: Problem, results: ResultWriter, options: DistanceOptions) 
         budget=QUERIES if options.budget is None else options.budget,
         random_state=options.random_state,
         n_jobs=options.n_jobs,
-        progress=results.progress,
+        progress=results.advance,
     )
-    results.n_forward[kept] += found.n_queries.astype(np.int32)
-    _write(results, kept, found.distance, found.points)
+    results.n_forward[kept] += nearest.n_queries.astype(np.int32)
+    with results.muted():
+        results.write_found(kept, nearest.distance, nearest.points)
 
 
 def rows(
@@ -227,15 +225,3 @@ class _Flat:
 
     def __call__(self, points: NDArray[np.float64]) -> NDArray[Any]:
         return self.model.predict(points.reshape(-1, *self.shape))
-
-
-def _write(
-    results: ResultWriter,
-    index: NDArray[np.intp],
-    distance: NDArray[np.float64],
-    points: NDArray[np.float64],
-) -> None:
-    """Record distances whose progress has been shown."""
-    results.distance[index] = distance
-    if results.adversarial is not None:
-        results.adversarial[index] = points.reshape(-1, *results.problem.shape)

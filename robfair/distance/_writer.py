@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from robfair._problem import Problem
@@ -19,13 +20,17 @@ __all__ = ["ResultWriter"]
 
 @dataclass
 class ResultWriter:
-    """Arrays of length n that a method fills, sample by sample, in any order."""
+    """Arrays of length n that a method fills, sample by sample, in any order.
+
+    A sample is skipped, given up or written, and may be written again: the last number counts.
+    Passes are counted in `n_forward` and `n_backward` by whoever makes them.
+    """
 
     problem: Problem
     keep_adversarial: bool
     progress: Callable[[int], Any] = lambda n: None
     distance: NDArray[np.float64] = field(init=False)
-    codes: NDArray[np.intp] = field(init=False)
+    predicted_codes: NDArray[np.intp] = field(init=False)
     skipped: NDArray[np.bool_] = field(init=False)
     n_forward: NDArray[np.int32] = field(init=False)
     n_backward: NDArray[np.int32] = field(init=False)
@@ -35,11 +40,12 @@ class ResultWriter:
     lower: NDArray[np.float64] | None = field(init=False, default=None)
     adversarial: NDArray[Any] | None = field(init=False, default=None)
     warnings: list[str] = field(init=False, default_factory=list)
+    is_muted: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         n = len(self.problem.X)
         self.distance = np.full(n, np.inf)
-        self.codes = np.zeros(n, dtype=np.intp)
+        self.predicted_codes = np.zeros(n, dtype=np.intp)
         self.skipped = np.zeros(n, dtype=bool)
         self.exact = np.zeros(n, dtype=bool)
         self.flat = np.zeros(n, dtype=bool)
@@ -49,23 +55,66 @@ class ResultWriter:
             dtype = torch.empty(0, dtype=self.problem.model.dtype).numpy().dtype
             self.adversarial = np.full(self.problem.X.shape, np.nan, dtype=dtype)
 
+    def advance(self, n: int) -> None:
+        """Move the progress bar by n samples, unless it is muted."""
+        if not self.is_muted:
+            self.progress(n)
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Write without moving the bar: what is written was counted before, or will be again."""
+        self.is_muted = True
+        try:
+            yield
+        finally:
+            self.is_muted = False
+
     def skip(self, index: NDArray[np.intp]) -> None:
         """Record that the model is wrong on these samples."""
         self.skipped[index] = True
         self.distance[index] = np.nan
-        self.progress(len(index))
+        self.advance(len(index))
 
     def give_up(self, index: NDArray[np.intp]) -> None:
-        """Record that nothing was found for these samples; they stay censored."""
-        self.progress(len(index))
+        """Leave these samples censored."""
+        self.advance(len(index))
 
-    def found(self, index: NDArray[np.intp], distance: Tensor, adversarial: Tensor) -> None:
-        """Record distances and the points behind them."""
-        self.distance[index] = distance.double().cpu().numpy()
-        if self.adversarial is not None:
-            points = adversarial.cpu().numpy()
-            self.adversarial[index] = points.reshape(-1, *self.problem.shape)
-        self.progress(len(index))
+    def write_found(
+        self,
+        index: NDArray[np.intp],
+        distance: Tensor | ArrayLike,
+        adversarial: Tensor | NDArray[Any] | None,
+        *,
+        exact: ArrayLike = False,
+    ) -> None:
+        """Record distances and the points behind them.
+
+        Parameters
+        ----------
+        index : ndarray of int, of shape (m,)
+            The samples.
+        distance : array-like of shape (m,)
+            Their distances.
+        adversarial : array-like of shape (m, ...), or None
+            The points; None where those written before are still the nearest.
+        exact : array-like of bool, of shape (m,), default=False
+            Whether the distances are exact.
+        """
+        if isinstance(distance, Tensor):
+            distance = distance.double().cpu().numpy()
+        self.distance[index] = distance
+        self.exact[index] = exact
+        if self.adversarial is not None and adversarial is not None:
+            if isinstance(adversarial, Tensor):
+                adversarial = adversarial.cpu().numpy()
+            self.adversarial[index] = adversarial.reshape(-1, *self.problem.shape)
+        self.advance(len(index))
+
+    def write_lower(self, index: NDArray[np.intp], lower: ArrayLike) -> None:
+        """Record certified lower bounds; those of samples that never get one are NaN."""
+        if self.lower is None:
+            self.lower = np.full(len(self.distance), np.nan)
+        self.lower[index] = lower
 
     def finish(self, method: str) -> BoundaryDistance:
         """Put the arrays together."""
@@ -74,7 +123,7 @@ class ResultWriter:
         status[self.skipped] = "skipped"
         predicted = self.predicted
         if predicted is None:
-            predicted = self.problem.model.labels(self.codes)
+            predicted = self.problem.model.labels(self.predicted_codes)
         return BoundaryDistance(
             distance=self.distance,
             lower=self.lower,

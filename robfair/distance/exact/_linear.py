@@ -45,9 +45,9 @@ def linear_distance(problem: Problem, results: ResultWriter, affine: tuple[Tenso
             index = np.arange(start, stop)
             x = problem.rows(start, stop)
             label = forward(x).argmax(dim=1)
-            results.codes[index] = label.cpu().numpy()
+            results.predicted_codes[index] = label.cpu().numpy()
             results.n_forward[index] += 1
-            truth = problem.true_codes(start, stop)
+            truth = problem.truth(start, stop)
             if truth is not None:
                 wrong = (label != truth).cpu().numpy()
                 results.skip(index[wrong])
@@ -61,9 +61,9 @@ def linear_distance(problem: Problem, results: ResultWriter, affine: tuple[Tenso
             )  # fmt: skip
             points = _beyond(forward, x, label, step, box)
             results.n_forward[index] += 1
-            results.found(index, norms(step, problem.norm), points)
-            results.exact[index] = True
-    results.lower = results.distance.copy()  # also inf: no other class can be reached in the box
+            results.write_found(index, norms(step, problem.norm), points, exact=True)
+    # Also inf: no other class can be reached in the box.
+    results.write_lower(np.arange(len(problem.X)), results.distance)
 
 
 def _nearest(

@@ -88,9 +88,9 @@ def _first_pass(problem: Problem, results: ResultWriter, slots: Slots, values: T
         return skipped
     slots.label = torch.where(new, values.argmax(dim=1), slots.label)
     index, label = slots.index[new].numpy(), slots.label[new].cpu().numpy()
-    results.codes[index] = label
-    if problem.codes is not None:
-        wrong = problem.codes[index] != label
+    results.predicted_codes[index] = label
+    if problem.true_codes is not None:
+        wrong = problem.true_codes[index] != label
         results.skip(index[wrong])
         skipped[new] = torch.from_numpy(wrong).to(new.device)
     return skipped
@@ -129,4 +129,4 @@ def _finish(
     else:
         r_max = distances(slots.before, slots.start, norm)
         mean = (r_max + slots.reach.double()) / 2
-        results.found(slots.index.numpy(), mean, slots.point)
+        results.write_found(slots.index.numpy(), mean, slots.point)

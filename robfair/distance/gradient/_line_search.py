@@ -64,7 +64,7 @@ class Segments:
         flipped = ~points.isnan().any(dim=1)
         distance = distances(points, joined["start"], self.problem.norm)
         kept = flipped.cpu()
-        self.results.found(index[kept].numpy(), distance[flipped], points[flipped])
+        self.results.write_found(index[kept].numpy(), distance[flipped], points[flipped])
         self.results.give_up(index[~kept].numpy())
 
 

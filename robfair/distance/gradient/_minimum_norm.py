@@ -99,11 +99,11 @@ class _Search:
         logits, vjp = self.field.forward_vjp(x)
         label = finite(logits).argmax(dim=1)
         codes = label.cpu().numpy()
-        self.results.codes[index] = codes
+        self.results.predicted_codes[index] = codes
         self.results.n_forward[index] += 1
         steps, sizes = self._linearise(x, logits, vjp, label, index)
-        if self.problem.codes is not None:
-            right = self.problem.codes[index] == codes
+        if self.problem.true_codes is not None:
+            right = self.problem.true_codes[index] == codes
             self.results.skip(index[~right])
             kept = torch.from_numpy(right).to(x.device)
             index, x, label = index[right], x[kept], label[kept]
@@ -129,7 +129,7 @@ class _Search:
         """Other samples as starts: where logits are flat, nothing else tells where to go."""
         nearest = Nearest(x.clone(), x.new_full((len(x),), torch.inf))
         for row, i in enumerate(index):
-            other = (self.results.codes != self.results.codes[i]).nonzero()[0]
+            other = (self.results.predicted_codes != self.results.predicted_codes[i]).nonzero()[0]
             # Evenly spread over X where there are many, so that the passes stay few.
             other = other[:: max(1, len(other) // MOST_OTHERS)]
             points = self.problem.tensor(other)
@@ -153,7 +153,7 @@ class _Search:
         x = self.problem.tensor(index)
         points = self.problem.model.tensor(results.adversarial)  # type: ignore[arg-type]
         distance = torch.from_numpy(results.distance).to(x)
-        label = torch.from_numpy(results.codes).to(x.device)
+        label = torch.from_numpy(results.predicted_codes).to(x.device)
         return x, label, Nearest(torch.where(distance.isfinite()[:, None], points, x), distance)
 
     def _linearise(
@@ -256,7 +256,7 @@ class _Search:
         points, passes = _step_out(self.field, x, label, nearest.points)
         self.results.n_forward[index] += passes.cpu().numpy()
         kept = ~points.isnan().any(dim=1)
-        self.results.found(
+        self.results.write_found(
             index[kept.cpu().numpy()],
             distances(points, x, self.problem.norm)[kept],
             points[kept],

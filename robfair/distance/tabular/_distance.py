@@ -50,13 +50,13 @@ def table_distance(
     with problem.network.forward(problem.shape) as forward:
         oracle = TableOracle(problem, results, space, forward)
         index = np.arange(len(problem.X))
-        results.codes[:] = oracle.predict(space.X)
+        results.predicted_codes[:] = oracle.predict(space.X)
         results.n_forward += 1
-        if problem.codes is not None:
-            wrong = results.codes != problem.codes
+        if problem.true_codes is not None:
+            wrong = results.predicted_codes != problem.true_codes
             results.skip(index[wrong])
             index = index[~wrong]
-        others, codes = space.X, results.codes
+        others, codes = space.X, results.predicted_codes
         if background is not None:
             others = background.reshape(len(background), -1).astype(dtype)
             codes = oracle.predict(others)
@@ -69,12 +69,12 @@ def table_distance(
         for part in _chunks(index):
             by_gradients.run(part)
             left = part if strong else part[np.isinf(best.cost[part])]
-            by_labels.run(left, results.codes, others, codes)
+            by_labels.run(left, results.predicted_codes, others, codes)
             for _ in range(2 if strong else 1):
                 by_gradients.improve(part)
                 by_labels.shorten(part, FALLBACK)
             _write(problem, results, oracle.confirm(best.rows[best.known(part)]))
-            results.progress(len(part))
+            results.advance(len(part))
 
 
 def table_decision(
@@ -124,7 +124,7 @@ def table_decision(
     search = LabelSearch(space, best, flips, max(1, spent))
     for part in _chunks(index):
         search.run(part, labels, others, other_labels)
-        results.progress(len(part))
+        results.advance(len(part))
     flipped = best.known(index)
     left = (budget - spent) // 2
     if left > 0 and len(flipped):
@@ -181,6 +181,5 @@ def _write(problem: Problem, results: ResultWriter, rows: TableRows) -> None:
     valid = problem.threat_model.valid(start, points)
     if not valid.all():  # a bug, and a wrong number would hide it
         raise RuntimeError(f"{int((~valid).sum())} adversarial rows break the threat model.")
-    results.distance[rows.sample] = problem.threat_model.cost(start, points)
-    if results.adversarial is not None:
-        results.adversarial[rows.sample] = points
+    with results.muted():  # the samples are counted as they are searched
+        results.write_found(rows.sample, problem.threat_model.cost(start, points), points)

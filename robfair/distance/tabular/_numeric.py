@@ -73,7 +73,7 @@ class NumericSearch:
             self.problem,
             model=replace(network, module=_InUnits(network.module, unit), transform=None),
             threat_model=threat_model,
-            codes=None,
+            true_codes=None,
             y=None,
         )
         threat_model = replace(threat_model, mutable=self._mask(self.space.continuous))

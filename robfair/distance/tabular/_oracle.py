@@ -55,7 +55,7 @@ class TableOracle:
 
     def labels(self, samples: Indices) -> Tensor:
         """Return the predicted classes of samples as a tensor."""
-        return torch.from_numpy(self.results.codes[samples]).to(self.problem.model.device)
+        return torch.from_numpy(self.results.predicted_codes[samples]).to(self.problem.model.device)
 
     def predict(self, points: NDArray[Any]) -> Indices:
         """Predict the class of points, which are not counted."""

@@ -23,7 +23,7 @@ def edits_of(X, threat_model, seed=0):
     results = ResultWriter(problem, keep_adversarial=False)
     space = TableSpace(problem.threat_model, problem.X, problem.X.dtype)
     oracle = TableOracle(problem, results, space, module)
-    results.codes[:] = oracle.predict(space.X)
+    results.predicted_codes[:] = oracle.predict(space.X)
     return EditSearch(oracle, BestRows(space))
 
 

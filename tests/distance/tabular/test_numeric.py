@@ -22,7 +22,7 @@ def search_of(module, X, threat_model):
     results = ResultWriter(problem, keep_adversarial=False)
     space = TableSpace(problem.threat_model, problem.X, problem.X.dtype)
     oracle = TableOracle(problem, results, space, module)
-    results.codes[:] = oracle.predict(space.X)
+    results.predicted_codes[:] = oracle.predict(space.X)
     return NumericSearch(oracle)
 
 

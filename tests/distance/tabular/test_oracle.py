@@ -25,7 +25,7 @@ def oracle_of(X, batch_size=2, dtype=torch.float64):
     results = ResultWriter(problem, keep_adversarial=False)
     space = TableSpace(problem.threat_model, problem.X, problem.X.dtype)
     oracle = TableOracle(problem, results, space, layer)
-    results.codes[:] = oracle.predict(space.X)
+    results.predicted_codes[:] = oracle.predict(space.X)
     return oracle
 
 
@@ -36,7 +36,7 @@ def X():
 
 def test_classes_and_margins(X):
     oracle, logits = oracle_of(X), X @ WEIGHT.T + BIAS
-    assert_array_equal(oracle.results.codes, logits.argmax(axis=1))
+    assert_array_equal(oracle.results.predicted_codes, logits.argmax(axis=1))
     rows = oracle.space.unperturbed(np.array([0, 3, 3, 4]))
     rows = replace(rows, points=rows.points + 1)
     moved = (X[rows.sample] + 1) @ WEIGHT.T + BIAS
