@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -147,24 +146,6 @@ def test_nothing_is_fetched_and_the_script_is_the_one_allowed(page):
         for name in ("src", "href"):
             assert element.get(name, "#").startswith(("data:", "#"))
     assert "http" not in re.sub(r'"data:[^"]*"|http-equiv', "", page.source)
-
-
-def test_figures_are_drawn_and_told(result, page):
-    images = page.all("img")
-    assert len(images) == 2
-    for image in images:
-        assert image["src"].startswith("data:image/svg+xml;base64,")
-        svg = base64.b64decode(image["src"].partition(",")[2])
-        assert b"<svg" in svg
-        for group, rob in result.by_group["robustness"].items():
-            assert f"{group} {rob:.3g}" in image["alt"]
-    assert plt.get_fignums() == []
-
-
-def test_figures_have_the_same_bytes_and_another_style_does_not_matter(result, page, tmp_path):
-    with plt.style.context("dark_background"):
-        again = report(result, tmp_path)
-    assert [i["src"] for i in again.all("img")] == [i["src"] for i in page.all("img")]
 
 
 def test_a_comparison_shows_each_model(comparison, side_by_side):

@@ -6,49 +6,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from scipy import stats
-from torch import nn
 
-from robfair import BoundaryDistance, ThreatModel, audit
-from robfair.auditing import Comparison, _run
 from robfair.auditing.report._verdict import judge_audit as judge
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 
-MODEL = nn.Linear(1, 2)
 RNG = np.random.default_rng(0)
 NEAR, FAR = RNG.uniform(0.3, 0.5, 200), RNG.uniform(0.6, 0.8, 200)
-
-
-@pytest.fixture
-def made(monkeypatch):
-    """Audit made-up distances: an array for each group, NaN where the model is wrong."""
-
-    def make(groups, *, method="linear", status="exact", lower=None, warnings=(), **options):
-        distance = np.concatenate(list(groups.values()))
-        names = np.repeat(list(groups), [len(values) for values in groups.values()])
-        n = len(distance)
-        statuses = np.where(np.isnan(distance), "skipped", status).astype("<U8")
-        statuses[np.isinf(distance)] = "censored"
-        found = BoundaryDistance(
-            distance=distance,
-            lower=lower,
-            predicted=np.isnan(distance).astype(int),
-            status=statuses,
-            adversarial=None,
-            method=method,
-            threat_model=ThreatModel(),
-            n_forward=np.ones(n, dtype=np.int32),
-            n_backward=np.zeros(n, dtype=np.int32),
-            warnings_=warnings,
-        )
-        monkeypatch.setattr(_run, "shared_distance", lambda *args, **kwargs: found)
-        features = options.pop("sensitive_features", names)
-        options = {"n_boot": 100, "n_check": 0, "certify": lower is not None, **options}
-        X = torch.zeros(n, 1)
-        return audit(MODEL, X, np.zeros(n, dtype=int), sensitive_features=features, **options)
-
-    return make
 
 
 def wrong(values, n):
@@ -235,51 +199,6 @@ def test_crossed_groups_are_named(made):
     assert (
         "For f / x Rob(P)" in judge(made({"a": NEAR, "b": FAR}, sensitive_features=frame)).headline
     )
-
-
-# --- Models side by side
-
-
-@pytest.fixture
-def models(made):
-    return lambda **groups: Comparison({name: made(g) for name, g in groups.items()})
-
-
-def test_models_are_told_apart_by_their_intervals(models):
-    near = {"a": NEAR, "b": NEAR + 0.01}
-    far = {"a": NEAR, "b": FAR}
-    text = models(even=near, uneven=far).verdict()
-    assert text.startswith("V_f is smallest for even, ")
-    assert ": by more than the error of sampling. Rob(f) is largest for uneven, " in text
-    assert "V_f falls with Rob(f), and even has not the largest" in text
-    twice = models(one=far, two=far).verdict()
-    assert twice.startswith("V_f is smallest for one, ")
-    assert "the intervals overlap, so that nothing is known of one against another" in twice
-    three = models(one=near, two=far, three=near).verdict()
-    assert "by more than the error of sampling, except against three, where" in three
-
-
-def test_a_model_without_measures(models):
-    known = {"a": NEAR, "b": FAR}
-    with pytest.warns(CensoredDistanceWarning):
-        some = models(one=known, two=known, lost={"a": NEAR, "b": np.append(FAR, np.inf)})
-    assert "Nothing is said of lost: V_f, CV or Rob(f) is not known." in some.verdict()
-    assert "There are warnings" not in some.verdict()
-    only = Comparison({n: some.audits[n] for n in ("one", "lost")})
-    assert only.verdict().startswith("No verdict: V_f, CV and Rob(f) are known for fewer than two")
-    alone = Comparison({"one": some.audits["one"]})
-    assert alone.verdict().startswith("One model, one. For a Rob(P) is ")
-
-
-def test_limits_of_a_comparison(models):
-    both = models(one={"a": NEAR, "b": FAR}, two={"a": NEAR, "b": FAR})
-    audits = dict(both.audits)
-    audits["two"] = replace(
-        audits["two"], distances=replace(audits["two"].distances, method="auto"), warnings=("hm",)
-    )
-    text = Comparison(audits).verdict()
-    assert "found in different ways (auto, linear)" in text
-    assert "There are warnings for two, which limit" in text
 
 
 def test_nobody_is_called_fair(made, models):

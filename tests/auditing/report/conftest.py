@@ -1,0 +1,48 @@
+"""Audits of made-up distances."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from robfair import BoundaryDistance, ThreatModel, audit
+from robfair.auditing import Comparison, _run
+
+MODEL = nn.Linear(1, 2)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Audit made-up distances: an array for each group, NaN where the model is wrong."""
+
+    def make(groups, *, method="linear", status="exact", lower=None, warnings=(), **options):
+        distance = np.concatenate(list(groups.values()))
+        names = np.repeat(list(groups), [len(values) for values in groups.values()])
+        n = len(distance)
+        statuses = np.where(np.isnan(distance), "skipped", status).astype("<U8")
+        statuses[np.isinf(distance)] = "censored"
+        found = BoundaryDistance(
+            distance=distance,
+            lower=lower,
+            predicted=np.isnan(distance).astype(int),
+            status=statuses,
+            adversarial=None,
+            method=method,
+            threat_model=ThreatModel(),
+            n_forward=np.ones(n, dtype=np.int32),
+            n_backward=np.zeros(n, dtype=np.int32),
+            warnings_=warnings,
+        )
+        monkeypatch.setattr(_run, "shared_distance", lambda *args, **kwargs: found)
+        features = options.pop("sensitive_features", names)
+        options = {"n_boot": 100, "n_check": 0, "certify": lower is not None, **options}
+        X = torch.zeros(n, 1)
+        return audit(MODEL, X, np.zeros(n, dtype=int), sensitive_features=features, **options)
+
+    return make
+
+
+@pytest.fixture
+def models(made):
+    """Compare models with made-up distances by group."""
+    return lambda **groups: Comparison({name: made(g) for name, g in groups.items()})

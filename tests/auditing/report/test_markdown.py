@@ -1,0 +1,56 @@
+"""Audits as Markdown: a row per measure, group and model; names are data."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from robfair import audit, compare
+from robfair._text import escaped
+from robfair.datasets import make_group_margins
+
+DATA = make_group_margins(150, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
+CLF = LogisticRegression().fit(DATA.X, DATA.y)
+GROUPS = np.array(["a|b", "<b>", "c_c"])[DATA.groups]
+
+
+@pytest.fixture(scope="module")
+def result():
+    return audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20, certify=True)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare({"one": CLF, "two": CLF}, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=None)
+
+
+def cells(line):
+    """Split a line of a Markdown table at the bars that are not escaped."""
+    return [c.strip() for c in line.replace(r"\|", "\0").strip("|").split("|")]
+
+
+def test_markdown_tables_have_a_row_per_measure_and_group(result):
+    lines = [line for line in result.to_markdown().splitlines() if line.startswith("|")]
+    measures, groups = lines[2:8], lines[10:]
+    assert [cells(line)[0] for line in measures] == [escaped(name) for name in result.overall.index]
+    assert [cells(line)[0].replace("\0", "|") for line in groups] == ["&lt;b&gt;", "a|b", r"c\_c"]
+    assert len({len(cells(line)) for line in lines[:8]}) == 1
+    assert len({len(cells(line)) for line in lines[8:]}) == 1
+    row = result.by_group.loc["a|b"]
+    assert f"{row['robustness']:.4g}" in cells(groups[1])
+    assert f"{row['low']:.4g} to {row['high']:.4g}" in cells(groups[1])
+
+
+def test_markdown_of_a_comparison(comparison):
+    text = comparison.to_markdown()
+    assert text.startswith("V\\_f is smallest for one, ")
+    assert "without intervals nothing is known of the error of sampling" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert cells(lines[0]) == ["model", "accuracy", "Rob(f)", r"V\_f", "CV", "worst group", "gap"]
+    assert [cells(line)[0] for line in lines[2:4]] == ["one", "two"]
+    assert cells(lines[4])[1:] == ["size", "one", "two"]
+
+
+def test_warnings_stand_in_markdown():
+    few = audit(CLF, DATA.X[:60], DATA.y[:60], sensitive_features=GROUPS[:60], n_boot=20)
+    assert few.warnings
+    assert escaped(few.warnings[0]) in few.to_markdown()

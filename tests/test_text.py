@@ -1,0 +1,82 @@
+"""Names, numbers and lists as text."""
+
+import html
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robfair._text import (
+    Verdict,
+    arrow,
+    escaped,
+    few,
+    group_names,
+    interval,
+    sentence_number,
+    table_number,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "in_table", "in_sentence"),
+    [
+        (0.00012345, "0.0001234", "0.000123"),
+        (1234567.0, "1,234,567", "1.23e+06"),
+        (1000, "1,000", "1e+03"),
+        (999, "999", "999"),
+        (1.0, "1", "1"),
+        (np.nan, "unknown", "nan"),
+        (np.inf, "inf", "inf"),
+    ],
+)
+def test_numbers(value, in_table, in_sentence):
+    assert table_number(value) == in_table
+    assert sentence_number(value) == in_sentence
+
+
+def test_an_interval_is_named_if_its_level_is_given():
+    row = pd.Series({"value": 0.333333, "lower": 0.29, "upper": 0.37})
+    assert interval(row, "value", 0.95) == "0.333 (95 % interval 0.29 to 0.37)"
+    assert interval(row, "value") == "0.333 (0.29 to 0.37)"
+    assert interval(row.replace(0.29, np.nan), "value", 0.95) == "0.333"
+
+
+def test_few():
+    assert few(["a", "b"], 2) == "a, b"
+    assert few(iter("abcde"), 2) == "a, b and 3 more"
+    assert few([1, "x"], 2, repr) == "1, 'x'"
+    assert few([]) == ""
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_the_sides_of_an_arrow_differ_where_the_numbers_do(before, after):
+    left, right = arrow(before, after).split(" -> ")
+    assert (left == right) == (before == after) or {before, after} == {0.0, -0.0}
+    assert float(left) == pytest.approx(before, rel=0.01)
+
+
+def test_names_of_groups():
+    assert group_names(pd.Index([1, "b"])) == ["1", "b"]
+    crossed = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
+    assert group_names(crossed) == ["a / 1", "b / 2"]
+
+
+@given(st.text())
+def test_escaped_text_is_one_line_that_reads_as_before(text):
+    shown = escaped(text)
+    assert "\n" not in shown
+    assert html.unescape(re.sub(r"\\([\\`*_\[\]|#~$!])", r"\1", shown)) == html.unescape(
+        html.escape(" ".join(text.split()), quote=False)
+    )
+    assert not re.search(r"(?<!\\)(?:\\\\)*[`*_|<]", shown)
+
+
+def test_a_verdict_is_its_sentences():
+    assert str(Verdict("One.", ("Two.", "Three."))) == "One. Two. Three."
