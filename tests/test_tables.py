@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from robfair._tables import Cell, Table, markdown_table, text_table
 
-WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\\\n\r|"), max_size=9).map(
-    str.strip
-)
+LETTERS = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\\|")
+WORDS = st.text(LETTERS, max_size=9).map(str.strip)
 TABLE = Table(
     ("name", "n", "words"),
     (

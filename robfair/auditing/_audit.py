@@ -6,8 +6,10 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from robfair._problem import as_seed
 from robfair.auditing._run import AuditOptions, run_audit
 from robfair.auditing.report import Audit
+from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
 
 __all__ = ["audit"]
@@ -29,7 +31,15 @@ def audit(
     confidence: float = 0.95,
     examples: int = 3,
     random_state: Any = 0,
-    **distance_options: Any,
+    budget: int | None = None,
+    time_limit: float | None = None,
+    max_iter: int = 50,
+    overshoot: float = 0.001,
+    n_candidates: int = 3,
+    background: Any = None,
+    batch_size: int | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
 ) -> Audit:
     """Measure whether a classifier is easier to attack for some groups than for others.
 
@@ -69,9 +79,13 @@ def audit(
         Rows of each group, the most easily flipped, that the result keeps and tells in words. They
         are data, perhaps about people, and stand in the report: 0 keeps none.
     random_state : int, RandomState, Generator or None, default=0
-        Seed of the bootstrap.
-    **distance_options
-        Further options of `boundary_distance`, such as ``verbose=1``.
+        Seed of the bootstrap and of the random parts of the searches.
+    budget, time_limit, max_iter, overshoot, n_candidates : int or float
+        Options of `method`, as for `boundary_distance`.
+    background, batch_size, n_jobs : array-like or int, default=None
+        Options of all searches, the second ones included, as for `boundary_distance`.
+    verbose : int, default=0
+        Greater than 0 shows a progress bar.
 
     Returns
     -------
@@ -103,8 +117,17 @@ def audit(
     sampling. Its rows lie nearer to the decision boundary (mean distance 0.5... against 1.5...'
     >>> result.to_html("audit.html")  # doctest: +SKIP
     """
-    if certify:
-        distance_options["certify"] = True
+    distance = DistanceOptions(
+        budget=budget,
+        time_limit=time_limit,
+        max_iter=max_iter,
+        overshoot=overshoot,
+        n_candidates=n_candidates,
+        background=background,
+        batch_size=batch_size,
+        n_jobs=n_jobs,
+        random_state=as_seed(random_state),
+    )
     options = AuditOptions(
         method=method,
         threat_model=threat_model,
@@ -115,7 +138,8 @@ def audit(
         confidence=confidence,
         examples=examples,
         random_state=random_state,
-        distance_options=distance_options,
+        distance=distance,
+        verbose=verbose,
     )
     name = type(model).__name__ if name is None else name
     return Audit(**vars(run_audit(model, X, y, sensitive_features, name, options)))

@@ -7,7 +7,7 @@ rows of each group are searched again.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing
 
 from robfair._groups import SMALL_GROUP, Groups
 from robfair._text import interval_title
-from robfair.distance import BoundaryDistance, boundary_distance
+from robfair.distance import METHODS, BoundaryDistance, DistanceOptions, measure_distance
 from robfair.threat import ThreatModel
 
 __all__ = ["search_again", "warn_of_gaps", "warn_of_small_groups"]
@@ -24,10 +24,6 @@ __all__ = ["search_again", "warn_of_gaps", "warn_of_small_groups"]
 # Relative differences of mean distances above which a reader is warned.
 LOOSE = 0.03
 MASKED = 0.03
-SEARCHES_AGAIN: dict[str, tuple[Literal["strong", "decision"], ...]] = {
-    "strong": ("decision",),
-    **dict.fromkeys(("auto", "deepfool", "paper"), ("strong", "decision")),
-}
 LEAST = 5  # rows of a group without which nothing is said of it
 
 
@@ -39,8 +35,9 @@ def search_again(
     *,
     n_check: int,
     threat_model: ThreatModel | None,
+    options: DistanceOptions,
 ) -> pd.DataFrame | None:
-    """Compute distances of some rows of each group by other methods.
+    """Compute distances of some rows of each group by other methods, with the same options.
 
     Returns
     -------
@@ -48,17 +45,18 @@ def search_again(
         A row per group: n, the rows looked at, and the mean distance of these by each method.
         Rows that a method could not flip are left out for all. None if there is nothing to compare.
     """
-    methods = SEARCHES_AGAIN.get(distance.method, ())
+    methods = METHODS[distance.method].checked_by
     rows = _some_of_each(groups, np.isfinite(distance.distance), n_check)
     if not methods or len(rows) == 0:
         return None
     found = {distance.method: distance.distance[rows]}
     for method in methods:
-        again = boundary_distance(
+        again = measure_distance(
             model,
             _safe_indexing(X, rows),
             method=method,
             threat_model=threat_model,
+            options=options.for_another_method(),
             return_adversarial=False,
         )
         found[method] = again.distance

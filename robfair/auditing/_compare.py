@@ -9,12 +9,35 @@ from numpy.typing import ArrayLike
 
 from robfair.auditing._audit import audit
 from robfair.auditing.report import Comparison
+from robfair.threat import ThreatModel
 
 __all__ = ["compare"]
 
 
 def compare(
-    models: Mapping[str, Any], X: Any, y: ArrayLike, *, sensitive_features: Any, **options: Any
+    models: Mapping[str, Any],
+    X: Any,
+    y: ArrayLike,
+    *,
+    sensitive_features: Any,
+    method: str = "auto",
+    threat_model: ThreatModel | None = None,
+    tau_max: float | None = None,
+    certify: bool = False,
+    n_check: int = 100,
+    n_boot: int | None = 1000,
+    confidence: float = 0.95,
+    examples: int = 3,
+    random_state: Any = 0,
+    budget: int | None = None,
+    time_limit: float | None = None,
+    max_iter: int = 50,
+    overshoot: float = 0.001,
+    n_candidates: int = 3,
+    background: Any = None,
+    batch_size: int | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
 ) -> Comparison:
     """Audit several models on the same samples.
 
@@ -28,8 +51,15 @@ def compare(
         True labels.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         The group of each sample.
-    **options
+    method, threat_model, tau_max, certify, n_check, n_boot, confidence, examples : object
         Options of `audit`, the same for all models.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the bootstrap and of the random parts of the searches, the same for all models. A
+        Generator or RandomState advances with each of them.
+    budget, time_limit, max_iter, overshoot, n_candidates, background, batch_size, n_jobs : object
+        Options of the distances, as for `audit`.
+    verbose : int, default=0
+        Greater than 0 shows a progress bar for each model.
 
     Returns
     -------
@@ -58,11 +88,32 @@ def compare(
         raise ValueError("models is empty: pass at least one.")
     if len({str(name) for name in models}) < len(models):
         raise ValueError(f"two models have the same name as text: {list(models)}.")
-    return Comparison(
-        {
-            str(name): audit(
-                model, X, y, sensitive_features=sensitive_features, name=str(name), **options
-            )
-            for name, model in models.items()
-        }
-    )
+    audits = {
+        str(name): audit(
+            model,
+            X,
+            y,
+            sensitive_features=sensitive_features,
+            name=str(name),
+            method=method,
+            threat_model=threat_model,
+            tau_max=tau_max,
+            certify=certify,
+            n_check=n_check,
+            n_boot=n_boot,
+            confidence=confidence,
+            examples=examples,
+            random_state=random_state,
+            budget=budget,
+            time_limit=time_limit,
+            max_iter=max_iter,
+            overshoot=overshoot,
+            n_candidates=n_candidates,
+            background=background,
+            batch_size=batch_size,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        for name, model in models.items()
+    }
+    return Comparison(audits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,45 +14,35 @@ import torch
 from robfair._version import __version__
 from robfair.adapters import as_model
 from robfair.auditing._examples import WIDE, feature_names
+from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
 
-__all__ = ["provenance"]
+__all__ = ["changed_options", "plain_seed", "provenance"]
 
 
-def provenance(
-    model: Any, X: Any, threat_model: ThreatModel, random_state: Any, options: dict[str, Any]
-) -> dict[str, Any]:
-    """Tell the seed, the options of the distance, the space, the date and the versions.
-
-    Parameters
-    ----------
-    model : object
-        The classifier.
-    X : array-like
-        The samples.
-    threat_model : ThreatModel
-        What may change.
-    random_state : int, RandomState, Generator or None
-        Seed of the bootstrap.
-    options : dict
-        Further options of `boundary_distance`.
-
-    Returns
-    -------
-    dict
-        Plain values.
-    """
+def plain_seed(random_state: Any) -> Any:
+    """Return a seed, or the kind of generator that was given in its place."""
     seeded = random_state is None or isinstance(random_state, int | np.integer)
+    return random_state if seeded else type(random_state).__name__
+
+
+def changed_options(options: DistanceOptions, certify: bool) -> dict[str, Any]:
+    """Return the options of the distances that differ from their defaults, as plain values."""
+    told: dict[str, Any] = {"certify": True} if certify else {}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if not isinstance(value, bool | int | float | str | None):
+            told[field.name] = f"{type(value).__name__} of shape {np.shape(value)}"
+        elif value != field.default:
+            told[field.name] = value
+    told.pop("random_state", None)  # the seed of the whole audit, which is told by itself
+    return told
+
+
+def provenance(model: Any, X: Any, threat_model: ThreatModel) -> dict[str, Any]:
+    """Tell what may change, the space in which it does, the date and the versions."""
     behind = as_model(model).transform is not None
     return {
-        "random_state": random_state if seeded else type(random_state).__name__,
-        "distance_options": {
-            name: value
-            if value is None or isinstance(value, bool | int | float | str)
-            else f"{type(value).__name__} of shape {np.shape(value)}"
-            for name, value in options.items()
-            if name != "verbose"
-        },
         "mutable": _mutable(model, X, threat_model),
         "space": "the input of the last step of the Pipeline" if behind else "X",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from robfair._groups import encode_groups
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._examples import nearest_rows, wants_points
 from robfair.auditing._numbers import AuditNumbers
-from robfair.auditing._provenance import provenance
-from robfair.distance import BoundaryDistance
+from robfair.auditing._provenance import changed_options, plain_seed, provenance
+from robfair.distance import BoundaryDistance, DistanceOptions
 from robfair.metrics import (
     AUDIT_MEASURES,
     find_measure,
@@ -51,7 +51,8 @@ class AuditOptions:
     confidence: float
     examples: int
     random_state: Any
-    distance_options: dict[str, Any] = field(default_factory=dict)
+    distance: DistanceOptions
+    verbose: int
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
@@ -67,18 +68,25 @@ def run_audit(
     """Compute the numbers of one audit."""
     y_true = np.asarray(y)
     groups = encode_groups(sensitive_features, len(y_true))
-    threat_model = options.threat_model
     distances = shared_distance(
         model,
         X,
         y_true,
         method=options.method,
-        threat_model=threat_model,
+        threat_model=options.threat_model,
+        certify=options.certify,
+        options=options.distance,
         return_adversarial=wants_points(X, options.examples),
-        **options.distance_options,
+        verbose=options.verbose,
     )
     check = search_again(
-        model, X, distances, groups, n_check=options.n_check, threat_model=threat_model
+        model,
+        X,
+        distances,
+        groups,
+        n_check=options.n_check,
+        threat_model=options.threat_model,
+        options=options.distance,
     )
     correct = np.asarray(y_true == distances.predicted)
     examples, terms = nearest_rows(model, X, distances, groups, correct, examples=options.examples)
@@ -109,9 +117,9 @@ def run_audit(
                 key: getattr(options, key) for key in ("tau_max", "n_boot", "confidence", "n_check")
             },
             "examples": terms,
-            **provenance(
-                model, X, distances.threat_model, options.random_state, options.distance_options
-            ),
+            "random_state": plain_seed(options.random_state),
+            "distance_options": changed_options(options.distance, options.certify),
+            **provenance(model, X, distances.threat_model),
         },
     )
 

@@ -8,8 +8,10 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from robfair import audit, boundary_distance
+from robfair.auditing import _checks
 from robfair.auditing._checks import warn_of_gaps, warn_of_small_groups
 from robfair.datasets import make_group_margins
+from robfair.distance import measure_distance
 
 DATA = make_group_margins(240, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
 RACE = np.array(["a", "b", "c"])[DATA.groups]
@@ -124,3 +126,20 @@ def test_the_warnings_of_the_distances_are_passed_on():
     expected = boundary_distance(module, DATA.X, y=DATA.y).warnings_
     assert "probabilities" in " ".join(expected)
     assert run(module, n_check=0).warnings == expected
+
+
+def test_second_searches_get_the_options_that_they_share(monkeypatch):
+    calls = []
+
+    def measured(*args, method, options, **keywords):
+        calls.append((method, options))
+        return measure_distance(*args, method=method, options=options, **keywords)
+
+    monkeypatch.setattr(_checks, "measure_distance", measured)
+    options = {"batch_size": 16, "n_jobs": 1, "random_state": 5, "budget": 70}
+    run(Bent(), n_check=6, **options, background=DATA.X[:50])
+    assert [method for method, _ in calls] == ["strong", "decision"]
+    for _, shared in calls:
+        assert (shared.batch_size, shared.n_jobs, shared.random_state) == (16, 1, 5)
+        assert len(shared.background) == 50
+        assert shared.budget is None

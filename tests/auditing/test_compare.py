@@ -1,5 +1,7 @@
 """`compare`: the audits of several models, side by side."""
 
+import inspect
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -101,5 +103,19 @@ def test_errors_of_the_audits():
         compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE[:3])
     with pytest.raises(TypeError, match="cannot get labels from a model of type str"):
         compare({"a": "b"}, DATA.X, DATA.y, sensitive_features=RACE)
-    with pytest.raises(TypeError, match="unexpected keyword argument"):
+    with pytest.raises(TypeError, match=r"compare\(\) got an unexpected keyword argument 'n_bot'"):
         compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, n_bot=5)
+
+
+def test_options_reach_the_audits_and_have_the_same_defaults():
+    ours, theirs = (inspect.signature(function).parameters for function in (compare, audit))
+    shared = {name: p.default for name, p in theirs.items() if p.default is not p.empty}
+    del shared["name"]
+    assert {name: ours[name].default for name in shared} == shared
+    result = compare(
+        {"net": MODELS["net"]}, DATA.X, DATA.y, sensitive_features=RACE, n_boot=5, n_check=0,
+        method="strong", budget=120, batch_size=7, random_state=3,
+    )  # fmt: skip
+    settings = result.audits["net"].settings
+    assert settings["distance_options"] == {"budget": 120, "batch_size": 7}
+    assert settings["random_state"] == 3

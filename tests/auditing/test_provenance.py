@@ -48,3 +48,11 @@ def test_date_and_versions():
     made = settings()
     assert datetime.fromisoformat(made["date"]).tzinfo is not None
     assert made["versions"]["torch"] == torch.__version__
+
+
+def test_options_that_were_changed_are_told_as_plain_values():
+    assert settings()["distance_options"] == {}
+    made = settings(certify=True, batch_size=8, background=DATA.X[:5], random_state=4)
+    assert made["distance_options"] == {
+        "certify": True, "background": "ndarray of shape (5, 3)", "batch_size": 8
+    }  # fmt: skip

@@ -6,18 +6,9 @@ import numpy as np
 
 from robfair._text import interval_title, sentence_number
 from robfair.auditing._numbers import AuditNumbers
+from robfair.distance import METHODS
 
 __all__ = ["check_line", "method_line", "method_rows", "notes", "status_line"]
-
-METHODS = {
-    "linear": "exact for affine models",
-    "exact": "exact, for decision trees and small ReLU networks",
-    "decision": "a search that sees predicted labels only",
-    "auto": "a search along the decision boundary",
-    "strong": "the least of many searches",
-    "deepfool": "DeepFool: quick, and loose",
-    "paper": "DeepFool's last two steps averaged (FARMUR, Eq. 8), kept for reproduction",
-}
 
 
 def method_line(audit: AuditNumbers) -> str:
@@ -67,7 +58,7 @@ def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
     norm = distances.threat_model.norm
     cap = settings["tau_max"]
     rows = [
-        ("Distance", f"{distances.method}: {METHODS[distances.method]}"),
+        ("Distance", f"{distances.method}: {METHODS[distances.method].summary}"),
         ("Norm", "L-inf, the largest change of a feature" if np.isinf(norm) else "L2, Euclidean"),
         ("Threat model", repr(distances.threat_model)),
         ("What may change", settings["mutable"]),

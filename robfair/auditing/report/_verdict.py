@@ -17,9 +17,10 @@ from scipy import stats
 
 from robfair._groups import SMALL_GROUP
 from robfair._text import Verdict, few, group_names, interval, sentence_number
-from robfair.auditing._checks import LEAST, SEARCHES_AGAIN
+from robfair.auditing._checks import LEAST
 from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing.report._pairs import GroupPairs, holm, pair_groups
+from robfair.distance import METHODS
 
 __all__ = ["judge_audit"]
 
@@ -171,9 +172,10 @@ def _distances(audit: AuditNumbers) -> list[str]:
     counts = distances.counts()
     if not counts.get("found") and not counts.get("censored"):
         return ["The distances are exact, so that only the error of sampling is left."]
-    if distances.method == "paper":
-        return ['Distances by "paper" bound the true ones from neither side.']
-    unchecked = audit.check is None and distances.method in SEARCHES_AGAIN
+    method = METHODS[distances.method]
+    if method.proves == "neither":
+        return [f'Distances by "{method.name}" bound the true ones from neither side.']
+    unchecked = audit.check is None and method.checked_by
     return [
         "The distances were found by a search and bound the true ones from above."
         + (" No second search has looked at them." if unchecked else "")

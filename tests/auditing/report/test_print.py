@@ -12,14 +12,8 @@ LOWER = 0.9 * np.concatenate([NEAR, FAR])
 def test_an_audit_is_four_blocks(made):
     blocks = str(made(GROUPS, lower=LOWER)).split("\n\n")
     assert blocks[0].splitlines()[0] == "Linear"
-    assert blocks[1].split("\n")[0].split() == [
-        "measure",
-        "value",
-        "95",
-        "%",
-        "interval",
-        "certified",
-    ]
+    titles = blocks[1].splitlines()[0].split()
+    assert titles == ["measure", "value", "95", "%", "interval", "certified"]
     assert [line.split()[0] for line in blocks[2].splitlines()] == ["group", "a", "b"]
     assert "provably ordered" in blocks[3]
 

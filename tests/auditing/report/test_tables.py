@@ -72,10 +72,8 @@ def test_certified_intervals_by_model(made):
     some = Comparison({"one": made(GROUPS), "two": made(GROUPS, lower=LOWER)})
     table = certified_table(some)
     assert table.columns == ("", "two")
-    assert [row[0].text for row in table.rows] == [m.symbol for m in AUDIT_MEASURES[1:]] + [
-        "a",
-        "b",
-    ]
+    names = [*(measure.symbol for measure in AUDIT_MEASURES[1:]), "a", "b"]
+    assert [row[0].text for row in table.rows] == names
     row = some.audits["two"].by_group.loc["b"]
     assert table.rows[-1][1].text == f"{row['low']:.4g} to {row['high']:.4g}"
 
