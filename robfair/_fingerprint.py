@@ -1,4 +1,4 @@
-"""What a run depends on, so that a later one can be told to be the same, or another."""
+"""Describe everything on which a run depends, to recognise the same run later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["describe", "differences"]
 def describe(
     estimator: Any, data: Mapping[str, Any], *, without: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Describe all that a run depends on, for comparison with another run.
+    """Describe everything on which a run depends, for comparison with another run.
 
     Parameters
     ----------
@@ -36,6 +36,11 @@ def describe(
     -------
     dict of str to object
         Names, and values or their hashes, that go into JSON.
+
+    Raises
+    ------
+    TypeError
+        If a value can be neither written as JSON nor pickled.
     """
     versions = {
         "robfair": __version__,
@@ -72,7 +77,7 @@ def _fingerprint(name: str, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Take apart what has another pickle in each process, such as a torch module."""
+    """Take apart values whose pickle differs between processes, such as a torch module."""
     if isinstance(value, nn.Module):
         weights = {name: tensor.cpu().numpy() for name, tensor in value.state_dict().items()}
         return repr(value), weights
@@ -94,7 +99,7 @@ def _qualified_name(value: Any) -> str:
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """Name what two descriptions differ in, with both values unless they are hashes.
+    """Name the differences of two descriptions, with both values unless they are hashes.
 
     Parameters
     ----------
@@ -115,6 +120,6 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
 
 
 def _difference(name: str, theirs: Any, ours: Any) -> str:
-    """Name what differs, with both values unless they are hashes."""
+    """Name a difference, with both values unless they are hashes."""
     hashed = isinstance(theirs, dict) or isinstance(ours, dict)
     return name if hashed else f"{name} ({theirs!r}, now {ours!r})"

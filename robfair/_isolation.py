@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-__all__ = ["SEEDING", "one_thread", "untouched_random_state"]
+__all__ = ["SEEDING", "SharedSetting", "one_thread", "untouched_random_state"]
 
 # Held while torch's global generator is seeded, and until what follows has drawn from it: initial
 # weights come from there, and another thread's seed in between would change them.
 SEEDING = threading.Lock()
 
 
-class _Shared:
+class SharedSetting:
     """A process-wide setting that blocks in several threads may change at once.
 
     The first block in saves it, the last one out sets it back: were each to do so by itself, one
@@ -43,17 +43,18 @@ class _Shared:
                     self.restore(self.saved)
 
 
-_threads = _Shared(torch.get_num_threads, torch.set_num_threads)
-_random = _Shared(torch.get_rng_state, torch.set_rng_state)
+_threads = SharedSetting(torch.get_num_threads, torch.set_num_threads)
+_random = SharedSetting(torch.get_rng_state, torch.set_rng_state)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run torch on one thread, and set the number back afterwards.
 
-    How a sum is split over threads changes its last bit, and training makes another network of
-    that. joblib gives its workers fewer threads, so that without this the result of a fit would
-    depend on `n_jobs`. The networks in question are too small to gain from a second thread.
+    The last bit of a sum depends on how it is split over threads, and training turns that into
+    another network. joblib gives its workers fewer threads, so that without this the result of a
+    fit would depend on `n_jobs`. The networks in question are too small to gain from a second
+    thread.
 
     Yields
     ------
@@ -71,7 +72,7 @@ def untouched_random_state(cuda: bool) -> Iterator[None]:
     Parameters
     ----------
     cuda : bool
-        Whether the generators of CUDA devices are concerned, too.
+        Whether this includes the generators of CUDA devices.
 
     Yields
     ------

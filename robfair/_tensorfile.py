@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +18,22 @@ from safetensors.torch import save_file
 
 from robfair.exceptions import ResultsError
 
-__all__ = ["read_tree", "replacing", "write_tree"]
+__all__ = ["DamagedFileError", "read_tree", "replacing", "write_tree"]
 
-# The structure, with a reference for each tensor, stands as JSON in the metadata of the file.
+# In the metadata of the file: the structure as JSON, with a reference for each tensor, and the
+# CRC-32 of the structure and all tensors, since safetensors does not notice a changed byte.
 STRUCTURE = "structure"
+CHECKSUM = "crc32"
+
+
+class DamagedFileError(ResultsError):
+    """A file of results that cannot be read, with the reason."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} is damaged, or not a checkpoint ({reason}). Delete it to begin anew, or name "
+            "another one."
+        )
 
 
 def write_tree(path: Path, tree: Any) -> None:
@@ -41,7 +54,16 @@ def write_tree(path: Path, tree: Any) -> None:
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_take_apart(tree, tensors))
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={STRUCTURE: structure})
+        checksum = _checksum(structure, tensors)
+        save_file(tensors, temporary, metadata={STRUCTURE: structure, CHECKSUM: checksum})
+
+
+def _checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
+    checksum = zlib.crc32(structure.encode())
+    for name in sorted(tensors):
+        raw = tensors[name].reshape(-1).view(torch.uint8).numpy()
+        checksum = zlib.crc32(raw.data, checksum)
+    return str(checksum)
 
 
 @contextmanager
@@ -83,23 +105,23 @@ def read_tree(path: Path) -> Any:
 
     Raises
     ------
-    ResultsError
+    DamagedFileError
         If the file is damaged, or holds something else.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            structure = json.loads((file.metadata() or {})[STRUCTURE])
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _put_together(structure, tensors)
+        structure = metadata[STRUCTURE]
+        if metadata[CHECKSUM] != _checksum(structure, tensors):
+            raise ValueError("its checksum differs")
+        return _put_together(json.loads(structure), tensors)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise ResultsError(
-            f"{path} is damaged, or no checkpoint ({type(error).__name__}: {error}). Delete it to "
-            "begin anew, or name another file."
-        ) from error
+        raise DamagedFileError(path, f"{type(error).__name__}: {error}") from error
 
 
 def _take_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """Return what JSON can hold; what is not a plain value becomes a pair of its kind and it."""
+    """Return a JSON value; a value that JSON lacks becomes a pair of its kind and its content."""
     if isinstance(node, np.generic):
         node = node.item()
     if node is None or isinstance(node, bool | int | float | str):

@@ -7,21 +7,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from robfair.estimators._base import BaseRobustClassifier
+from robfair.estimators._spec import TrainingSpec
 from robfair.threat import ThreatModel
-from robfair.training import (
-    Attack,
-    Average,
-    Noise,
-    Objective,
-    OverfittingGuard,
-    PgdObjective,
-    Strategy,
-    TradesObjective,
-)
+from robfair.training import Attack, Noise, Objective, PgdObjective, Strategy, TradesObjective
 
 __all__ = ["AdversarialClassifier", "AttackedClassifier"]
 
@@ -56,32 +49,47 @@ class AttackedClassifier(BaseRobustClassifier):
     distance_method: str
     threat_model: ThreatModel | None
 
-    def _get_objective(self) -> Objective:
-        return OBJECTIVES[self.objective]()
-
-    def _get_attack(self, noise: Noise, threat_model: ThreatModel) -> Attack:
+    def _attacked_spec(
+        self, X: NDArray[Any], noise: Noise, strategy: Strategy, n_epochs: int
+    ) -> TrainingSpec:
+        """Describe a run in which samples are attacked."""
+        threat_model = self._bound_threat_model(X)
+        step_size = 2.5 * self.eps / self.n_steps if self.step_size is None else self.step_size
+        attack = Attack(self.n_steps, step_size / self.eps, self.norm, threat_model, noise)
+        fallback = None
         if self.objective == "n-fgsm":
             if self.norm != np.inf:
                 raise ValueError(
                     'objective="n-fgsm" is defined for norm=numpy.inf; got norm='
                     f'{self.norm!r}. Use objective="pgd".'
                 )
-            # A step of eps from within 2 eps ends within 3 eps: the ball holds nothing back.
-            return Attack(1, 1.0, self.norm, threat_model, noise, spread=2.0, radius=3.0)
-        return self._get_long_attack(noise, threat_model)
+            fallback = attack
+            # A step of eps from within 2 eps ends within 3 eps, so that the ball never binds.
+            attack = Attack(1, 1.0, self.norm, threat_model, noise, spread=2.0, radius=3.0)
+        return TrainingSpec(
+            OBJECTIVES[self.objective](),
+            strategy,
+            attack,
+            n_epochs,
+            eps=float(self.eps),
+            beta=float(self.beta),
+            distance_method=self.distance_method,
+            fallback=fallback,
+        )
 
-    def _get_long_attack(self, noise: Noise, threat_model: ThreatModel) -> Attack:
-        step_size = 2.5 * self.eps / self.n_steps if self.step_size is None else self.step_size
-        return Attack(self.n_steps, step_size / self.eps, self.norm, threat_model, noise)
-
-    def _holds_out(self, strategy: Strategy) -> bool:
-        return super()._holds_out(strategy) or self.objective == "n-fgsm"
-
-    def _get_guard(self, attack: Attack, labels: Any, average: Average | None) -> Any:
-        if self.objective != "n-fgsm":
-            return None
-        longer = self._get_long_attack(attack.noise, attack.threat_model)
-        return OverfittingGuard(longer, labels, average)
+    def _bound_threat_model(self, X: NDArray[Any]) -> ThreatModel:
+        """Return the threat model, with the box of X if it asks for that one."""
+        if self.threat_model is None:
+            return ThreatModel()
+        if self.threat_model.is_mixed:
+            raise ValueError(
+                "training attacks by gradient steps, which know no categories, integer or unit; "
+                f"got {self.threat_model!r}. Train with norm, bounds and mutable alone, and audit "
+                "with the whole."
+            )
+        threat_model = self.threat_model.bind(X)
+        threat_model.check(X)
+        return threat_model
 
 
 class AdversarialClassifier(AttackedClassifier):
@@ -282,6 +290,7 @@ class AdversarialClassifier(AttackedClassifier):
         self.random_state = random_state
         self.net_params = net_params
 
-    def _get_strategy(self) -> Strategy:
-        # A copy, so that what a strategy learns does not change the parameter.
-        return Strategy() if self.strategy is None else clone(self.strategy)
+    def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
+        # A copy, so that the parameter does not change while the strategy learns.
+        strategy = Strategy() if self.strategy is None else clone(self.strategy)
+        return self._attacked_spec(X, noise, strategy, self.max_epochs)

@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from robfair.estimators._adversarial import AttackedClassifier
+from robfair.estimators._spec import TrainingSpec
 from robfair.threat import ThreatModel
-from robfair.training import Farmur, Strategy
+from robfair.training import Farmur, Noise
 
 __all__ = ["FarmurClassifier"]
 
@@ -212,16 +214,14 @@ class FarmurClassifier(AttackedClassifier):
         self.n_steps = n_steps
         self.step_size = step_size
         self.beta = beta
-        self.max_epochs = max_epochs
-        self.retrain_epochs = retrain_epochs
+        self.max_epochs, self.retrain_epochs = max_epochs, retrain_epochs
         self.reduction = reduction
         self.batch_size = batch_size
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.optimizer = optimizer
         self.averaging = averaging
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping, self.n_iter_no_change = early_stopping, n_iter_no_change
         self.checkpoint = checkpoint
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
@@ -279,7 +279,7 @@ class FarmurClassifier(AttackedClassifier):
         strategy = self.strategy_
         if not hasattr(strategy, "robustness_"):
             raise RuntimeError(
-                f"training ended after {len(self.history_)} of {self._get_n_epochs()} epochs, "
+                f"training ended after {len(self.history_)} of {self.net_.max_epochs} epochs, "
                 "before the groups were judged: there was no retraining. Was it stopped by a "
                 "callback or interrupted?"
             )
@@ -289,8 +289,6 @@ class FarmurClassifier(AttackedClassifier):
         self.vulnerable_groups_ = self.groups_[strategy.vulnerable_]
         return self
 
-    def _get_strategy(self) -> Strategy:
-        return Farmur(self.max_epochs, self.reduction)
-
-    def _get_n_epochs(self) -> int:
-        return self.max_epochs + self.retrain_epochs
+    def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
+        strategy = Farmur(self.max_epochs, self.reduction)
+        return self._attacked_spec(X, noise, strategy, self.max_epochs + self.retrain_epochs)

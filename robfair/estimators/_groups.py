@@ -1,4 +1,4 @@
-"""The groups that `fit` is given, under either of their names, or the classes in their place."""
+"""The groups given to `fit` under either of their names, or the classes in their place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def encode_fit_groups(
     codes: NDArray[np.intp],
     classes: NDArray[Any],
     *,
-    judged: bool,
+    compared: bool,
 ) -> tuple[NDArray[np.intp], pd.Index[Any]]:
     """Encode the group of each training sample.
 
@@ -36,9 +36,9 @@ def encode_fit_groups(
         Classes of the samples: the groups where none were given.
     classes : ndarray
         Class labels.
-    judged : bool
-        Whether training depends on the groups: there must then be two, and none empty, and classes
-        in their place deserve a warning.
+    compared : bool
+        Whether training depends on the groups: there must then be two and none empty, and a warning
+        says if classes take their place.
 
     Returns
     -------
@@ -46,10 +46,16 @@ def encode_fit_groups(
         Group of each sample.
     labels : pandas.Index
         Names of the groups.
+
+    Raises
+    ------
+    ValueError
+        If the two arguments differ, or training depends on groups of which there are less than two
+        or some are empty.
     """
     name = type(estimator).__name__
     if groups is None and sensitive_features is None:
-        if judged:
+        if compared:
             warn(
                 f"{name}.fit got no groups: the classes are taken as groups. Pass groups=; in "
                 "GridSearchCV or cross_validate they arrive only with metadata routing on "
@@ -71,18 +77,18 @@ def encode_fit_groups(
             "groups and sensitive_features are two names for the same thing, and they differ. "
             "Pass one of them."
         )
-    found = encoded[0]
-    if judged:
-        sizes = np.bincount(found.codes, minlength=len(found))
-        if len(found) < 2:
+    given = encoded[0]
+    if compared:
+        sizes = np.bincount(given.codes, minlength=len(given))
+        if len(given) < 2:
             raise ValueError(
-                f"{name} compares groups, and there is only one ({found.labels[0]!r}): pass at "
+                f"{name} compares groups, and there is only one ({given.labels[0]!r}): pass at "
                 "least two."
             )
         if (sizes == 0).any():
-            empty = found.labels[sizes == 0].tolist()
+            empty = given.labels[sizes == 0].tolist()
             raise ValueError(
                 f"groups declare {len(empty)} categories that no sample has: {empty[:5]}. Drop "
                 "them with .cat.remove_unused_categories()."
             )
-    return found.codes, found.labels
+    return given.codes, given.labels

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from robfair.estimators._base import BaseRobustClassifier
-from robfair.training import NaturalObjective, Objective
+from robfair.estimators._spec import TrainingSpec
+from robfair.threat import ThreatModel
+from robfair.training import Attack, NaturalObjective, Noise, Strategy
 
 __all__ = ["NaturalClassifier"]
 
@@ -147,5 +152,6 @@ class NaturalClassifier(BaseRobustClassifier):
         self.random_state = random_state
         self.net_params = net_params
 
-    def _get_objective(self) -> Objective:
-        return NaturalObjective()
+    def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
+        never = Attack(0, 0.0, np.inf, ThreatModel(), noise)  # the objective does not attack
+        return TrainingSpec(NaturalObjective(), Strategy(), never, self.max_epochs)

@@ -1,4 +1,4 @@
-"""The samples of a fit, and which of them are held out or repeated."""
+"""The samples of a fit: held out, repeated, and put into batches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Samples", "hold_out"]
+__all__ = ["Samples"]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples with what belongs to each.
+    """Samples with their classes, groups and weights.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Samples:
     y, groups : ndarray of shape (n_samples,)
         Classes and groups, as integers from 0.
     weight : ndarray of shape (n_samples,) or None
-        Weights from 0 to 1; a sample of weight 0 is left out. None: all alike.
+        Weights from 0 to 1; a sample of weight 0 is left out, see `TensorBatches`. None: all alike.
     """
 
     X: NDArray[Any]
@@ -36,12 +36,12 @@ class Samples:
 
     @property
     def kept(self) -> NDArray[np.bool_]:
-        """Which samples are not left out."""
+        """Mask of the samples that are not left out."""
         return np.ones(len(self.y), dtype=bool) if self.weight is None else self.weight > 0
 
     @property
     def inputs(self) -> dict[str, NDArray[Any]]:
-        """What the net batches beside y."""
+        """Arrays that the net batches beside y."""
         inputs = {"X": self.X, "groups": self.groups}
         if self.weight is not None:
             # A weight too small for the module's dtype must not become 0: that means left out.
@@ -57,38 +57,20 @@ class Samples:
         return self[np.repeat(np.arange(len(self.y)), times[self.y])]
 
     def split(self, held_out: NDArray[np.bool_], labels: Any) -> tuple[Samples, Samples]:
-        """Split into samples to train on, and those held out to judge the groups `labels`."""
+        """Split into samples to train on, and those held out to evaluate the groups `labels`.
+
+        Raises
+        ------
+        ValueError
+            If a group has no sample left in one of the two.
+        """
         for part, name in ((held_out, "held out"), (~held_out, "trained on")):
             sizes = np.bincount(self.groups[part & self.kept], minlength=len(labels))
             if (sizes == 0).any():
                 raise ValueError(
                     f"group {list(labels)[sizes.argmin()]!r} has no sample of weight above 0 that "
-                    f"is {name}, so it cannot be judged. Merge it with another group, or change "
+                    f"is {name}, so it cannot be evaluated. Merge it with another group, or change "
                     "validation_fraction or the weights."
                 )
         # Samples of weight 0 stay among those to train on, where they keep the others' places.
         return self[~held_out], self[held_out & self.kept]
-
-
-def hold_out(
-    groups: NDArray[np.intp],
-    codes: NDArray[np.intp],
-    fraction: float,
-    labels: Any,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Mask of the samples to hold out: `fraction` of each group, its classes in proportion."""
-    shuffled = np.random.default_rng(seed).permutation(len(groups))
-    # Sorted by class within a group, evenly spaced positions take each class in proportion.
-    order = shuffled[np.lexsort((codes[shuffled], groups[shuffled]))]
-    mask = np.zeros(len(groups), dtype=bool)
-    for group, label in enumerate(labels):
-        members = order[groups[order] == group]
-        if len(members) < 2:
-            raise ValueError(
-                f"group {label!r} has {len(members)} sample(s): it cannot be both trained on and "
-                "held out to be judged. Merge it with another group, or leave it out."
-            )
-        n = min(max(round(fraction * len(members)), 1), len(members) - 1)
-        mask[members[((np.arange(n) + 0.5) * len(members) / n).astype(int)]] = True
-    return mask

@@ -1,18 +1,73 @@
-"""What is checked before the first refit, and the draw of the left-out set."""
+"""Checks before the first refit, and the draw of the left-out set."""
 
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d, indexable
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
 
-__all__ = ["check_classes", "check_n_baseline", "check_rows", "check_test_samples", "draw"]
+__all__ = ["Data", "check_classes", "check_data", "check_n_baseline", "check_rows", "draw"]
 
 
-def check_test_samples(X: Any, X_test: Any) -> None:
+@dataclass(frozen=True)
+class Data:
+    """Training and test samples of all refits.
+
+    Attributes
+    ----------
+    X, y, groups, sample_weight : array-like of shape (n_train, ...) or None
+        Arguments of `fit`.
+    X_test : array-like of shape (n_test, ...)
+        Samples at which models are compared.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    """
+
+    X: Any
+    y: NDArray[Any]
+    groups: Any
+    sample_weight: NDArray[np.float64] | None
+    X_test: Any
+    classes: NDArray[Any]
+
+    @property
+    def present(self) -> NDArray[np.intp]:
+        """Positions of the training samples of weight above 0."""
+        if self.sample_weight is None:
+            return np.arange(len(self.y))
+        return np.flatnonzero(self.sample_weight)
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the arrays by the names of the arguments."""
+        names = ("X", "y", "X_test", "groups", "sample_weight")
+        return {name: getattr(self, name) for name in names}
+
+
+def check_data(
+    estimator: Any, X: Any, y: Any, X_test: Any, groups: Any, sample_weight: Any
+) -> Data:
+    """Check the estimator and the samples.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no `predict_proba`.
+    ValueError
+        If lengths or widths differ.
+    """
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"LUF compares confidences, and {estimator!r} has no method predict_proba. Wrap it in "
+            "sklearn.calibration.CalibratedClassifierCV, or set its option for probabilities."
+        )
+    X, labels, groups, weight = indexable(X, column_or_1d(y), groups, sample_weight)
+    check_classification_targets(labels)
     shapes = np.shape(X)[1:], np.shape(X_test)[1:]
     if shapes[0] != shapes[1]:
         raise ValueError(
@@ -20,11 +75,20 @@ def check_test_samples(X: Any, X_test: Any) -> None:
         )
     if _num_samples(X_test) == 0:
         raise ValueError("X_test has no samples, so that there is nothing to compare models at.")
+    weight = None if weight is None else np.asarray(weight, dtype=np.float64)
+    return Data(X, labels, groups, weight, X_test, np.unique(labels))
 
 
 def draw(
     present: NDArray[np.intp], n_left_out: int, generator: np.random.Generator
 ) -> NDArray[np.intp]:
+    """Draw the samples to leave out.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples.
+    """
     n = operator.index(n_left_out)
     if not 1 <= n <= len(present):
         raise ValueError(
@@ -35,6 +99,15 @@ def draw(
 
 
 def check_rows(left_out: ArrayLike, present: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Check the positions of the samples to leave out.
+
+    Raises
+    ------
+    TypeError
+        If they are not integers.
+    ValueError
+        If there are none, or one is repeated or not that of a training sample.
+    """
     rows = np.asarray(left_out)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise TypeError(
@@ -56,7 +129,13 @@ def check_rows(left_out: ArrayLike, present: NDArray[np.intp]) -> NDArray[np.int
 
 
 def check_classes(y: NDArray[Any], present: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
-    """Raise where a refit would see one class only."""
+    """Check that every refit sees two classes.
+
+    Raises
+    ------
+    ValueError
+        If one would see a single class.
+    """
     values, counts = np.unique(y[present], return_counts=True)
     if len(values) < 2:
         raise ValueError(f"y has one class only, {values.tolist()}: a classifier needs two.")
@@ -69,6 +148,13 @@ def check_classes(y: NDArray[Any], present: NDArray[np.intp], rows: NDArray[np.i
 
 
 def check_n_baseline(n_baseline: int | None, n_left_out: int, takes_seed: bool) -> int:
+    """Return the number of fits with other seeds.
+
+    Raises
+    ------
+    ValueError
+        If it is negative, or the estimator takes no seed.
+    """
     if n_baseline is None:
         return n_left_out if takes_seed else 0
     n = operator.index(n_baseline)

@@ -1,4 +1,4 @@
-"""One refit: which seed it has, how a sample is left out, and what it predicts."""
+"""One refit: its seed, the sample that it leaves out, and its confidences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from robfair._isolation import _Shared, one_thread
+from robfair._isolation import SharedSetting, one_thread
 
 __all__ = ["Refit", "refit_proba", "seed_names", "with_seeds"]
 
@@ -73,7 +73,7 @@ def refit_proba(
     X_test: Any,
     classes: NDArray[Any],
 ) -> tuple[str, NDArray[np.float64]]:
-    """Train a model and return its name and its confidences, a column for each of `classes`."""
+    """Train a model and return its name and its confidences, a column for each class."""
     try:
         with _one_thread():
             model = _fit_without(
@@ -144,6 +144,13 @@ def _aligned(array: Any) -> Any:
 
 
 def _confidences(model: Any, X_test: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
+    """Predict confidences, a column for each of `classes`.
+
+    Raises
+    ------
+    ValueError
+        If `predict_proba` returns something else.
+    """
     proba = np.asarray(model.predict_proba(X_test), dtype=np.float64)
     known = np.asarray(model.classes_)
     if proba.ndim != 2 or proba.shape[1] != len(known) or not np.isin(known, classes).all():
@@ -159,7 +166,9 @@ def _confidences(model: Any, X_test: Any, classes: NDArray[Any]) -> NDArray[np.f
     return aligned
 
 
-_limits = _Shared(lambda: threadpool_limits(1), lambda limits: limits.restore_original_limits())
+_limits = SharedSetting(
+    lambda: threadpool_limits(1), lambda limits: limits.restore_original_limits()
+)
 
 
 @contextmanager

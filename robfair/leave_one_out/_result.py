@@ -1,4 +1,4 @@
-"""What a leave-one-out run returns."""
+"""Results of a leave-one-out run, and their measures."""
 
 from __future__ import annotations
 

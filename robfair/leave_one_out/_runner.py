@@ -1,253 +1,91 @@
-"""`leave_one_out`: checks, seeds and the parallel loop."""
+"""The parallel loop over refits, which goes on when workers are lost."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import column_or_1d, indexable
-from sklearn.utils.multiclass import check_classification_targets
+from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
-from robfair._fingerprint import describe
-from robfair.leave_one_out._checkpoint import Checkpoint
-from robfair.leave_one_out._checks import (
-    check_classes,
-    check_n_baseline,
-    check_rows,
-    check_test_samples,
-    draw,
-)
-from robfair.leave_one_out._refit import Refit, refit_proba, seed_names, with_seeds
-from robfair.leave_one_out._result import LeaveOneOut, Refits
+from robfair.leave_one_out._checks import Data
+from robfair.leave_one_out._refit import Refit, refit_proba
+from robfair.leave_one_out._store import RefitStore
 
-__all__ = ["leave_one_out"]
+__all__ = ["run_refits"]
 
-# What joblib raises for a lost worker: the first by Dask, the second by loky.
+# Errors of joblib for a lost worker: the first by Dask, the second by loky.
 LOST = (CancelledError, BrokenExecutor)
-# Confidences of two fits that differ by less are the same but for the processor that they ran on.
-ROUNDING = 1e-6
 
 
-def leave_one_out(
-    estimator: Any,
-    X: Any,
-    y: ArrayLike,
-    X_test: Any,
+def run_refits(
+    refits: Sequence[Refit],
+    data: Data,
+    store: RefitStore | None,
     *,
-    groups: Any = None,
-    sample_weight: ArrayLike | None = None,
-    n_left_out: int = 100,
-    left_out: ArrayLike | None = None,
-    n_baseline: int | None = None,
-    checkpoint: Any = None,
-    n_jobs: int | None = None,
-    random_state: Any = 0,
-    verbose: int = 0,
-) -> LeaveOneOut:
-    """Measure how much leaving out one training sample changes a classifier: LUF.
-
-    The estimator is fitted once on all training samples (F_D) and once without each sample i of a
-    left-out set, always with the same seed. LUF(x) is the largest difference of a confidence at x
-    between F_D and any of the others [1]_. Then it is fitted on all samples with other seeds: what
-    these change is due to chance, and LUF that is no larger says nothing about the samples.
+    n_jobs: int | None,
+    verbose: int,
+) -> NDArray[np.float64]:
+    """Return the confidences of all refits, from the checkpoint or by training.
 
     Parameters
     ----------
-    estimator : estimator
-        A classifier with ``predict_proba``, or a Pipeline that ends in one. It is cloned, not
-        fitted. Where a `random_state`, its own or that of a part, is None, it gets a fixed seed.
-    X : array-like of shape (n_train, n_features) or (n_train, ...)
-        Training samples.
-    y : array-like of shape (n_train,)
-        Class labels.
-    X_test : array-like of shape (n_samples, n_features) or (n_samples, ...)
-        The samples x at which models are compared.
-    groups : array-like of shape (n_train,) or (n_train, n_columns), default=None
-        Passed to `fit` as `groups`, for estimators that take it; to the last step of a Pipeline.
-    sample_weight : array-like of shape (n_train,), default=None
-        Passed to `fit` in the same way. A sample of weight 0 is not left out: it is not in.
-    n_left_out : int, default=100
-        Number of training samples that are left out, one at a time. They are drawn at random.
-    left_out : array-like of int, default=None
-        Their positions, to choose them instead.
-    n_baseline : int, default=None
-        Number of fits with other seeds. None: as many as are left out, since a maximum over more
-        models is larger, or none if the estimator takes no `random_state`.
-    checkpoint : path-like, default=None
-        A folder where each finished refit is written at once. A run that was cut off goes on where
-        it stopped if it is called again with the same arguments and folder.
-    n_jobs : int, default=None
-        Refits at a time, as in joblib; :class:`joblib.parallel_config` chooses the backend, such as
-        a Dask cluster. The result does not depend on either: each refit has one thread.
-    random_state : int, Generator or None, default=0
-        Seed of the draw of the left-out set and of all seeds that are given.
-    verbose : int, default=0
+    refits : sequence of Refit
+        The models.
+    data : Data
+        Training and test samples.
+    store : RefitStore or None
+        Finished refits on disk.
+    n_jobs : int or None
+        Refits at a time.
+    verbose : int
         Greater than 0 shows a progress bar.
 
     Returns
     -------
-    LeaveOneOut
-        LUF with its baseline, and the confidences behind both.
+    ndarray of shape (n_refits, n_test, n_classes)
+        Confidences, in the order of `refits`.
 
     Raises
     ------
-    TypeError
-        If the estimator has no ``predict_proba`` or cannot be cloned, or `left_out` does not hold
-        integers.
-    ValueError
-        If lengths or widths differ, there are fewer samples than are to be left out, `left_out`
-        repeats a sample or holds one that is not there, leaving one out would leave one class, or
-        the checkpoint holds another run.
     RuntimeError
-        If workers were lost again and again. Refits in the checkpoint are kept.
-
-    Warns
-    -----
-    UserWarning
-        If two fits with the same seed differ, workers were lost and their refits are done again, or
-        a file of the checkpoint is damaged.
-
-    See Also
-    --------
-    robfair.metrics.leave_one_out_unfairness : LUF from the confidences.
-
-    Notes
-    -----
-    A sample is left out by a weight of 0 if the estimator has an attribute
-    ``leaves_out_by_weight = True``, as robfair's classifiers do: all other samples then keep their
-    place in the order of training and their random numbers. Else its row is removed, and where
-    training is random, the order of all others may change with it: even a sample that does not
-    matter may then change as much as another seed. The transformers of a Pipeline are always
-    fitted without the row.
-
-    A model that has lost the only sample of a class has confidence 0 in that class.
-
-    References
-    ----------
-    .. [1] Sooksatra and Rivas, "Adversarial Training Negatively Affects Fairness", Definition 3;
-       after Black and Fredrikson, "Leave-one-out Unfairness", FAccT 2021.
-
-    Examples
-    --------
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from robfair.leave_one_out import leave_one_out
-    >>> X, y = [[0.0], [1.0], [2.0], [4.0]], [0, 0, 1, 1]
-    >>> nearest = KNeighborsClassifier(n_neighbors=1)
-    >>> result = leave_one_out(nearest, X, y, [[0.0], [1.9]], left_out=[0, 2])
-    >>> result
-    LeaveOneOut(2 left out, 2 test samples: LUF 0.5, LUF_t 0.5, LUF_l 0.5; no baseline, since the
-    estimator takes no random_state)
-    >>> result.luf
-    array([0., 1.])
+        If workers were lost again and again.
     """
-    if not hasattr(estimator, "predict_proba"):
-        raise TypeError(
-            f"LUF compares confidences, and {estimator!r} has no method predict_proba. Wrap it in "
-            "sklearn.calibration.CalibratedClassifierCV, or set its option for probabilities."
-        )
-    X, labels, groups, weight = indexable(X, column_or_1d(y), groups, sample_weight)
-    check_classification_targets(labels)
-    check_test_samples(X, X_test)
-    weight = None if weight is None else np.asarray(weight, dtype=np.float64)
-    drawing, own, other = np.random.default_rng(random_state).spawn(3)
-    present = np.arange(len(labels)) if weight is None else np.flatnonzero(weight)
-    rows = draw(present, n_left_out, drawing) if left_out is None else check_rows(left_out, present)
-    classes = np.unique(labels)
-    check_classes(labels, present, rows)
-    takes_seed = bool(seed_names(estimator))
-    n_baseline = check_n_baseline(n_baseline, len(rows), takes_seed)
-
-    fixed = with_seeds(estimator, own, keep=True)
-    baseline = [with_seeds(estimator, other, keep=False) for _ in range(n_baseline)]
-    refits = [
-        Refit("all", fixed),
-        Refit("repeat", fixed),
-        *(Refit(f"without-{i}", fixed, int(i)) for i in rows),
-        *(Refit(f"seed-{j}", seeded) for j, seeded in enumerate(baseline)),
-    ]
-    found = np.empty((len(refits), _num_samples(X_test), len(classes)))
-    store = None
-    if checkpoint is not None:
-        data = {"X": X, "y": labels, "X_test": X_test, "groups": groups, "sample_weight": weight}
-        seeds = [seeded.get_params()[name] for seeded in baseline for name in seed_names(seeded)]
-        drawn = {"left_out": rows, "n_baseline": n_baseline, "seeds of the baseline": seeds}
-        store = Checkpoint(checkpoint, describe(fixed, data | drawn), found.shape[1:])
-    train = partial(
-        delayed(refit_proba),
-        X=X,
-        y=labels,
-        groups=groups,
-        sample_weight=weight,
-        X_test=X_test,
-        classes=classes,
-    )
-    _run(refits, train, found, store, n_jobs, verbose)
-
-    full, repeat = found[:2]
-    without, seeded = np.split(found[2:], [len(rows)])
-    result = LeaveOneOut(
-        full,
-        without,
-        left_out=rows,
-        classes=classes,
-        baseline=Refits(full, seeded) if n_baseline else None,
-        takes_seed=takes_seed,
-        repeat_difference=float(np.abs(repeat - full).max()),
-    )
-    if result.repeat_difference > ROUNDING:
-        warnings.warn(
-            "two fits with the same seed on the same samples differ by up to "
-            f"{result.repeat_difference:.3g} in a confidence, and LUF holds that noise. Give the "
-            "estimator a random_state, or an algorithm that can be repeated.",
-            stacklevel=2,
-        )
-    return result
-
-
-def _run(
-    refits: Sequence[Refit],
-    train: Callable[[Refit], Any],
-    found: NDArray[np.float64],
-    store: Checkpoint | None,
-    n_jobs: int | None,
-    verbose: int,
-) -> None:
-    """Fill `found` with the confidences of all refits, from the checkpoint or by training."""
+    proba = np.empty((len(refits), _num_samples(data.X_test), len(data.classes)))
     pending = {}
     for j, refit in enumerate(refits):
-        kept = None if store is None else store.load(refit.name)
-        if kept is None:
+        finished = None if store is None else store.load(refit.name)
+        if finished is None:
             pending[refit.name] = j
         else:
-            found[j] = kept
+            proba[j] = finished
     done = len(refits) - len(pending)
+    # Each array by itself: Dask sends it to a worker once, and not with every refit.
+    train = partial(delayed(refit_proba), **data.arrays(), classes=data.classes)
     lost = False  # workers, since a refit last came back
     with tqdm(
         total=len(refits), initial=done, desc="leave one out", unit="refit", disable=verbose <= 0
     ) as bar:
         while pending:
-            # Unordered: nothing that is finished has to wait for its turn to be written.
+            # Unordered, so that a finished refit is written at once.
             parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
             try:
-                for name, proba in parallel(train(refits[j]) for j in list(pending.values())):
+                for name, each in parallel(train(refits[j]) for j in list(pending.values())):
                     lost = False
-                    found[pending[name]] = proba
+                    proba[pending[name]] = each
                     if store is not None:
-                        store.save(name, proba)
+                        store.save(name, each)
                     del pending[name]
                     bar.update()
             except Exception as error:
                 # Dask moves the work of a lost worker to others by itself, but not the training
-                # data, if no other worker had them. Then, and for local processes, go on with
-                # what is left as long as something comes back in between.
+                # data, if no other worker had them. Then, and for local processes, go on with the
+                # rest as long as something comes back in between.
                 if lost:
                     raise RuntimeError(_lost(len(refits), len(pending), store)) from error
                 if not isinstance(error, LOST):
@@ -258,9 +96,10 @@ def _run(
                     "refits that are not finished go on.",
                     stacklevel=3,
                 )
+    return proba
 
 
-def _lost(n: int, n_pending: int, store: Checkpoint | None) -> str:
+def _lost(n: int, n_pending: int, store: RefitStore | None) -> str:
     where = (
         "and gone: pass checkpoint=, a folder, to keep them"
         if store is None

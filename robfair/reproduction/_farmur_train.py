@@ -18,16 +18,13 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
-from robfair._groups import encode_groups
 from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
-from robfair.estimators._samples import hold_out
 from robfair.reproduction._farmur_data import FarmurData
 from robfair.reproduction._farmur_path import WeightPath, Weights, copy_weights, walk
 from robfair.reproduction._farmur_recipes import FarmurRecipe
 from robfair.reproduction._records import Run
-from robfair.training import Snapshots, StartFrom, Strategy
+from robfair.training import Snapshots, StartFrom, Strategy, held_out_mask
 
 __all__ = ["TRAINING", "HoldOut", "Trainer", "held_out_rows"]
 
@@ -57,10 +54,12 @@ def held_out_rows(data: FarmurData, recipe: FarmurRecipe, seed: int) -> NDArray[
     ndarray of bool, of shape (n_samples,)
         Whether a row is held out.
     """
-    groups = encode_groups(data.groups_train, len(data.y_train))
-    drawn = int(check_random_state(seed).randint(np.iinfo(np.int32).max))
-    fraction = recipe.validation_fraction
-    return hold_out(groups.codes, data.y_train, fraction, groups.labels, drawn)
+    return held_out_mask(
+        data.y_train,
+        data.groups_train,
+        validation_fraction=recipe.validation_fraction,
+        random_state=seed,
+    )
 
 
 @dataclass

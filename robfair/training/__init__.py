@@ -8,11 +8,13 @@ schedules to functions of the part of the run that is done.
 """
 
 from robfair.training._average import Average
+from robfair.training._batches import TensorBatches
 from robfair.training._callbacks import EpochProgress
 from robfair.training._checkpoint import Checkpoint, Snapshots, StartFrom
-from robfair.training._evaluator import Judge
+from robfair.training._evaluator import GroupEvaluator
 from robfair.training._guard import OverfittingGuard
-from robfair.training._net import RobustNet, TensorBatches
+from robfair.training._hold_out import draw_held_out, draw_seed, held_out_mask
+from robfair.training._net import RobustNet
 from robfair.training._noise import Noise
 from robfair.training._objectives import (
     Attack,
@@ -23,7 +25,8 @@ from robfair.training._objectives import (
 )
 from robfair.training._schedule import SCHEDULES, as_schedule
 from robfair.training._stopping import EarlyStopping
-from robfair.training._strategies import Farmur, Plan, Setting, Strategy
+from robfair.training._strategies import Farmur, GroupPlan, Strategy
+from robfair.training._weight_control import WeightControl
 
 __all__ = [
     "SCHEDULES",
@@ -33,19 +36,22 @@ __all__ = [
     "EarlyStopping",
     "EpochProgress",
     "Farmur",
-    "Judge",
+    "GroupEvaluator",
+    "GroupPlan",
     "NaturalObjective",
     "Noise",
     "Objective",
     "OverfittingGuard",
     "PgdObjective",
-    "Plan",
     "RobustNet",
-    "Setting",
     "Snapshots",
     "StartFrom",
     "Strategy",
     "TensorBatches",
     "TradesObjective",
+    "WeightControl",
     "as_schedule",
+    "draw_held_out",
+    "draw_seed",
+    "held_out_mask",
 ]

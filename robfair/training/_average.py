@@ -7,18 +7,17 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 __all__ = ["Average"]
 
 
-class Average(Callback):
-    """Exponential moving average of the weights, which the module ends up with.
+class Average:
+    """Exponential moving average of the weights, with which the module ends up.
 
-    Averages change the statistics that batch normalisation has gathered: they are taken again, from
-    the training samples as they are.
+    The statistics of batch normalisation do not fit averaged weights: they are estimated anew, from
+    the training samples without an attack.
 
     Parameters
     ----------
@@ -30,9 +29,9 @@ class Average(Callback):
     def __init__(self, decay: float) -> None:
         self.decay = decay
 
-    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+    def begin(self, module: nn.Module) -> None:
         """Begin with a copy of the module."""
-        self.model_ = AveragedModel(net.module_, multi_avg_fn=self._average)
+        self.model_ = AveragedModel(module, multi_avg_fn=self._average)
 
     def _average(self, averaged: Any, current: Any, n: Any) -> None:
         decay = min(self.decay, float((1 + n) / (10 + n)))
@@ -40,11 +39,15 @@ class Average(Callback):
             if mean.is_floating_point():
                 mean.lerp_(weights, 1 - decay)
 
+    @property
+    def has_steps(self) -> bool:
+        """True once a step has been averaged."""
+        return bool(self.model_.n_averaged)
+
     @torch.no_grad()
-    def on_batch_end(self, net: NeuralNet, training: bool = False, **kwargs: Any) -> None:
-        """Take in the weights after a step."""
-        if training:
-            self.model_.update_parameters(net.module_)
+    def update(self, module: nn.Module) -> None:
+        """Average the weights after a step."""
+        self.model_.update_parameters(module)
 
     @torch.no_grad()
     def module(self, net: NeuralNet, arrays: dict[str, Any]) -> nn.Module:
@@ -60,26 +63,12 @@ class Average(Callback):
         Returns
         -------
         torch.nn.Module
-            The module; it is averaged further by the next step.
+            The module; the next step averages it further.
         """
         net.attack.noise.begin_batch(0, None, torch.device(net.device))  # for dropout
         update_bn(_batches(net, arrays), self.model_)
         module: nn.Module = self.model_.module
         return module
-
-    def on_train_end(self, net: NeuralNet, X: Any = None, **kwargs: Any) -> None:
-        """Give the average to the module."""
-        if int(self.model_.n_averaged):
-            net.module_.load_state_dict(self.module(net, X).state_dict())
-        del self.model_  # or a copy of the weights would be pickled with the net
-
-    def state(self) -> dict[str, Any]:
-        """State that a run is resumed from."""
-        return {"average": self.model_.state_dict()}
-
-    def load_state(self, net: NeuralNet, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        self.model_.load_state_dict(state["average"])
 
 
 def _batches(net: NeuralNet, arrays: dict[str, Any]) -> Iterator[Tensor]:

@@ -10,9 +10,7 @@ from typing import Any
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from robfair._fingerprint import differences
-from robfair._tensorfile import read_tree, write_tree
-from robfair.exceptions import ResultsError
+from robfair._checkpoint import read_checkpoint, write_checkpoint
 
 __all__ = ["Checkpoint", "Snapshots", "StartFrom"]
 
@@ -25,7 +23,7 @@ class Checkpoint(Callback):
     path : path-like
         The file, in safetensors form.
     description : dict of str to object
-        What the run depends on; see `robfair._fingerprint.describe`.
+        Everything on which the run depends; see `robfair._fingerprint.describe`.
 
     Raises
     ------
@@ -36,30 +34,18 @@ class Checkpoint(Callback):
     def __init__(self, path: Any, description: dict[str, Any]) -> None:
         self.path = Path(path)
         self.description = description
-        self.found: dict[str, Any] | None = None
-        if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            return
-        found = read_tree(self.path)
-        if not isinstance(found, dict) or found.keys() != {"description", "state"}:
-            raise ResultsError(f"{self.path} is no checkpoint of a fit. Name another file.")
-        differ = differences(found["description"], description)
-        if differ:
-            raise ResultsError(
-                f"checkpoint {self.path} is of another fit, which differs in: {differ}. Name "
-                "another file, or delete this one."
-            )
-        self.found = found["state"]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.earlier: dict[str, Any] | None = read_checkpoint(self.path, description)
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Go on where the file ends."""
-        if self.found is not None:
-            net.load_state(self.found)
-            self.found = None
+        if self.earlier is not None:
+            net.load_state(self.earlier)
+            self.earlier = None
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Write the state."""
-        write_tree(self.path, {"description": self.description, "state": net.state()})
+        write_checkpoint(self.path, self.description, net.state())
 
 
 class Snapshots(Callback):
@@ -68,7 +54,7 @@ class Snapshots(Callback):
     Parameters
     ----------
     epochs : iterable of int
-        After which epochs, counted from 1.
+        Numbers of the epochs, counted from 1.
 
     Attributes
     ----------
@@ -96,7 +82,7 @@ class Snapshots(Callback):
             self.weights_[epoch] = self.states_[epoch]["module"]
 
     def state(self) -> dict[str, Any]:
-        """State that a run is resumed from."""
+        """Return the state that a run is resumed from."""
         return {"states": self.states_}
 
     def load_state(self, net: NeuralNet, state: dict[str, Any]) -> None:

@@ -15,15 +15,15 @@ from robfair.distance import boundary_distance
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.threat import ThreatModel
 
-__all__ = ["Judge"]
+__all__ = ["GroupEvaluator"]
 
 # Steps of the attack behind a robust accuracy: half of what a report would take, after each epoch.
 N_STEPS = 10
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Held-out samples, and how they are measured and attacked.
+class GroupEvaluator:
+    """Measures groups and attacks them, on held-out samples.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Judge:
         a warning says how many they are. If none was found for any sample (a constant classifier),
         all groups are equally robust.
         """
-        found = boundary_distance(
+        result = boundary_distance(
             self.module,
             self.X,
             y=self.y,
@@ -66,15 +66,14 @@ class Judge:
             threat_model=self.threat_model,
             return_adversarial=False,
         )
-        distance = np.where(found.status == "skipped", 0.0, found.distance)
-        censored = found.status == "censored"
+        distance = np.where(result.status == "skipped", 0.0, result.distance)
+        censored = result.status == "censored"
         if censored.any():
             finite = distance[~censored]
             cap = finite.max() if finite.size else 0.0
             warn(
                 f"no boundary was found for {int(censored.sum())} of {len(distance)} held-out "
-                f"samples; to judge the groups they count with distance {cap:.4g}, the largest "
-                "found.",
+                f"samples; in Rob(P) they count with distance {cap:.4g}, the largest found.",
                 CensoredDistanceWarning,
             )
             distance[censored] = cap
@@ -85,7 +84,7 @@ class Judge:
         """Held-out samples of each group, of shape (n_groups,)."""
         return np.bincount(self.groups, minlength=self.n_groups)
 
-    def part(self, n: int) -> Judge:
+    def part(self, n: int) -> GroupEvaluator:
         """Keep at most `n` samples of each group, the first ones."""
         rows = np.sort(
             np.concatenate(
@@ -94,8 +93,8 @@ class Judge:
         )
         return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
 
-    def withstanding(self, module: nn.Module) -> tuple[NDArray[np.intp], ...]:
-        """Count the samples that `module` gets right: as they are, after one step, after ten.
+    def robustly_correct(self, module: nn.Module) -> tuple[NDArray[np.intp], ...]:
+        """Count the correct samples of each group: unattacked, after one step and after ten.
 
         FGSM, and PGD on the cross-entropy from the same random starts each time.
 

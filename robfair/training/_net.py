@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,83 +12,13 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 
 from robfair.adapters import evaluation_mode
-from robfair.training._evaluator import Judge
-from robfair.training._noise import Noise
+from robfair.training._batches import Batch
+from robfair.training._evaluator import GroupEvaluator
 from robfair.training._objectives import Attack, Losses, Objective
 from robfair.training._schedule import Schedule
-from robfair.training._strategies import Plan, Setting, Strategy
+from robfair.training._strategies import GroupPlan, Strategy
 
-__all__ = ["RobustNet", "TensorBatches"]
-
-Batch = tuple[dict[str, Tensor], Tensor]
-
-
-class TensorBatches:
-    """Shuffled batches cut from tensors that are made once.
-
-    A DataLoader fetches and collates sample by sample, which takes longer than a step of a small
-    network. Groups are in the dict with X because skorch batches X, and nothing else.
-
-    A sample of weight 0 has a place in the order of an epoch, and is left out of the batch in which
-    it stands: all others keep their places, their batches and their random numbers.
-
-    Parameters
-    ----------
-    dataset : skorch.dataset.Dataset
-        Dataset over ``{"X": ..., "groups": ...}`` and y; there may be a ``"weight"``, too.
-    batch_size : int
-        Samples in a batch; the last one may be smaller.
-    generator : torch.Generator
-        Where the order of each epoch and the seeds of its batches come from.
-    noise : Noise
-        The random numbers that are to begin anew with each batch.
-    device : torch.device
-        Where the tensors are put.
-    """
-
-    def __init__(
-        self,
-        dataset: Any,
-        batch_size: int,
-        generator: torch.Generator,
-        noise: Noise,
-        device: torch.device,
-    ) -> None:
-        self.arrays = {name: _tensor(a, device) for name, a in dataset.X.items()}
-        self.y = _tensor(dataset.y, device)
-        self.batch_size = batch_size
-        self.generator = generator
-        self.noise = noise
-        self.kept: Tensor | None = None
-        self.place = 0  # of the batch that was begun last, in its epoch
-        if "weight" in self.arrays:
-            weight = self.arrays["weight"]
-            kept = weight > 0
-            self.kept = None if bool(kept.all()) else kept
-            if weight[kept].unique().numel() == 1:  # a plain mean, to the last bit
-                del self.arrays["weight"]
-
-    def __len__(self) -> int:
-        return -(-len(self.y) // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        device = self.y.device
-        order = torch.randperm(len(self.y), generator=self.generator).to(device)
-        seeds = torch.randint(2**63 - 1, (len(self),), generator=self.generator).tolist()
-        batches = zip(order.split(self.batch_size), seeds, strict=True)
-        for self.place, (rows, seed) in enumerate(batches):
-            kept = None if self.kept is None else self.kept[rows]
-            if kept is not None:
-                rows = rows[kept]
-                if len(rows) == 0:
-                    continue
-            self.noise.begin_batch(seed, kept, device)
-            yield {name: a[rows] for name, a in self.arrays.items()}, self.y[rows]
-
-
-def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:
-    # "W": torch warns of arrays that it could not write to.
-    return torch.as_tensor(np.require(array, requirements="W"), device=device)
+__all__ = ["RobustNet"]
 
 
 class RobustNet(NeuralNet):
@@ -102,13 +31,13 @@ class RobustNet(NeuralNet):
     objective : Objective
         Gives the losses of each sample.
     strategy : Strategy
-        Gives the plan of each group.
+        Plans the training of each group.
     attack : Attack
         The inner maximisation.
-    judge : Judge or None
+    evaluator : GroupEvaluator or None
         Held-out data for strategies that need them.
-    setting : Setting
-        What the strategy starts from.
+    plan : GroupPlan
+        The plan that treats all groups alike, from which the strategy starts.
     schedule : Schedule or None, default=None
         Factor of the learning rate, from the part of the run that is done.
     **kwargs
@@ -122,8 +51,8 @@ class RobustNet(NeuralNet):
         objective: Objective,
         strategy: Strategy,
         attack: Attack,
-        judge: Judge | None,
-        setting: Setting,
+        evaluator: GroupEvaluator | None,
+        plan: GroupPlan,
         schedule: Schedule | None = None,
         **kwargs: Any,
     ) -> None:
@@ -131,8 +60,8 @@ class RobustNet(NeuralNet):
         self.objective = objective
         self.strategy = strategy
         self.attack = attack
-        self.judge = judge
-        self.setting = setting
+        self.evaluator = evaluator
+        self.plan = plan
         self.schedule = schedule
 
     # The run
@@ -140,9 +69,17 @@ class RobustNet(NeuralNet):
     def on_train_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Ask the strategy for its first plan."""
         super().on_train_begin(net, *args, **kwargs)
-        self.plan_: Plan = self.strategy.start(self.setting)
+        self.plan_: GroupPlan = self.strategy.start(self.plan)
         self.epoch_ = -1
         self.ended_ = False
+
+    def stop(self) -> None:
+        """End the run after this epoch."""
+        self.ended_ = True
+
+    def attack_by(self, attack: Attack) -> None:
+        """Attack by another inner maximisation from the next batch on."""
+        self.attack = attack
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **params: Any) -> Any:
         """Run the epochs that are left: some may have been run before, see `load_state`."""
@@ -167,7 +104,7 @@ class RobustNet(NeuralNet):
             raise KeyboardInterrupt  # how skorch ends a run early
         super().on_epoch_begin(net, *args, **kwargs)
         self.epoch_ += 1
-        self.plan_ = self.strategy.on_epoch(self.epoch_, self.plan_, self.judge)
+        self.plan_ = self.strategy.on_epoch(self.epoch_, self.plan_, self.evaluator)
         self._sums = np.zeros((2, 2))  # natural and robust: sum of losses, sum of weights
         self.history.record("phase", self.plan_.phase)
 
@@ -226,12 +163,12 @@ class RobustNet(NeuralNet):
     # Its state
 
     def state(self) -> dict[str, Any]:
-        """Return all that the rest of the run depends on, after an epoch.
+        """Return everything on which the rest of the run depends, after an epoch.
 
         Random numbers are part of it: all are drawn from seeds that come with the order of an
         epoch, so that the generator of that order is enough.
         """
-        plan = {field.name: getattr(self.plan_, field.name) for field in fields(Plan)}
+        plan = {field.name: getattr(self.plan_, field.name) for field in fields(GroupPlan)}
         return {
             "module": self.module_.state_dict(),
             "optimizer": self.optimizer_.state_dict(),
@@ -261,7 +198,7 @@ class RobustNet(NeuralNet):
                 name: value.to(self.device) if isinstance(value, Tensor) else value
                 for name, value in state["plan"].items()
             }
-            self.plan_ = Plan(**plan)
+            self.plan_ = GroupPlan(**plan)
         if "strategy" in state:
             self.strategy.load_state(state["strategy"])
         for name, callback in self.callbacks_:

@@ -6,43 +6,43 @@ import copy
 from typing import Any
 
 from skorch import NeuralNet
-from skorch.callbacks import Callback
-
-from robfair.training._average import Average
+from torch import nn
 
 __all__ = ["EarlyStopping"]
 
 
-class EarlyStopping(Callback):
+class EarlyStopping:
     """Ends a run whose robust accuracy on held-out samples no longer rises; keeps the best weights.
 
     With adversarial training the last epoch is rarely the best one (robust overfitting: Rice, Wong
     and Kolter, "Overfitting in adversarially robust deep learning", ICML 2020). The best epoch is
-    looked for in the last phase of a strategy alone, since phases train for different things.
+    one of the last phase of a strategy, since phases train for different things.
 
     Parameters
     ----------
     patience : int
         Epochs without a new best one after which the run ends.
-    average : Average or None
-        The averaged weights, which are then those that are judged and kept.
     """
 
-    def __init__(self, patience: int, average: Average | None) -> None:
+    def __init__(self, patience: int) -> None:
         self.patience = patience
-        self.average = average
 
-    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+    def begin(self) -> None:
         """Forget an earlier run."""
         self.phase_, self.best_, self.waited_ = "", -1.0, 0
         self.weights_: dict[str, Any] = {}
 
-    def on_epoch_end(self, net: NeuralNet, dataset_train: Any = None, **kwargs: Any) -> None:
-        """Measure the robust accuracy, and end the run where it has not risen for long."""
-        module = net.module_
-        if self.average is not None:
-            module = self.average.module(net, dataset_train.X)
-        accuracy = float(net.judge.robust_accuracy(module))
+    def measure(self, net: NeuralNet, module: nn.Module) -> None:
+        """Measure the robust accuracy of `module`, and stop the net if it has not risen for long.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net that is being trained.
+        module : torch.nn.Module
+            The network that would result if the run ended here.
+        """
+        accuracy = float(net.evaluator.robust_accuracy(module))
         net.history.record("robust_accuracy", accuracy)
         if self.phase_ != net.plan_.phase:
             self.phase_, self.best_ = net.plan_.phase, -1.0
@@ -52,16 +52,10 @@ class EarlyStopping(Callback):
         else:
             self.waited_ += 1
         if self.waited_ >= self.patience and net.strategy.may_stop(net.epoch_):
-            net.ended_ = True
-
-    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Go back to the weights of the best epoch."""
-        if self.weights_:
-            net.module_.load_state_dict(self.weights_)
-        del self.weights_  # or they would be pickled with the net
+            net.stop()
 
     def state(self) -> dict[str, Any]:
-        """State that a run is resumed from."""
+        """Return the state that a run is resumed from."""
         return {
             "phase": self.phase_,
             "best": self.best_,
@@ -69,7 +63,7 @@ class EarlyStopping(Callback):
             "weights": self.weights_,
         }
 
-    def load_state(self, net: NeuralNet, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         self.phase_, self.best_ = state["phase"], state["best"]
         self.waited_, self.weights_ = state["waited"], state["weights"]

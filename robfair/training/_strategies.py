@@ -1,27 +1,26 @@
-"""Strategies: a plan for every group, that may change from epoch to epoch."""
+"""Strategies: a plan for every group, which may change from epoch to epoch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from robfair.training._evaluator import Judge
-    from robfair.training._objectives import Losses
+from robfair.training._evaluator import GroupEvaluator
+from robfair.training._objectives import Losses
 
-__all__ = ["Farmur", "Plan", "Setting", "Strategy"]
+__all__ = ["Farmur", "GroupPlan", "Strategy"]
 
 Reduction = Literal["subset", "batch"]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What each group is trained with.
+class GroupPlan:
+    """Radius, beta and weights by which each group is trained.
 
     Attributes
     ----------
@@ -42,6 +41,34 @@ class Plan:
     robust_weight: Tensor
     reduction: Reduction = "batch"
     phase: str = "training"
+
+    @classmethod
+    def uniform(
+        cls, n_groups: int, eps: float, beta: float, device: torch.device | None = None
+    ) -> GroupPlan:
+        """Build the plan that treats all groups alike.
+
+        Parameters
+        ----------
+        n_groups : int
+            Number of groups.
+        eps, beta : float
+            Radius of the attack, and weight of the robust loss inside the objective.
+        device : torch.device, default=None
+            Device of the training. None: the CPU.
+
+        Returns
+        -------
+        GroupPlan
+            The plan.
+        """
+        ones = torch.ones(n_groups, device=device)
+        return cls(eps * ones, beta * ones, ones, ones)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return len(self.eps)
 
     def __post_init__(self) -> None:
         for name in ("eps", "beta", "natural_weight", "robust_weight"):
@@ -70,37 +97,6 @@ def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
     return values.mean() if weight is None else (weight / weight.sum() * values).sum()
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a strategy starts from.
-
-    Attributes
-    ----------
-    n_groups : int
-        Number of groups.
-    n_epochs : int
-        Number of epochs that will be run.
-    eps, beta : float
-        The estimator's parameters.
-    device : torch.device
-        Where the plan has to be.
-    phase : str, default="training"
-        Name of the phase that a uniform plan begins.
-    """
-
-    n_groups: int
-    n_epochs: int
-    eps: float
-    beta: float
-    device: torch.device
-    phase: str = "training"
-
-    def uniform(self) -> Plan:
-        """Build the plan that treats all groups alike."""
-        ones = torch.ones(self.n_groups, device=self.device)
-        return Plan(self.eps * ones, self.beta * ones, ones, ones, phase=self.phase)
-
-
 class Strategy(BaseEstimator):
     """The same plan for all groups, in all epochs: plain adversarial training.
 
@@ -110,7 +106,9 @@ class Strategy(BaseEstimator):
     Attributes
     ----------
     needs_held_out : bool
-        Whether the strategy judges groups on held-out data.
+        Whether the strategy evaluates groups on held-out data.
+    uniform_ : GroupPlan
+        The plan that treats all groups alike, by the estimator's eps and beta.
 
     Examples
     --------
@@ -122,45 +120,45 @@ class Strategy(BaseEstimator):
     ...     def __init__(self, n_natural=5):
     ...         self.n_natural = n_natural
     ...
-    ...     def on_epoch(self, epoch, plan, judge):
+    ...     def on_epoch(self, epoch, plan, evaluator):
     ...         if epoch < self.n_natural:
-    ...             return replace(self.setting_.uniform(), beta=0 * plan.beta)
-    ...         return self.setting_.uniform()
+    ...             return replace(plan, beta=0 * plan.beta)
+    ...         return self.uniform_
     """
 
     needs_held_out = False
 
-    def start(self, setting: Setting) -> Plan:
-        """Plan of the first epoch.
+    def start(self, plan: GroupPlan) -> GroupPlan:
+        """Plan the first epoch.
 
         Parameters
         ----------
-        setting : Setting
-            Groups, epochs, eps and beta.
+        plan : GroupPlan
+            The plan that treats all groups alike, by the estimator's eps and beta.
 
         Returns
         -------
-        Plan
-            The plan.
+        GroupPlan
+            The plan of the first epoch.
         """
-        self.setting_ = setting
-        return setting.uniform()
+        self.uniform_ = plan
+        return plan
 
-    def on_epoch(self, epoch: int, plan: Plan, judge: Judge | None) -> Plan:
-        """Plan of the epoch that is about to begin.
+    def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
+        """Plan the epoch that is about to begin.
 
         Parameters
         ----------
         epoch : int
             Number of the epoch, from 0.
-        plan : Plan
+        plan : GroupPlan
             The plan so far.
-        judge : Judge or None
+        evaluator : GroupEvaluator or None
             Gives Rob(P) of each group on held-out data, if `needs_held_out`.
 
         Returns
         -------
-        Plan
+        GroupPlan
             The plan from now on.
         """
         return plan
@@ -176,12 +174,12 @@ class Strategy(BaseEstimator):
         Returns
         -------
         bool
-            True, unless something is still to come without which the strategy is not done.
+            True, unless the strategy is incomplete without a later epoch.
         """
         return True
 
     def state(self) -> dict[str, Any]:
-        """Return what has been learnt, to resume a run: attributes that end in an underscore.
+        """Return all that was learnt, to resume a run: attributes that end in an underscore.
 
         Returns
         -------
@@ -189,25 +187,25 @@ class Strategy(BaseEstimator):
             Tensors, arrays, numbers, strings, and dicts and lists of them.
         """
         learnt = {name: value for name, value in vars(self).items() if name.endswith("_")}
-        learnt.pop("setting_", None)  # given anew to every run
+        learnt.pop("uniform_", None)  # given anew to every run
         return learnt
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take over what has been learnt.
+        """Restore what an earlier run has learnt.
 
         Parameters
         ----------
         state : dict of str to object
-            What `state` has returned.
+            The value that `state` has returned.
         """
         self.__dict__.update(state)
 
-    def on_batch(self, plan: Plan, losses: Losses, groups: Tensor) -> Plan:
-        """Plan by which the losses of a batch, already computed, are reduced.
+    def on_batch(self, plan: GroupPlan, losses: Losses, groups: Tensor) -> GroupPlan:
+        """Plan the reduction of the losses of a batch, which are already computed.
 
         Parameters
         ----------
-        plan : Plan
+        plan : GroupPlan
             The plan of the epoch.
         losses : Losses
             Losses of each sample, detached.
@@ -216,7 +214,7 @@ class Strategy(BaseEstimator):
 
         Returns
         -------
-        Plan
+        GroupPlan
             The plan for this batch.
         """
         return plan
@@ -232,16 +230,16 @@ class Farmur(Strategy):
     Parameters
     ----------
     n_adversarial : int
-        Epochs before the groups are judged.
+        Epochs before the groups are evaluated.
     reduction : {"subset", "batch"}, default="subset"
-        How the two expectations are added up (Eq. 11).
+        The way in which the two expectations are added up (Eq. 11).
 
     Attributes
     ----------
     robustness_ : ndarray of shape (n_groups,)
-        Rob(P) on held-out data when the groups were judged.
+        Rob(P) on held-out data after these epochs.
     vulnerable_ : ndarray of bool, of shape (n_groups,)
-        Which groups are vulnerable.
+        Whether each group is vulnerable.
     """
 
     needs_held_out = True
@@ -250,41 +248,41 @@ class Farmur(Strategy):
         self.n_adversarial = n_adversarial
         self.reduction = reduction
 
-    def start(self, setting: Setting) -> Plan:
-        """Plan of the first epoch: all groups attacked.
+    def start(self, plan: GroupPlan) -> GroupPlan:
+        """Plan the first epoch: all groups are attacked.
 
         Parameters
         ----------
-        setting : Setting
-            Groups, epochs, eps and beta.
+        plan : GroupPlan
+            The plan that treats all groups alike.
 
         Returns
         -------
-        Plan
-            The plan.
+        GroupPlan
+            The plan of the first epoch.
         """
-        return replace(super().start(setting), phase="adversarial")
+        return replace(super().start(plan), phase="adversarial")
 
-    def on_epoch(self, epoch: int, plan: Plan, judge: Judge | None) -> Plan:
-        """Judge the groups when the warm-up is over.
+    def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
+        """Find the vulnerable groups when the warm-up is over.
 
         Parameters
         ----------
         epoch : int
             Number of the epoch, from 0.
-        plan : Plan
+        plan : GroupPlan
             The plan so far.
-        judge : Judge or None
+        evaluator : GroupEvaluator or None
             Gives Rob(P) of each group on held-out data.
 
         Returns
         -------
-        Plan
+        GroupPlan
             The plan from now on.
         """
-        if epoch != self.n_adversarial or judge is None:
+        if epoch != self.n_adversarial or evaluator is None:
             return plan
-        self.robustness_ = judge.robustness()
+        self.robustness_ = evaluator.robustness()
         self.vulnerable_ = self.robustness_ < np.mean(self.robustness_)
         vulnerable = torch.from_numpy(self.vulnerable_).to(plan.beta)
         return replace(
@@ -292,7 +290,7 @@ class Farmur(Strategy):
         )
 
     def may_stop(self, epoch: int) -> bool:
-        """Tell whether the groups have been judged.
+        """Tell whether the groups have been evaluated.
 
         Parameters
         ----------

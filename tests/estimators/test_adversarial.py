@@ -1,5 +1,7 @@
 """AdversarialClassifier: passes through the network, the attack's settings, and what it buys."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -153,20 +155,17 @@ def test_the_strategy_is_a_parameter_like_any_other(data):
         def __init__(self, share=0.5):
             self.share = share
 
-        def start(self, setting):
-            self.setting_ = setting
-            plan = setting.uniform()
-            return type(plan)(
-                self.share * plan.eps, plan.beta, plan.natural_weight, plan.robust_weight
-            )
+        def start(self, plan):
+            self.n_groups_ = plan.n_groups
+            return replace(plan, eps=self.share * plan.eps)
 
     clf = AdversarialClassifier(strategy=Half(), **TINY, n_steps=2)
     assert clf.get_params()["strategy__share"] == 0.5
     clf.set_params(strategy__share=1.0).fit(data.X, data.y)
     plain = AdversarialClassifier(**TINY, n_steps=2).fit(data.X, data.y)
     assert np.array_equal(clf.predict_proba(data.X), plain.predict_proba(data.X))
-    assert not hasattr(clf.strategy, "setting_")
-    assert clf.strategy_.setting_.n_epochs == 2
+    assert not hasattr(clf.strategy, "n_groups_")
+    assert clf.strategy_.n_groups_ == 2
 
 
 def test_harder_data_are_less_robust():

@@ -12,7 +12,6 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from robfair import AdversarialClassifier, NaturalClassifier
-from robfair.estimators._samples import hold_out
 from robfair.metrics import classifier_robustness
 from robfair.scorers import make_robustness_scorer
 
@@ -140,28 +139,6 @@ def test_parallel_folds_score_the_same(data, backend):
     assert alone.keys() == parallel.keys()
     for name, values in alone.items():
         assert_array_equal(values, parallel[name], err_msg=name)
-
-
-@pytest.mark.parametrize("fraction", [0.1, 0.34, 0.5, 0.99])
-def test_hold_out_takes_its_share_of_every_group(fraction):
-    rng = np.random.default_rng(0)
-    groups = np.repeat([0, 1, 2, 3], [2, 3, 40, 101])
-    codes = rng.integers(2, size=len(groups))
-    mask = hold_out(groups, codes, fraction, list("abcd"), 7)
-    for group, size in enumerate(np.bincount(groups)):
-        members = groups == group
-        held = int((mask & members).sum())
-        assert held == min(max(round(fraction * size), 1), size - 1)
-        for code in (0, 1):
-            share = (codes[members] == code).mean() * held
-            assert abs((mask & members & (codes == code)).sum() - share) <= 1
-    assert_array_equal(mask, hold_out(groups, codes, fraction, list("abcd"), 7))
-    assert not np.array_equal(mask, hold_out(groups, codes, fraction, list("abcd"), 8))
-
-
-def test_hold_out_of_a_single_sample():
-    with pytest.raises(ValueError, match=r"group 'b' has 1 sample\(s\).*both trained on and held"):
-        hold_out(np.array([0, 0, 1]), np.array([0, 1, 0]), 0.5, ["a", "b"], 0)
 
 
 def test_fits_in_threads_have_the_weights_that_they_have_alone(data):

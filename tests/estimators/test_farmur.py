@@ -34,7 +34,7 @@ class Watch(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         self.modules_ = []
         self.train_ = X["X"], X["groups"], y
-        self.judge_ = net.judge
+        self.judge_ = net.evaluator
 
     def on_epoch_begin(self, net, **kwargs):
         self.modules_.append(copy.deepcopy(net.module_))
@@ -67,12 +67,12 @@ def fit(data, names=None, **changes):
 def test_vulnerable_is_definition_5_on_held_out_rows(data, objective, norm):
     threat_model = ThreatModel(norm=norm)
     clf, watch = fit(data, ["x", "y", "z"], objective=objective, threat_model=threat_model)
-    judge = watch.judge_
+    evaluator = watch.judge_
     module = watch.modules_[SETTINGS["max_epochs"]]  # as the fourth epoch begins
-    found = boundary_distance(module, judge.X, y=judge.y, threat_model=threat_model)
-    args = {"distance": found.distance, "sensitive_features": judge.groups}
-    rob = group_robustness(judge.y, found.predicted, **args)
-    rob_f = classifier_robustness(judge.y, found.predicted, **args)
+    found = boundary_distance(module, evaluator.X, y=evaluator.y, threat_model=threat_model)
+    args = {"distance": found.distance, "sensitive_features": evaluator.groups}
+    rob = group_robustness(evaluator.y, found.predicted, **args)
+    rob_f = classifier_robustness(evaluator.y, found.predicted, **args)
     assert clf.groups_.tolist() == ["x", "y", "z"]
     assert clf.group_robustness_.index.equals(clf.groups_)
     assert_allclose(clf.group_robustness_, rob)
@@ -84,12 +84,12 @@ def test_vulnerable_is_definition_5_on_held_out_rows(data, objective, norm):
 def test_the_judged_module_is_not_that_of_another_epoch(data):
     """The check above can tell: Rob(P) changes from epoch to epoch."""
     clf, watch = fit(data)
-    judge = watch.judge_
+    evaluator = watch.judge_
     robs = []
     for module in watch.modules_[1:]:
-        found = boundary_distance(module, judge.X, y=judge.y)
+        found = boundary_distance(module, evaluator.X, y=evaluator.y)
         values = np.where(found.status == "skipped", 0, found.distance)
-        robs.append([values[judge.groups == g].mean() for g in range(3)])
+        robs.append([values[evaluator.groups == g].mean() for g in range(3)])
     matches = [np.allclose(rob, clf.group_robustness_) for rob in robs]
     assert matches == [False, False, True, False]
 
@@ -133,7 +133,7 @@ def test_history(data):
 
 
 def one_step(data, reduction, objective):
-    """Judge a given linear module, then one step of SGD on the whole batch."""
+    """Evaluate a given linear module, then one step of SGD on the whole batch."""
     module = nn.Linear(3, 2)
     with torch.no_grad():
         module.weight.copy_(torch.from_numpy(np.stack([-data.coef, data.coef])))

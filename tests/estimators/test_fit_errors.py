@@ -161,42 +161,6 @@ def test_bounds(data):
             clf.fit(data.X, data.y, groups=data.groups)
 
 
-def nan_module():
-    module = nn.Linear(3, 2)
-    nn.init.constant_(module.weight, np.nan)
-    return module
-
-
-def one_output():
-    return nn.Linear(3, 1)
-
-
-@pytest.mark.parametrize(
-    ("module", "error", "message"),
-    [
-        (lambda: nn.Linear(3, 3), ValueError, "returns 3 logits.*2 classes"),
-        (one_output, ValueError, "1 logit"),
-        (lambda: nn.Sequential(one_output(), nn.Flatten(0)), ValueError, "logit"),
-        (lambda: nn.Linear(4, 2), ValueError, r"does not take samples of shape \(3,\)"),
-        (lambda: nn.Unflatten(1, (1, 3)), ValueError, r"must return logits of shape"),
-        (nan_module, ValueError, "returns NaN or infinity"),
-        (dict, TypeError, "must be a torch.nn.Module, or make one; it made a dict"),
-    ],
-)
-def test_modules(make, data, module, error, message):
-    with pytest.raises(error, match=message):
-        make(module=module).fit(data.X, data.y, groups=data.groups)
-
-
-def test_unknown_parameters_of_the_net_and_module(make, data):
-    with pytest.raises(ValueError, match=r"unexpected argument.*foo"):
-        make(net_params={"foo": 1}).fit(data.X, data.y, groups=data.groups)
-    with pytest.raises(TypeError, match="width"):
-        make(module=one_output, net_params={"module__width": 1}).fit(
-            data.X, data.y, groups=data.groups
-        )
-
-
 @pytest.mark.parametrize("max_epochs", [3, 1])
 def test_divergence(make, data, max_epochs):
     """Also when it is the very last step that ruins the weights."""

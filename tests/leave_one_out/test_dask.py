@@ -54,7 +54,7 @@ def serial():
 
 
 def finished(folder):
-    return list(folder.glob("*.npz"))
+    return list(folder.glob("*.safetensors"))
 
 
 class When(threading.Thread):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
 from robfair._tensorfile import read_tree, write_tree
 from robfair.datasets import make_group_margins
 from robfair.exceptions import OverfittingWarning, ResultsError
-from robfair.training import Judge, Snapshots, StartFrom, Strategy
+from robfair.training import GroupEvaluator, Snapshots, StartFrom, Strategy
 
 DATA = make_group_margins(60, n_features=3, random_state=0)
 TINY = {"max_epochs": 4, "batch_size": 16, "random_state": 0}
@@ -43,17 +44,15 @@ class Noisy(nn.Module):
 class Harder(Strategy):
     """Learns something in every epoch that the next one depends on."""
 
-    def start(self, setting):
+    def start(self, plan):
         self.seen_ = np.zeros(2)
         self.factor_ = 1.0
-        return super().start(setting)
+        return super().start(plan)
 
-    def on_epoch(self, epoch, plan, judge):
+    def on_epoch(self, epoch, plan, evaluator):
         self.seen_ = self.seen_ + epoch
         self.factor_ *= 1 + 0.1 * float(self.seen_.sum())
-        return self.setting_.__class__(
-            **{**vars(self.setting_), "eps": self.setting_.eps * self.factor_}
-        ).uniform()
+        return replace(self.uniform_, eps=self.uniform_.eps * self.factor_)
 
 
 class Killed(Exception):
@@ -139,7 +138,7 @@ def test_a_finished_run_is_not_run_again(whole, tmp_path):
 
 def test_a_run_that_stopped_early_stays_stopped(tmp_path, monkeypatch):
     path = tmp_path / "run.safetensors"
-    monkeypatch.setattr(Judge, "robust_accuracy", lambda self, module: 0.5)
+    monkeypatch.setattr(GroupEvaluator, "robust_accuracy", lambda self, module: 0.5)
     params = {"early_stopping": True, "n_iter_no_change": 1}
     first = fit("trades", path, **params)
     again = fit("trades", path, [Kill(n) for n in range(1, 9)], **params)
@@ -152,7 +151,9 @@ def test_a_collapse_is_remembered(tmp_path, monkeypatch):
     several = iter([])
     single = np.full(3, 100)
     monkeypatch.setattr(
-        Judge, "withstanding", lambda self, module: (single, single, np.full(3, next(several)))
+        GroupEvaluator,
+        "robustly_correct",
+        lambda self, module: (single, single, np.full(3, next(several))),
     )
     whole = []
     for kill in (None, 4):
@@ -196,14 +197,14 @@ def test_a_real_kill(tmp_path):
     run = [sys.executable, str(file), str(path)]
     killed = subprocess.run([*run, "kill"], capture_output=True, env=os.environ)
     assert killed.returncode == -signal.SIGKILL
-    assert len(read_tree(path)["state"]["history"]) == 2
+    assert len(read_tree(path)["content"]["history"]) == 2
     assert not list(tmp_path.glob(".run*"))
     done = subprocess.run(run, capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout.strip() == "4"
     clf = FarmurClassifier(
         max_epochs=2, retrain_epochs=2, n_steps=2, batch_size=16, random_state=0
     ).fit(DATA.X, DATA.y, groups=DATA.groups)
-    state = read_tree(path)["state"]["module"]
+    state = read_tree(path)["content"]["module"]
     assert all(torch.equal(value, state[name]) for name, value in clf.module_.state_dict().items())
 
 
@@ -257,7 +258,7 @@ def test_a_damaged_file_is_refused(content, tmp_path):
 def test_a_file_of_something_else_is_refused(tmp_path):
     path = tmp_path / "run.safetensors"
     write_tree(path, {"weights": torch.zeros(3)})
-    with pytest.raises(ResultsError, match="no checkpoint of a fit"):
+    with pytest.raises(ResultsError, match="damaged, or not a checkpoint"):
         fit("trades", path)
 
 

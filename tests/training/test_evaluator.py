@@ -1,4 +1,4 @@
-"""Rob(P) on held-out data, with what the judge does about samples that cannot be fooled."""
+"""Rob(P) on held-out data, also where samples cannot be fooled."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from robfair.datasets import make_group_margins
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics import group_robustness
 from robfair.threat import ThreatModel
-from robfair.training import Judge
+from robfair.training import GroupEvaluator
 
 
 def linear(coef, intercept):
@@ -24,8 +24,10 @@ def linear(coef, intercept):
     return module
 
 
-def judge(module, data, method="auto", n_groups=3, **threat):
-    return Judge(module, data.X, data.y, data.groups, n_groups, method, ThreatModel(**threat))
+def evaluate(module, data, method="auto", **threat):
+    threat_model = ThreatModel(**threat)
+    evaluator = GroupEvaluator(module, data.X, data.y, data.groups, 3, method, threat_model)
+    return evaluator.robustness()
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +36,22 @@ def data():
 
 
 def test_closed_form(data):
-    found = judge(linear(data.coef, data.intercept), data).robustness()
+    found = evaluate(linear(data.coef, data.intercept), data)
     assert_allclose(found, data.group_robustness, rtol=1e-9)
 
 
 def test_the_threat_model_is_used(data):
     module = linear(data.coef, data.intercept)
-    found = judge(module, data, norm=np.inf).robustness()
+    found = evaluate(module, data, norm=np.inf)
     assert_allclose(found, data.group_robustness / np.abs(data.coef).sum(), rtol=1e-9)
     first_only = np.arange(4) == 0
-    found = judge(module, data, mutable=first_only).robustness()
+    found = evaluate(module, data, mutable=first_only)
     assert_allclose(found, data.group_robustness / abs(data.coef[0]), rtol=1e-9)
 
 
 def test_the_method_is_used(data):
     """Eq. 8 gives half of the distance on a linear model."""
-    found = judge(linear(data.coef, data.intercept), data, method="paper").robustness()
+    found = evaluate(linear(data.coef, data.intercept), data, method="paper")
     assert_allclose(found, data.group_robustness / 2, rtol=0.01)
 
 
@@ -65,12 +67,12 @@ def test_on_a_network_it_is_the_measure(data):
         sensitive_features=data.groups,
         tau_max=distance.distance[np.isfinite(distance.distance)].max(),
     )
-    assert_allclose(judge(net, data, norm=np.inf).robustness(), expected)
+    assert_allclose(evaluate(net, data, norm=np.inf), expected)
 
 
 def test_nobody_can_be_fooled():
     """The box ends before the boundary: all groups are equally robust."""
-    held = Judge(
+    held = GroupEvaluator(
         linear([1.0, 0.0], 0.0),
         np.array([[-1.0, 0.0], [-2.0, 0.0], [-1.5, 0.0], [-3.0, 0.0]]),
         np.array([0, 0, 0, 0]),
@@ -96,7 +98,7 @@ def test_some_censored():
             return torch.stack([-score, score], dim=1)
 
     X = np.array([[1.0, -2.0], [1.0, -6.0], [-1.0, 0.0], [-1.0, 5.0]])
-    held = Judge(
+    held = GroupEvaluator(
         Partly(),
         X,
         np.array([0, 0, 0, 0]),
@@ -113,14 +115,14 @@ def test_some_censored():
 
 def test_samples_predicted_wrong_count_zero(data):
     wrong = linear(-data.coef, -data.intercept)
-    swapped = judge(wrong, data).robustness()
+    swapped = evaluate(wrong, data)
     error = data.group_error
     assert_allclose(swapped, error * np.array([0.5, 1.0, 1.5]), rtol=1e-9)
 
 
 def test_a_group_far_smaller_than_the_others_counts_as_itself(data):
     keep = (data.groups != 1) | (np.cumsum(data.groups == 1) == 1)
-    small = Judge(
+    small = GroupEvaluator(
         linear(data.coef, data.intercept),
         data.X[keep], data.y[keep], data.groups[keep], 3, "auto", ThreatModel(),
     ).robustness()  # fmt: skip

@@ -10,7 +10,7 @@ from robfair import AdversarialClassifier, FarmurClassifier, ThreatModel
 from robfair.attacks import attack_success
 from robfair.datasets import make_group_margins
 from robfair.exceptions import OverfittingWarning
-from robfair.training import Attack, Judge, Snapshots
+from robfair.training import Attack, GroupEvaluator, Snapshots
 
 DATA = make_group_margins(300, n_features=3, random_state=0)
 NAMES = np.array(["a", "b", "c"])[DATA.groups]
@@ -37,7 +37,7 @@ def points(monkeypatch):
 
 @pytest.fixture
 def script(monkeypatch):
-    """Samples of the groups that withstand one step and ten, as the judge is to report them.
+    """Samples of the groups that withstand one step and ten, as the evaluator is to report them.
 
     Those that are right come first; without them, 40 of each group.
     """
@@ -45,7 +45,9 @@ def script(monkeypatch):
     def set_to(*epochs):
         left = iter([each if len(each) == 3 else ([40] * 3, *each) for each in epochs])
         monkeypatch.setattr(
-            Judge, "withstanding", lambda self, module: tuple(map(np.array, next(left)))
+            GroupEvaluator,
+            "robustly_correct",
+            lambda self, module: tuple(map(np.array, next(left))),
         )
 
     return set_to
@@ -152,18 +154,19 @@ def test_less_is_no_collapse(script, counts):
 def test_the_counts_are_those_of_the_groups():
     class Watch(Callback):
         def on_epoch_end(self, net, **kwargs):
-            judge = net.judge.part(2)
-            self.sizes_ = judge.sizes().tolist()
-            self.found_ = [part.tolist() for part in judge.withstanding(net.module_)]
+            evaluator = net.evaluator.part(2)
+            groups = evaluator.groups
+            self.sizes_ = evaluator.sizes().tolist()
+            self.found_ = [part.tolist() for part in evaluator.robustly_correct(net.module_)]
             self.expected_ = []
             for eps, method in ((0.0, "pgd"), (0.2, "fgsm"), (0.2, "pgd")):
                 fooled = attack_success(
-                    net.module_, judge.X, judge.y, eps, method=method, n_steps=10, random_state=0,
-                    threat_model=ThreatModel(norm=np.inf),
+                    net.module_, evaluator.X, evaluator.y, eps, method=method, n_steps=10,
+                    random_state=0, threat_model=ThreatModel(norm=np.inf),
                 )  # fmt: skip
-                self.expected_.append([int((~fooled[judge.groups == g]).sum()) for g in range(3)])
+                self.expected_.append([int((~fooled[groups == g]).sum()) for g in range(3)])
             self.first_ = np.array_equal(
-                judge.X[judge.groups == 1], net.judge.X[net.judge.groups == 1][:2]
+                evaluator.X[groups == 1], net.evaluator.X[net.evaluator.groups == 1][:2]
             )
 
     watch = Watch()
@@ -185,8 +188,10 @@ def test_a_network_that_withstands_one_step_alone_is_found_out():
 
     X = np.ones((40, 1), dtype=np.float32)
     y, groups = np.ones(40, dtype=int), np.arange(40) // 20
-    judge = Judge(Masked(), X, y, groups, 2, "auto", ThreatModel(), eps=1.2, norm=np.inf)
-    right, single, several = judge.withstanding(Masked())
+    evaluator = GroupEvaluator(
+        Masked(), X, y, groups, 2, "auto", ThreatModel(), eps=1.2, norm=np.inf
+    )
+    right, single, several = evaluator.robustly_correct(Masked())
     assert right.tolist() == [20, 20]
     assert single.tolist() == [20, 20]
     assert (several < 5).all()

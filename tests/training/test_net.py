@@ -1,4 +1,4 @@
-"""The net: batches that keep rows together, one step by hand, the history, and divergence."""
+"""The net: one step by hand, the history, the calls of a strategy, and divergence."""
 
 from dataclasses import replace
 
@@ -7,21 +7,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 from numpy.testing import assert_allclose
-from skorch.dataset import Dataset
 from torch import nn
 
 from robfair.threat import ThreatModel
 from robfair.training import (
     Attack,
+    GroupPlan,
     NaturalObjective,
     Noise,
     PgdObjective,
     RobustNet,
-    Setting,
     Strategy,
+    TensorBatches,
     TradesObjective,
 )
-from robfair.training._net import TensorBatches
 
 CPU = torch.device("cpu")
 
@@ -51,72 +50,11 @@ def make_net(module, objective=None, strategy=None, n_groups=2, max_epochs=1, **
         objective=NaturalObjective() if objective is None else objective,
         strategy=Strategy() if strategy is None else strategy,
         attack=Attack(2, 0.5, torch.inf, ThreatModel(), noise),
-        judge=None,
-        setting=Setting(n_groups, max_epochs, 0.3, 6.0, CPU),
+        evaluator=None,
+        plan=GroupPlan.uniform(n_groups, 0.3, 6.0),
         max_epochs=max_epochs,
         **(settings | params),
     )
-
-
-@pytest.mark.parametrize(("n", "batch_size", "sizes"), [(10, 4, [4, 4, 2]), (8, 4, [4, 4])])
-def test_batches_keep_rows_together(n, batch_size, sizes):
-    inputs = {"X": np.arange(n, dtype=np.float32)[:, None], "groups": np.arange(n) * 10}
-    batches = TensorBatches(
-        Dataset(inputs, np.arange(n) * 100), batch_size, torch.Generator(), Noise(0), CPU
-    )
-    assert len(batches) == len(sizes)
-    orders = []
-    for _ in range(2):
-        found = list(batches)
-        assert [len(y) for _, y in found] == sizes
-        X = torch.cat([inputs["X"][:, 0] for inputs, _ in found])
-        assert torch.equal(torch.cat([i["groups"] for i, _ in found]), X.long() * 10)
-        assert torch.equal(torch.cat([y for _, y in found]), X.long() * 100)
-        assert sorted(X.tolist()) == list(range(n))
-        orders.append(X.tolist())
-    assert orders[0] != orders[1]
-    assert orders[0] != list(range(n))
-
-
-def batches(n, batch_size, weight=None):
-    """Three epochs of batches: the rows of each, its random numbers and its weights."""
-    inputs = {"X": np.arange(n, dtype=np.float32)[:, None], "groups": np.arange(n)}
-    if weight is not None:
-        inputs["weight"] = np.asarray(weight, dtype=np.float32)
-    noise = Noise(0)
-    iterator = TensorBatches(
-        Dataset(inputs, np.arange(n)), batch_size, torch.Generator().manual_seed(4), noise, CPU
-    )
-    with torch.random.fork_rng(devices=[]):
-        return [
-            [(y.tolist(), noise.draw(torch.rand, i["X"]), i.get("weight")) for i, y in iterator]
-            for _ in range(3)
-        ]
-
-
-@pytest.mark.parametrize("batch_size", [1, 4, 7, 50])
-@pytest.mark.parametrize("left_out", [[0], [9], [2, 3, 4, 5], range(1, 10)])
-def test_leaving_out_keeps_order_batches_and_noise_of_the_others(batch_size, left_out):
-    every = batches(10, batch_size)
-    some = batches(10, batch_size, ~np.isin(np.arange(10), left_out))
-    for epoch, found in zip(every, some, strict=True):
-        expected = []
-        for rows, noise, _ in epoch:
-            kept = ~np.isin(rows, left_out)
-            if kept.any():
-                expected.append((np.array(rows)[kept].tolist(), noise[torch.from_numpy(kept)]))
-        assert [rows for rows, _, _ in found] == [rows for rows, _ in expected]
-        for (_, noise, weight), (_, other) in zip(found, expected, strict=True):
-            assert torch.equal(noise, other)
-            assert weight is None  # all that are left weigh the same: a plain mean
-
-
-def test_weights_stay_with_their_samples():
-    weight = np.array([1.0, 0.25, 0.0, 0.5, 0.125])
-    for epoch in batches(5, 2, weight):
-        for rows, _, found in epoch:
-            assert_allclose(found, weight[rows])
-    assert all(found is None for epoch in batches(5, 2, np.full(5, 0.3)) for _, _, found in epoch)
 
 
 def test_one_weighted_step_by_hand():
@@ -193,8 +131,8 @@ def test_history_holds_means_over_samples():
 
 def test_history_of_two_losses():
     class FirstGroupOnly(Strategy):
-        def start(self, setting):
-            plan = super().start(setting)
+        def start(self, plan):
+            plan = super().start(plan)
             return replace(plan, beta=torch.tensor([1.0, 0.0]))
 
     X, y = sample()
@@ -241,11 +179,11 @@ def test_the_strategy_is_asked_in_order():
     asked = []
 
     class Log(Strategy):
-        def start(self, setting):
+        def start(self, plan):
             asked.append("start")
-            return super().start(setting)
+            return super().start(plan)
 
-        def on_epoch(self, epoch, plan, judge):
+        def on_epoch(self, epoch, plan, evaluator):
             asked.append(epoch)
             return replace(plan, phase=f"phase {epoch}")
 
@@ -282,8 +220,8 @@ def test_a_plan_of_a_batch_lasts_for_that_batch():
 
 def test_each_sample_gets_the_plan_of_its_group():
     class Rising(Strategy):
-        def start(self, setting):
-            plan = super().start(setting)
+        def start(self, plan):
+            plan = super().start(plan)
             return replace(plan, eps=torch.tensor([0.1, 0.2]), beta=torch.tensor([1.0, 2.0]))
 
     class Look(NaturalObjective):

@@ -9,7 +9,7 @@ from torch import nn
 from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
 from robfair.attacks import robust_accuracy
 from robfair.datasets import make_group_margins
-from robfair.training import Judge, Snapshots
+from robfair.training import GroupEvaluator, Snapshots
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,11 @@ def data():
 
 @pytest.fixture
 def script(monkeypatch):
-    """Robust accuracies that the judge is to report, one after the other."""
+    """Robust accuracies that the evaluator is to report, one after the other."""
 
     def set_to(values):
         left = iter(values)
-        monkeypatch.setattr(Judge, "robust_accuracy", lambda self, module: next(left))
+        monkeypatch.setattr(GroupEvaluator, "robust_accuracy", lambda self, module: next(left))
 
     return set_to
 
@@ -71,13 +71,13 @@ def test_farmur_is_not_stopped_before_its_groups_are_judged(data, script):
 def test_the_accuracy_is_that_of_held_out_samples_under_attack(data):
     class Watch(Callback):
         def on_epoch_end(self, net, **kwargs):
-            judge = net.judge
+            evaluator = net.evaluator
             model = nn.Sequential(net.module_)
             self.found_ = robust_accuracy(
-                model, judge.X, judge.y, 0.2, n_steps=10, random_state=0,
-                threat_model=judge.threat_model.__class__(norm=np.inf),
+                model, evaluator.X, evaluator.y, 0.2, n_steps=10, random_state=0,
+                threat_model=evaluator.threat_model.__class__(norm=np.inf),
             )  # fmt: skip
-            self.n_ = len(judge.y)
+            self.n_ = len(evaluator.y)
 
     watch = Watch()
     clf = AdversarialClassifier(
@@ -92,8 +92,8 @@ def test_natural_training_is_stopped_by_accuracy(data):
     class Watch(Callback):
         def on_epoch_end(self, net, **kwargs):
             with torch.no_grad():
-                out = net.module_(torch.as_tensor(net.judge.X)).argmax(dim=1).numpy()
-            self.found_ = (out == net.judge.y).mean()
+                out = net.module_(torch.as_tensor(net.evaluator.X)).argmax(dim=1).numpy()
+            self.found_ = (out == net.evaluator.y).mean()
 
     watch = Watch()
     clf = NaturalClassifier(
@@ -105,7 +105,7 @@ def test_natural_training_is_stopped_by_accuracy(data):
 def test_averaged_weights_are_those_that_are_judged(data, monkeypatch):
     judged = []
     monkeypatch.setattr(
-        Judge, "robust_accuracy", lambda self, module: judged.append(module) or len(judged)
+        GroupEvaluator, "robust_accuracy", lambda self, module: judged.append(module) or len(judged)
     )
     clf, weights = fit(data, averaging=0.9, epochs=2)
     assert all(module is not clf.module_ for module in judged)

@@ -1,4 +1,4 @@
-"""Plans and strategies: reductions by hand, FARMUR's judgement, and strategies of one's own."""
+"""Plans and strategies: reductions by hand, FARMUR, and strategies of one's own."""
 
 import pickle
 from dataclasses import replace
@@ -12,14 +12,14 @@ from sklearn.base import clone
 from robfair import AdversarialClassifier, boundary_distance
 from robfair.datasets import make_group_margins
 from robfair.metrics import group_robustness
-from robfair.training import Farmur, Plan, Setting, Strategy
+from robfair.training import Farmur, GroupPlan, Strategy
 from robfair.training._objectives import Losses
 
-SETTING = Setting(n_groups=3, n_epochs=5, eps=0.2, beta=6.0, device=torch.device("cpu"))
+UNIFORM = GroupPlan.uniform(3, eps=0.2, beta=6.0)
 TINY = {"hidden_layer_sizes": [6], "n_steps": 2, "batch_size": 32, "random_state": 0}
 
 
-class FixedJudge:
+class FixedEvaluator:
     def __init__(self, *values):
         self.values = values
         self.asked = 0
@@ -40,7 +40,7 @@ GROUPS = torch.tensor([0, 1, 2, 0, 1])
 
 
 def test_uniform_plan():
-    plan = SETTING.uniform()
+    plan = UNIFORM
     assert_allclose(plan.eps, [0.2] * 3)
     assert_allclose(plan.beta, [6] * 3)
     assert plan.natural_weight.tolist() == plan.robust_weight.tolist() == [1, 1, 1]
@@ -49,26 +49,24 @@ def test_uniform_plan():
 
 def test_equation_11_by_hand():
     found = losses([True, False, False, True, True])
-    subset = replace(SETTING.uniform(), reduction="subset")
+    subset = replace(UNIFORM, reduction="subset")
     vulnerable = (1 + 10 + 4 + 40 + 5 + 50) / 3  # Eq. 9, over the vulnerable samples
     robust = (2 + 3) / 2  # Eq. 10, over the robust ones
     assert subset.reduce(found, GROUPS).item() == pytest.approx(vulnerable + robust)
-    batch = SETTING.uniform().reduce(found, GROUPS).item()
+    batch = UNIFORM.reduce(found, GROUPS).item()
     assert batch == pytest.approx((3 * vulnerable + 2 * robust) / 5)
 
 
 @pytest.mark.parametrize("attacked", [True, False])
 def test_subset_with_an_empty_subset_is_the_mean(attacked):
     found = losses([attacked] * 5)
-    one, other = (
-        replace(SETTING.uniform(), reduction=r).reduce(found, GROUPS) for r in ("subset", "batch")
-    )
+    one, other = (replace(UNIFORM, reduction=r).reduce(found, GROUPS) for r in ("subset", "batch"))
     assert one.item() == pytest.approx(other.item())
 
 
 def test_weights_of_the_groups():
     plan = replace(
-        SETTING.uniform(),
+        UNIFORM,
         natural_weight=torch.tensor([1.0, 0.0, 2.0]),
         robust_weight=torch.tensor([0.5, 3.0, 0.0]),
     )
@@ -84,8 +82,8 @@ def test_weighted_means_by_hand(attacked):
     total = found.natural.numpy() + found.robust.numpy()
     hit = np.array(attacked)
     expected = np.average(total, weights=weight)
-    assert SETTING.uniform().reduce(found, GROUPS).item() == pytest.approx(expected)
-    subset = replace(SETTING.uniform(), reduction="subset")
+    assert UNIFORM.reduce(found, GROUPS).item() == pytest.approx(expected)
+    subset = replace(UNIFORM, reduction="subset")
     expected = sum(
         np.average(total[part], weights=weight[part]) for part in (hit, ~hit) if part.any()
     )
@@ -96,12 +94,12 @@ def test_weighted_means_by_hand(attacked):
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
 def test_a_plan_is_finite_and_not_negative(name, bad):
     with pytest.raises(ValueError, match=f"a plan's {name} must be finite and not negative"):
-        replace(SETTING.uniform(), **{name: torch.tensor([1.0, bad, 1.0])})
+        replace(UNIFORM, **{name: torch.tensor([1.0, bad, 1.0])})
 
 
 def test_plain_strategy_never_changes_its_plan():
     strategy = Strategy()
-    plan = strategy.start(SETTING)
+    plan = strategy.start(UNIFORM)
     assert strategy.on_epoch(3, plan, None) is plan
     assert strategy.on_batch(plan, losses([True] * 5), GROUPS) is plan
     assert not strategy.needs_held_out
@@ -109,17 +107,17 @@ def test_plain_strategy_never_changes_its_plan():
 
 @pytest.mark.parametrize("reduction", ["subset", "batch"])
 def test_farmur_judges_once_and_attacks_the_vulnerable_only(reduction):
-    strategy, judge = Farmur(2, reduction), FixedJudge(1.0, 4.0, 2.5)
-    plan = strategy.start(SETTING)
+    strategy, evaluator = Farmur(2, reduction), FixedEvaluator(1.0, 4.0, 2.5)
+    plan = strategy.start(UNIFORM)
     phases, betas = [], []
     for epoch in range(5):
-        plan = strategy.on_epoch(epoch, plan, judge)
+        plan = strategy.on_epoch(epoch, plan, evaluator)
         phases.append(plan.phase)
         betas.append(plan.beta.tolist())
     assert phases == ["adversarial"] * 2 + ["retraining"] * 3
     # 2.5 equals the mean: a tie, robust by Def. 5.
     assert betas == [[6, 6, 6]] * 2 + [[6, 0, 0]] * 3
-    assert judge.asked == 1
+    assert evaluator.asked == 1
     assert strategy.vulnerable_.tolist() == [True, False, False]
     assert strategy.robustness_.tolist() == [1.0, 4.0, 2.5]
     assert plan.reduction == reduction
@@ -128,7 +126,7 @@ def test_farmur_judges_once_and_attacks_the_vulnerable_only(reduction):
 
 def test_equally_robust_groups_are_not_attacked():
     strategy = Farmur(0)
-    plan = strategy.on_epoch(0, strategy.start(SETTING), FixedJudge(0.5, 0.5, 0.5))
+    plan = strategy.on_epoch(0, strategy.start(UNIFORM), FixedEvaluator(0.5, 0.5, 0.5))
     assert plan.beta.tolist() == [0, 0, 0]
     assert not strategy.vulnerable_.any()
 
@@ -145,9 +143,9 @@ class GroupDro(Strategy):
     def __init__(self, rate=0.5):
         self.rate = rate
 
-    def start(self, setting):
-        self.weights_ = torch.ones(setting.n_groups) / setting.n_groups
-        return super().start(setting)
+    def start(self, plan):
+        self.weights_ = torch.ones(plan.n_groups) / plan.n_groups
+        return super().start(plan)
 
     def on_batch(self, plan, losses, groups):
         total = losses.natural + losses.robust
@@ -164,10 +162,10 @@ class FairRadius(Strategy):
 
     needs_held_out = True
 
-    def on_epoch(self, epoch, plan, judge):
-        self.robustness_ = judge.robustness()
+    def on_epoch(self, epoch, plan, evaluator):
+        self.robustness_ = evaluator.robustness()
         share = self.robustness_ / self.robustness_.max()
-        eps = self.setting_.eps * (0.5 + 0.5 * torch.from_numpy(share)).float()
+        eps = self.uniform_.eps * (0.5 + 0.5 * torch.from_numpy(share)).float()
         self.plans_ = [*getattr(self, "plans_", []), eps]
         return replace(plan, eps=eps, phase=f"radius {epoch}")
 
@@ -218,15 +216,15 @@ def test_judged_values_are_the_measure_on_held_out_rows(data):
     seen = []
 
     class Look(FairRadius):
-        def on_epoch(self, epoch, plan, judge):
-            seen.append(judge)
-            plan = super().on_epoch(epoch, plan, judge)
-            found = boundary_distance(judge.module, judge.X, y=judge.y)
+        def on_epoch(self, epoch, plan, evaluator):
+            seen.append(evaluator)
+            plan = super().on_epoch(epoch, plan, evaluator)
+            found = boundary_distance(evaluator.module, evaluator.X, y=evaluator.y)
             by_hand = group_robustness(
-                judge.y,
+                evaluator.y,
                 found.predicted,
                 distance=found.distance,
-                sensitive_features=judge.groups,
+                sensitive_features=evaluator.groups,
                 tau_max=np.max(found.distance, where=np.isfinite(found.distance), initial=0),
             )
             assert_allclose(self.robustness_, by_hand)
@@ -240,7 +238,7 @@ def test_judged_values_are_the_measure_on_held_out_rows(data):
 
 
 def test_plan_is_frozen():
-    plan = SETTING.uniform()
+    plan = UNIFORM
     with pytest.raises(AttributeError):
         plan.phase = "other"
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, GroupPlan)

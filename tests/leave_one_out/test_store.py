@@ -1,7 +1,5 @@
 """Runs of leave-one-out refits that are cut off, damaged, or of something else."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -12,6 +10,7 @@ from torch import nn
 
 from refits import N, Ridge, Stops, data, equal, files, network
 from robfair import NaturalClassifier
+from robfair._tensorfile import write_tree
 from robfair.exceptions import ResultsError
 from robfair.leave_one_out import leave_one_out
 
@@ -25,7 +24,7 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path):
     with pytest.raises(ZeroDivisionError) as error:
         leave_one_out(estimator, X, y, X_test, **arguments)
     assert "without training sample" in error.value.__notes__[0]
-    assert len(files(folder)) == 5 + 1  # five fits and the manifest, nothing half written
+    assert len(files(folder)) == 5  # nothing half written
     result = leave_one_out(estimator, X, y, X_test, **arguments)
     assert len(files(fits)) == 6 + (2 + 9 - 5)  # none was done twice
     assert equal(result, leave_one_out(Ridge(), X, y, X_test, n_left_out=9))
@@ -47,31 +46,30 @@ def empty(path):
     path.write_bytes(b"")
 
 
-def pickled(path):
-    np.savez(path, **{path.stem: np.array([[print, print]], dtype=object)})
+def something_else(path):
+    write_tree(path, {"proba": np.ones((2, 2))})
 
 
-def of_another_shape(path):
-    np.savez(path, **{path.stem: np.ones((2, 2))})
-
-
-def of_another_refit(path):
-    path.with_name("repeat.npz").replace(path)
-
-
-@pytest.mark.parametrize(
-    "damage", [truncated, altered, empty, pickled, of_another_shape, of_another_refit]
-)
+@pytest.mark.parametrize("damage", [truncated, altered, empty, something_else])
 def test_a_damaged_file_is_detected_and_done_again(tmp_path, damage):
     X, y, X_test = data(n_test=40)
     estimator = network(random_state=0)
     arguments = {"left_out": [1, 2], "n_baseline": 1, "checkpoint": tmp_path}
     first = leave_one_out(estimator, X, y, X_test, **arguments)
-    damage(tmp_path / "without-2.npz")
-    with pytest.warns(UserWarning, match=r"without-2.npz is damaged"):
+    damage(tmp_path / "without-2.safetensors")
+    with pytest.warns(UserWarning, match=r"done again: .*without-2.safetensors is damaged"):
         again = leave_one_out(estimator, X, y, X_test, **arguments)
     assert equal(first, again)
     assert equal(first, leave_one_out(estimator, X, y, X_test, **arguments))  # repaired
+
+
+def test_a_renamed_file_is_refused(tmp_path):
+    X, y, X_test = data()
+    arguments = {"left_out": [1, 2], "checkpoint": tmp_path}
+    leave_one_out(Ridge(), X, y, X_test, **arguments)
+    (tmp_path / "repeat.safetensors").replace(tmp_path / "without-2.safetensors")
+    with pytest.raises(ResultsError, match=r"refit \('repeat', now 'without-2'\)"):
+        leave_one_out(Ridge(), X, y, X_test, **arguments)
 
 
 def scaled(module_seed=0, **params):
@@ -89,10 +87,10 @@ def scaled(module_seed=0, **params):
             {"estimator": Ridge(), "n_baseline": 0},
             r"estimator \('sklearn.pipeline.Pipeline', now '.*Ridge'\)",
         ),
-        ({"X": data(1)[0]}, "X. Pass"),
-        ({"y": 1 - data()[1]}, "y. Pass"),
-        ({"X_test": data(1)[2]}, "X_test. Pass"),
-        ({"left_out": [1, 3]}, "left_out. Pass"),
+        ({"X": data(1)[0]}, "X. Name"),
+        ({"y": 1 - data()[1]}, "y. Name"),
+        ({"X_test": data(1)[2]}, "X_test. Name"),
+        ({"left_out": [1, 3]}, "left_out. Name"),
         ({"n_baseline": 2}, r"n_baseline \(1, now 2\)"),
         ({"sample_weight": np.ones(N)}, "sample_weight"),
         ({"random_state": 1}, "naturalclassifier__random_state .*, seeds of the baseline"),
@@ -105,36 +103,11 @@ def test_the_folder_of_another_run_is_refused(tmp_path, changed, named):
     arguments = {"estimator": scaled(), "X": X, "y": y, "X_test": X_test, "left_out": [1, 2],
                  "n_baseline": 1, "checkpoint": tmp_path}  # fmt: skip
     first = leave_one_out(**arguments)
-    (tmp_path / "all.npz").unlink()
+    (tmp_path / "without-1.safetensors").unlink()
     assert equal(first, leave_one_out(**arguments))
     with pytest.raises(ResultsError, match=f"differs in: .*{named}"):
         leave_one_out(**{**arguments, **changed})
     torch.set_rng_state(state)
-
-
-def test_versions_are_compared(tmp_path):
-    X, y, X_test = data()
-    leave_one_out(Ridge(), X, y, X_test, n_left_out=1, checkpoint=tmp_path)
-    manifest = tmp_path / "manifest.json"
-    content = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(content | {"version of torch": "1.0"}))
-    with pytest.raises(ResultsError, match=r"version of torch \('1.0', now"):
-        leave_one_out(Ridge(), X, y, X_test, n_left_out=1, checkpoint=tmp_path)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[1]", "3"])
-def test_a_damaged_manifest_is_refused(tmp_path, text):
-    X, y, X_test = data()
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(ResultsError, match="is damaged"):
-        leave_one_out(Ridge(), X, y, X_test, n_left_out=1, checkpoint=tmp_path)
-
-
-def test_a_folder_with_something_else_is_refused(tmp_path):
-    X, y, X_test = data()
-    (tmp_path / "without-1.npz").touch()
-    with pytest.raises(ResultsError, match="is not empty"):
-        leave_one_out(Ridge(), X, y, X_test, n_left_out=1, checkpoint=tmp_path)
 
 
 def test_nan_among_the_parameters_is_no_difference(tmp_path):

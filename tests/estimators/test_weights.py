@@ -48,13 +48,13 @@ def index(rows):
 
 
 class Watch(Callback):
-    """The rows of every batch, and the judge."""
+    """The rows of every batch, and the evaluator."""
 
     def __init__(self):
         self.rows = []
 
     def on_train_begin(self, net, **kwargs):
-        self.judge = net.judge
+        self.evaluator = net.evaluator
 
     def on_batch_begin(self, net, batch=None, **kwargs):
         self.rows.append(index(batch[0]["X"]))
@@ -169,19 +169,19 @@ def fit_farmur(weight=None, **changes):
 
 def test_farmur_holds_out_and_judges_the_same_others():
     _, full = fit_farmur()
-    held = index(full.judge.X)
+    held = index(full.evaluator.X)
     trained = {row for rows in full.rows for row in rows}
     assert sorted([*held, *trained]) == list(range(N))
     for left_out in (held[0], min(trained)):
         _, found = fit_farmur(without(left_out))
-        assert index(found.judge.X) == [row for row in held if row != left_out]
+        assert index(found.evaluator.X) == [row for row in held if row != left_out]
         assert found.rows[:2] == [[r for r in rows if r != left_out] for rows in full.rows[:2]]
         assert left_out not in {row for rows in found.rows for row in rows}
 
 
 def test_a_group_without_weight_cannot_be_judged():
     _, full = fit_farmur()
-    held = np.isin(np.arange(N), index(full.judge.X))
+    held = np.isin(np.arange(N), index(full.evaluator.X))
     in_group = SMALL.groups == 1
     for zero, what in ((held, "held out"), (~held, "trained on"), (held | ~held, "held out")):
         weight = np.where(in_group & zero, 0.0, 1.0)

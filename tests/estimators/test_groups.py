@@ -15,9 +15,9 @@ CLASSES = np.array(["n", "y"])
 RACE = ["b", "a", "b", "a"]
 
 
-def encode(groups=None, sensitive_features=None, judged=True):
+def encode(groups=None, sensitive_features=None, compared=True):
     return encode_fit_groups(
-        FarmurClassifier(), groups, sensitive_features, Y, CLASSES, judged=judged
+        FarmurClassifier(), groups, sensitive_features, Y, CLASSES, compared=compared
     )
 
 
@@ -36,10 +36,10 @@ def test_both_names_with_equal_content():
 
 
 @pytest.mark.parametrize("other", [["a", "b", "b", "a"], ["c", "a", "c", "a"], list("abcd")])
-@pytest.mark.parametrize("judged", [True, False])
-def test_both_names_must_agree(other, judged):
+@pytest.mark.parametrize("compared", [True, False])
+def test_both_names_must_agree(other, compared):
     with pytest.raises(ValueError, match=r"groups and sensitive_features are two names.*differ"):
-        encode(RACE, other, judged)
+        encode(RACE, other, compared)
 
 
 def test_columns_are_crossed():
@@ -55,7 +55,7 @@ def test_without_groups_the_classes_are_the_groups():
         codes, labels = encode()
     assert codes is Y
     assert labels.tolist() == ["n", "y"]
-    assert encode(judged=False)[1].tolist() == ["n", "y"]  # nobody is judged: no warning
+    assert encode(compared=False)[1].tolist() == ["n", "y"]  # nobody is compared: no warning
 
 
 def test_the_warning_points_at_the_call(data):
@@ -97,14 +97,14 @@ def test_bad_groups(name, values, message):
 def test_one_group():
     with pytest.raises(ValueError, match=r"FarmurClassifier compares groups.*only one \('a'\)"):
         encode(["a"] * 4)
-    assert encode(["a"] * 4, judged=False)[1].tolist() == ["a"]
+    assert encode(["a"] * 4, compared=False)[1].tolist() == ["a"]
 
 
 def test_an_unused_category():
     race = pd.Categorical(RACE, categories=["a", "b", "c", "d"])
     with pytest.raises(ValueError, match=r"2 categories that no sample has: \['c', 'd'\].*remove"):
         encode(race)
-    assert encode(race, judged=False)[1].tolist() == ["a", "b", "c", "d"]
+    assert encode(race, compared=False)[1].tolist() == ["a", "b", "c", "d"]
 
 
 def test_groups_of_the_others_are_kept_too(data):

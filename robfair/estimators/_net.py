@@ -1,0 +1,112 @@
+"""The skorch net of a classifier, with its callbacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from robfair.estimators._network import PREFIX
+from robfair.estimators._spec import TrainingSpec
+from robfair.training import (
+    Average,
+    Checkpoint,
+    EarlyStopping,
+    EpochProgress,
+    GroupEvaluator,
+    OverfittingGuard,
+    RobustNet,
+    TensorBatches,
+    WeightControl,
+    as_schedule,
+)
+
+__all__ = ["OPTIMIZERS", "make_net"]
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+
+
+def make_net(
+    estimator: Any,
+    spec: TrainingSpec,
+    module: nn.Module,
+    evaluator: GroupEvaluator | None,
+    labels: Any,
+    checkpoint: Checkpoint | None,
+    seed: int,
+) -> RobustNet:
+    """Build the net from the estimator's parameters.
+
+    Parameters
+    ----------
+    estimator : BaseRobustClassifier
+        Its parameters.
+    spec : TrainingSpec
+        The run.
+    module : torch.nn.Module
+        The network.
+    evaluator : GroupEvaluator or None
+        Held-out samples.
+    labels : sequence
+        Names of the groups.
+    checkpoint : Checkpoint or None
+        File of the run.
+    seed : int
+        Seed of the order of the samples.
+
+    Returns
+    -------
+    RobustNet
+        The net, not trained.
+    """
+    device = torch.device(estimator.device)
+    optimizer = estimator.optimizer
+    params: dict[str, Any] = {
+        "optimizer": OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+        "lr": estimator.lr,
+        "max_epochs": spec.n_epochs,
+        "batch_size": estimator.batch_size,
+        "iterator_train": TensorBatches,
+        "iterator_train__generator": torch.Generator().manual_seed(seed),
+        "iterator_train__noise": spec.attack.noise,
+        "iterator_train__device": device,
+        "train_split": None,
+        "callbacks": _callbacks(estimator, spec, labels, checkpoint),
+        "callbacks__valid_loss": None,
+        "device": estimator.device,
+        "verbose": max(int(estimator.verbose) - 1, 0),
+    }
+    others = {
+        name: value
+        for name, value in (estimator.net_params or {}).items()
+        if not name.startswith(PREFIX)
+    }
+    return RobustNet(
+        module,
+        objective=spec.objective,
+        strategy=spec.strategy,
+        attack=spec.attack,
+        evaluator=evaluator,
+        plan=spec.plan(len(labels), device),
+        schedule=as_schedule(estimator.lr_schedule),
+        **(params | others),
+    )
+
+
+def _callbacks(
+    estimator: Any, spec: TrainingSpec, labels: Any, checkpoint: Checkpoint | None
+) -> list[Any]:
+    """List the callbacks in the order of their calls."""
+    average = None if estimator.averaging is None else Average(estimator.averaging)
+    guard = None if spec.fallback is None else OverfittingGuard(spec.fallback, labels)
+    stopping = EarlyStopping(estimator.n_iter_no_change) if estimator.early_stopping else None
+    callbacks: list[Any] = []
+    if average or guard or stopping:
+        callbacks.append(WeightControl(average, guard, stopping))
+    callbacks.extend(estimator.callbacks or [])
+    if checkpoint is not None:
+        callbacks.append(checkpoint)  # the state of all callbacks before it is part of the file
+    if estimator.verbose == 1:
+        callbacks.append(EpochProgress(type(estimator).__name__))
+    return callbacks
