@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from robfair._geometry import norms
+from robfair._geometry import norms, step_to_hyperplane
 from robfair.adapters import LogitModel
 from robfair.certify._crown import Ball, Crown
-from robfair.certify._trace import UnsupportedLayer, trace
+from robfair.certify._trace import Network, UnsupportedLayer, trace
 
 __all__ = ["certified_radius"]
 
@@ -108,9 +108,13 @@ def certified_radius(
             down, up = _room(x[part], box, mask)
             ball = Ball(x[part].T, torch.zeros_like(x[part, 0]), norm, down, up)
             rows = _margin_rows(label[part], logits.shape[1], crown.n_outputs)
-            margin = (rows * output[:, part, None]).sum(dim=0).amin(dim=1)
-            search = _Search(crown, ball, rows, margin, allowance[part], upper[part].double())
-            result[part] = search.run()
+            margins = (rows * output[:, part, None]).sum(dim=0)
+            if network.layers:
+                least = margins.amin(dim=1)
+                search = _Search(crown, ball, rows, least, allowance[part], upper[part].double())
+                result[part] = search.run()
+            else:
+                result[part] = _affine_radius(network, ball, rows, margins - allowance[part, None])
             progress(len(rows[0]))
     return result
 
@@ -162,6 +166,19 @@ def _allowance(model: LogitModel, x: Tensor, logits: Tensor, shape: tuple[int, .
     return share * scale + OBSERVED * (own - logits).abs().amax()
 
 
+def _affine_radius(network: Network, ball: Ball, rows: Tensor, margins: Tensor) -> Tensor:
+    """Radius of an affine network: the distance to the nearest hyperplane, in closed form."""
+    weight = torch.from_numpy(network.output.terms[0].toarray()).to(rows)
+    slack = None if ball.down is None or ball.up is None else (ball.down.T, ball.up.T)
+    radius = torch.full_like(ball.radius, torch.inf)
+    for row, margin in zip(rows.unbind(dim=2), margins.unbind(dim=1), strict=True):
+        normal = -(row.T @ weight)
+        step, reached = step_to_hyperplane(normal, margin.clamp_min(0), ball.norm, slack)
+        distance = torch.where(reached, norms(step, ball.norm), torch.inf)
+        radius = torch.minimum(radius, torch.where(margin > 0, distance, 0))
+    return radius
+
+
 @dataclass
 class _Search:
     """Brackets of the radii of a batch, each between a certified and a failed radius.
@@ -191,8 +208,10 @@ class _Search:
             if len(rows) == 0:
                 break
             root = self._test(rows, trial[rows])
-            # After the first step the power, and so the root, is a guess.
-            end = self.bad[rows] if step == 0 else torch.minimum(root, self.bad[rows])
+            # After the first step the power, and so the root, is a guess. In a box, where the
+            # fall has kinks, later roots may even be below a radius that has been certified.
+            guess = (root < self.good[rows]) | (step == 0)
+            end = torch.where(guess, self.bad[rows], torch.minimum(root, self.bad[rows]))
             active[rows] = end > self.good[rows] * (1 + TOLERANCE)
             trial[rows] = self._next(rows, root)
         return self.good
