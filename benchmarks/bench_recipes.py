@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from robfair import AdversarialClassifier, NaturalClassifier, ThreatModel, boundary_distance
 from robfair.models import alexnet, lenet5, resnet18, utkface_network
-from robfair.reproduction._farmur_recipes import FarmurRecipe, find_recipe
+from robfair.reproduction import FARMUR
 
 N_METHODS = 6  # networks of a run whose distances are measured
 N_PATH = 11  # networks on the way from TRADES to FARMUR
@@ -67,7 +67,7 @@ def counting(network: nn.Module) -> Iterator[list[int]]:
 
 
 def training(
-    kind: type, task: Task, recipe: FarmurRecipe, device: str, n: int, **params: Any
+    kind: type, task: Task, recipe: Any, device: str, n: int, **params: Any
 ) -> tuple[float, float]:
     """Seconds and passes of a training sample in an epoch."""
     rng = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def distance(task: Task, method: str, device: str, n: int) -> float:
 
 def cost(task: Task, device: str, n: int, n_distance: int) -> dict[str, str]:
     """Return the row of a recipe."""
-    recipe = find_recipe(task.dataset, task.model, task.scale)
+    recipe = FARMUR.experiment(task.dataset, task.model).recipe(task.scale)
     names = ("eps", "step_size", "n_steps", "beta")
     attack = {name: getattr(recipe, name) for name in names}
     attack["threat_model"] = ThreatModel(bounds=(0, 1))

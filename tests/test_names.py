@@ -4,13 +4,16 @@ from robfair import _names
 from robfair.attacks._engine import METHODS as ATTACKS
 from robfair.cli._model import ARCHITECTURES
 from robfair.distance import METHODS
-from robfair.reproduction._farmur_data import MODELS
-from robfair.reproduction._farmur_recipes import SCALES
+from robfair.reproduction import FARMUR
 
 
 def test_the_registries_agree():
     assert tuple(METHODS) == _names.DISTANCE_METHODS
     assert tuple(ATTACKS) == _names.ATTACK_METHODS
     assert tuple(ARCHITECTURES) == _names.ARCHITECTURES
-    assert _names.NETWORKS == MODELS
-    assert _names.SCALES == SCALES
+    networks, scales = {}, set()
+    for experiment in FARMUR.experiments:
+        networks.setdefault(experiment.dataset, []).append(experiment.model)
+        scales |= set(experiment.recipes)
+    assert {name: list(models) for name, models in _names.NETWORKS.items()} == networks
+    assert set(_names.SCALES) == scales

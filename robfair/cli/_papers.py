@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from robfair._names import NETWORKS, SCALES
 from robfair.cli._errors import BadInput
@@ -158,39 +159,33 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _fairness(arguments: argparse.Namespace) -> int:
-    from robfair.reproduction import reproduce_fairness
-
-    report = reproduce_fairness(
-        arguments.output,
-        dataset=arguments.dataset,
-        table=arguments.table,
-        figure=arguments.figure,
-        scale=arguments.scale,
-        seeds=range(arguments.seeds),
-        data_home=arguments.data_home,
-        verbose=0 if arguments.quiet else 1,
-    )
-    print(report, end="")
-    return 0
+    only = f"table{arguments.table}" if arguments.table else None
+    if arguments.figure:
+        only = f"figure{arguments.figure}"
+    return _reproduce("FAIRNESS", arguments, only=only)
 
 
 def _farmur(arguments: argparse.Namespace) -> int:
-    from robfair.reproduction import find_recipe, reproduce_farmur
+    return _reproduce("FARMUR", arguments, model=arguments.model, device=arguments.device)
 
-    model = arguments.model or NETWORKS[arguments.dataset][0]
+
+def _reproduce(name: str, arguments: argparse.Namespace, **options: Any) -> int:
+    from robfair import reproduction
+
+    paper = getattr(reproduction, name)
     try:
-        find_recipe(arguments.dataset, model, arguments.scale)
+        paper.experiment(arguments.dataset, options.get("model")).recipe(arguments.scale)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    report = reproduce_farmur(
+    report = reproduction.reproduce(
+        paper,
         arguments.output,
         dataset=arguments.dataset,
-        model=model,
         scale=arguments.scale,
         seeds=range(arguments.seeds),
         data_home=arguments.data_home,
-        device=arguments.device,
         verbose=0 if arguments.quiet else 1,
+        **options,
     )
     print(report, end="")
     return 0

@@ -5,92 +5,25 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from robfair._adult_table import AdultTable, adult_table
 from robfair.auditing import Comparison, compare
 from robfair.datasets import load_adult
 from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
 from robfair.plotting import RobustnessCurveDisplay
-from robfair.threat import ThreatModel
 
-__all__ = ["AdultTable", "adult_table", "run_demo"]
+__all__ = ["run_demo"]
 
-NUMBERS = ["age", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
-# Left out: fnlwgt, which is a sampling weight and no feature of a person, and education, which
-# education-num says again.
-CATEGORIES = [
-    "workclass", "marital-status", "occupation", "relationship", "race", "sex", "native-country",
-]  # fmt: skip
 PARTITIONS = ("race", "sex")
 # In standard deviations. Some model may have a row for which no search finds an adversarial inside
 # the box, which leaves its distance unknown; from here on a row counts as out of reach.
 TAU_MAX = 10.0
-
-
-@dataclass(frozen=True)
-class AdultTable:
-    """UCI Adult as arrays: standardised numbers, then one-hot categories.
-
-    Attributes
-    ----------
-    X_train, X_test : ndarray of shape (n_samples, n_features), float32
-        Features.
-    y_train, y_test : ndarray of shape (n_samples,)
-        "<=50K" or ">50K".
-    groups_train, groups_test : pandas.DataFrame
-        Columns race and sex.
-    threat_model : ThreatModel
-        Numbers may change, within the range seen in training; categories may not.
-    transformer : ColumnTransformer
-        From the columns of Adult to features.
-    """
-
-    X_train: NDArray[np.float32]
-    X_test: NDArray[np.float32]
-    y_train: NDArray[Any]
-    y_test: NDArray[Any]
-    groups_train: pd.DataFrame
-    groups_test: pd.DataFrame
-    threat_model: ThreatModel
-    transformer: Any
-
-
-def adult_table() -> AdultTable:
-    """Load UCI Adult and encode it.
-
-    Returns
-    -------
-    AdultTable
-        Arrays, groups and the threat model.
-    """
-    train, test = load_adult(split="train"), load_adult(split="test")
-    transformer = make_column_transformer(
-        (StandardScaler(), NUMBERS),
-        (OneHotEncoder(sparse_output=False, handle_unknown="ignore"), CATEGORIES),
-    )
-    X_train = transformer.fit_transform(train.data).astype(np.float32)
-    low, high = X_train.min(axis=0), X_train.max(axis=0)
-    X_test = transformer.transform(test.data).astype(np.float32)
-    mutable = np.arange(X_train.shape[1]) < len(NUMBERS)
-    return AdultTable(
-        X_train,
-        X_test,
-        train.target.to_numpy(),
-        test.target.to_numpy(),
-        train.sensitive_features,
-        test.sensitive_features,
-        ThreatModel(bounds=(low, high), mutable=mutable),
-        transformer,
-    )
 
 
 def run_demo(

@@ -1,7 +1,10 @@
-"""The papers' tables and figures, run end to end."""
+"""The papers' tables and figures, run end to end by `reproduce`.
 
-from robfair.reproduction._fairness import reproduce_fairness
-from robfair.reproduction._farmur import reproduce_farmur
-from robfair.reproduction._farmur_recipes import find_recipe
+`FARMUR` and `FAIRNESS` are the two papers, each a `Paper`.
+"""
 
-__all__ = ["find_recipe", "reproduce_fairness", "reproduce_farmur"]
+from robfair.reproduction._paper import Paper, reproduce
+from robfair.reproduction.fairness import FAIRNESS
+from robfair.reproduction.farmur import FARMUR
+
+__all__ = ["FAIRNESS", "FARMUR", "Paper", "reproduce"]

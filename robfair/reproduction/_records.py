@@ -89,9 +89,14 @@ class Run:
             {name: content for name, content in row.items() if content is not None}
         )
 
+    @property
+    def stem(self) -> str:
+        """Name of the run, for its file and for folders beside it."""
+        return f"{self.dataset}-{self.scale}-seed{self.seed}"
+
     def path(self, folder: Path) -> Path:
         """File of the run in a folder."""
-        return folder / f"{self.dataset}-{self.scale}-seed{self.seed}.json"
+        return folder / f"{self.stem}.json"
 
     def write(self, folder: Path) -> None:
         """Write the run in one piece: an interrupted write leaves the old file."""
@@ -114,11 +119,6 @@ class Run:
     def resume(self, folder: Path) -> None:
         """Take over the parts that an earlier run has written.
 
-        Parameters
-        ----------
-        folder : Path
-            Where runs are written.
-
         Raises
         ------
         ResultsError
@@ -133,22 +133,10 @@ class Run:
     def has(self, part: str, recipe: dict[str, Any]) -> bool:
         """Tell whether a part has been measured, and by this recipe.
 
-        Parameters
-        ----------
-        part : str
-            Name of the part.
-        recipe : dict
-            Every number that its measures depend on.
-
-        Returns
-        -------
-        bool
-            Whether it is there.
-
         Raises
         ------
         ResultsError
-            If it is there by another recipe.
+            If it was measured by another recipe.
         """
         if part not in self.parts:
             return False
@@ -168,21 +156,12 @@ def recipe_hash(recipes: dict[str, dict[str, Any]]) -> str:
 
 
 def read_runs(folder: Path, dataset: str, scale: str) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Read all runs of a data set and scale.
+    """Read all runs of a data set and scale: their measures, and the files in the order of seeds.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the runs were written.
-    dataset, scale : str
-        Which runs.
-
-    Returns
-    -------
-    measures : DataFrame
-        Rows of measures, with a column for the seed.
-    runs : list of dict
-        The files' contents, in the order of their seeds.
+    Raises
+    ------
+    ResultsError
+        If a file is damaged.
     """
     runs = [_read(path) for path in folder.glob(f"{dataset}-{scale}-seed*.json")]
     runs.sort(key=lambda run: run["seed"])
@@ -199,6 +178,7 @@ def read_runs(folder: Path, dataset: str, scale: str) -> tuple[pd.DataFrame, lis
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Read the file of a run."""
     try:
         contents: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         missing = {"recipes", "parts", "seconds", "seed", "made"} - set(contents)

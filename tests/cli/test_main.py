@@ -10,7 +10,6 @@ import pytest
 
 import robfair
 from robfair import cli
-from robfair.cli import _papers
 
 ROOT = Path(robfair.__file__).resolve().parent.parent
 
@@ -63,39 +62,6 @@ def test_bad_arguments_are_one_line_and_exit_with_2(arguments, capsys):
     assert captured.out == ""
     assert captured.err.startswith("robfair")
     assert captured.err.count("\n") == 1
-
-
-def test_demo_gets_the_arguments(monkeypatch, tmp_path):
-    seen = {}
-    monkeypatch.setattr(
-        "robfair.demo.run_demo", lambda output, **rest: seen.update(rest, output=output)
-    )
-    out = tmp_path / "out"
-    code = cli.main(["demo", "--output", str(out), "--epochs", "3", "--seed", "7", "--quiet"])
-    assert code == 0
-    assert seen == {"output": out, "epochs": 3, "random_state": 7, "verbose": 0}
-
-
-def test_an_output_that_is_a_file_is_one_line(tmp_path, capsys):
-    taken = tmp_path / "taken"
-    taken.write_text("")
-    assert cli.main(["demo", "--output", str(taken), "--quiet"]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err == f"robfair: {taken}: File exists\n"
-
-
-def test_a_recipe_that_does_not_exist_is_one_line(capsys):
-    assert cli.main(["reproduce", "farmur", "--dataset", "adult", "--model", "lenet5"]) == 2
-    assert capsys.readouterr().err.startswith("robfair: model 'lenet5' does not fit adult")
-
-
-def test_what_the_parsers_repeat_is_what_the_library_has():
-    # The parsers must not import torch, and so cannot import these.
-    from robfair.reproduction._fairness import FIGURE_OF, TABLE_OF
-
-    assert tuple(TABLE_OF) == _papers.TABLES
-    assert tuple(FIGURE_OF) == _papers.FIGURES
 
 
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "tcsh"])

@@ -9,15 +9,8 @@ import pytest
 import skops.io
 from sklearn.base import clone
 
-from robfair import ThreatModel
 from robfair.cli import main
-from robfair.demo._demo import (
-    CATEGORIES,
-    NUMBERS,
-    adult_table,
-    audit_command,
-    run_demo,
-)
+from robfair.demo._demo import audit_command, run_demo
 from robfair.exceptions import CensoredDistanceWarning
 
 
@@ -27,11 +20,6 @@ def demo(tmp_path_factory):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CensoredDistanceWarning)  # so few rows, so few epochs
         return output, run_demo(output, epochs=2, n_train=1500, n_test=2000, verbose=0)
-
-
-@pytest.fixture(scope="module")
-def table():
-    return adult_table()
 
 
 def test_tables_have_what_the_science_asks_for(demo):
@@ -83,15 +71,3 @@ def test_the_command_that_the_demo_prints_works(demo, capsys):
     assert main([*command[1:], "--quiet"]) == 0
     assert "groups by race" in capsys.readouterr().out
     assert (output / "farmur-by-race.html").read_text(encoding="utf-8").startswith("<!DOCTYPE")
-
-
-def test_the_table_is_standardised_and_within_its_bounds(table):
-    numbers = table.X_train[:, : len(NUMBERS)]
-    np.testing.assert_allclose(numbers.mean(axis=0), 0, atol=1e-4)
-    np.testing.assert_allclose(numbers.std(axis=0), 1, atol=1e-3)  # float32 sums
-    one_hot = table.X_train[:, len(NUMBERS) :]
-    assert set(np.unique(one_hot)) == {0, 1}
-    assert (one_hot.sum(axis=1) == len(CATEGORIES)).all()
-    table.threat_model.check(table.X_test)
-    assert isinstance(table.threat_model, ThreatModel)
-    assert np.asarray(table.threat_model.mutable).sum() == len(NUMBERS)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from robfair.metrics import RobustnessCurve
 from robfair.plotting import RobustnessCurveDisplay, TradeoffDisplay
-from robfair.reproduction._farmur_path import KEEP, PATH
-from robfair.reproduction._farmur_recipes import Methods
+from robfair.reproduction.farmur._path import KEEP, PATH
+from robfair.reproduction.farmur._recipes import Methods
 
 __all__ = ["draw_curves", "draw_pareto"]
 
@@ -23,16 +23,7 @@ MEAN = {"color": "#D00000"}
 def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> None:
     """Draw I_P of every group and their mean, a panel per method (figure 2).
 
-    Parameters
-    ----------
-    run : dict
-        Contents of the file of a run.
-    part : {"paper", "auto"}
-        How distances were measured.
-    names : Methods
-        Names of the methods.
-    path : Path
-        Where to write the PNG.
+    `run` holds the contents of the file of a run, and `part` says how distances were measured.
     """
     # Not through pyplot, which would keep the figure, or open a window.
     from matplotlib.figure import Figure
@@ -55,22 +46,11 @@ def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> N
     figure.supxlabel(rf'distance $\tau$ to the decision boundary, method "{part}"')
     figure.supylabel(r"correct and farther than $\tau$")
     figure.suptitle(f"Fig. 2: {run['dataset']}, scale {run['scale']}, seed {run['seed']}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
 
 def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
-    """Draw Rob(f) against V_f and against CV: methods on test rows, the path on held-out rows.
-
-    Parameters
-    ----------
-    measures : DataFrame
-        Measures of all seeds.
-    names : Methods
-        Names of the methods.
-    path : Path
-        Where to write the PNG.
-    """
+    """Draw Rob(f) against V_f and CV: methods on test rows, the path on held-out rows."""
     from matplotlib.figure import Figure
 
     shown = ["Rob(f)", "V_f", "CV"]
@@ -106,5 +86,4 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
         f"Lower right is better: more robust, and groups more alike (mean of {seeds}); "
         f"up to t = {chosen.mean():.2g} the path keeps {KEEP:.0%} of Rob(f)"
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

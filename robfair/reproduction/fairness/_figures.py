@@ -20,19 +20,7 @@ PROTOCOLS = ("paper", "honest")
 def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
     """Draw a figure of the paper, a panel per protocol.
 
-    Parameters
-    ----------
-    number : int
-        Its number in the paper, 1 to 6.
-    measures : DataFrame
-        Measures of all seeds of the data set that the figure is about.
-    path : Path
-        Where to write the PNG.
-
-    Returns
-    -------
-    bool
-        False, and nothing is written, if there is nothing to draw yet.
+    Returns False, and writes nothing, where nothing can be drawn yet.
     """
     # Not through pyplot, which would keep the figure, or open a window.
     from matplotlib.figure import Figure
@@ -50,7 +38,6 @@ def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
         panel.suptitle(f"{protocol} protocol")
     n = rows["seed"].nunique()
     figure.suptitle(f"{title} ({n} seed{'s' if n > 1 else ''})")
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     return True
 
@@ -86,6 +73,7 @@ def _curves(panel: Any, rows: pd.DataFrame, ylabel: str) -> None:
 
 
 def _eou(panel: Any, rows: pd.DataFrame, ylabel: str) -> None:
+    """Draw EOU as bars, by label."""
     labels = {"<=50K": "income <=50K", ">50K": "income >50K"}
     rows = rows[rows["label"].isin(labels)].replace({"label": labels})
     _bars(panel, rows, ylabel, by="label")

@@ -1,12 +1,13 @@
-"""What paper A says: Table 1, the sentences of section 6.2, and where the two disagree."""
+"""Claims of paper A: Table 1, the sentences of section 6.2, and where the two disagree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robfair.reproduction._farmur_recipes import Methods
+from robfair.reproduction._claims import Claim, ClaimTable
+from robfair.reproduction.farmur._recipes import Methods
 
-__all__ = ["ERRATA", "TABLE_1", "PaperRow", "Sentence", "sentences"]
+__all__ = ["ERRATA", "TABLE", "TABLE_1", "PaperRow", "claims", "number"]
 
 
 @dataclass(frozen=True)
@@ -62,78 +63,44 @@ TEXT = {
 MOST_LOST = 0.0625  # the greatest loss of Rob(f) in Table 1 that the text calls "almost the same"
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """Something that is said to hold between two methods.
-
-    Attributes
-    ----------
-    where : str
-        "section 6.2", or "control" for what the paper does not ask.
-    what : str
-        The sentence.
-    measure : str
-        Name of the measure.
-    before, after : str
-        The two methods.
-    sign : int
-        1 if the measure is said to be greater after, -1 if less.
-    kept : float
-        The measure `before` is multiplied by this first.
-    printed : str
-        The paper's own number, if it gives one.
-    """
-
-    where: str
-    what: str
-    measure: str
-    before: str
-    after: str
-    sign: int
-    kept: float = 1.0
-    printed: str = "-"
+def number(value: float) -> str:
+    """Write a number with three digits or, as accuracies need, from 0.9 on with four."""
+    return f"{value:.3g}" if abs(value) < 0.9 else f"{value:.4g}"
 
 
-def sentences(dataset: str, names: Methods) -> list[Sentence]:
-    """Write the sentences of section 6.2, and those that the paper should have asked.
+TABLE = ClaimTable("sentence", 'ours, "{}"', 'holds? ("{}")', number, is_detailed=True)
 
-    Parameters
-    ----------
-    dataset : str
-        Data set and network, for the paper's own numbers.
-    names : Methods
-        Names of the methods.
 
-    Returns
-    -------
-    list of Sentence
-        The sentences.
+def claims(dataset: str, names: Methods) -> list[Claim]:
+    """Return the claims of section 6.2, and controls that the paper should have asked for.
+
+    `dataset`, such as "mnist-lenet5", chooses the numbers that the paper prints.
     """
     rises, improves = TEXT.get(dataset, ("-", "-"))
     paper, control = "section 6.2", "control"
     trades, farmur = names.trades, names.farmur
     return [
-        Sentence(paper, "adversarial training increases the robustness", "Rob(f)",
+        Claim(paper, "adversarial training increases the robustness", "Rob(f)",
                  names.natural, trades, 1),
-        Sentence(paper, "it decreases the fairness in robustness (V_f rises)", "V_f",
+        Claim(paper, "it decreases the fairness in robustness (V_f rises)", "V_f",
                  names.natural, trades, 1, printed=rises),
-        Sentence(control, "... and its scale-free form (CV rises)", "CV",
+        Claim(control, "... and its scale-free form (CV rises)", "CV",
                  names.natural, trades, 1),
-        Sentence(paper, "FARMUR improves the fairness in robustness (V_f falls)", "V_f",
+        Claim(paper, "FARMUR improves the fairness in robustness (V_f falls)", "V_f",
                  trades, farmur, -1, printed=improves),
-        Sentence(paper, f"its robustness remains almost the same (loses less than {MOST_LOST:.2%})",
+        Claim(paper, f"its robustness remains almost the same (loses less than {MOST_LOST:.2%})",
                  "Rob(f)", trades, farmur, 1, kept=1 - MOST_LOST),
-        Sentence(paper, "no group is easier to attack than others: the gap between groups falls",
+        Claim(paper, "no group is easier to attack than others: the gap between groups falls",
                  "gap", trades, farmur, -1),
-        Sentence(control, "FARMUR lowers CV", "CV", trades, farmur, -1),
-        Sentence(control, "FARMUR raises the worst group's Rob(P)", "worst group",
+        Claim(control, "FARMUR lowers CV", "CV", trades, farmur, -1),
+        Claim(control, "FARMUR raises the worst group's Rob(P)", "worst group",
                  trades, farmur, 1),
-        Sentence(control, "FARMUR is at least as accurate", "test accuracy", trades, farmur, 1),
-        Sentence(control, "more epochs of TRADES alone lower V_f", "V_f", names.early, trades, -1),
-        Sentence(control, "more epochs of TRADES alone lower CV", "CV", names.early, trades, -1),
-        Sentence(control, "averaging alone lowers V_f", "V_f", trades, names.averaged, -1),
-        Sentence(control, "the interpolation that keeps Rob(f) lowers V_f", "V_f",
+        Claim(control, "FARMUR is at least as accurate", "test accuracy", trades, farmur, 1),
+        Claim(control, "more epochs of TRADES alone lower V_f", "V_f", names.early, trades, -1),
+        Claim(control, "more epochs of TRADES alone lower CV", "CV", names.early, trades, -1),
+        Claim(control, "averaging alone lowers V_f", "V_f", trades, names.averaged, -1),
+        Claim(control, "the interpolation that keeps Rob(f) lowers V_f", "V_f",
                  trades, names.between, -1),
-        Sentence(control, "the interpolation that keeps Rob(f) lowers CV", "CV",
+        Claim(control, "the interpolation that keeps Rob(f) lowers CV", "CV",
                  trades, names.between, -1),
     ]  # fmt: skip

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,14 @@ import torch
 from numpy.typing import NDArray
 
 from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
-from robfair.reproduction._farmur_data import FarmurData
-from robfair.reproduction._farmur_path import WeightPath, Weights, copy_weights, walk
-from robfair.reproduction._farmur_recipes import FarmurRecipe
-from robfair.reproduction._records import Run
+from robfair.reproduction._paper import Task
+from robfair.reproduction.farmur._data import FarmurData
+from robfair.reproduction.farmur._measure import save_methods
+from robfair.reproduction.farmur._path import WeightPath, Weights, copy_weights, walk
+from robfair.reproduction.farmur._recipes import FarmurRecipe
 from robfair.training import Snapshots, StartFrom, Strategy, held_out_mask
 
-__all__ = ["TRAINING", "HoldOut", "Trainer", "held_out_rows"]
+__all__ = ["TRAINING", "HoldOut", "Trainer", "held_out_rows", "train"]
 
 TRAINING = "training"  # the part of a run
 
@@ -38,22 +38,7 @@ class HoldOut(Strategy):
 
 
 def held_out_rows(data: FarmurData, recipe: FarmurRecipe, seed: int) -> NDArray[np.bool_]:
-    """Find the training rows that the estimators hold out.
-
-    Parameters
-    ----------
-    data : FarmurData
-        The training rows.
-    recipe : FarmurRecipe
-        Says how many are held out.
-    seed : int
-        The estimators' `random_state`.
-
-    Returns
-    -------
-    ndarray of bool, of shape (n_samples,)
-        Whether a row is held out.
-    """
+    """Find the training rows that the estimators hold out, given their `random_state`."""
     return held_out_mask(
         data.y_train,
         data.groups_train,
@@ -62,61 +47,43 @@ def held_out_rows(data: FarmurData, recipe: FarmurRecipe, seed: int) -> NDArray[
     )
 
 
-@dataclass
+def train(task: Task) -> None:
+    """Train all methods, and save their weights."""
+    save_methods(task, Trainer(task).train())
+
+
+@dataclass(frozen=True)
 class Trainer:
     """Trains the methods, and adds to the run what training showed.
 
-    Attributes
-    ----------
-    run : Run
-        Where the measures go; its seed is used.
-    recipe : FarmurRecipe
-        What to do.
-    data : FarmurData
-        What to train on.
-    folder : Path
-        Checkpoints: a training that was interrupted goes on from them.
-    device : str
-        Where to train.
-    verbose : int
-        1 shows progress bars.
+    Each training keeps a checkpoint, from which it goes on where it was interrupted.
     """
 
-    run: Run
-    recipe: FarmurRecipe
-    data: FarmurData
-    folder: Path
-    device: str
-    verbose: int
+    task: Task
 
     def train(self) -> dict[str, Weights]:
-        """Train all methods.
-
-        Returns
-        -------
-        dict of str to dict
-            Weights by the name of the method.
-        """
-        names, total = self.recipe.names, self.recipe.n_epochs
-        held_out = held_out_rows(self.data, self.recipe, self.run.seed)
+        """Train all methods, and return their weights by name."""
+        recipe, data = self.task.recipe, self.task.data
+        names, total = recipe.names, recipe.n_epochs
+        held_out = held_out_rows(data, recipe, self.task.run.seed)
         natural = NaturalClassifier(max_epochs=total, **self._common("natural"))
-        natural.fit(self.data.X_train[~held_out], self.data.y_train[~held_out])
+        natural.fit(data.X_train[~held_out], data.y_train[~held_out])
         self._add_losses(names.natural, natural)
-        snapshots = Snapshots([self.recipe.epochs, total])
+        snapshots = Snapshots([recipe.epochs, total])
         trades = AdversarialClassifier(
             strategy=HoldOut(),
             max_epochs=total,
-            averaging=self.recipe.averaging,
+            averaging=recipe.averaging,
             callbacks=[snapshots],
             **self._attack(),
             **self._common("trades"),
         )
-        trades.fit(self.data.X_train, self.data.y_train, groups=self.data.groups_train)
+        trades.fit(data.X_train, data.y_train, groups=data.groups_train)
         self._add_losses(names.trades, trades)
-        farmur = self.fit_farmur(StartFrom(snapshots.states_[self.recipe.epochs]))
+        farmur = self.fit_farmur(StartFrom(snapshots.states_[recipe.epochs]))
         weights = {
             names.natural: natural.module_.state_dict(),
-            names.early: snapshots.weights_[self.recipe.epochs],
+            names.early: snapshots.weights_[recipe.epochs],
             names.trades: snapshots.weights_[total],
             names.averaged: trades.module_.state_dict(),
             names.farmur: farmur.module_.state_dict(),
@@ -126,73 +93,67 @@ class Trainer:
             trades.module_,
             weights[names.trades],
             weights[names.farmur],
-            torch.from_numpy(self.data.X_train[~held_out]),
-            self.recipe.batch_size,
+            torch.from_numpy(data.X_train[~held_out]),
+            recipe.batch_size,
         )
-        weights[names.between] = walk(self.run, self.recipe, self.data, held_out, path)
+        weights[names.between] = walk(self.task, held_out, path)
         return weights
 
     def _common(self, file: str) -> dict[str, Any]:
-        recipe = self.recipe
+        task, recipe = self.task, self.task.recipe
         sgd = {
             "optimizer__momentum": recipe.momentum,
             "optimizer__weight_decay": recipe.weight_decay,
         }
         return {
-            "module": self.data.module,
+            "module": task.data.module,
             "batch_size": recipe.batch_size,
             "lr": recipe.lr,
             "lr_schedule": recipe.lr_schedule,
             "optimizer": recipe.optimizer,
             "net_params": sgd if recipe.optimizer == "sgd" else None,
-            "checkpoint": self.folder / f"{file}.safetensors",
-            "random_state": self.run.seed,
-            "device": self.device,
-            "verbose": self.verbose,
+            "checkpoint": task.output / "checkpoints" / task.run.stem / f"{file}.safetensors",
+            "random_state": task.run.seed,
+            "device": task.device,
+            "verbose": task.verbose,
         }
 
     def _attack(self) -> dict[str, Any]:
         names = ("eps", "step_size", "n_steps", "beta", "validation_fraction")
-        chosen = {name: getattr(self.recipe, name) for name in names}
-        return {**chosen, "threat_model": self.data.threat_model}
+        chosen = {name: getattr(self.task.recipe, name) for name in names}
+        return {**chosen, "threat_model": self.task.data.threat_model}
 
     def fit_farmur(self, *callbacks: Any) -> FarmurClassifier:
         """Train FARMUR, and add which groups it found vulnerable and how long that took.
 
-        Parameters
-        ----------
-        *callbacks : skorch callbacks
-            `StartFrom`, to go on from TRADES.
-
-        Returns
-        -------
-        FarmurClassifier
-            The fitted classifier.
+        With the callback `StartFrom` it goes on from TRADES.
         """
-        name, common = self.recipe.names.farmur, self._common("farmur")
+        recipe, data = self.task.recipe, self.task.data
+        name, common = recipe.names.farmur, self._common("farmur")
         resumed = common["checkpoint"].exists()
         started = time.perf_counter()
         farmur = FarmurClassifier(
-            max_epochs=self.recipe.epochs,
-            retrain_epochs=self.recipe.retrain_epochs,
+            max_epochs=recipe.epochs,
+            retrain_epochs=recipe.retrain_epochs,
             callbacks=list(callbacks),
             **self._attack(),
             **common,
-        ).fit(self.data.X_train, self.data.y_train, groups=self.data.groups_train)
+        ).fit(data.X_train, data.y_train, groups=data.groups_train)
         seconds = time.perf_counter() - started
         self._add_losses(name, farmur)
-        add = partial(self.run.add, TRAINING, TRAINING, name)
+        add = partial(self.task.run.add, TRAINING, TRAINING, name)
         add("Rob(P) when judged", farmur.group_robustness_)
         vulnerable = farmur.groups_.isin(farmur.vulnerable_groups_).astype(float)
         add("vulnerable", pd.Series(vulnerable, index=farmur.groups_))
         if callbacks and not resumed:
-            retraining = float(farmur.history_["dur"].iloc[self.recipe.epochs :].sum())
+            retraining = float(farmur.history_["dur"].iloc[recipe.epochs :].sum())
             add("seconds to find vulnerable groups", seconds - retraining)
             add("seconds to retrain", retraining)
         return farmur
 
     def _add_losses(self, name: str, model: Any) -> None:
-        for measure in ("natural_loss", "robust_loss"):
-            for epoch, value in zip(model.history_["epoch"], model.history_[measure], strict=True):
-                add = partial(self.run.add, TRAINING, TRAINING, name, measure.replace("_", " "))
+        for column in ("natural_loss", "robust_loss"):
+            measure = column.replace("_", " ")
+            add = partial(self.task.run.add, TRAINING, TRAINING, name, measure)
+            for epoch, value in zip(model.history_["epoch"], model.history_[column], strict=True):
                 add(value, label=epoch)

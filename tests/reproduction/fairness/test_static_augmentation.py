@@ -10,7 +10,7 @@ from torch import nn
 from robfair import NaturalClassifier, ThreatModel
 from robfair.datasets import make_group_margins
 from robfair.models import tabular_network
-from robfair.reproduction._static_augmentation import StaticallyAugmentedClassifier
+from robfair.reproduction.fairness._static_augmentation import StaticallyAugmentedClassifier
 
 
 def network():

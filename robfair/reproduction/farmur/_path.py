@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,37 +13,20 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from robfair.distance import boundary_distance
-from robfair.metrics import classifier_robustness, robustness_dispersion, robustness_variance
-from robfair.reproduction._farmur_data import FarmurData
-from robfair.reproduction._farmur_recipes import FarmurRecipe
-from robfair.reproduction._records import Run
+from robfair.metrics import find_measure
+from robfair.reproduction._paper import Task
 
 __all__ = ["KEEP", "PATH", "WeightPath", "Weights", "copy_weights", "walk"]
 
 PATH = "path"  # the protocol of its measures
 KEEP = 0.99  # the part of Rob(f) that the chosen network keeps
 GRID = tuple(step / 10 for step in range(11))
-MEASURES = {
-    "Rob(f)": classifier_robustness,
-    "V_f": robustness_variance,
-    "CV": robustness_dispersion,
-}
+MEASURES = tuple(find_measure(key) for key in ("rob_f", "v_f", "cv"))
 Weights = dict[str, Tensor]
 
 
 def copy_weights(weights: Weights) -> Weights:
-    """Copy weights to the CPU.
-
-    Parameters
-    ----------
-    weights : dict of str to Tensor
-        A state dict.
-
-    Returns
-    -------
-    dict of str to Tensor
-        The copy.
-    """
+    """Copy weights to the CPU."""
     return {name: value.detach().cpu().clone() for name, value in weights.items()}
 
 
@@ -69,17 +53,10 @@ class WeightPath:
     batch_size: int
 
     def at(self, t: float) -> Weights:
-        """Put weights (1 - t) of the first and t of the last into the module.
+        """Put weights (1 - t) of the first and t of the last into the module, and return them.
 
-        Parameters
-        ----------
-        t : float
-            From 0 to 1. At the ends the module is that of training, to the last bit.
-
-        Returns
-        -------
-        dict of str to Tensor
-            The weights, on the CPU. What is no floating-point number is that of the first.
+        At the ends the module is that of training, to the last bit. Integers stay those of the
+        first.
         """
         mixed = {
             name: torch.lerp(value, self.last[name], t) if value.is_floating_point() else value
@@ -95,53 +72,31 @@ class WeightPath:
 
 
 def walk(
-    run: Run,
-    recipe: FarmurRecipe,
-    data: FarmurData,
-    held_out: NDArray[np.bool_],
-    path: WeightPath,
+    task: Task, held_out: NDArray[np.bool_], path: WeightPath, grid: Sequence[float] = GRID
 ) -> Weights:
-    """Measure networks on the path on held-out rows, and choose the last that keeps Rob(f).
-
-    Parameters
-    ----------
-    run : Run
-        Where the measures go.
-    recipe : FarmurRecipe
-        Says how many rows are measured.
-    data : FarmurData
-        The training rows.
-    held_out : ndarray of bool
-        Which of them are held out.
-    path : WeightPath
-        From TRADES to FARMUR.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Weights of the chosen network.
-    """
+    """Measure networks on the path on held-out rows, and choose the last that keeps Rob(f)."""
+    recipe, data = task.recipe, task.data
     rows = np.flatnonzero(held_out)[: recipe.n_path]
     X, y, name = data.X_train[rows], data.y_train[rows], recipe.names.between
     robustness, weights = {}, {}
-    for t in GRID:
+    for t in grid:
         weights[t] = path.at(t)
         # Not by DeepFool, whose distances are too loose to choose by.
-        found = boundary_distance(
+        measured = boundary_distance(
             path.module, X, y=y, threat_model=data.threat_model, return_adversarial=False
         )  # fmt: skip
         keywords: dict[str, Any] = {
-            "distance": found.distance,
+            "distance": measured.distance,
             "sensitive_features": data.groups_train[rows],
             "tau_max": recipe.tau_max,
         }
-        measured = {
-            label: float(measure(y, found.predicted, **keywords))
-            for label, measure in MEASURES.items()
+        values = {
+            measure.symbol: float(measure.function(y, measured.predicted, **keywords))
+            for measure in MEASURES
         }
-        robustness[t] = measured["Rob(f)"]
-        for label, value in measured.items():
-            run.add("training", PATH, name, label, value, label=t)
-    chosen = max(t for t in GRID if robustness[t] >= KEEP * robustness[0])
-    run.add("training", PATH, name, "t", chosen)
+        robustness[t] = values["Rob(f)"]
+        for symbol, value in values.items():
+            task.run.add("training", PATH, name, symbol, value, label=t)
+    chosen = max(t for t in grid if robustness[t] >= KEEP * robustness[0])
+    task.run.add("training", PATH, name, "t", chosen)
     return weights[chosen]

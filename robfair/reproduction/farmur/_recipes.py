@@ -1,4 +1,4 @@
-"""Every number on which the results of paper A's reproduction depend, for each data set and scale.
+"""The numbers on which the results of paper A's reproduction depend.
 
 What the paper states: eps 0.031, "perturbation steps 0.007" (the size of a step), learning rate
 0.1, SGD, batches of 64, 120 epochs, FARMUR 100 + 20. What it leaves open, and what is taken here:
@@ -12,11 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from robfair.reproduction._farmur_data import MODELS
-
-__all__ = ["SCALES", "FarmurRecipe", "find_recipe"]
-
-SCALES = ("small", "subset", "full", "paper")
+__all__ = ["FarmurRecipe", "Methods"]
 
 
 class Methods(NamedTuple):
@@ -124,88 +120,9 @@ class FarmurRecipe:
     def small(self, n_train: int = 200, n_measured: int = 20) -> FarmurRecipe:
         """Shrink the recipe, to see that everything works.
 
-        Parameters
-        ----------
-        n_train, n_measured : int
-            Rows to train on, and rows whose distance is measured.
-
-        Returns
-        -------
-        FarmurRecipe
-            The recipe.
+        It keeps `n_train` rows to train on, and measures the distance of `n_measured`.
         """
         return replace(
             self, n_train=n_train, n_test=3 * n_measured, epochs=2, retrain_epochs=1, n_steps=2,
             step_size=0.8 * self.eps, n_path=n_measured, n_distance=n_measured, n_boot=50,
         )  # fmt: skip
-
-
-# On standardised tables, and for a network as small as that for digits, Adam does without the
-# search for a learning rate.
-_TABLE = FarmurRecipe(batch_size=256, optimizer="adam", lr=1e-3, eps=0.1, step_size=0.025)
-_LENET = FarmurRecipe(n_path=2000)
-_RESNET = FarmurRecipe(momentum=0.9, lr_schedule="step", n_path=1000, n_distance=2000)
-
-# Minutes on one core of a CPU; from so few images no network learns much. With beta = 6 TRADES is
-# left after so few steps with a network that says one class.
-_SUBSET = replace(_LENET, n_train=800, n_test=300, epochs=8, retrain_epochs=2, batch_size=32,
-                  optimizer="adam", lr=1e-3, n_steps=3, step_size=0.025, beta=1.0,
-                  averaging=0.99, n_path=30, n_distance=100)  # fmt: skip
-
-# By data set, network and scale. "full" of MNIST with LeNet-5 is a shorter, cyclic schedule that a
-# CPU can run; "paper" has the paper's own epochs, which are "full" for all others.
-RECIPES: dict[tuple[str, str], dict[str, FarmurRecipe]] = {
-    ("adult", "tabular"): {"small": _TABLE.small(n_train=1000, n_measured=100), "full": _TABLE},
-    ("digits", "tabular"): {
-        "small": replace(_TABLE.small(n_train=500, n_measured=100), batch_size=16),
-        "full": replace(_TABLE, batch_size=64),
-    },
-    ("mnist", "lenet5"): {
-        "small": _LENET.small(),
-        "full": replace(_LENET, epochs=20, retrain_epochs=4, lr_schedule="cyclic"),
-        "paper": _LENET,
-    },
-    ("mnist", "alexnet"): {"small": _LENET.small(), "subset": _SUBSET, "full": _LENET},
-    ("cifar10", "resnet18"): {
-        "small": _RESNET.small(n_train=40, n_measured=5),
-        "subset": replace(_SUBSET, n_train=100, n_test=20, epochs=3, retrain_epochs=1, n_steps=2,
-                          n_path=5, n_distance=10),
-        "full": _RESNET,
-    },
-    ("utkface", "utkface"): {
-        "small": _LENET.small(),
-        "subset": replace(_SUBSET, n_train=1500, n_test=1000, epochs=12, retrain_epochs=3,
-                          n_distance=300),
-        "full": _LENET,
-    },
-}  # fmt: skip
-
-
-def find_recipe(dataset: str, model: str, scale: str) -> FarmurRecipe:
-    """Find the recipe of a data set, network and scale.
-
-    Parameters
-    ----------
-    dataset, model, scale : str
-        Their names.
-
-    Returns
-    -------
-    FarmurRecipe
-        The recipe.
-
-    Raises
-    ------
-    ValueError
-        If the network does not fit the data set, or there is no such scale for the two.
-    """
-    if model not in MODELS[dataset]:
-        fitting = ", ".join(MODELS[dataset])
-        raise ValueError(f"model {model!r} does not fit {dataset}; choose from: {fitting}.")
-    scales = RECIPES[dataset, model]
-    if scale not in scales:
-        raise ValueError(
-            f"there is no scale {scale!r} for {dataset} with {model}; choose from: "
-            f"{', '.join(scales)}."
-        )
-    return scales[scale]

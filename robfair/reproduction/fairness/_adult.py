@@ -15,33 +15,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import make_column_transformer
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OrdinalEncoder
 from torch import nn
 
+from robfair._adult_table import CATEGORIES, NUMBERS, adult_encoder
 from robfair.attacks import attack_success, least_eps, robust_accuracy
 from robfair.datasets import load_adult
-from robfair.demo._demo import CATEGORIES, NUMBERS
 from robfair.estimators import AdversarialClassifier, NaturalClassifier
 from robfair.metrics import (
-    class_accuracy_unfairness,
     class_robustness_unfairness,
     equalized_odds_unfairness,
     group_confidence,
 )
 from robfair.models import Standardize, adult_network
-from robfair.reproduction._records import Run
-from robfair.reproduction._static_augmentation import StaticallyAugmentedClassifier
+from robfair.reproduction._paper import Task
+from robfair.reproduction.fairness._by_class import Add, add_accuracy, add_success
+from robfair.reproduction.fairness._static_augmentation import StaticallyAugmentedClassifier
 from robfair.threat import ThreatModel
 
-__all__ = ["ADULT_PARTS", "AdultRecipe", "measure_adult"]
+__all__ = ["AdultRecipe", "load_splits", "measure_honest", "measure_paper"]
 
-ADULT_PARTS = ("paper", "honest")
 ATTRIBUTES = ("sex", "race")
 RICH = ">50K"
 
@@ -90,11 +90,6 @@ class AdultRecipe:
         "workclass", "occupation",
     )  # fmt: skip
 
-    @classmethod
-    def small(cls) -> AdultRecipe:
-        """Build the recipe that runs in seconds, to see that everything works."""
-        return cls(n_train=1500, n_test=4000, max_epochs=2, width=16, n_steps=3, honest_rows=60)
-
 
 @dataclass(frozen=True)
 class _Data:
@@ -113,29 +108,18 @@ def _network(X: NDArray[np.float32], width: int, raw: bool) -> nn.Module:
     return nn.Sequential(Standardize(X.mean(axis=0), np.where(scale > 0, scale, 1)), *network)
 
 
-def measure_adult(run: Run, recipe: AdultRecipe, part: str, verbose: int) -> None:
-    """Train and measure one part on Adult.
-
-    Parameters
-    ----------
-    run : Run
-        Where the measures go; its seed is used.
-    recipe : AdultRecipe
-        What to do.
-    part : {"paper", "honest"}
-        Which protocol.
-    verbose : int
-        1 shows progress bars.
-    """
-    measure = {"paper": _measure_paper, "honest": _measure_honest}[part]
-    measure(run, recipe, verbose)
+def load_splits(recipe: AdultRecipe, data_home: Path | None) -> tuple[Any, Any]:
+    """Load the rows for training and testing, which each protocol encodes in its own way."""
+    return load_adult(split="train"), load_adult(split="test")
 
 
-def _measure_paper(run: Run, recipe: AdultRecipe, verbose: int) -> None:
+def measure_paper(task: Task) -> None:
+    """Train and measure by the paper's protocol."""
+    run, recipe = task.run, task.recipe
     transformer = make_column_transformer(
         ("passthrough", [*NUMBERS, "fnlwgt"]), (OrdinalEncoder(), [*CATEGORIES, "education"])
     )
-    train, test = _load(transformer, recipe)
+    train, test = _encode(transformer, task)
     linf = ThreatModel(norm=np.inf)
     model = StaticallyAugmentedClassifier(
         module=partial(_network, train.X, recipe.width, raw=True),
@@ -146,50 +130,48 @@ def _measure_paper(run: Run, recipe: AdultRecipe, verbose: int) -> None:
         batch_size=recipe.batch_size,
         class_weight="oversample",
         random_state=run.seed,
-        verbose=verbose,
+        verbose=task.verbose,
     ).fit(train.X, train.y)
     options: dict[str, Any] = {
         "n_steps": recipe.n_steps, "threat_model": linf, "random_state": run.seed,
     }  # fmt: skip
-    add = partial(run.add, "paper", "paper")
     for name, network in {"standard": model.standard_, "robust": model}.items():
-        _measure_labels(add, name, network, test)
+        add = partial(run.add, "paper", "paper", name)
+        _add_labels(add, network, test)
         static = robust_accuracy(
             network, test.X, test.y, recipe.eps, transfer_from=model.standard_, **options
         )
         white = robust_accuracy(network, test.X, test.y, recipe.eps, **options)
-        add(name, "static robust accuracy", static, eps=recipe.eps)
-        add(name, "robust accuracy", white, eps=recipe.eps)
+        add("static robust accuracy", static, eps=recipe.eps)
+        add("robust accuracy", white, eps=recipe.eps)
         predicted = network.predict(test.X)
         # On a grid, what is fooled at some eps is fooled at any greater one.
         fooled = pd.DataFrame(attack_success(network, test.X, test.y, recipe.eps_grid, **options))
         for eps in recipe.eps_grid:
-            _measure_success(add, name, test.y, predicted, fooled[eps].to_numpy(), eps)
+            add_success(add, test.y, predicted, fooled[eps].to_numpy(), eps, of_all=True)
 
 
-def _measure_honest(run: Run, recipe: AdultRecipe, verbose: int) -> None:
-    transformer = make_column_transformer(
-        (StandardScaler(), NUMBERS),
-        (OneHotEncoder(sparse_output=False, handle_unknown="ignore"), CATEGORIES),
-    )
-    train, test = _load(transformer, recipe)
-    rows = load_adult(split="train").data
+def measure_honest(task: Task) -> None:
+    """Train and measure by the honest protocol."""
+    run, recipe = task.run, task.recipe
+    transformer = adult_encoder()
+    train, test = _encode(transformer, task)
     feasible = ThreatModel.from_transformer(
-        transformer, rows, mutable=list(recipe.honest_mutable), norm=np.inf
+        transformer, task.data[0].data, mutable=list(recipe.honest_mutable), norm=np.inf
     )
-    # In training only numbers move: a gradient step from one category to another is none.
-    numbers = np.isin(np.arange(train.X.shape[1]), range(len(NUMBERS))) & np.isin(
-        np.resize(NUMBERS, train.X.shape[1]), recipe.honest_mutable
+    # In training only numbers move, since no gradient step leads from one category to another.
+    n_categories = train.X.shape[1] - len(NUMBERS)
+    mutable = [name in recipe.honest_mutable for name in NUMBERS] + [False] * n_categories
+    relaxed = ThreatModel(
+        norm=np.inf, bounds=(train.X.min(axis=0), train.X.max(axis=0)), mutable=np.array(mutable)
     )
-    relaxed = ThreatModel(norm=np.inf, bounds=(train.X.min(axis=0), train.X.max(axis=0)),
-                          mutable=numbers)  # fmt: skip
     common: dict[str, Any] = {
         "module": partial(_network, train.X, recipe.width, raw=False),
         "max_epochs": recipe.max_epochs,
         "batch_size": recipe.batch_size,
         "class_weight": "oversample",
         "random_state": run.seed,
-        "verbose": verbose,
+        "verbose": task.verbose,
     }
     models = {
         "standard": NaturalClassifier(**common),
@@ -197,12 +179,12 @@ def _measure_honest(run: Run, recipe: AdultRecipe, verbose: int) -> None:
             objective="pgd", eps=recipe.honest_eps, threat_model=relaxed, **common
         ),
     }
-    add = partial(run.add, "honest", "honest")
     some = slice(recipe.honest_rows)
     largest = max(recipe.honest_grid)
     for name, model in models.items():
         model.fit(train.X, train.y)
-        _measure_labels(add, name, model, test)
+        add = partial(run.add, "honest", "honest", name)
+        _add_labels(add, model, test)
         # The least cost of a feasible change decides for every eps at once.
         least = least_eps(
             model,
@@ -212,55 +194,40 @@ def _measure_honest(run: Run, recipe: AdultRecipe, verbose: int) -> None:
             method="distance",
             threat_model=feasible,
             random_state=run.seed,
-            verbose=verbose,
+            verbose=task.verbose,
         )
         for eps in recipe.honest_grid:
             success = least.eps <= eps
-            add(name, "robust accuracy", 1 - success.mean(), eps=eps)
-            _measure_success(add, name, y, least.predicted, success, eps)
+            add("robust accuracy", 1 - success.mean(), eps=eps)
+            add_success(add, y, least.predicted, success, eps, of_all=True)
         cru = class_robustness_unfairness(y, least.predicted, least_eps=least.eps, eps_max=largest)
-        add(name, "CRU_eps", cru, eps=largest)
+        add("CRU_eps", cru, eps=largest)
 
 
-def _load(transformer: Any, recipe: AdultRecipe) -> tuple[_Data, _Data]:
-    train, test = load_adult(split="train"), load_adult(split="test")
+def _encode(transformer: Any, task: Task) -> tuple[_Data, _Data]:
+    """Encode the rows of the recipe."""
+    train, test = task.data
     transformer.fit(train.data)  # on all rows, so that a small run knows all categories
 
     def part(bunch: Any, n: int | None) -> _Data:
         X = transformer.transform(bunch.data[:n]).astype(np.float32)
         return _Data(X, bunch.target[:n].to_numpy(), bunch.sensitive_features[:n])
 
-    return part(train, recipe.n_train), part(test, recipe.n_test)
+    return part(train, task.recipe.n_train), part(test, task.recipe.n_test)
 
 
-def _measure_labels(add: Any, name: str, model: Any, test: _Data) -> None:
-    """Measure what needs no attack: accuracy, CAU, confidences and EOU."""
-    right = pd.Series(model.predict(test.X) == test.y)
-    add(name, "accuracy", right.mean())
-    add(name, "class accuracy", right.groupby(test.y).mean())
-    add(name, "CAU", class_accuracy_unfairness(test.y, model.predict(test.X)))
+def _add_labels(add: Add, model: Any, test: _Data) -> None:
+    """Add what needs no attack: accuracy, CAU, confidences and EOU."""
+    add_accuracy(add, test.y, model.predict(test.X))
     proba = model.predict_proba(test.X)[:, 1]
     for attribute in ATTRIBUTES:
         groups = test.sensitive[attribute]
         table = group_confidence(test.y, proba, sensitive_features=groups)[RICH].unstack()
         for label, row in table.iterrows():
-            add(name, f"confidence by {attribute}", row, label=label)
-            add(name, f"EOU by {attribute}", row.max() - row.min(), label=label)
+            add(f"confidence by {attribute}", row, label=label)
+            add(f"EOU by {attribute}", row.max() - row.min(), label=label)
         for condition in ("label", None):
             eou = equalized_odds_unfairness(
                 test.y, proba, sensitive_features=groups, condition_on=condition
             )
-            add(name, f"EOU by {attribute}", eou, label="max" if condition else "whole groups")
-
-
-def _measure_success(
-    add: Any, name: str, y: Any, predicted: Any, success: NDArray[np.bool_], eps: float
-) -> None:
-    """Measure success by class, among the samples that are right and among all, and CRU_s."""
-    right = predicted == y
-    add(name, "success", pd.Series(success[right]).groupby(y[right]).mean(), eps=eps)
-    for all_samples in (False, True):
-        cru = class_robustness_unfairness(
-            y, predicted, success=success, population="all" if all_samples else "correct"
-        )
-        add(name, "CRU_s of all" if all_samples else "CRU_s", cru, eps=eps)
+            add(f"EOU by {attribute}", eou, label="max" if condition else "whole groups")

@@ -1,0 +1,308 @@
+"""A paper as data, and the one runner that reproduces it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from robfair.reproduction._claims import Claim
+from robfair.reproduction._records import Run, read_runs
+
+__all__ = ["Excerpt", "Experiment", "Paper", "Part", "Results", "Task", "reproduce"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part of one seed: what to measure, and where the measures go."""
+
+    run: Run
+    recipe: Any
+    data: Any
+    output: Path
+    device: str
+    verbose: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a run, which is measured, timed and written on its own.
+
+    Attributes
+    ----------
+    measure : callable
+        Takes a `Task` and adds measures to its run.
+    unused : tuple of str
+        Beginnings of the names of those numbers of the recipe that the part does not depend on.
+    """
+
+    measure: Callable[[Task], None]
+    unused: tuple[str, ...] = ()
+
+    def numbers(self, recipe: Any) -> dict[str, Any]:
+        """Return the numbers of the recipe that the measures depend on."""
+        return {k: v for k, v in asdict(recipe).items() if not k.startswith(self.unused)}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A data set with the network that is trained on it.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of the data set.
+    model : str or None
+        Name of the network; None where the paper has one network per data set.
+    recipes : mapping of str to dataclass
+        All numbers on which the results depend, by scale.
+    load : callable
+        Takes the recipe and the folder of downloads, and returns the data for `Task`.
+    parts : mapping of str to Part
+        The parts of a run, in order.
+    claims : callable
+        Takes the recipe and returns what the paper claims.
+    """
+
+    dataset: str
+    model: str | None
+    recipes: Mapping[str, Any]
+    load: Callable[[Any, Path | None], Any]
+    parts: Mapping[str, Part]
+    claims: Callable[[Any], list[Claim]]
+
+    @property
+    def name(self) -> str:
+        """First part of the names of files."""
+        return self.dataset if self.model is None else f"{self.dataset}-{self.model}"
+
+    def recipe(self, scale: str) -> Any:
+        """Return the recipe of a scale.
+
+        Parameters
+        ----------
+        scale : str
+            Name of the scale.
+
+        Returns
+        -------
+        dataclass
+            The recipe.
+
+        Raises
+        ------
+        ValueError
+            If the experiment has no such scale.
+        """
+        if scale not in self.recipes:
+            of = self.dataset if self.model is None else f"{self.dataset} with {self.model}"
+            raise ValueError(
+                f"there is no scale {scale!r} for {of}; choose from: {', '.join(self.recipes)}."
+            )
+        return self.recipes[scale]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A table or figure of a paper: its data set, the parts it needs, and where it stands."""
+
+    dataset: str
+    parts: tuple[str, ...]
+    where: str | None = None
+    figure: int | None = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All runs of an experiment at one scale, from which a report is drawn."""
+
+    experiment: Experiment
+    scale: str
+    output: Path
+    measures: pd.DataFrame
+    runs: list[dict[str, Any]]
+
+    @property
+    def recipe(self) -> Any:
+        """The recipe of the runs."""
+        return self.experiment.recipe(self.scale)
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The paper's claims."""
+        return self.experiment.claims(self.recipe)
+
+    @property
+    def origin(self) -> str:
+        """Seeds, date, versions, hardware and duration."""
+        made = self.runs[-1]["made"]
+        seeds = ", ".join(str(run["seed"]) for run in self.runs)
+        minutes = sum(sum(run["seconds"].values()) for run in self.runs) / 60
+        return (
+            f"{seeds}; {made['date']}, robfair {made['robfair']}, torch {made['torch']}, "
+            f"{made['hardware']}, {minutes:.0f} minutes"
+        )
+
+    def path(self, ending: str) -> Path:
+        """File of the report or of a figure."""
+        return self.output / f"{self.experiment.name}-{self.scale}-{ending}"
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper that can be reproduced.
+
+    Attributes
+    ----------
+    title : str
+        Title of the paper.
+    experiments : tuple of Experiment
+        Its data sets with their networks, the default ones first.
+    report : callable
+        Takes `Results` and an `Excerpt` or None, draws figures, and returns lines of Markdown.
+    excerpts : mapping of str to Excerpt
+        Tables and figures that can be asked for alone, such as "tableI" or "figure1".
+    """
+
+    title: str
+    experiments: tuple[Experiment, ...]
+    report: Callable[[Results, Excerpt | None], list[str]]
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
+
+    def experiment(self, dataset: str, model: str | None = None) -> Experiment:
+        """Find an experiment.
+
+        Parameters
+        ----------
+        dataset : str
+            Name of the data set.
+        model : str, default=None
+            Name of the network. None: the first of the data set.
+
+        Returns
+        -------
+        Experiment
+            The experiment.
+
+        Raises
+        ------
+        ValueError
+            If the paper has no such data set, or the network does not fit it.
+        """
+        fitting = [e for e in self.experiments if e.dataset == dataset]
+        if not fitting:
+            names = ", ".join(dict.fromkeys(e.dataset for e in self.experiments))
+            raise ValueError(f"unknown data set {dataset!r}; choose from: {names}.")
+        chosen = [e for e in fitting if model in (None, e.model)]
+        if not chosen:
+            names = ", ".join(str(e.model) for e in fitting)
+            raise ValueError(f"model {model!r} does not fit {dataset}; choose from: {names}.")
+        return chosen[0]
+
+    def excerpt(self, name: str) -> Excerpt:
+        """Find a table or figure.
+
+        Parameters
+        ----------
+        name : str
+            A key of `excerpts`.
+
+        Returns
+        -------
+        Excerpt
+            What it needs and where it stands.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be asked for alone.
+        """
+        if name not in self.excerpts:
+            names = ", ".join(self.excerpts) or "none"
+            raise ValueError(f"unknown table or figure {name!r}; choose from: {names}.")
+        return self.excerpts[name]
+
+
+def reproduce(
+    paper: Paper,
+    output: Path,
+    *,
+    dataset: str | None = None,
+    model: str | None = None,
+    only: str | None = None,
+    scale: str = "small",
+    seeds: Sequence[int] = (0,),
+    data_home: Path | None = None,
+    device: str = "cpu",
+    verbose: int = 1,
+) -> str:
+    """Run an experiment of a paper, and put its numbers beside ours.
+
+    Finished parts of a run are read from the output folder, so an interrupted reproduction
+    continues where it stopped.
+
+    Parameters
+    ----------
+    paper : Paper
+        `FARMUR` or `FAIRNESS`.
+    output : Path
+        Folder for results (JSON), weights and checkpoints (safetensors), the report (Markdown)
+        and figures (PNG).
+    dataset : str, default=None
+        Name of the data set. None: the paper's first, or that of `only`.
+    model : str, default=None
+        Name of the network. None: the first of the data set.
+    only : str, default=None
+        A key of ``paper.excerpts``, such as "tableIV" or "figure5": run what it needs. None: all.
+    scale : str, default="small"
+        Name of the recipe. "small" runs in a minute or so, to see that all works; its numbers
+        mean nothing.
+    seeds : sequence of int, default=(0,)
+        One run for each.
+    data_home : Path, default=None
+        Folder of MNIST, CIFAR-10 and UTKFace; see `robfair.datasets`.
+    device : str, default="cpu"
+        Device of FARMUR's training and measuring.
+    verbose : int, default=1
+        1 shows progress bars.
+
+    Returns
+    -------
+    str
+        The report, in Markdown.
+
+    Raises
+    ------
+    ValueError
+        If the paper has no such data set, network, scale, table or figure.
+    ResultsError
+        If results, checkpoints or weights in the folder are damaged, or come from another recipe.
+    """
+    excerpt = None if only is None else paper.excerpt(only)
+    dataset = excerpt.dataset if excerpt else dataset or paper.experiments[0].dataset
+    experiment = paper.experiment(dataset, model)
+    recipe, results = experiment.recipe(scale), output / "results"
+    data = None
+    for seed in seeds:
+        run = Run(experiment.name, scale, seed)
+        run.resume(results)
+        for name in excerpt.parts if excerpt else experiment.parts:
+            part = experiment.parts[name]
+            numbers = part.numbers(recipe)
+            if run.has(name, numbers):
+                continue
+            if data is None:
+                data = experiment.load(recipe, data_home)
+            started = time.perf_counter()
+            part.measure(Task(run, recipe, data, output, device, verbose))
+            run.seconds[name] = round(time.perf_counter() - started, 1)
+            run.recipes[name] = numbers
+            run.write(results)
+    drawn = Results(experiment, scale, output, *read_runs(results, experiment.name, scale))
+    report = "\n".join(paper.report(drawn, excerpt)).rstrip() + "\n"
+    drawn.path(f"{only or 'report'}.md").write_text(report, encoding="utf-8")
+    return report

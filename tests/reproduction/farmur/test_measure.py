@@ -1,0 +1,89 @@
+"""Measures of paper A's methods: they agree with their curves, and are measured alone."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from robfair.exceptions import ResultsError
+from robfair.reproduction import FARMUR, reproduce
+from robfair.reproduction._records import read_runs
+from robfair.reproduction.farmur._train import Trainer
+
+NAME = "digits-tabular-small-seed0.json"
+
+
+@pytest.fixture(scope="module")
+def measures(digits):
+    return read_runs(digits[0] / "results", "digits-tabular", "small")[0]
+
+
+@pytest.fixture
+def without_auto(digits, tmp_path):
+    """A folder whose run lacks the part "auto", and that part."""
+    made = json.loads((digits[0] / "results" / NAME).read_text())
+    auto = made["parts"].pop("auto")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / NAME).write_text(json.dumps(made))
+    return tmp_path, auto
+
+
+def test_curves_and_groups_agree_with_the_measures(digits, measures, small):
+    """I_P starts at the accuracy of the group, and Rob(P) is accuracy times mean distance."""
+    measured = measures.query("protocol == 'auto' and label.isna()")
+    made = json.loads((digits[0] / "results" / NAME).read_text())
+    for method in small.names:
+        rows = measured[measured["model"] == method]
+        table = rows.pivot_table(index="group", columns="measure", values="value")
+        table["group mean_distance"] = table["group mean_distance"].fillna(0)
+        np.testing.assert_allclose(
+            table["Rob(P)"], table["group accuracy"] * table["group mean_distance"]
+        )
+        overall = rows[rows["group"].isna()].set_index("measure")["value"]
+        assert overall["Rob(f)"] == pytest.approx(table["Rob(P)"].mean())
+        assert overall["V_f"] == pytest.approx(table["Rob(P)"].var(ddof=0))
+        curves = made["curves"]["auto"]["I_P"][method]
+        for group, curve in curves.items():
+            assert curve[0] <= table.loc[group, "group accuracy"] + 1e-4  # rounded
+
+
+def test_measures_lie_in_their_intervals(measures):
+    rows = measures.query("protocol == 'auto'")
+    rows = rows[rows["measure"].isin(["Rob(f)", "Rob(P)", "worst group"])]
+    rows = rows.fillna({"label": "value", "group": ""})
+    table = rows.pivot_table(
+        index=["model", "measure", "group"], columns="label", values="value"
+    ).reset_index()
+    rob = table[table["measure"] != "worst group"]  # a minimum, whose interval is biased
+    assert (rob["lower"] <= rob["value"]).all()
+    assert (rob["value"] <= rob["upper"]).all()
+    assert (rob["lower"] < rob["upper"]).any()
+
+
+def test_distances_are_measured_again_without_training(digits, without_auto, monkeypatch):
+    output, auto = without_auto
+    monkeypatch.setattr(Trainer, "train", lambda _: pytest.fail("trained again"))
+    (output / "weights").symlink_to(digits[0] / "weights")
+    state = torch.get_rng_state()
+    reproduce(FARMUR, output, verbose=0)
+    assert torch.equal(torch.get_rng_state(), state)
+    again = json.loads((output / "results" / NAME).read_text())
+    assert again["parts"]["auto"] == auto
+
+
+def test_missing_weights_are_named(without_auto):
+    with pytest.raises(ResultsError, match=r"natural\.safetensors.* is missing"):
+        reproduce(FARMUR, without_auto[0], verbose=0)
+
+
+def test_curves_fall_and_have_a_name_for_each_group(digits, small, data):
+    made = json.loads((digits[0] / "results" / NAME).read_text())
+    for part in ("paper", "auto"):
+        tau, curves = made["curves"][part]["tau"], made["curves"][part]["I_P"]
+        assert len(tau) == 151
+        assert list(curves) == list(small.names)
+        table = pd.DataFrame(curves["FARMUR 2+1"], index=tau)
+        assert set(table.columns) == set(data.groups_test)
+        assert (table.diff().iloc[1:] <= 0).all(axis=None)

@@ -1,0 +1,129 @@
+"""Training for paper A: what the methods are, beside the estimators themselves."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from robfair import AdversarialClassifier, NaturalClassifier, boundary_distance
+from robfair.models import load_weights
+from robfair.reproduction import FARMUR, reproduce
+from robfair.reproduction._paper import Task
+from robfair.reproduction._records import Run, read_runs
+from robfair.reproduction.farmur._train import HoldOut, Trainer, held_out_rows
+from robfair.training import RobustNet, Strategy
+
+
+@pytest.fixture(scope="module")
+def measures(digits):
+    return read_runs(digits[0] / "results", "digits-tabular", "small")[0]
+
+
+@pytest.fixture
+def trainer(small, data, tmp_path):
+    return Trainer(Task(Run("digits-tabular", "small", 0), small, data, tmp_path, "cpu", 0))
+
+
+def test_losses_fall(measures):
+    losses = measures.query("measure == 'natural loss'")
+    for _, values in losses.groupby("model"):
+        assert values["value"].iloc[-1] < values["value"].iloc[0]
+
+
+def test_vulnerable_groups_are_those_of_the_definition(digits, data, small, measures):
+    """Judged again on the held-out rows, with the network as it was after the first epochs."""
+    output, _ = digits
+    held_out = held_out_rows(data, small, seed=0)
+    file = output / "weights" / "digits-tabular-small-seed0" / "trades-2.safetensors"
+    network = load_weights(data.module(), file).eval()
+    X, y = data.X_train[held_out], data.y_train[held_out]
+    result = boundary_distance(network, X, y=y, threat_model=data.threat_model)
+    distance = pd.Series(np.where(result.predicted == y, result.distance, 0))
+    expected = distance.groupby(data.groups_train[held_out]).mean()
+    rob = measures.query("measure == 'Rob(P) when judged'").set_index("group")["value"]
+    np.testing.assert_allclose(rob[expected.index], expected, rtol=1e-5)
+    vulnerable = measures.query("measure == 'vulnerable'").set_index("group")["value"]
+    assert 0 < vulnerable.sum() < len(vulnerable)
+    np.testing.assert_array_equal(vulnerable[expected.index] == 1, expected < expected.mean())
+
+
+def test_the_same_rows_are_held_out_as_by_the_estimators(data, small):
+    class Look(Strategy):
+        needs_held_out = True
+        seen = None
+
+        def on_epoch(self, epoch, plan, judge):
+            Look.seen = judge
+            return plan
+
+    clf = AdversarialClassifier(strategy=Look(), max_epochs=1, n_steps=1, random_state=7)
+    clf.fit(data.X_train, data.y_train, groups=data.groups_train)
+    held_out = held_out_rows(data, small, seed=7)
+    assert 0 < held_out.sum() < len(held_out) / 5
+    np.testing.assert_array_equal(Look.seen.X, data.X_train[held_out])
+    np.testing.assert_array_equal(Look.seen.y, data.y_train[held_out])
+
+
+def test_farmur_from_the_snapshot_equals_farmur_from_the_beginning(digits, trainer):
+    farmur = trainer.fit_farmur()
+    file = digits[0] / "weights" / "digits-tabular-small-seed0" / "farmur-2+1.safetensors"
+    kept = load_file(file)
+    state = farmur.module_.state_dict()
+    assert set(kept) == set(state)
+    for name, value in state.items():
+        assert (value == kept[name]).all()
+
+
+def test_trades_and_natural_are_those_of_the_estimators(digits, data, small, trainer):
+    """TRADES without averaging and without snapshots, natural training without held-out rows."""
+    common = trainer._common("x") | {"checkpoint": None}
+    held_out = held_out_rows(data, small, seed=0)
+    natural = NaturalClassifier(max_epochs=3, **common)
+    natural.fit(data.X_train[~held_out], data.y_train[~held_out])
+    trades = AdversarialClassifier(strategy=HoldOut(), max_epochs=3, **trainer._attack(), **common)
+    trades.fit(data.X_train, data.y_train, groups=data.groups_train)
+    folder = digits[0] / "weights" / "digits-tabular-small-seed0"
+    for model, name in ((natural, "natural"), (trades, "trades-2+1")):
+        kept = load_file(folder / f"{name}.safetensors")
+        for key, value in model.module_.state_dict().items():
+            assert (value == kept[key]).all()
+    averaged, last = (
+        load_file(folder / f"{name}.safetensors")["0.weight"]
+        for name in ("trades-3-averaged", "trades-2+1")
+    )
+    assert not (averaged == last).all()
+
+
+def without_times(parts):
+    return {
+        part: [row for row in rows if not row["measure"].startswith("seconds")]
+        for part, rows in parts.items()
+    }
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(digits, tmp_path, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    def die(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("robfair.reproduction.farmur._train.walk", die)
+        with pytest.raises(Killed):
+            reproduce(FARMUR, tmp_path, verbose=0)
+    assert not (tmp_path / "results").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(RobustNet, "train_step", die)  # all epochs are done
+        patch.setattr("robfair.reproduction.farmur._measure.audit", die)
+        with pytest.raises(Killed):
+            reproduce(FARMUR, tmp_path, verbose=0)
+    reproduce(FARMUR, tmp_path, verbose=0)
+    one, other = (
+        json.loads((folder / "results" / "digits-tabular-small-seed0.json").read_text())
+        for folder in (digits[0], tmp_path)
+    )
+    assert without_times(one["parts"]) == without_times(other["parts"])
+    assert one["curves"] == other["curves"]

@@ -1,0 +1,113 @@
+"""Claims beside our numbers: measures found by name, directions that follow the seeds."""
+
+import numpy as np
+import pytest
+
+from papers import frame, rows
+from robfair.reproduction._claims import Claim, ClaimTable, holds, spread, values_of
+
+CAU = Claim("text", "CAU", "CAU", "standard", "robust", 1, (0.02, 0.03))
+TABLE = ClaimTable("what", "ours, {}", "holds? ({})", "{:.3f}".format)
+
+
+def compare(before, after, claim=CAU, table=TABLE):
+    measures = frame(
+        rows("paper", claim.before, claim.measure, before),
+        rows("paper", claim.after, claim.measure, after),
+    )
+    return table.compare([claim], measures, ["paper"]).iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"),
+    [
+        ([0.1, 0.11, 0.12], "yes"),
+        ([-0.1, -0.11, -0.12], "no"),
+        # Mean 0.15, standard error 0.05: Student's t asks for 12.7 of them with two seeds.
+        ([0.1, 0.2], "undecided"),
+        ([0.0, 0.0], "undecided"),
+        ([0.1], "yes (1 seed)"),
+        ([0.0], "no (1 seed)"),
+        ([np.nan, 0.1], "-"),
+        ([], "-"),
+    ],
+)
+def test_holds(difference, expected):
+    assert holds(np.array(difference)) == expected
+
+
+@pytest.mark.parametrize(
+    ("standard", "robust", "expected"),
+    [
+        ([0.1, 0.11, 0.12], [0.2, 0.21, 0.22], "yes"),
+        ([0.2, 0.21, 0.22], [0.1, 0.11, 0.12], "no"),
+        # Differences 0.1 and 0.2, 1 and 0: 0.15 is three standard errors from zero, and Student's
+        # t asks for 12.7 of them with two seeds, for 4.3 with three.
+        ([0.1, 0.1], [0.2, 0.3], "undecided"),
+        ([0.1, 0.1, 0.1], [0.2, 0.3, 0.22], "yes"),
+        ([0.1, 0.1, 0.1], [0.2, 0.3, 0.15], "undecided"),
+        ([0.1], [0.2], "yes (1 seed)"),
+        ([0.2], [0.1], "no (1 seed)"),
+        ([], [], "-"),
+    ],
+)
+def test_direction(standard, robust, expected):
+    assert compare(standard, robust)["holds? (paper)"] == expected
+
+
+def test_a_seed_that_lacks_a_method_is_not_judged():
+    row = compare([0.1, 0.2], [0.3])
+    assert row["holds? (paper)"] == "-"
+    assert compare([], [0.3])["ours, paper"] == "-"
+
+
+def test_numbers_are_means_and_deviations_over_seeds():
+    row = compare([0.1, 0.3], [0.005, 0.015])
+    assert row["ours, paper"] == "0.200 ± 0.141 → 0.010 ± 0.007"
+    assert row["paper"] == "0.020 → 0.030"
+    assert spread(np.array([]), str) == "-"
+    assert spread(np.array([0.5]), str) == "0.5"
+
+
+def test_a_detailed_table_shows_the_measure_and_its_change():
+    table = ClaimTable("sentence", "{}", "{}?", "{:.2g}".format, is_detailed=True)
+    claim = Claim("text", "it falls", "V_f", "A", "B", -1, "-29 %")
+    row = compare([0.4, 0.6], [0.2, 0.3], claim, table)
+    assert row.to_dict() == {
+        "where": "text", "sentence": "it falls", "measure": "V_f", "paper": "-29 %",
+        "paper?": "undecided",
+    } | {"paper": "0.5 ± 0.14 → 0.25 ± 0.071 (-50%)"}  # fmt: skip
+    assert compare([0.0], [0.2], claim, table)["paper"] == "0 → 0.2"
+
+
+def test_what_is_kept_is_compared_with_less():
+    claim = Claim("text", "stays almost the same", "Rob(f)", "A", "B", 1, kept=0.9)
+    before = [1.0, 1.2, 1.1, 1.3]
+    assert compare(before, [0.95 * v for v in before], claim)["holds? (paper)"] == "yes"
+    assert compare(before, [0.85 * v for v in before], claim)["holds? (paper)"] == "no"
+
+
+def test_eps_label_and_group_choose_the_row():
+    claim = Claim("T", "x", "m", "standard", "robust", 1, (0.0, 1.0),
+                  eps={"paper": 10, "honest": 0.5}, label="rich", group="f")  # fmt: skip
+    where = {"eps": 10, "label": "rich", "group": "f"}
+    measures = frame(
+        rows("paper", "standard", "m", [0.1], **where),
+        rows("paper", "standard", "m", [9], **where | {"eps": 15}),
+        rows("paper", "standard", "m", [9], **where | {"label": "poor"}),
+        rows("paper", "standard", "m", [9], **where | {"group": "m"}),
+        rows("paper", "standard", "m", [9]),
+        rows("paper", "robust", "m", [0.2], **where),
+        rows("honest", "standard", "m", [0.3], **where | {"eps": 0.5}),
+        rows("honest", "robust", "m", [0.4], **where | {"eps": 0.5}),
+    )
+    row = TABLE.compare([claim], measures, ("paper", "honest")).iloc[0]
+    assert row["ours, paper"] == "0.100 → 0.200"
+    assert row["ours, honest"] == "0.300 → 0.400"
+
+
+def test_values_are_in_the_order_of_seeds():
+    measures = frame(rows("auto", "A", "t", [0.1, 0.2, 0.3]), rows("auto", "A", "t", [9], eps=1))
+    np.testing.assert_array_equal(values_of(measures[::-1], "auto", "A", "t"), [0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(values_of(measures, "auto", "A", "t", eps=1), [9])
+    assert len(values_of(measures, "auto", "A", "t", label="upper")) == 0
