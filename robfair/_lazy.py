@@ -16,19 +16,8 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a package (PEP 562).
 
-    Parameters
-    ----------
-    package : str
-        The package.
-    homes : dict of str to str
-        Public name -> the module that it is imported from.
-
-    Returns
-    -------
-    getter : callable
-        Imports the name, or the public module of the package, that is asked for, and keeps it.
-    lister : callable
-        Lists all names of the package.
+    `homes` maps each public name to its module. The first function imports a name, or a public
+    module of the package, and keeps it; the second lists all names.
     """
 
     def get(name: str) -> Any:

@@ -21,21 +21,9 @@ PARQUET = b"PAR1"
 
 
 def read_table(path: Path, *, encoding: str = "utf-8", text: Collection[str] = ()) -> pd.DataFrame:
-    """Read a table.
+    """Read a Parquet file, or a CSV file with a header and commas, semicolons or tabs.
 
-    Parameters
-    ----------
-    path : Path
-        A CSV file with a header (separated by commas, semicolons or tabs), or a Parquet file.
-    encoding : str, default="utf-8"
-        Encoding of the CSV file.
-    text : collection of str, default=()
-        Columns of the CSV file that are read as text, whatever is in them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table; its column names are strings.
+    Columns named in `text` are read from a CSV file as text. All column names are strings.
 
     Raises
     ------
@@ -99,22 +87,7 @@ def _read_csv(path: Path, raw: bytes, encoding: str, text: Collection[str]) -> p
 
 
 def check_column(frame: pd.DataFrame, name: str, option: str) -> None:
-    """Raise BadInput unless there is a column of that name.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table.
-    name : str
-        The column.
-    option : str
-        The option that named it, for the message.
-
-    Raises
-    ------
-    BadInput
-        If the column does not exist.
-    """
+    """Raise BadInput unless the column that `option` names exists."""
     if name not in frame.columns:
         raise BadInput(
             f"{option} names {name!r}, which is not a column of the data. "
@@ -123,19 +96,7 @@ def check_column(frame: pd.DataFrame, name: str, option: str) -> None:
 
 
 def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
-    """Take the true labels.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table.
-    name : str
-        Their column.
-
-    Returns
-    -------
-    pandas.Series
-        The labels.
+    """Return the column of true labels.
 
     Raises
     ------
@@ -154,19 +115,7 @@ def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 
 def read_groups(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Take the columns that form the groups.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table.
-    names : list of str
-        Their columns; several are crossed.
-
-    Returns
-    -------
-    pandas.DataFrame
-        These columns.
+    """Return the columns that form the groups; several are crossed.
 
     Raises
     ------
@@ -212,22 +161,7 @@ def _check_missing(column: pd.Series[Any], name: str, option: str) -> None:
 
 
 def sample_rows(n: int, max_rows: int | None, seed: int) -> Any:
-    """Draw rows without replacement.
-
-    Parameters
-    ----------
-    n : int
-        Number of rows.
-    max_rows : int or None
-        The largest number of rows to draw; None: all.
-    seed : int
-        Seed of the draw.
-
-    Returns
-    -------
-    ndarray of int
-        Positions of the rows, in order.
-    """
+    """Draw at most `max_rows` of n rows without replacement; return their positions in order."""
     if max_rows is None or max_rows >= n:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, max_rows, replace=False))

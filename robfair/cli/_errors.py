@@ -15,56 +15,21 @@ class BadInput(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """Write an error in one line.
-
-    Parameters
-    ----------
-    error : BaseException
-        The error.
-
-    Returns
-    -------
-    str
-        The file and the reason for an error of the system, else the message without line breaks.
-    """
+    """Write an error in one line: file and reason of a system error, else the message."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def some_of(names: Iterable[str]) -> str:
-    """List names; of many names only the first ones.
-
-    Parameters
-    ----------
-    names : iterable of str
-        The names.
-
-    Returns
-    -------
-    str
-        The names, separated by commas.
-    """
+    """List names, separated by commas; of many names list the first and count the rest."""
     names = list(names)
     rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(map(repr, names[:SHOWN])) + rest
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Suggest the name that was meant, or list the valid ones.
-
-    Parameters
-    ----------
-    name : str
-        The unknown name.
-    names : iterable of str
-        The valid names.
-
-    Returns
-    -------
-    str
-        A sentence.
-    """
+    """Suggest, in a sentence, the valid name that was meant, or list the valid ones."""
     names = list(names)
     by_lower = {each.lower(): each for each in names}
     close = get_close_matches(name.lower(), by_lower, n=1)

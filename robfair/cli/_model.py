@@ -43,19 +43,7 @@ NO_PICKLE = (
 
 
 def load_model(path: Path, trust: list[str]) -> Any:
-    """Load a fitted classifier from a skops file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    trust : list of str
-        Types that may be in it beside those that skops knows to be safe.
-
-    Returns
-    -------
-    object
-        The classifier.
+    """Load a fitted classifier from a skops file, in which the types of `trust` may be, too.
 
     Raises
     ------
@@ -194,23 +182,9 @@ class Reshape:
 def load_network(
     path: Path, architecture: str, classes: list[str] | None
 ) -> tuple[LogitModel, tuple[int, ...]]:
-    """Load a network of robfair.models from its weights.
+    """Load a network of robfair.models from a safetensors file, and the shape of a sample.
 
-    Parameters
-    ----------
-    path : Path
-        A safetensors file, as `robfair.models.save_weights` writes it.
-    architecture : str
-        A key of `ARCHITECTURES`.
-    classes : list of str or None
-        The label of each output. None: 0, 1, 2 ...
-
-    Returns
-    -------
-    model : LogitModel
-        The network.
-    shape : tuple of int
-        Shape of one sample.
+    `architecture` is a key of `ARCHITECTURES`; `classes` labels the outputs (None: 0, 1, 2 ...).
 
     Raises
     ------

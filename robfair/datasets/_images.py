@@ -57,22 +57,10 @@ def fetch_images(
     split: str,
     download_if_missing: bool,
 ) -> Bunch:
-    """Load images and labels as a Bunch.
+    """Load data, target, images, target_names and DESCR as a Bunch.
 
-    Parameters
-    ----------
-    source : Source
-        A data set whose parts have two arrays: images of shape (n, height, width) or (n, height,
-        width, channels), and labels. ``data/<file_name>.md`` describes it.
-    target_names : sequence of str
-        The name of each label.
-    data_home, split, download_if_missing
-        As in `load`.
-
-    Returns
-    -------
-    :class:`~sklearn.utils.Bunch`
-        With data, target, images, target_names and DESCR.
+    The parts of `source` have two arrays: images of shape (n, height, width) or (n, height, width,
+    channels), and labels. ``data/<file_name>.md`` describes them. Other arguments are as in `load`.
     """
     images, labels = load(
         source, split, data_home=data_home, download_if_missing=download_if_missing

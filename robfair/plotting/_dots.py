@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from robfair.plotting._style import SMALL, add_legend, text
+from robfair._groups import SMALL_GROUP
+from robfair.plotting._style import add_legend, text
 
 __all__ = ["Kind", "draw_dots", "figsize"]
 
@@ -32,24 +33,10 @@ def figsize(n: int) -> tuple[float, float]:
 
 
 def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) -> list[Any]:
-    """Draw a row for each group, the first one on top.
+    """Draw a row for each group, the first one on top, and return the dots.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Where to draw.
-    table : DataFrame
-        Columns value and size, and optionally lower and upper (of the sampling error), low and
-        high (certified).
-    kinds : list of Kind
-        Looks of the dots.
-    interval : str
-        Legend entry of lower and upper.
-
-    Returns
-    -------
-    list of matplotlib Line2D
-        The dots; for each kind those of large groups and those of small ones, if there are any.
+    The columns of `table` are value and size, and optionally lower and upper (of the bootstrap,
+    named by `interval`), low and high (certified). Dots come by kind, those of small groups last.
     """
     at = np.arange(len(table))
     names = [f"{text(g)} (n={size:,})" for g, size in table["size"].items()]
@@ -63,7 +50,7 @@ def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) ->
         ends = table[["lower", "upper"]].to_numpy(float)
         ax.hlines(at, *ends.T, color="0.2", linewidth=1, label=interval)
         ax.plot(ends, at, "|", color="0.2", markersize=6)
-    small = (table["size"] < SMALL).to_numpy()
+    small = (table["size"] < SMALL_GROUP).to_numpy()
     values, dots = table["value"].to_numpy(float), []
     for kind in kinds:
         for hollow in (False, True):
@@ -75,7 +62,9 @@ def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) ->
         if kind.rows.any():
             ax.plot([], [], kind.marker, color=kind.colour, markersize=7, label=kind.label)
     if small.any():
-        ax.plot([], [], "o", color="0.4", markerfacecolor="white", label=f"hollow: n < {SMALL}")
+        ax.plot(
+            [], [], "o", color="0.4", markerfacecolor="white", label=f"hollow: n < {SMALL_GROUP}"
+        )
     for row in at[np.isnan(values)]:
         ax.text(0.02, row, "not defined", transform=ax.get_yaxis_transform(), va="center",
                 color="0.35", style="italic")  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-__all__ = ["MANY", "SMALL", "add_legend", "axes_for", "looks", "name_others", "text"]
+__all__ = ["MANY", "add_legend", "axes_for", "looks", "name_others", "text"]
 
 # Okabe and Ito's colours without yellow, which is faint on white, and black, which is the mean's.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -18,8 +18,6 @@ MARKERS = "osD^vPX*"
 MANY = 12
 EXTREMES = 3
 GREY = "0.75"
-# Groups with fewer samples are drawn hollow: their intervals are too narrow, as an audit warns.
-SMALL = 30
 
 
 def axes_for(ax: Any, caller: str, figsize: tuple[float, float] | None = None) -> Any:
@@ -57,17 +55,9 @@ def look(i: int) -> dict[str, Any]:
 
 
 def looks(scores: Mapping[Any, float]) -> dict[Hashable, dict[str, Any]]:
-    """Return a style for each line, with the label that the legend shows, if it does.
+    """Return matplotlib's keywords for each line, by its height, in the order of the legend.
 
-    Parameters
-    ----------
-    scores : mapping of label to float
-        Height of each line. Of many lines only the highest and the lowest are named.
-
-    Returns
-    -------
-    dict of label to dict
-        Keywords of matplotlib's lines, in the order of the legend.
+    Of many lines only the highest and the lowest are named; the label of the others is None.
     """
     if len(scores) <= MANY:
         return {label: {"label": text(label), **look(i)} for i, label in enumerate(scores)}

@@ -211,7 +211,7 @@ def test_an_audit_of_weights(files, tmp_path, people, capsys):
     path.write_bytes(path.read_bytes()[:-8])
     assert "is damaged or cut off" in refused(*tabular)
     save_file({"a": torch.zeros(3)}, path)
-    assert "no weights of a dense layer" in refused(*tabular)
+    assert "does not hold weights of a dense layer" in refused(*tabular)
 
 
 def test_images_as_flat_columns(tmp_path, capsys):
