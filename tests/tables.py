@@ -3,7 +3,10 @@
 from itertools import chain, product
 
 import numpy as np
+import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.compose import make_column_transformer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from oracles import linear_distances
 from robfair import ThreatModel
@@ -96,3 +99,29 @@ def check(result, X, threat_model, predict):
     assert (predict(points) != result.predicted[found]).all()
     assert_allclose(threat_model.cost(start, points), result.distance[found], rtol=1e-12)
     assert (result.distance[found] > 0).all()
+
+
+def people(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "age": rng.integers(17, 90, n),
+            "income": rng.lognormal(1, 1, n),
+            "job": rng.choice(["clerk", "nurse", "cook"], n),
+            "race": pd.Categorical(rng.choice(["x", "y"], n)),
+            "member": rng.random(n) < 0.5,
+        },
+        index=np.arange(n) * 3,
+    )
+
+
+def encoder(numeric=None, categorical=None, **options):
+    return make_column_transformer(
+        (StandardScaler() if numeric is None else numeric, ["age", "income"]),
+        (OneHotEncoder() if categorical is None else categorical, ["job", "race", "member"]),
+        **options,
+    )
+
+
+def dense(rows):
+    return rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)

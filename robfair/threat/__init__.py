@@ -1,7 +1,7 @@
-"""What an attacker may change: the norm, the box, and how each feature can move.
+"""Threat models: the norm, the box, and the changes that each feature may undergo.
 
 A feature of a table is a number, an integer, or part of a block that always holds one category;
-:class:`robfair.ThreatModel` says which, and what a change of each costs.
+:class:`robfair.ThreatModel` says which it is, and how much a change of it costs.
 """
 
 from robfair.threat._block import Block

@@ -15,18 +15,18 @@ __all__ = ["Block"]
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Columns that hold one of several categories together, and the codes of these.
+    """Columns that hold one of several categories together, and the codes of the categories.
 
     Parameters
     ----------
     columns : sequence of int
         Indices of the columns in a (flattened) sample.
     codes : array-like of shape (n_categories, n_columns), default=None
-        What the columns hold for each category, a row each. None is one-hot: exactly one of the
-        columns is 1. A dropped category is a row of zeros, an ordinal code is one column, and a
+        The values of the columns for each category, a row each. None is one-hot: exactly one of
+        the columns is 1. A dropped category is a row of zeros, an ordinal code is one column, and a
         scaled code is the scaled values.
     name : str, default=None
-        What messages call the block. Not compared.
+        The name of the block in messages. Not compared.
 
     Raises
     ------
@@ -113,17 +113,17 @@ class Block:
         ValueError
             If a sample holds none of the codes.
         """
-        found = self.match(X)
-        if (found < 0).any():
-            row = int(np.flatnonzero(found < 0)[0])
+        category = self.match(X)
+        if (category < 0).any():
+            row = int(np.flatnonzero(category < 0)[0])
             held = np.asarray(X)[row, list(self.columns)]
             called = "" if self.name is None else f"{self.name!r}, "
             raise ValueError(
                 f"row {row} holds no category in the block {called}columns {_short(self.columns)}: "
-                f"{_short(held.tolist())} is none of its {len(self.codes)} codes. Check that X is "
-                "encoded as the block says, and that no category is unknown to its encoder."
+                f"{_short(held.tolist())} is not one of its {len(self.codes)} codes. Check that X "
+                "is encoded as the block says, and that no category is unknown to its encoder."
             )
-        return found
+        return category
 
     def match(self, X: ArrayLike) -> NDArray[np.intp]:
         """Find the category of each sample, or -1 where it holds none.

@@ -1,4 +1,4 @@
-"""From rows of a transformer's output back to the columns that entered it."""
+"""The columns that entered a transformer, read back from rows of its output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Category", "Codec", "Column", "Number", "Opaque", "as_dtype", "key",
 
 @dataclass(frozen=True)
 class Number:
-    """A column of which one feature is an affine function."""
+    """A numeric column that one feature is an affine function of."""
 
     name: Hashable
     dtype: Any
@@ -51,12 +51,12 @@ class Number:
     def move(
         self, rows: NDArray[Any], start: pd.Series[Any]
     ) -> tuple[NDArray[np.bool_], list[tuple[Any, ...]]]:
-        """Tell which rows have left their start, and what each of these holds now."""
+        """Flag the rows that differ from their start; return the new value of each of these."""
         before, after = self.encode(start), rows[:, self.feature].astype(np.float64)
         steps = (after - before) / self.scale
         if self.integer:
             steps = np.round(steps)
-        # Rounding of the rows to their own dtype is no move.
+        # Rounding of the rows to their own dtype is not a move.
         size = np.abs(before) + np.abs(after) + abs(self.offset)
         moved = np.abs(after - before) > 4 * np.finfo(rows.dtype).eps * size
         moved &= steps != 0
@@ -78,14 +78,14 @@ class Category:
     def encode(self, values: pd.Series[Any]) -> NDArray[np.intp]:
         """Return the code of each value."""
         code = {key(v): i for i, same in enumerate(self.values) for v in same}
-        found = [code.get(key(v), -1) for v in values]
-        if -1 in found:
-            unknown = values.iloc[found.index(-1)]
+        codes = [code.get(key(v), -1) for v in values]
+        if -1 in codes:
+            unknown = values.iloc[codes.index(-1)]
             raise ValueError(
                 f"column {self.name!r} holds {unknown!r}, which the threat model does not know; it "
                 f"knows {some([v for same in self.values for v in same])}."
             )
-        return np.array(found, dtype=np.intp)
+        return np.array(codes, dtype=np.intp)
 
     def decode(self, rows: NDArray[Any]) -> list[Any]:
         """Read the column back from transformed rows."""
@@ -94,7 +94,7 @@ class Category:
     def move(
         self, rows: NDArray[Any], start: pd.Series[Any]
     ) -> tuple[NDArray[np.bool_], list[tuple[Any, ...]]]:
-        """Tell which rows have left their start, and what each of these holds now."""
+        """Flag the rows that differ from their start; return the new value of each of these."""
         before, after = self.encode(start), self.block.find(rows)
         moved = before != after
         return moved, [self.values[i] for i in after[moved]]
@@ -102,11 +102,11 @@ class Category:
 
 @dataclass(frozen=True)
 class Opaque:
-    """A column that cannot be read back, and why."""
+    """A column that cannot be read back, with the reason."""
 
     name: Hashable
     reason: str
-    idle: bool = False  # whether a move of it could not change anything
+    idle: bool = False  # whether its values change nothing in the output
 
 
 Column = Number | Category | Opaque
@@ -114,25 +114,25 @@ Column = Number | Category | Opaque
 
 @dataclass(frozen=True)
 class Codec:
-    """The columns that entered a transformer, and how to read them from its output."""
+    """The columns that entered a transformer, each of which encodes and decodes itself."""
 
     columns: tuple[Column, ...]
     mutable: frozenset[Hashable]
     n_features: int
 
     def number(self, feature: int) -> Number | None:
-        """Return the numeric column that a feature is made of."""
+        """Return the numeric column behind a feature, if there is one."""
         numbers = (column for column in self.columns if isinstance(column, Number))
         return next((number for number in numbers if number.feature == feature), None)
 
     def as_rows(self, points: Any, start: Any) -> pd.DataFrame:
-        """See ThreatModel.as_rows."""
+        """Write perturbed samples in the original columns; see ThreatModel.as_rows."""
         rows = self._array(points, "points must be")
         frame = self._start(start)
         if len(frame) != len(rows):
             raise ValueError(f"points has {len(rows)} rows and start has {len(frame)}.")
-        found = np.isfinite(rows).all(axis=1)
-        at = np.flatnonzero(found)
+        has_point = np.isfinite(rows).all(axis=1)
+        at = np.flatnonzero(has_point)
         out = frame.copy()
         words: list[list[str]] = [[] for _ in rows]
         for column in self.columns:
@@ -146,12 +146,12 @@ class Codec:
                 cells[i] = same[0]
             if moved.any():
                 out[name] = as_dtype(cells, frame[name].dtype).set_axis(frame.index)
-        if not found.all():
+        if not has_point.all():
             for name in frame.columns:
                 cells = out[name].to_numpy(dtype=object, copy=True)
-                cells[~found] = None
+                cells[~has_point] = None
                 out[name] = as_dtype(cells, out[name].dtype).set_axis(frame.index)
-        out["changed"] = np.where(found, ["; ".join(w) for w in words], "no change found")
+        out["changed"] = np.where(has_point, ["; ".join(w) for w in words], "no change found")
         return out
 
     def _array(self, rows: Any, problem: str) -> NDArray[Any]:
@@ -165,12 +165,12 @@ class Codec:
         return array if array.dtype.kind == "f" else array.astype(np.float64)
 
     def _start(self, start: Any) -> pd.DataFrame:
-        """Return the samples in the original columns, however they are given."""
+        """Return the samples in the original columns, given these or rows of the output."""
         if isinstance(start, pd.DataFrame) and self.mutable <= set(start.columns):
             if "changed" in start.columns:
                 raise ValueError(
-                    'start has a column "changed" of its own: rename it, since as_rows says there '
-                    "what has changed."
+                    'start has a column "changed" of its own: rename it, since as_rows lists '
+                    "the changes there."
                 )
             return start
         names = some(sorted(self.mutable, key=str))
@@ -209,12 +209,14 @@ def key(value: Any) -> Any:
 
 
 def _word(value: Any) -> str:
+    """Write one value."""
     if pd.isna(value):
         return "missing"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _arrow(old: Any, new: tuple[Any, ...]) -> str:
+    """Write a change; values that look alike are written out."""
     before, after = _word(old), " or ".join(map(_word, new))
     return f"{before} -> {after}" if before != after else f"{old!r} -> {new[0]!r}"
 

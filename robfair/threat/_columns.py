@@ -1,9 +1,9 @@
-"""Reads a fitted transformer: which features it makes of which column, and how.
+"""Find out which features a fitted transformer makes of which column, and by which function.
 
-All that is taken from the transformer's parts is the categories that its encoders know. The rest is
-found by probing: rows that differ in one column only go through the transformer, and where its
-output differs belongs to that column. A last check, of rows with shuffled values, confirms that
-nothing depends on two columns together.
+Only the categories that encoders know are read from the transformer's parts. The rest is found by
+probing: rows that differ in one column only are transformed, and the features that then differ
+belong to that column. A last check, of rows with shuffled values, confirms that no feature depends
+on two columns together.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from sklearn.utils.validation import check_is_fitted
 from robfair.threat._block import Block
 from robfair.threat._codec import Category, Column, Number, Opaque, as_dtype, key
 
-__all__ = ["Reader"]
+__all__ = ["ColumnReader"]
 
+# Probes show what a feature depends on; that all of X lies on the line found is checked apart, so
+# that a few suffice. The cost is one pass of N_BASES * N_VALUES rows per column.
 N_BASES = 5  # rows in which the values of a column are tried
 N_VALUES = 9  # values of a numeric column that are tried
 N_SHUFFLED = 1000  # rows of the last check
 
 
-class Reader:
+class ColumnReader:
     """A fitted transformer, and samples in its original columns."""
 
     def __init__(self, transformer: Any, X: pd.DataFrame) -> None:
@@ -64,7 +66,7 @@ class Reader:
         self.rows = self.transform(self.X)
 
     def _find_encoders(self, step: Any, names: list[Hashable]) -> bool:
-        """Note the steps that columns go through and what encoders know; False ends the search."""
+        """Note the steps of columns and the categories of encoders; False ends the search."""
         if isinstance(step, ColumnTransformer):
             for label, inner, _ in step.transformers_:
                 columns = [names[i] for i in step._transformer_to_input_indices[label]]
@@ -82,7 +84,7 @@ class Reader:
         return step in (None, "passthrough") or hasattr(step, "statistics_")
 
     def transform(self, frame: pd.DataFrame) -> NDArray[Any]:
-        """Return what the transformer makes of some rows, as an array."""
+        """Transform rows, and return an array of floats."""
         try:
             out = self.transformer.transform(frame[self.names])  # a copy: some work in place
         except ValueError as error:
@@ -103,7 +105,7 @@ class Reader:
     def read(
         self, further: dict[Hashable, list[float]], integer: frozenset[Hashable]
     ) -> tuple[Column, ...]:
-        """Find out what the transformer makes of each column.
+        """Find the features of each column, and the function that makes them.
 
         `further` are values of numeric columns that are tried beside those in X, and `integer` the
         columns that move by whole steps.
@@ -112,35 +114,38 @@ class Reader:
         outputs = {name: self.probe(name, values) for name, values in tried.items()}
         features = {name: self._features(output) for name, output in outputs.items()}
         owners: dict[int, list[Hashable]] = {}
-        for name, found in features.items():
-            for feature in found:
+        for name, made in features.items():
+            for feature in made:
                 owners.setdefault(int(feature), []).append(name)
         columns: list[Column] = []
         for name, values in tried.items():
-            found, output = features[name], outputs[name]
+            made, output = features[name], outputs[name]
             step = f"by {self.steps[name]!r}" if name in self.steps else "by the transformer"
-            others = [other for f in found for other in owners[int(f)] if other != name]
+            others = [other for f in made for other in owners[int(f)] if other != name]
             dtype = self.X[name].dtype
             if name in self.used and len(values) < 2:
                 columns.append(Opaque(name, "holds one value only in X", idle=True))
-            elif not len(found):
+            elif not len(made):
                 columns.append(Opaque(name, "changes nothing for the transformer", idle=True))
             elif dtype.kind in "mM":
-                columns.append(Opaque(name, f"is of dtype {dtype}, no number and no category"))
+                columns.append(
+                    Opaque(name, f"is of dtype {dtype}, neither a number nor a category")
+                )
             elif others:
                 columns.append(Opaque(name, f"is mixed with {others[0]!r} {step}"))
             elif not self._is_number(name):
-                columns.append(self._category(name, values, found, output[0]))
-            elif len(found) > 1:
-                reason = f"is made into {len(found)} features {step}, not an affine function of it"
+                columns.append(self._category(name, values, made, output[0]))
+            elif len(made) > 1:
+                reason = f"is made into {len(made)} features {step}, not an affine function of it"
                 columns.append(Opaque(name, reason))
             else:
-                number = self._number(name, values, int(found[0]), output[0], name in integer)
+                number = self._number(name, values, int(made[0]), output[0], name in integer)
                 reason = f"is not mapped by an affine function of the column {step}"
                 columns.append(Opaque(name, reason) if number is None else number)
         return tuple(columns)
 
     def _is_number(self, name: Hashable) -> bool:
+        """Tell whether a column is numeric, and not taken apart by an encoder."""
         dtype = self.X[name].dtype
         numeric = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
         return numeric and name not in self.encoders
@@ -169,7 +174,7 @@ class Reader:
         return self.transform(frame).reshape(len(base), len(values), -1)
 
     def _rounding(self, output: NDArray[Any]) -> NDArray[np.float64]:
-        """How far apart two outputs of the same feature may be and count as equal."""
+        """Return how far two outputs of each feature may differ and still count as equal."""
         low = np.minimum(self.rows.min(axis=0), output.min(axis=(0, 1)))
         high = np.maximum(self.rows.max(axis=0), output.max(axis=(0, 1)))
         size = np.maximum(np.abs(low), np.abs(high))

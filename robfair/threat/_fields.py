@@ -1,9 +1,9 @@
-"""What the fields of a ThreatModel mean for samples of a shape: moves, and what they cost."""
+"""The fields of a threat model, checked when it is made, and compared by value."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,29 +11,142 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair.threat._block import Block
 
-__all__ = ["Rules", "fit"]
+__all__ = ["ThreatModelFields"]
 
 
-class Rules:
-    """The fields of a ThreatModel, spread over samples of a shape."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ThreatModelFields:
+    """The fields that a user sets; :class:`~robfair.ThreatModel` describes them."""
 
-    norm: float
-    bounds: tuple[ArrayLike, ArrayLike] | Literal["data"] | None
-    mutable: ArrayLike | None
-    categories: Sequence[Block | Sequence[int]] | None
-    integer: ArrayLike | None
-    unit: ArrayLike | None
-    category_cost: float
+    norm: float = 2
+    bounds: tuple[ArrayLike, ArrayLike] | Literal["data"] | None = None
+    mutable: ArrayLike | None = None
+    categories: Sequence[Block | Sequence[int]] | None = None
+    integer: ArrayLike | None = None
+    unit: ArrayLike | None = None
+    category_cost: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the fields; ThreatModel says what raises."""
+        if self.norm not in (2, np.inf):
+            raise ValueError(f"norm must be 2 or numpy.inf; got {self.norm!r}.")
+        self._check_table()
+        if self._has_box():
+            low, high = self._sides()
+            if np.isnan(low).any() or np.isnan(high).any():
+                raise ValueError("bounds hold NaN; use -inf or inf for a side that is open.")
+            crossed = np.atleast_1d(low > high)
+            if crossed.any():
+                raise ValueError(
+                    f"bounds cross: low is greater than high at {int(crossed.sum())} place(s), "
+                    f"first at feature {int(np.flatnonzero(crossed)[0])}. Give (low, high)."
+                )
+        if self.mutable is not None:
+            mask = np.asarray(self.mutable)
+            if mask.dtype != bool:
+                raise TypeError(
+                    f"mutable must be an array of bool, one per feature; got dtype {mask.dtype}. "
+                    "Use numpy.isin(columns, names) to make a mask from names."
+                )
+            if not mask.any():
+                raise ValueError("mutable is False everywhere: no feature may change.")
+
+    def _check_table(self) -> None:
+        """Check the fields of tables, and make Blocks of the categories."""
+        if self.categories is not None:
+            blocks = tuple(b if isinstance(b, Block) else Block(b) for b in self.categories)
+            columns = np.concatenate([(), *(b.columns for b in blocks)])
+            column, times = np.unique(columns, return_counts=True)
+            if (times > 1).any():
+                raise ValueError(f"blocks overlap: column {int(column[times > 1][0])} is in two.")
+            object.__setattr__(self, "categories", blocks)
+        if not 0 < self.category_cost < np.inf:
+            raise ValueError(f"category_cost must be a positive number; got {self.category_cost}.")
+        if self.unit is not None:
+            unit = np.asarray(self.unit, dtype=np.float64)
+            if not ((unit > 0) & (unit < np.inf)).all():
+                raise ValueError(f"unit must be positive and finite; got {_short(unit)}.")
+        if self.integer is None:
+            return
+        spacing = np.asarray(self.integer)
+        if not np.isfinite(steps := spacing.astype(np.float64)).all() or (steps < 0).any():
+            raise ValueError(
+                "integer must be a mask, or spacings that are positive, or 0 where a feature is "
+                f"continuous; got {_short(spacing)}."
+            )
+        if spacing.dtype == bool and self._has_box():
+            for side in self._sides():
+                broken = np.atleast_1d(spacing & np.isfinite(side) & (side != np.round(side)))
+                if broken.any():
+                    feature = int(np.flatnonzero(broken)[0])
+                    value = np.broadcast_to(side, broken.shape).flat[feature]
+                    raise ValueError(
+                        f"an integer feature with a fractional box: feature {feature} is bounded "
+                        f"by {value:.6g}. Give whole bounds, or as `integer` the spacing of a "
+                        "feature that is scaled."
+                    )
+
+    def __repr__(self) -> str:
+        parts = [f"norm={'inf' if self.norm == np.inf else 2}"]
+        if self._is_unbound():
+            parts.append(f"bounds={self.bounds!r}")
+        elif self.bounds is not None:
+            low, high = self.bounds  # type: ignore[str-unpack]
+            parts.append(f"bounds=({_short(low)}, {_short(high)})")
+        if self.mutable is not None:
+            mask = np.asarray(self.mutable)
+            parts.append(f"mutable={int(mask.sum())} of {mask.size}")
+        if self.categories is not None:
+            parts.append(f"categories={len(self.categories)}")
+        if self.integer is not None:
+            steps = np.asarray(self.integer)
+            parts.append(f"integer={np.count_nonzero(steps)} of {steps.size}")
+        if self.unit is not None:
+            parts.append(f"unit={_short(self.unit)}")
+        if self.category_cost != 1:
+            parts.append(f"category_cost={self.category_cost:g}")
+        return f"ThreatModel({', '.join(parts)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ThreatModelFields):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        """Return the contents by value, since arrays neither compare nor hash as one thing."""
+        fields = (
+            self._sides() if self._has_box() else self.bounds,
+            self.mutable,
+            # A mask and the spacings that it stands for are the same.
+            None if self.integer is None else np.asarray(self.integer, dtype=np.float64),
+            None if self.unit is None else np.asarray(self.unit, dtype=np.float64),
+        )
+        contents = tuple(_frozen(field) for field in fields)
+        return float(self.norm), contents, self.categories, float(self.category_cost)
+
+    @property
+    def is_mixed(self) -> bool:
+        """True if there are categories, integers or units beside a norm inside a box."""
+        return any(field is not None for field in (self.categories, self.integer, self.unit))
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of `categories`."""
+        return tuple(self.categories or ())  # type: ignore[arg-type]  # made Blocks at the start
 
     def _has_box(self) -> bool:
-        """Whether the bounds are numbers by now."""
+        """Tell whether the bounds are numbers."""
         return not (self.bounds is None or self._is_unbound())
 
     def _is_unbound(self) -> bool:
-        """Whether the bounds wait for samples."""
+        """Tell whether the bounds are to be those of samples that are not known yet."""
         return isinstance(self.bounds, str) and self.bounds == "data"
 
     def _sides(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return both sides of the box as arrays, or raise if the bounds are not a pair."""
         try:
             if isinstance(self.bounds, str):
                 raise TypeError
@@ -46,237 +159,18 @@ class Rules:
         np.broadcast_shapes(low.shape, high.shape)
         return low, high
 
-    def box(self, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Spread both sides of the box over samples of a shape, and flatten them.
 
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of one sample.
-
-        Returns
-        -------
-        tuple of two ndarrays of shape (n_features,), or None
-            Low and high side; None without a box.
-        """
-        if self.bounds is None:
-            return None
-        if self._is_unbound():
-            raise ValueError('bounds="data" has no samples yet: call threat_model.bind(X) first.')
-        low, high = (fit(side, shape, "bounds") for side in self._sides())
-        if not self.blocks:
-            return low, high
-        in_block = self._in_block(shape)
-        return np.where(in_block, -np.inf, low), np.where(in_block, np.inf, high)
-
-    def mask(self, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-        """Spread `mutable` over samples of a shape, and flatten it.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of one sample.
-
-        Returns
-        -------
-        ndarray of bool, of shape (n_features,), or None
-            Which features may change; None when all may.
-        """
-        if self.mutable is None:
-            return None
-        mask: NDArray[np.bool_] = fit(np.asarray(self.mutable), shape, "mutable")
-        return None if mask.all() else mask
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether categories, integers or units ask for more than a norm inside a box."""
-        return any(rule is not None for rule in (self.categories, self.integer, self.unit))
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The blocks of `categories`."""
-        return tuple(self.categories or ())  # type: ignore[arg-type]  # made Blocks at the start
-
-    def _in_block(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Which features belong to a block."""
-        inside = np.zeros(math.prod(shape), dtype=bool)
-        for block in self.blocks:
-            if max(block.columns) >= inside.size:
-                raise ValueError(
-                    f"a block has column {max(block.columns)}, and samples of shape {shape} have "
-                    f"{inside.size} features, numbered from 0."
-                )
-            inside[list(block.columns)] = True
-        return inside
-
-    def spacing(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Spread the steps of integer features over samples of a shape, and flatten them.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of one sample.
-
-        Returns
-        -------
-        ndarray of shape (n_features,)
-            The spacing of each feature; 0 where it is continuous, and within blocks.
-        """
-        steps = np.asarray(0 if self.integer is None else self.integer, dtype=np.float64)
-        return np.where(self._in_block(shape), 0, fit(steps, shape, "integer"))
-
-    def units(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Spread `unit` over samples of a shape, and flatten it.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of one sample.
-
-        Returns
-        -------
-        ndarray of shape (n_features,)
-            What counts as 1 in each feature; 1 within blocks.
-        """
-        unit = np.asarray(1 if self.unit is None else self.unit, dtype=np.float64)
-        return np.where(self._in_block(shape), 1, fit(unit, shape, "unit"))
-
-    def numeric(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Find the features that may change and are in no block.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of one sample.
-
-        Returns
-        -------
-        ndarray of bool, of shape (n_features,)
-            True for such features.
-        """
-        mask = self.mask(shape)
-        free = ~self._in_block(shape)
-        return free if mask is None else free & mask
-
-    def mutable_blocks(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Find the blocks that may change.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of one sample.
-
-        Returns
-        -------
-        tuple of int
-            Indices into `blocks`.
-
-        Raises
-        ------
-        ValueError
-            If only some columns of a block are mutable.
-        """
-        self._in_block(shape)
-        mask = self.mask(shape)
-        found = []
-        for i, block in enumerate(self.blocks):
-            mutable = mask is None or mask[list(block.columns)]
-            if np.any(mutable):
-                if not np.all(mutable):
-                    raise ValueError(
-                        f"only some of the columns {block.columns} are mutable, but they are one "
-                        "block and change together: make all of them mutable or none."
-                    )
-                found.append(i)
-        return tuple(found)
-
-    def cost(self, X: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-        """Measure the perturbations that lead from samples to points.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        points : array-like of shape (n_samples, ...)
-            Where the samples have moved.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            The costs; NaN where a point holds NaN.
-
-        Raises
-        ------
-        ValueError
-            If a block of a sample or of a point holds no category.
-        """
-        start, end, shape = _pairs(X, points)
-        known = np.isfinite(end).all(axis=1)
-        start, end = start[known], end[known]
-        moves = (end.astype(np.float64) - start) / self.units(shape)
-        switched = [block.find(end) != block.find(start) for block in self.blocks]
-        parts = [moves[:, ~self._in_block(shape)]]
-        parts += [self.category_cost * changed[:, None] for changed in switched]
-        costs = np.full(len(known), np.nan)
-        costs[known] = np.linalg.norm(np.concatenate(parts, axis=1), self.norm, axis=1)
-        return costs
-
-    def valid(self, X: ArrayLike, points: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points an attacker may make of the samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        points : array-like of shape (n_samples, ...)
-            Where the samples have moved.
-
-        Returns
-        -------
-        ndarray of bool, of shape (n_samples,)
-            True where a point is in the box, immutable features are as before, each block holds a
-            category and integers have moved by whole steps; False where it holds NaN.
-        """
-        start, end, shape = _pairs(X, points)
-        valid: NDArray[np.bool_] = np.isfinite(end).all(axis=1)
-        mask, box, steps = self.mask(shape), self.box(shape), self.spacing(shape)
-        if mask is not None:
-            valid &= (start == end)[:, ~mask].all(axis=1)
-        if box is not None:
-            low, high = (side.astype(end.dtype) for side in box)
-            valid &= ((low <= end) & (end <= high)).all(axis=1)
-        for block in self.blocks:
-            valid &= block.match(end) >= 0
-        moving = np.flatnonzero(steps)
-        before, after = (a[:, moving].astype(np.float64) for a in (start, end))
-        move = after - before
-        rest = np.abs(move - np.round(move / steps[moving]) * steps[moving])
-        # What may be left is rounding: of both ends to the dtype of the points, and of the spacing.
-        rounding = np.finfo(end.dtype).eps * (np.abs(before) + np.abs(after))
-        valid &= (rest <= rounding + 1e-6 * steps[moving]).all(axis=1)
-        return valid
+def _frozen(field: Any) -> Any:
+    """Turn an array, or a pair of them, into something that compares and hashes."""
+    if isinstance(field, tuple):
+        return tuple(_frozen(part) for part in field)
+    if field is None or isinstance(field, str):
+        return field
+    array = np.asarray(field)
+    return array.shape, array.tobytes()
 
 
-def _pairs(X: ArrayLike, points: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], tuple[int, ...]]:
-    """Flatten samples and points, the samples rounded to the dtype of the points."""
-    end = np.asarray(points)
-    if end.dtype.kind != "f":
-        end = end.astype(np.float64)
-    start = np.asarray(X).astype(end.dtype)
-    if start.shape != end.shape or start.ndim < 2:
-        raise ValueError(
-            f"X and points must have the same shape, a row per sample; got {start.shape} and "
-            f"{end.shape}."
-        )
-    return start.reshape(len(start), -1), end.reshape(len(end), -1), start.shape[1:]
-
-
-def fit(array: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]:
-    """Spread an array over samples of a shape, and flatten it."""
-    try:
-        return np.broadcast_to(array, shape).ravel()
-    except ValueError:
-        raise ValueError(
-            f"{name} of shape {array.shape} do not fit samples of shape {shape}: give one value, "
-            "or one per feature."
-        ) from None
+def _short(side: ArrayLike) -> str:
+    """Show a number, or the size of an array."""
+    array = np.asarray(side)
+    return str(side) if array.ndim == 0 else f"array of {array.size}"

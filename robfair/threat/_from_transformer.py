@@ -1,4 +1,4 @@
-"""From what an attacker may do to the columns of a table to the fields of a threat model."""
+"""The fields of a threat model, from the columns of a table that an attacker may change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair.threat._codec import Category, Codec, Number, some
-from robfair.threat._columns import Reader
+from robfair.threat._columns import ColumnReader
 
 __all__ = ["Names", "read_fields"]
 
@@ -26,14 +26,20 @@ def read_fields(
     unit: str | Mapping[Hashable, float] | None,
     integer: str | Names,
 ) -> tuple[dict[str, Any], Codec]:
-    """Return fields of a ThreatModel, and the codec of the columns."""
+    """Return fields of a ThreatModel, and the codec of the columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :meth:`ThreatModel.from_transformer`, whose arguments these are.
+    """
     _check_frame(X)
     stay = _names(sensitive_features, X, "sensitive_features")
     move = set(X.columns) - stay if mutable is None else _names(mutable, X, "mutable")
     for name in move & stay:
         raise ValueError(
-            f"column {name!r} is in `mutable` and in `sensitive_features`, which stay: leave it "
-            "out of one of them."
+            f"column {name!r} is in `mutable` and in `sensitive_features`, which do not change: "
+            "leave it out of one of them."
         )
     whole = _whole_columns(integer, X)
     sides = _by_column(bounds, "bounds", "data", X)
@@ -41,7 +47,7 @@ def read_fields(
     for name, pair in sides.items():
         _check_sides(name, pair, X, whole)
 
-    reader = Reader(transformer, X)
+    reader = ColumnReader(transformer, X)
     tried = {name: [s for s in pair if np.isfinite(s)] for name, pair in sides.items()}
     columns = reader.read(tried, whole)
     numbers: list[Number] = []
@@ -60,36 +66,42 @@ def read_fields(
     for option, given in (("bounds", [*sides]), ("unit", [*units])):
         idle = [name for name in given if name not in {number.name for number in numbers}]
         if idle:
-            raise ValueError(f"{option} names {idle[0]!r}, which is no mutable numeric column.")
+            raise ValueError(f"{option} names {idle[0]!r}, which is not a mutable numeric column.")
 
     n_features = reader.rows.shape[1]
-    mask, spacing = np.zeros(n_features, dtype=bool), np.zeros(n_features)
-    size = np.ones(n_features)
-    for number in numbers:
-        at, name = number.feature, number.name
-        mask[at] = True
-        spacing[at] = abs(number.scale) if number.integer else 0
-        size[at] = abs(number.scale) * _unit(name, unit, units, X)
+    fields = _numeric_fields(
+        numbers, n_features, {n.name: _unit(n.name, unit, units, X) for n in numbers}
+    )
     for category in categories:
-        mask[list(category.block.columns)] = True
-    fields = {
-        "mutable": mask,
-        "bounds": None if bounds is None else _box(reader, numbers, sides),
-        "categories": tuple(c.block for c in categories) or None,
-        "integer": spacing if spacing.any() else None,
-        "unit": size,
-    }
+        fields["mutable"][list(category.block.columns)] = True
+    fields["bounds"] = None if bounds is None else _box(reader, numbers, sides)
+    fields["categories"] = tuple(c.block for c in categories) or None
     return fields, Codec(columns, frozenset(column.name for column in moving), n_features)
 
 
+def _numeric_fields(
+    numbers: Sequence[Number], n_features: int, units: Mapping[Hashable, float]
+) -> dict[str, Any]:
+    """Return the mask, the spacing and the units of the features of numeric columns."""
+    mask, spacing = np.zeros(n_features, dtype=bool), np.zeros(n_features)
+    size = np.ones(n_features)
+    for number in numbers:
+        at = number.feature
+        mask[at] = True
+        spacing[at] = abs(number.scale) if number.integer else 0
+        size[at] = abs(number.scale) * units[number.name]
+    return {"mutable": mask, "integer": spacing if spacing.any() else None, "unit": size}
+
+
 def _check_frame(X: Any) -> None:
+    """Raise unless X is a DataFrame with rows and distinct columns."""
     if not isinstance(X, pd.DataFrame):
         raise TypeError(
             f"X must be a DataFrame in the columns that enter the transformer; got a "
             f"{type(X).__name__}."
         )
     if not len(X):
-        raise ValueError("X is empty: there is nothing to learn the box and the units from.")
+        raise ValueError("X is empty: the box and the units cannot be learned from it.")
     if not X.columns.is_unique:
         raise ValueError(f"X has two columns {X.columns[X.columns.duplicated()][0]!r}.")
 
@@ -100,14 +112,14 @@ def _names(names: Names, X: pd.DataFrame, argument: str) -> set[Hashable]:
     absent = [name for name in listed if name not in X.columns]
     if absent:
         raise ValueError(
-            f"{argument} names {absent[0]!r}, which is no column of X. It has "
+            f"{argument} names {absent[0]!r}, which is not a column of X. It has "
             f"{some(list(X.columns))}."
         )
     return set(listed)
 
 
 def _by_column(given: Any, argument: str, default: str, X: pd.DataFrame) -> dict[Hashable, Any]:
-    """Return what is given by column, {} where the default is to hold for all."""
+    """Return the values given by column, {} if the default holds for all."""
     if given is None or (isinstance(given, str) and given == default):
         return {}
     if not isinstance(given, Mapping):
@@ -125,7 +137,7 @@ def _whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]
     whole = _names(integer, X, "integer")
     for name in whole:
         if not pd.api.types.is_numeric_dtype(X[name].dtype):
-            raise ValueError(f"integer names {name!r}, which is no numeric column.")
+            raise ValueError(f"integer names {name!r}, which is not a numeric column.")
         held = X[name].dropna().to_numpy(dtype=np.float64)
         if (held != np.round(held)).any():
             raise ValueError(
@@ -135,7 +147,7 @@ def _whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]
 
 
 def _check_sides(name: Hashable, pair: Any, X: pd.DataFrame, whole: frozenset[Hashable]) -> None:
-    """Raise unless a pair of bounds is in order, and holds the column."""
+    """Raise unless a pair of bounds is in order and contains the column."""
     try:
         low, high = (float(side) for side in pair)
     except (TypeError, ValueError):
@@ -150,7 +162,7 @@ def _check_sides(name: Hashable, pair: Any, X: pd.DataFrame, whole: frozenset[Ha
             f"an integer feature with a fractional box: {name!r} is bounded by {broken[0]:.6g}."
         )
     if not pd.api.types.is_numeric_dtype(X[name].dtype):
-        raise ValueError(f"bounds names {name!r}, which is no mutable numeric column.")
+        raise ValueError(f"bounds names {name!r}, which is not a mutable numeric column.")
     least, most = X[name].min(), X[name].max()
     if least < low or most > high:
         raise ValueError(
@@ -160,7 +172,7 @@ def _check_sides(name: Hashable, pair: Any, X: pd.DataFrame, whole: frozenset[Ha
 
 
 def _unit(name: Hashable, unit: Any, units: Mapping[Hashable, float], X: pd.DataFrame) -> float:
-    """Return what counts as 1 in a column."""
+    """Return the change of a column that counts as 1, or raise if it is not positive."""
     if unit is None:
         return 1.0
     size = float(units[name]) if name in units else float(X[name].std(ddof=0))
@@ -173,7 +185,7 @@ def _unit(name: Hashable, unit: Any, units: Mapping[Hashable, float], X: pd.Data
 
 
 def _box(
-    reader: Reader, numbers: Sequence[Number], sides: Mapping[Hashable, tuple[float, float]]
+    reader: ColumnReader, numbers: Sequence[Number], sides: Mapping[Hashable, tuple[float, float]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the box of the features: open where no column may move."""
     low = np.full(reader.rows.shape[1], -np.inf)

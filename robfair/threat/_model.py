@@ -1,8 +1,8 @@
-"""What an attacker may change, as one object: norm, box, mutable features, rules of tables."""
+"""The threat model: norm, box and mutable features; categories, integers and units of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,17 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from robfair.threat._block import Block
 from robfair.threat._codec import Codec
-from robfair.threat._fields import Rules
 from robfair.threat._from_transformer import Names, read_fields
+from robfair.threat._spread import SpreadFields
 
 __all__ = ["ThreatModel"]
 
 
-@dataclass(frozen=True, eq=False)
-class ThreatModel(Rules):
-    """The perturbations an attacker may make: how they are measured and where they must stay.
+@dataclass(frozen=True, eq=False, repr=False)
+class ThreatModel(SpreadFields):
+    """The perturbations that an attacker may make: their norm, box and mutable features.
 
     Parameters
     ----------
@@ -29,7 +28,7 @@ class ThreatModel(Rules):
     bounds : tuple (low, high), "data" or None, default=None
         The box that perturbed samples must stay in. Each side is a number or an array that
         broadcasts to the shape of one sample; ``-inf`` and ``inf`` leave a side open. "data" is the
-        least box around the samples that the threat model is applied to. None is no box. Units are
+        least box around the samples that the threat model is applied to. None: unbounded. Units are
         those of the space that is perturbed (for a Pipeline: the input of its last step).
     mutable : array of bool, broadcastable to the shape of one sample, or None, default=None
         True for features that may change. None: all of them.
@@ -41,9 +40,9 @@ class ThreatModel(Rules):
         Features that move from their value by whole multiples of a spacing: 1 where True, any value
         where 0 or False. In a standardised table the spacing is 1 / scale.
     unit : array of positive float, broadcastable to the shape of one sample, default=None
-        What counts as 1 in the norm, for each feature. None: 1.
+        The change of each feature that counts as 1 in the norm. None: 1.
     category_cost : float, default=1.0
-        What the change of one block counts in the norm.
+        Cost of another category in one block.
 
     Raises
     ------
@@ -55,7 +54,7 @@ class ThreatModel(Rules):
 
     See Also
     --------
-    ThreatModel.from_transformer : What an attacker may do to the original columns of a table.
+    ThreatModel.from_transformer : The threat model of the original columns of a table.
 
     Notes
     -----
@@ -83,7 +82,7 @@ class ThreatModel(Rules):
     >>> threat_model.valid(x, moved), threat_model.valid(x, moved + 0.5)
     (array([ True]), array([False]))
 
-    Behind a transformer, :meth:`from_transformer` works all of this out:
+    For the output of a transformer, :meth:`from_transformer` works all of this out:
 
     >>> import pandas as pd
     >>> from sklearn.compose import make_column_transformer
@@ -104,113 +103,7 @@ class ThreatModel(Rules):
     2   62     40   c
     """
 
-    norm: float = 2
-    bounds: tuple[ArrayLike, ArrayLike] | Literal["data"] | None = None
-    mutable: ArrayLike | None = None
-    categories: Sequence[Block | Sequence[int]] | None = None
-    integer: ArrayLike | None = None
-    unit: ArrayLike | None = None
-    category_cost: float = 1.0
     _codec: Codec | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        if self.norm not in (2, np.inf):
-            raise ValueError(f"norm must be 2 or numpy.inf; got {self.norm!r}.")
-        self._check_table()
-        if self._has_box():
-            low, high = self._sides()
-            if np.isnan(low).any() or np.isnan(high).any():
-                raise ValueError("bounds hold NaN; use -inf or inf for a side that is open.")
-            crossed = np.atleast_1d(low > high)
-            if crossed.any():
-                raise ValueError(
-                    f"bounds cross: low is greater than high at {int(crossed.sum())} place(s), "
-                    f"first at feature {int(np.flatnonzero(crossed)[0])}. Give (low, high)."
-                )
-        if self.mutable is not None:
-            mask = np.asarray(self.mutable)
-            if mask.dtype != bool:
-                raise TypeError(
-                    f"mutable must be an array of bool, one per feature; got dtype {mask.dtype}. "
-                    "Use numpy.isin(columns, names) to make a mask from names."
-                )
-            if not mask.any():
-                raise ValueError("mutable is False everywhere: no feature may change.")
-
-    def _check_table(self) -> None:
-        if self.categories is not None:
-            blocks = tuple(b if isinstance(b, Block) else Block(b) for b in self.categories)
-            columns = np.concatenate([(), *(b.columns for b in blocks)])
-            column, times = np.unique(columns, return_counts=True)
-            if (times > 1).any():
-                raise ValueError(f"blocks overlap: column {int(column[times > 1][0])} is in two.")
-            object.__setattr__(self, "categories", blocks)
-        if not 0 < self.category_cost < np.inf:
-            raise ValueError(f"category_cost must be a positive number; got {self.category_cost}.")
-        if self.unit is not None:
-            unit = np.asarray(self.unit, dtype=np.float64)
-            if not ((unit > 0) & (unit < np.inf)).all():
-                raise ValueError(f"unit must be positive and finite; got {_short(unit)}.")
-        if self.integer is None:
-            return
-        spacing = np.asarray(self.integer)
-        if not np.isfinite(steps := spacing.astype(np.float64)).all() or (steps < 0).any():
-            raise ValueError(
-                "integer must be a mask, or spacings that are positive, or 0 where a feature is "
-                f"continuous; got {_short(spacing)}."
-            )
-        if spacing.dtype == bool and self._has_box():
-            for side in self._sides():
-                broken = np.atleast_1d(spacing & np.isfinite(side) & (side != np.round(side)))
-                if broken.any():
-                    feature = int(np.flatnonzero(broken)[0])
-                    value = np.broadcast_to(side, broken.shape).flat[feature]
-                    raise ValueError(
-                        f"an integer feature with a fractional box: feature {feature} is bounded "
-                        f"by {value:.6g}. Give whole bounds, or as `integer` the spacing of a "
-                        "feature that is scaled."
-                    )
-
-    def __repr__(self) -> str:
-        parts = [f"norm={'inf' if self.norm == np.inf else 2}"]
-        if self._is_unbound():
-            parts.append(f"bounds={self.bounds!r}")
-        elif self.bounds is not None:
-            low, high = self.bounds  # type: ignore[str-unpack]
-            parts.append(f"bounds=({_short(low)}, {_short(high)})")
-        if self.mutable is not None:
-            mask = np.asarray(self.mutable)
-            parts.append(f"mutable={int(mask.sum())} of {mask.size}")
-        if self.categories is not None:
-            parts.append(f"categories={len(self.categories)}")
-        if self.integer is not None:
-            steps = np.asarray(self.integer)
-            parts.append(f"integer={np.count_nonzero(steps)} of {steps.size}")
-        if self.unit is not None:
-            parts.append(f"unit={_short(self.unit)}")
-        if self.category_cost != 1:
-            parts.append(f"category_cost={self.category_cost:g}")
-        return f"ThreatModel({', '.join(parts)})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ThreatModel):
-            return NotImplemented
-        return self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def _key(self) -> tuple[Any, ...]:
-        """Contents by value, since arrays neither compare nor hash as one thing."""
-        fields = (
-            self._sides() if self._has_box() else self.bounds,
-            self.mutable,
-            # A mask and the spacings that it stands for are the same.
-            None if self.integer is None else np.asarray(self.integer, dtype=np.float64),
-            None if self.unit is None else np.asarray(self.unit, dtype=np.float64),
-        )
-        contents = tuple(_frozen(field) for field in fields)
-        return float(self.norm), contents, self.categories, float(self.category_cost)
 
     def bind(self, X: ArrayLike) -> ThreatModel:
         """Replace ``bounds="data"`` by the least box around samples.
@@ -224,6 +117,11 @@ class ThreatModel(Rules):
         -------
         ThreatModel
             This threat model with numbers for bounds; itself where it has them already.
+
+        Raises
+        ------
+        ValueError
+            If an integer feature gets a fractional box.
         """
         if not self._is_unbound():
             return self
@@ -233,12 +131,17 @@ class ThreatModel(Rules):
         return replace(self, bounds=(low, np.where(in_block, np.inf, X.max(axis=0))))
 
     def check(self, X: NDArray[Any]) -> None:
-        """Raise a ValueError if a sample leaves the box, holds no category or has another shape.
+        """Check that samples fit the threat model.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, ...)
             Samples.
+
+        Raises
+        ------
+        ValueError
+            If a sample leaves the box, holds no category or has another shape.
         """
         shape = X.shape[1:]
         self.mask(shape)
@@ -285,7 +188,7 @@ class ThreatModel(Rules):
         integer: Literal["auto"] | Names = "auto",
         category_cost: float = 1.0,
     ) -> ThreatModel:
-        """Describe what may happen to the columns of a table, for the features made of them.
+        """Make the threat model of the columns of a table, for the features that are made of them.
 
         The transformer is read by trying it: numeric columns must each end up in one feature, as an
         affine function (scalers, imputers, "passthrough"), and columns of categories are those of
@@ -309,12 +212,13 @@ class ThreatModel(Rules):
             The box, in the units of the original columns. "data": from the least value in X to the
             greatest, which also holds for columns that a mapping leaves out.
         unit : "std", mapping of columns to float, or None, default="std"
-            What counts as 1 in the norm, in the units of the original columns. "std": one standard
-            deviation in X, which also holds for columns that a mapping leaves out. None: 1.
+            The change that counts as 1 in the norm, in the units of the original columns. "std":
+            one standard deviation in X, which also holds for columns that a mapping leaves out.
+            None: 1.
         integer : "auto" or sequence of str, default="auto"
             Numeric columns that move by whole numbers. "auto": those of an integer dtype.
         category_cost : float, default=1.0
-            What the change of one column of categories counts in the norm.
+            Cost of another category in one column.
 
         Returns
         -------
@@ -324,14 +228,15 @@ class ThreatModel(Rules):
         Raises
         ------
         TypeError
-            If X is no DataFrame.
+            If X is not a DataFrame, or an argument has another type than those above.
         ValueError
-            If a name is no column of X, a mutable column is neither made of categories nor mapped
-            by an affine function, or X holds a category that its encoder has not seen.
+            If a name is not a column of X, a mutable column is neither made of categories nor
+            mapped by an affine function, X leaves its bounds, or X holds a category that its
+            encoder has not seen.
 
         See Also
         --------
-        as_rows : Back to the original columns.
+        as_rows : Return to the original columns.
 
         Notes
         -----
@@ -369,14 +274,14 @@ class ThreatModel(Rules):
         return tuple(name for name in names if name in self._codec.mutable)
 
     def as_rows(self, points: ArrayLike, start: Any) -> pd.DataFrame:
-        """Write perturbed samples in the original columns, and say in words what changed.
+        """Write perturbed samples in the original columns, and name their changes.
 
         Parameters
         ----------
         points : array-like of shape (n_samples, n_features)
-            The perturbed samples; rows of NaN where there is none.
+            The perturbed samples; NaN in rows without one.
         start : DataFrame or array-like of shape (n_samples, n_features)
-            What they started from: the original columns, or what the transformer made of them.
+            The samples before: the original columns, or the output of the transformer.
 
         Returns
         -------
@@ -397,18 +302,3 @@ class ThreatModel(Rules):
                 "ThreatModel.from_transformer knows."
             )
         return self._codec.as_rows(points, start)
-
-
-def _frozen(field: Any) -> Any:
-    """Turn an array, or a pair of them, into something that compares and hashes."""
-    if isinstance(field, tuple):
-        return tuple(_frozen(part) for part in field)
-    if field is None or isinstance(field, str):
-        return field
-    array = np.asarray(field)
-    return array.shape, array.tobytes()
-
-
-def _short(side: ArrayLike) -> str:
-    array = np.asarray(side)
-    return str(side) if array.ndim == 0 else f"array of {array.size}"

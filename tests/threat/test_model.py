@@ -1,76 +1,27 @@
+"""Threat models that are bound to samples, and checked against them."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from robfair import ThreatModel
+from robfair.threat import Block
+
+# An age in years, an income, a colour in three one-hot columns, an ordinal size.
+SIZE = Block([5], [[0], [1], [2]])
 
 
-@pytest.mark.parametrize("norm", [1, 0, 3, -np.inf, np.nan, "2", None])
-def test_norm_must_be_2_or_inf(norm):
-    with pytest.raises(ValueError, match=r"norm must be 2 or numpy\.inf"):
-        ThreatModel(norm=norm)
+def table(**changes):
+    given = {
+        "bounds": ([17, 0, 0, 0, 0, 0], [90, 1e5, 0, 0, 0, 0]),
+        "categories": [[2, 3, 4], SIZE],
+        "integer": [True, False, False, False, False, False],
+        "unit": [10, 2e4, 1, 1, 1, 1],
+    }
+    return ThreatModel(**(given | changes))
 
 
-@pytest.mark.parametrize(
-    ("bounds", "error", "match"),
-    [
-        ((1, 0), ValueError, "bounds cross: low is greater than high at 1 place"),
-        (([0, 2, 0], [1, 1, 1]), ValueError, "first at feature 1"),
-        (([0, 2, 3], 1), ValueError, "at 2 place"),
-        ((np.nan, 1), ValueError, "NaN"),
-        (([0, 0], [1, np.nan]), ValueError, "NaN"),
-        (3, TypeError, "pair"),
-        ((0, 1, 2), TypeError, "pair"),
-        (([0, 0], [1, 1, 1]), ValueError, "shape"),
-    ],
-)
-def test_bad_bounds(bounds, error, match):
-    with pytest.raises(error, match=match):
-        ThreatModel(bounds=bounds)
-
-
-@pytest.mark.parametrize("mutable", [[0, 1], np.ones(3), ["age"]])
-def test_mutable_must_be_bool(mutable):
-    with pytest.raises(TypeError, match="mutable must be an array of bool"):
-        ThreatModel(mutable=mutable)
-
-
-def test_something_must_be_mutable():
-    with pytest.raises(ValueError, match="no feature may change"):
-        ThreatModel(mutable=[False, False])
-
-
-def test_repr_is_short():
-    assert repr(ThreatModel()) == "ThreatModel(norm=2)"
-    model = ThreatModel(norm=np.inf, bounds=(0, np.ones(50)), mutable=[True, False, True])
-    assert repr(model) == "ThreatModel(norm=inf, bounds=(0, array of 50), mutable=2 of 3)"
-
-
-def test_equality_is_by_value():
-    def make(norm=2, high=1.0, mutable=(True, False)):
-        return ThreatModel(norm, (np.zeros(2), np.full(2, high)), np.array(mutable))
-
-    assert make() == make()
-    assert hash(make()) == hash(make())
-    assert ThreatModel(2) == ThreatModel(2.0)
-    assert len({make(), make()}) == 1
-    for other in (make(np.inf), make(high=2.0), make(mutable=(False, True)), ThreatModel(), 2):
-        assert make() != other
-    # A box and a mask with the same bytes are not the same threat model.
-    assert ThreatModel(bounds=(0, 1)) != ThreatModel(mutable=[True, False])
-
-
-def test_box_and_mask_broadcast_to_one_sample():
-    low = np.zeros((3, 1, 1))
-    high = np.arange(1, 4).reshape(3, 1, 1)
-    model = ThreatModel(bounds=(low, high), mutable=[True, False])
-    box = model.box((3, 2, 2))
-    assert_array_equal(box[0], np.zeros(12))
-    assert_array_equal(box[1], np.repeat([1, 2, 3], 4))
-    assert_array_equal(model.mask((3, 2, 2)), np.tile([True, False], 6))
-    assert ThreatModel().box((3,)) is None
-    assert ThreatModel().mask((3,)) is None
-    assert ThreatModel(mutable=[True, True]).mask((2,)) is None
+X = np.array([[40, 3e4, 1, 0, 0, 1], [20, 1e4, 0, 0, 1, 0]])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +34,29 @@ def test_box_and_mask_broadcast_to_one_sample():
 def test_shapes_must_fit_the_samples(model, match):
     with pytest.raises(ValueError, match=match):
         model.check(np.zeros((5, 3)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"categories": [[2, 3, 9]]}, r"a block has column 9.*have 6 features"),
+        ({"mutable": [True, True, True, False, True, True]}, r"only some of the columns \(2, 3, 4"),
+        ({"unit": [1, 2]}, r"unit of shape \(2,\) do not fit"),
+        ({"integer": [1, 2]}, r"integer of shape \(2,\) do not fit"),
+        ({"bounds": ([50, 0, 0, 0, 0, 0], 1e5)}, "feature 0, where X runs from 20 to 40"),
+    ],
+)
+def test_check_finds_what_does_not_fit_the_samples(changes, match):
+    table().check(X)
+    with pytest.raises(ValueError, match=match):
+        table(**changes).check(X)
+
+
+def test_check_finds_a_sample_without_a_category():
+    x = X.copy()
+    x[1, 4] = 0
+    with pytest.raises(ValueError, match=r"row 1 holds no category in the block columns \[2, 3, 4"):
+        table().check(x)
 
 
 def test_check_names_the_feature_that_leaves_the_box():
@@ -100,3 +74,22 @@ def test_float32_samples_may_define_their_own_box():
     ThreatModel(bounds=([0.1, -0.3], [0.7, 0.9])).check(X)  # float32(0.1) > 0.1
     with pytest.raises(ValueError, match="feature 0"):
         ThreatModel(bounds=(0.1 + 1e-6, 1)).check(X[:, :1])
+
+
+def test_bounds_of_the_data():
+    model = table(bounds="data", integer=[False] * 6)
+    assert repr(model).startswith("ThreatModel(norm=2, bounds='data', categories=2, integer=0 of 6")
+    model.check(X)
+    with pytest.raises(ValueError, match=r"call threat_model\.bind\(X\) first"):
+        model.box((6,))
+    bound = model.bind(X)
+    assert_array_equal(bound.box((6,)), [[20, 1e4, *[-np.inf] * 4], [40, 3e4, *[np.inf] * 4]])
+    assert bound.bind(X[:1]) is bound
+    images = np.random.default_rng(0).normal(size=(4, 2, 3))
+    low, high = ThreatModel(bounds="data").bind(images).box((2, 3))
+    assert_array_equal(low, images.min(axis=0).ravel())
+    assert_array_equal(high, images.max(axis=0).ravel())
+    with pytest.raises(ValueError, match="an integer feature with a fractional box"):
+        ThreatModel(bounds="data", integer=True).bind([[0.5], [1]])
+    codes = Block((0,), [[0.5], [1]])  # have no box of their own
+    ThreatModel(bounds="data", integer=True, categories=[codes]).bind([[0.5, 3], [1, 3]])

@@ -1,6 +1,4 @@
-"""Categories, integers and units: what a table adds to a norm and a box."""
-
-import pickle
+"""Threat models over samples of a shape: arrays, costs and valid points."""
 
 import numpy as np
 import pytest
@@ -29,64 +27,17 @@ def table(**changes):
 X = np.array([[40, 3e4, 1, 0, 0, 1], [20, 1e4, 0, 0, 1, 0]])
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "match"),
-    [
-        ({"categories": [[0, 1], [1, 2]]}, ValueError, "blocks overlap: column 1 is in two"),
-        ({"categories": [[0, 0]]}, ValueError, "different indices"),
-        ({"categories": [3]}, TypeError, "sequence of column indices"),
-        ({"category_cost": 0}, ValueError, "category_cost must be a positive number; got 0"),
-        ({"category_cost": np.inf}, ValueError, "category_cost must be a positive"),
-        ({"unit": [1, 0]}, ValueError, "unit must be positive and finite; got array of 2"),
-        ({"unit": np.nan}, ValueError, "unit must be positive and finite; got nan"),
-        ({"integer": [1.0, -1.0]}, ValueError, "integer must be a mask, or spacings"),
-        ({"integer": [True], "bounds": (0, 1.5)}, ValueError, "fractional box.*by 1.5"),
-        (
-            {"integer": [False, True, True], "bounds": ([0.5, 0, 0.25], 3)},
-            ValueError,
-            "fractional box: feature 2 is bounded by 0.25",
-        ),
-        ({"bounds": "dat"}, TypeError, "must be a pair"),
-    ],
-)
-def test_bad_fields(changes, error, match):
-    with pytest.raises(error, match=match):
-        ThreatModel(**changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "match"),
-    [
-        ({"categories": [[2, 3, 9]]}, r"a block has column 9.*have 6 features"),
-        ({"mutable": [True, True, True, False, True, True]}, r"only some of the columns \(2, 3, 4"),
-        ({"unit": [1, 2]}, r"unit of shape \(2,\) do not fit"),
-        ({"integer": [1, 2]}, r"integer of shape \(2,\) do not fit"),
-        ({"bounds": ([50, 0, 0, 0, 0, 0], 1e5)}, "feature 0, where X runs from 20 to 40"),
-    ],
-)
-def test_check_finds_what_does_not_fit_the_samples(changes, match):
-    table().check(X)
-    with pytest.raises(ValueError, match=match):
-        table(**changes).check(X)
-
-
-def test_check_finds_a_sample_without_a_category():
-    x = X.copy()
-    x[1, 4] = 0
-    with pytest.raises(ValueError, match=r"row 1 holds no category in the block columns \[2, 3, 4"):
-        table().check(x)
-
-
-def test_open_and_scaled_integers_may_have_any_box():
-    ThreatModel(integer=[True, False], bounds=([-np.inf, 0.5], [np.inf, 0.7]))
-    ThreatModel(integer=[0.3, 0], bounds=(0.5, 0.7))
-
-
-def test_what_is_mixed():
-    assert table().is_mixed
-    for field in ({"categories": [[0, 1]]}, {"integer": True}, {"unit": 2}):
-        assert ThreatModel(**field).is_mixed
-    assert not ThreatModel(np.inf, (0, 1), [True, False], category_cost=2).is_mixed
+def test_box_and_mask_broadcast_to_one_sample():
+    low = np.zeros((3, 1, 1))
+    high = np.arange(1, 4).reshape(3, 1, 1)
+    model = ThreatModel(bounds=(low, high), mutable=[True, False])
+    box = model.box((3, 2, 2))
+    assert_array_equal(box[0], np.zeros(12))
+    assert_array_equal(box[1], np.repeat([1, 2, 3], 4))
+    assert_array_equal(model.mask((3, 2, 2)), np.tile([True, False], 6))
+    assert ThreatModel().box((3,)) is None
+    assert ThreatModel().mask((3,)) is None
+    assert ThreatModel(mutable=[True, True]).mask((2,)) is None
 
 
 def test_fields_spread_over_a_sample():
@@ -192,43 +143,3 @@ def test_integers_move_from_their_own_value():
     points = (start + steps / 105_000).astype(np.float32)
     assert model.valid(np.repeat(start, 4, axis=0), points).all()
     assert not model.valid(start, (start + 1.5 / 105_000).astype(np.float32))
-
-
-def test_bounds_of_the_data():
-    model = table(bounds="data", integer=[False] * 6)
-    assert repr(model).startswith("ThreatModel(norm=2, bounds='data', categories=2, integer=0 of 6")
-    model.check(X)
-    with pytest.raises(ValueError, match=r"call threat_model\.bind\(X\) first"):
-        model.box((6,))
-    bound = model.bind(X)
-    assert_array_equal(bound.box((6,)), [[20, 1e4, *[-np.inf] * 4], [40, 3e4, *[np.inf] * 4]])
-    assert bound.bind(X[:1]) is bound
-    images = np.random.default_rng(0).normal(size=(4, 2, 3))
-    low, high = ThreatModel(bounds="data").bind(images).box((2, 3))
-    assert_array_equal(low, images.min(axis=0).ravel())
-    assert_array_equal(high, images.max(axis=0).ravel())
-    with pytest.raises(ValueError, match="an integer feature with a fractional box"):
-        ThreatModel(bounds="data", integer=True).bind([[0.5], [1]])
-    codes = Block((0,), [[0.5], [1]])  # have no box of their own
-    ThreatModel(bounds="data", integer=True, categories=[codes]).bind([[0.5, 3], [1, 3]])
-
-
-def test_equality_and_repr_of_tables():
-    assert repr(table(category_cost=2)) == (
-        "ThreatModel(norm=2, bounds=(array of 6, array of 6), categories=2, integer=1 of 6, "
-        "unit=array of 6, category_cost=2)"
-    )
-    same = table(categories=[Block((2, 3, 4)), SIZE], integer=[1.0, 0, 0, 0, 0, 0])
-    assert table() == same == pickle.loads(pickle.dumps(table()))
-    assert hash(table()) == hash(same)
-    for change in (
-        {"categories": [[2, 3, 4]]},
-        {"categories": None},
-        {"integer": [2, 0, 0, 0, 0, 0]},
-        {"integer": None},
-        {"unit": None},
-        {"category_cost": 2},
-        {"bounds": "data"},
-        {"bounds": None},
-    ):
-        assert table() != table(**change)
