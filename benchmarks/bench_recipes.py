@@ -87,7 +87,7 @@ def training(
     )
     with counting(network) as counts:
         clf.fit(X, y)
-    return float(clf.history_["dur"].iloc[-1]) / n, counts[0] / (2 * n)
+    return float(clf.history_["dur"][-1]) / n, counts[0] / (2 * n)
 
 
 def distance(task: Task, method: str, device: str, n: int) -> float:

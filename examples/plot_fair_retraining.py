@@ -10,6 +10,7 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -51,9 +52,9 @@ farmur = FarmurClassifier(max_epochs=9, retrain_epochs=3, **attacked).fit(X, y, 
 # %%
 # After nine epochs FARMUR measures the groups on held-out rows. From then on it attacks only the
 # vulnerable ones.
-print(farmur.group_robustness_.round(3))
+print(pd.Series(farmur.group_robustness_, index=farmur.groups_).round(3))
 print("vulnerable:", farmur.vulnerable_groups_.tolist())
-print(farmur.history_[["phase", "natural_loss", "robust_loss"]].round(3))
+print(pd.DataFrame(farmur.history_)[["phase", "natural_loss", "robust_loss"]].round(3))
 
 # %%
 # All three have seen the data equally often. Are the differences larger than the intervals?

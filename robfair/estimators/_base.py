@@ -13,7 +13,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
@@ -27,7 +26,6 @@ from robfair.adapters import LogitModel
 from robfair.estimators._groups import encode_fit_groups
 from robfair.estimators._net import OPTIMIZERS, make_net
 from robfair.estimators._network import initial_network, restored_network, seeded
-from robfair.estimators._plain import from_plain, to_plain
 from robfair.estimators._samples import Samples
 from robfair.estimators._spec import TrainingSpec
 from robfair.estimators._weights import fit_weights
@@ -229,9 +227,11 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     def _set_fitted(self, net: RobustNet, classes: NDArray[Any], labels: Any) -> None:
         net.evaluator = None  # or the held-out data would be pickled with the model
         self.__dict__.pop("_module", None)
-        self.classes_, self.groups_, self.net_ = classes, labels, net
-        self.strategy_ = net.strategy
-        self.history_ = pd.DataFrame(list(net.history), columns=COLUMNS)
+        self.classes_, self.groups_ = classes, labels.to_numpy()
+        self.net_, self.strategy_ = net, net.strategy
+        self.history_ = {
+            name: np.array([epoch.get(name, np.nan) for epoch in net.history]) for name in COLUMNS
+        }
 
     # Predicting
 
@@ -301,17 +301,14 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
                 "robfair.models.save_weights."
             )
         left = ("net_", "strategy_", "_module")
-        state = {name: to_plain(value) for name, value in vars(self).items() if name not in left}
+        state = {name: value for name, value in vars(self).items() if name not in left}
         if hasattr(self, "module_"):
             weights = self.module_.state_dict()
             state["_weights"] = {name: value.cpu().numpy() for name, value in weights.items()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        weights = state.get("_weights")
-        if weights is None:
-            self.__dict__.update(state)
-            return
-        plain = {name: value for name, value in state.items() if name != "_weights"}
-        self.__dict__.update({name: from_plain(value) for name, value in plain.items()})
-        self._module = restored_network(self, weights)
+        self.__dict__.update(state)
+        weights = self.__dict__.pop("_weights", None)
+        if weights is not None:
+            self._module = restored_network(self, weights)

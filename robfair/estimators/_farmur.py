@@ -7,7 +7,6 @@ from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -124,15 +123,15 @@ class FarmurClassifier(AttackedClassifier):
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had string column names.
-    groups_ : pandas.Index
-        Labels of the groups.
-    vulnerable_groups_ : pandas.Index
-        Labels of the groups that were found vulnerable.
-    group_robustness_ : pandas.Series
-        Rob(P) of each group on held-out data, before retraining.
-    history_ : pandas.DataFrame
-        A row per epoch: phase, both losses, robust_accuracy on held-out samples (NaN where it was
-        not measured), the learning rate at the end, and the duration in seconds.
+    groups_ : ndarray of shape (n_groups,)
+        Labels of the groups, tuples for several columns; the classes if none were given.
+    vulnerable_groups_ : ndarray
+        Labels of the vulnerable groups.
+    group_robustness_ : ndarray of shape (n_groups,)
+        Rob(P) of each of `groups_` on held-out data, before retraining.
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        "epoch", "phase", "natural_loss", "robust_loss", "robust_accuracy" on held-out samples (NaN
+        where it was not measured), "lr" at the end of the epoch, and "dur", its seconds.
     net_ : skorch.NeuralNet
         The net; its module is `module_`.
     strategy_ : Farmur
@@ -162,7 +161,7 @@ class FarmurClassifier(AttackedClassifier):
     >>> data = make_group_margins(random_state=0)
     >>> clf = FarmurClassifier(eps=0.2, max_epochs=5, retrain_epochs=1, random_state=0)
     >>> clf = clf.fit(data.X, data.y, groups=data.groups)
-    >>> clf.history_["phase"].unique().tolist()
+    >>> clf.history_["phase"].tolist()[-2:]
     ['adversarial', 'retraining']
     """
 
@@ -278,14 +277,13 @@ class FarmurClassifier(AttackedClassifier):
         )
         strategy = self.strategy_
         if not hasattr(strategy, "robustness_"):
+            n = len(self.history_["epoch"])
             raise RuntimeError(
-                f"training ended after {len(self.history_)} of {self.net_.max_epochs} epochs, "
-                "before the groups were judged: there was no retraining. Was it stopped by a "
-                "callback or interrupted?"
+                f"training ended after {n} of {self.net_.max_epochs} epochs, before the groups "
+                "were evaluated: there was no retraining. Was it interrupted, or stopped by "
+                "a callback?"
             )
-        self.group_robustness_ = pd.Series(
-            strategy.robustness_, index=self.groups_, name="robustness"
-        )
+        self.group_robustness_ = strategy.robustness_
         self.vulnerable_groups_ = self.groups_[strategy.vulnerable_]
         return self
 

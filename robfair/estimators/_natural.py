@@ -86,11 +86,12 @@ class NaturalClassifier(BaseRobustClassifier):
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had string column names.
-    groups_ : pandas.Index
-        Labels of the groups given to `fit`; the classes if none were given.
-    history_ : pandas.DataFrame
-        A row per epoch: phase, both losses, robust_accuracy on held-out samples (NaN where it was
-        not measured), the learning rate at the end, and the duration in seconds.
+    groups_ : ndarray of shape (n_groups,)
+        Labels of the groups given to `fit`, tuples for several columns; the classes if none were
+        given.
+    history_ : dict of str to ndarray of shape (n_epochs,)
+        "epoch", "phase", "natural_loss", "robust_loss", "robust_accuracy" on held-out samples (NaN
+        where it was not measured), "lr" at the end of the epoch, and "dur", its seconds.
     net_ : skorch.NeuralNet
         The net; its module is `module_`.
 

@@ -74,10 +74,9 @@ def test_vulnerable_is_definition_5_on_held_out_rows(data, objective, norm):
     rob = group_robustness(evaluator.y, found.predicted, **args)
     rob_f = classifier_robustness(evaluator.y, found.predicted, **args)
     assert clf.groups_.tolist() == ["x", "y", "z"]
-    assert clf.group_robustness_.index.equals(clf.groups_)
     assert_allclose(clf.group_robustness_, rob)
     expected = clf.groups_[rob < rob_f]
-    assert clf.vulnerable_groups_.equals(expected)
+    assert np.array_equal(clf.vulnerable_groups_, expected)
     assert 0 < len(expected) < 3
 
 
@@ -129,7 +128,7 @@ def test_history(data):
     clf, _ = fit(data)
     assert clf.history_["phase"].tolist() == ["adversarial"] * 3 + ["retraining"] * 2
     assert clf.history_["epoch"].tolist() == [1, 2, 3, 4, 5]
-    assert clf.history_[["natural_loss", "robust_loss"]].notna().all(axis=None)
+    assert np.isfinite([clf.history_["natural_loss"], clf.history_["robust_loss"]]).all()
 
 
 def one_step(data, reduction, objective):
@@ -178,10 +177,10 @@ def test_max_epochs_0_judges_the_given_module(data):
     module, clf, watch = one_step(data, "subset", "trades")
     assert_allclose(clf.group_robustness_, [0.5, 1.0, 1.5], rtol=0.2)  # held-out rows are a sample
     found = boundary_distance(module, watch.judge_.X)
-    for group, rob in clf.group_robustness_.items():
+    for group, rob in zip(clf.groups_, clf.group_robustness_, strict=True):
         assert found.distance[watch.judge_.groups == group].mean() == pytest.approx(rob)
     rob = clf.group_robustness_
-    assert clf.vulnerable_groups_.tolist() == rob.index[rob < rob.mean()].tolist()
+    assert clf.vulnerable_groups_.tolist() == clf.groups_[rob < rob.mean()].tolist()
     assert clf.history_["phase"].tolist() == ["retraining"]
 
 
@@ -213,7 +212,7 @@ def test_a_tie_is_robust():
     clf.fit(X, y, groups=np.arange(40) // 20)
     assert clf.group_robustness_.tolist() == [1.0, 1.0]
     assert len(clf.vulnerable_groups_) == 0
-    assert clf.history_["robust_loss"].isna().all()
+    assert np.isnan(clf.history_["robust_loss"]).all()
 
 
 def test_wrong_predictions_make_a_group_vulnerable():
@@ -227,8 +226,8 @@ def test_wrong_predictions_make_a_group_vulnerable():
 def test_groups_of_several_columns(data):
     frame = pd.DataFrame({"race": np.array(["a", "b", "c"])[data.groups], "sex": data.y})
     clf = FarmurClassifier(**SETTINGS).fit(data.X, data.y, groups=frame)
-    assert clf.group_robustness_.index.names == ["race", "sex"]
-    assert set(clf.vulnerable_groups_) < set(clf.group_robustness_.index)
+    assert clf.groups_.tolist() == [(race, sex) for race in "abc" for sex in (0, 1)]
+    assert set(clf.vulnerable_groups_) < set(clf.groups_)
 
 
 def test_synonyms(data):

@@ -28,7 +28,7 @@ def test_verbose_1_shows_one_bar_on_stderr(capfd):
     assert last.startswith("FarmurClassifier: 100%")
     assert "5/5" in last
     assert "phase=retraining" in last
-    assert f"natural={clf.history_['natural_loss'].iloc[-1]:.3f}" in last
+    assert f"natural={clf.history_['natural_loss'][-1]:.3f}" in last
 
 
 def test_verbose_2_is_skorchs_table(capfd):

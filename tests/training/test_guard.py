@@ -114,7 +114,7 @@ def test_a_group_that_collapses_is_named_and_the_epoch_taken_back(script, points
     steps = [n for *_, n, _ in points]
     per_epoch = len(steps) // 5
     assert steps == [1] * (3 * per_epoch) + [3] * (2 * per_epoch)
-    assert len(clf.history_) == 5
+    assert len(clf.history_["epoch"]) == 5
 
 
 def test_the_average_forgets_the_epoch_too(script):

@@ -46,7 +46,7 @@ def has_weights(clf, weights):
 def test_the_best_epoch_is_kept_and_the_run_ends(data, script):
     script([0.3, 0.5, 0.4, 0.5, 0.1, 0.2, 0.9, 0.9])
     clf, weights = fit(data, n_iter_no_change=3)
-    assert len(clf.history_) == 5  # 0.5 is no better than 0.5
+    assert len(clf.history_["epoch"]) == 5  # 0.5 is no better than 0.5
     assert clf.history_["robust_accuracy"].tolist() == [0.3, 0.5, 0.4, 0.5, 0.1]
     assert has_weights(clf, weights[2])
     assert not has_weights(clf, weights[5])
@@ -55,7 +55,7 @@ def test_the_best_epoch_is_kept_and_the_run_ends(data, script):
 def test_a_rise_begins_the_wait_anew(data, script):
     script([0.3, 0.2, 0.4, 0.3, 0.5, 0.4, 0.4, 0.4])
     clf, weights = fit(data, n_iter_no_change=2)
-    assert len(clf.history_) == 7
+    assert len(clf.history_["epoch"]) == 7
     assert has_weights(clf, weights[5])
 
 
@@ -84,7 +84,7 @@ def test_the_accuracy_is_that_of_held_out_samples_under_attack(data):
         eps=0.2, max_epochs=1, early_stopping=True, validation_fraction=0.3, callbacks=[watch],
         random_state=0,
     ).fit(data.X, data.y)  # fmt: skip
-    assert clf.history_["robust_accuracy"].iloc[-1] == pytest.approx(float(watch.found_))
+    assert clf.history_["robust_accuracy"][-1] == pytest.approx(float(watch.found_))
     assert watch.n_ == pytest.approx(0.3 * len(data.y), abs=2)
 
 
@@ -99,7 +99,7 @@ def test_natural_training_is_stopped_by_accuracy(data):
     clf = NaturalClassifier(
         max_epochs=1, early_stopping=True, callbacks=[watch], random_state=0
     ).fit(data.X, data.y)
-    assert clf.history_["robust_accuracy"].iloc[-1] == watch.found_
+    assert clf.history_["robust_accuracy"][-1] == watch.found_
 
 
 def test_averaged_weights_are_those_that_are_judged(data, monkeypatch):

@@ -142,11 +142,11 @@ class Trainer:
         seconds = time.perf_counter() - started
         self._add_losses(name, farmur)
         add = partial(self.task.run.add, TRAINING, TRAINING, name)
-        add("Rob(P) when judged", farmur.group_robustness_)
-        vulnerable = farmur.groups_.isin(farmur.vulnerable_groups_).astype(float)
+        add("Rob(P) when judged", pd.Series(farmur.group_robustness_, index=farmur.groups_))
+        vulnerable = np.isin(farmur.groups_, farmur.vulnerable_groups_).astype(float)
         add("vulnerable", pd.Series(vulnerable, index=farmur.groups_))
         if callbacks and not resumed:
-            retraining = float(farmur.history_["dur"].iloc[recipe.epochs :].sum())
+            retraining = float(farmur.history_["dur"][recipe.epochs :].sum())
             add("seconds to find vulnerable groups", seconds - retraining)
             add("seconds to retrain", retraining)
         return farmur
