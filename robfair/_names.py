@@ -9,11 +9,13 @@ from __future__ import annotations
 __all__ = [
     "ARCHITECTURES",
     "ATTACK_METHODS",
+    "AUDIT_MEASURES",
     "DISTANCE_METHODS",
     "NETWORKS",
     "SCALES",
 ]
 
+AUDIT_MEASURES = ("accuracy", "rob_f", "v_f", "cv", "worst_group", "gap")
 DISTANCE_METHODS = ("auto", "strong", "linear", "exact", "decision", "deepfool", "paper")
 ATTACK_METHODS = ("pgd", "fgsm", "kl")
 ARCHITECTURES = ("tabular", "adult", "lenet5", "alexnet", "cifar", "resnet18", "utkface")

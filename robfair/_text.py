@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:  # the command line's help must not wait for pandas
+    import pandas as pd
 
 __all__ = [
     "Verdict",
@@ -45,7 +46,7 @@ class Verdict:
 
 def group_names(index: pd.Index[Any]) -> list[str]:
     """Name groups as text; the values of crossed columns are joined."""
-    if isinstance(index, pd.MultiIndex):
+    if index.nlevels > 1:
         return [" / ".join(map(str, label)) for label in index]
     return [str(label) for label in index]
 
@@ -57,7 +58,7 @@ def sentence_number(value: float) -> str:
 
 def table_number(value: float) -> str:
     """Write four significant digits, so that a V_f of 0.00012 does not become 0.000."""
-    if np.isnan(value):
+    if math.isnan(value):
         return "unknown"
     if float(value).is_integer() and abs(value) >= 1000:
         return f"{int(value):,}"
@@ -87,7 +88,7 @@ def interval(row: pd.Series[Any], column: str, confidence: float | None = None) 
         The text.
     """
     value = sentence_number(row[column])
-    if np.isnan(row["lower"]):
+    if math.isnan(row["lower"]):
         return value
     title = "" if confidence is None else f"{interval_title(confidence)} "
     ends = f"{sentence_number(row['lower'])} to {sentence_number(row['upper'])}"

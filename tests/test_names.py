@@ -4,10 +4,12 @@ from robfair import _names
 from robfair.attacks._engine import METHODS as ATTACKS
 from robfair.cli._model import ARCHITECTURES
 from robfair.distance import METHODS
+from robfair.metrics import AUDIT_MEASURES as MEASURES
 from robfair.reproduction import FARMUR
 
 
 def test_the_registries_agree():
+    assert tuple(measure.key for measure in MEASURES) == _names.AUDIT_MEASURES
     assert tuple(METHODS) == _names.DISTANCE_METHODS
     assert tuple(ATTACKS) == _names.ATTACK_METHODS
     assert tuple(ARCHITECTURES) == _names.ARCHITECTURES

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from robfair._names import ARCHITECTURES, DISTANCE_METHODS
+from robfair._names import ARCHITECTURES, AUDIT_MEASURES, DISTANCE_METHODS
 from robfair._version import __version__
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._options import (
@@ -21,7 +21,7 @@ from robfair.cli._options import (
     positive_int,
     seed,
 )
-from robfair.cli._thresholds import MEASURES, parse_threshold
+from robfair.cli._thresholds import parse_threshold
 
 if TYPE_CHECKING:
     from robfair.auditing import Audit
@@ -124,7 +124,7 @@ def _add_distance(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--seed", type=seed, default=0, metavar="N",
-        help="of --max-rows and of the bootstrap intervals (default: %(default)s)",
+        help="of --max-rows, the searches and the bootstrap intervals (default: %(default)s)",
     )  # fmt: skip
 
 
@@ -153,8 +153,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--fail-if", type=parse_threshold, action="append", default=[], metavar="CONDITION",
-        help=f"exit with 1 if a measure ({', '.join(MEASURES)}) of any audit is < <= > or >= a "
-        "number, or NaN; may be repeated",
+        help=f"exit with 1 if a measure ({', '.join(AUDIT_MEASURES)}) of any audit is < <= > or "
+        ">= a number, or NaN; may be repeated",
     )  # fmt: skip
     group.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     group.add_argument(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["BadInput", "did_you_mean", "one_line", "some_of"]
+from robfair._text import few
 
-SHOWN = 8  # names that a message lists
+__all__ = ["BadInput", "did_you_mean", "one_line"]
 
 
 class BadInput(Exception):
@@ -21,16 +21,9 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def some_of(names: Iterable[str]) -> str:
-    """List names, separated by commas; of many names list the first and count the rest."""
-    names = list(names)
-    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(repr, names[:SHOWN])) + rest
-
-
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Suggest, in a sentence, the valid name that was meant, or list the valid ones."""
     names = list(names)
     by_lower = {each.lower(): each for each in names}
     close = get_close_matches(name.lower(), by_lower, n=1)
-    return f"Did you mean {by_lower[close[0]]!r}?" if close else f"There are {some_of(names)}."
+    return f"Did you mean {by_lower[close[0]]!r}?" if close else f"There are {few(names, 8, repr)}."

@@ -1,4 +1,4 @@
-"""What the parsers of several commands share, without torch: help must be fast."""
+"""Arguments that several commands share, without torch: help must be fast."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def file_argument(parser: Any, name: str, **options: Any) -> None:
     Parameters
     ----------
     parser : argparse.ArgumentParser or group
-        What gets the argument.
+        Receives the argument.
     name : str
         Its name.
     **options
@@ -53,10 +53,10 @@ def names(text: str) -> list[str]:
     argparse.ArgumentTypeError
         If one is empty.
     """
-    found = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
-    if not found or "" in found:
+    parsed = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    if not parsed or "" in parsed:
         raise argparse.ArgumentTypeError(f"must be names separated by commas; got {text!r}")
-    return found
+    return parsed
 
 
 def positive_int(text: str) -> int:
@@ -124,7 +124,7 @@ def positive_float(text: str) -> float:
     Raises
     ------
     argparse.ArgumentTypeError
-        If it is none.
+        If it is not finite, or not above 0.
     """
     number = float(text)
     if not 0 < number < math.inf:

@@ -1,4 +1,4 @@
-"""The reports of ``--html``: where they go is checked before any work."""
+"""The reports of ``--html``: their paths are checked before any work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
     Parameters
     ----------
     path : Path or None
-        What was given; None: no reports.
+        The path that was given; None: no reports.
     titles : list of str
         The audits.
 
@@ -32,7 +32,7 @@ def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
     BadInput
         If a report could not be written there.
     ImportError
-        If what it is made with is not installed.
+        If jinja2 or matplotlib is not installed.
     """
     if path is None:
         return {}

@@ -1,8 +1,9 @@
-"""From files and options to what `robfair.audit` takes; all bad input is found here."""
+"""Files and options turned into the arguments of `robfair.audit`; all bad input is refused here."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -12,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from robfair._text import few
 from robfair.cli._data import check_column, read_groups, read_table, read_target, sample_rows
-from robfair.cli._errors import BadInput, did_you_mean, one_line, some_of
+from robfair.cli._errors import BadInput, did_you_mean, one_line
 from robfair.cli._model import load_model, load_network
 from robfair.threat import ThreatModel
 
@@ -22,18 +24,18 @@ __all__ = ["Loaded", "Task", "prepare"]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model, and what it says of its input.
+    """A model with the labels and columns that it knows.
 
     Attributes
     ----------
     model : object
-        What `robfair.audit` takes.
+        A model for `robfair.audit`.
     classes : ndarray or None
         The labels it knows.
     columns : list of str or None
         The columns it was fitted on.
     n_features : int or None
-        The number of columns.
+        The number of columns it takes.
     shape : tuple of int or None
         Shape of a sample, where rows are reshaped for a network.
     """
@@ -52,13 +54,13 @@ class Loaded:
 
     @property
     def knows_text(self) -> bool:
-        """Whether its labels are strings."""
+        """True if its labels are strings."""
         return self.classes is not None and all(isinstance(label, str) for label in self.classes)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is audited.
+    """The arguments of one or several audits.
 
     Attributes
     ----------
@@ -71,7 +73,7 @@ class Task:
     partitions : dict of str to Series or DataFrame
         The groups of each audit.
     threat_model : ThreatModel
-        What an attacker may do.
+        The changes that an attacker may make.
     missing : dict of str to int
         Rows with missing values, by feature.
     source : str
@@ -98,12 +100,16 @@ def prepare(arguments: argparse.Namespace) -> Task:
     Returns
     -------
     Task
-        What is audited.
+        The arguments of the audits.
 
     Raises
     ------
-    BadInput, OSError, ImportError
-        If it cannot be.
+    BadInput
+        If files and options do not fit together.
+    OSError
+        If a file cannot be read.
+    ImportError
+        If a library that reads it is not installed.
     """
     loaded = _load(arguments)
     text = [arguments.target] if loaded.knows_text else []
@@ -166,13 +172,13 @@ def _check_labels(target: pd.Series[Any], loaded: Loaded, arguments: argparse.Na
         return
     if arguments.architecture is not None and arguments.classes is None:
         raise BadInput(
-            f"--target {arguments.target!r} holds {some_of(map(str, target.unique()))}, and the "
+            f"--target {arguments.target!r} holds {_named(map(str, target.unique()))}, and the "
             f"weights do not say which of the {len(known)} outputs is which: name them in order "
             "by --classes."
         )
     raise BadInput(
         f"--target {arguments.target!r} holds labels that the model does not know: "
-        f"{some_of(unknown)}. Its classes are {some_of(loaded.classes.tolist())}."
+        f"{_named(unknown)}. Its classes are {_named(loaded.classes.tolist())}."
     )
 
 
@@ -182,7 +188,7 @@ def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
         if arguments.features is not None:
             raise BadInput(
                 "--features is for models that know no column names; this one takes "
-                f"{some_of(loaded.columns)}."
+                f"{_named(loaded.columns)}."
             )
         for name in loaded.columns:
             check_column(frame, name, "the model")
@@ -196,7 +202,7 @@ def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
     if loaded.n_features not in (None, len(features)):
         raise BadInput(
             f"the model takes {loaded.n_features} columns and got {len(features)}: "
-            f"{some_of(features)}. Name those it takes, in order, by --features."
+            f"{_named(features)}. Name those it takes, in order, by --features."
         )
     if loaded.pipeline is None:
         numeric = pd.api.types.is_numeric_dtype
@@ -246,3 +252,7 @@ def _threat_model(
         )
     except (TypeError, ValueError) as error:
         raise BadInput(f"{option}: {one_line(error)}") from error
+
+
+def _named(values: Iterable[Any]) -> str:
+    return few(values, 8, repr)

@@ -10,19 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from robfair._names import AUDIT_MEASURES
 from robfair.cli._errors import did_you_mean
 
-__all__ = ["MEASURES", "Threshold", "parse_threshold"]
+__all__ = ["Threshold", "parse_threshold"]
 
-# As it is typed -> as it stands in the table of an audit.
-MEASURES = {
-    "accuracy": "accuracy",
-    "rob_f": "Rob(f)",
-    "v_f": "V_f",
-    "cv": "CV",
-    "worst_group": "worst group",
-    "gap": "gap",
-}
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -38,7 +30,7 @@ class Threshold:
     Attributes
     ----------
     measure : str
-        A key of `MEASURES`.
+        Key of a measure of an audit.
     symbol : str
         A key of `OPERATORS`.
     limit : float
@@ -64,21 +56,22 @@ class Threshold:
         -------
         dict
             The condition, the value of the measure (None for NaN), whether the condition holds,
-            and a sentence if it does. It does for NaN: what could not be measured has not been
-            passed.
+            and a sentence if it does. NaN meets every condition, since nobody knows the value.
         """
-        value = float(audit.overall["value"][MEASURES[self.measure]])
+        from robfair.metrics import find_measure  # not for a help text, which must be fast
+
+        name = find_measure(self.measure).symbol
+        value = float(audit.overall["value"][name])
         crossed = math.isnan(value) or OPERATORS[self.symbol](value, self.limit)
         return {
             "fail_if": str(self),
             "value": value if math.isfinite(value) else None,  # JSON knows no NaN
             "crossed": bool(crossed),
-            "message": self._tell(value) if crossed else "",
+            "message": self._tell(name, value) if crossed else "",
         }
 
-    def _tell(self, value: float) -> str:
+    def _tell(self, name: str, value: float) -> str:
         """Say that the condition holds, and by how much."""
-        name = MEASURES[self.measure]
         if math.isnan(value):
             return f"{name} is NaN (see the warnings), and counts as crossing {self}."
         side = "above" if value > self.limit else "below"
@@ -103,7 +96,7 @@ def parse_threshold(text: str) -> Threshold:
     Raises
     ------
     argparse.ArgumentTypeError
-        If it is none.
+        If the text cannot be parsed, or names a measure that does not exist.
     """
     parts = re.fullmatch(r"\s*([^<>=\s]*)\s*([<>=]+)\s*(\S*)\s*", text)
     if parts is None:
@@ -111,8 +104,8 @@ def parse_threshold(text: str) -> Threshold:
             f"must be a measure, one of < <= > >= and a number, as in 'v_f > 0.05'; got {text!r}"
         )
     measure, symbol, number = parts.groups()
-    if measure not in MEASURES:
-        hint = did_you_mean(measure, MEASURES)
+    if measure not in AUDIT_MEASURES:
+        hint = did_you_mean(measure, AUDIT_MEASURES)
         raise argparse.ArgumentTypeError(f"there is no measure {measure!r}. {hint}")
     if symbol not in OPERATORS:
         raise argparse.ArgumentTypeError(f"the operator must be < <= > or >=; got {symbol!r}")
@@ -121,5 +114,5 @@ def parse_threshold(text: str) -> Threshold:
     except ValueError:
         limit = math.nan
     if not math.isfinite(limit):
-        raise argparse.ArgumentTypeError(f"{number!r} in {text!r} is no number")
+        raise argparse.ArgumentTypeError(f"{number!r} in {text!r} is not a finite number")
     return Threshold(measure, symbol, limit)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair._groups import encode_groups
+from robfair._text import few
 from robfair._validation import check_length, check_vector, to_array
 
 # A softmax in single precision can exceed 1 by rounding.
@@ -69,7 +70,7 @@ def check_confidence(y_true: Any, y_proba: Any, labels: Any) -> Confidence:
         if len(names) != n_classes:
             raise ValueError(
                 f"y_proba of shape {proba.shape} has confidences for {n_classes} classes, and "
-                f"y_true holds {len(names)}: {_shown(names)}. Pass labels= with the "
+                f"y_true holds {len(names)}: [{few(names, 10, repr)}]. Pass labels= with the "
                 f"{n_classes} classes in the order of the columns (negative first for 1-D), or a "
                 "y_proba with one column for each class."
             )
@@ -78,13 +79,13 @@ def check_confidence(y_true: Any, y_proba: Any, labels: Any) -> Confidence:
         if len(names) != n_classes or not names.is_unique:
             raise ValueError(
                 f"labels must name {n_classes} different classes for y_proba of shape "
-                f"{proba.shape}; got {_shown(names)}."
+                f"{proba.shape}; got [{few(names, 10, repr)}]."
             )
     positions = names.get_indexer(observed.labels)
     if (positions < 0).any():
         raise ValueError(
-            f"y_true holds {_shown(observed.labels[positions < 0])}, which labels "
-            f"{_shown(names)} do not name. Pass all classes, in the order of the columns."
+            f"y_true holds [{few(observed.labels[positions < 0], 10, repr)}], which labels "
+            f"[{few(names, 10, repr)}] do not name. Pass all classes, in the order of the columns."
         )
     codes = np.asarray(positions[observed.codes], dtype=np.intp)
     return Confidence(proba.reshape(len(true), -1), codes, names)
@@ -117,8 +118,3 @@ def check_fractions(raw: NDArray[Any], name: str) -> NDArray[np.float64]:
             "finite. Pass what predict_proba returns: for logits, their softmax."
         )
     return proba.clip(0.0, 1.0)
-
-
-def _shown(labels: pd.Index[Any]) -> str:
-    names = [repr(label) for label in labels[:10]]
-    return "[" + ", ".join(names) + (", ..." if len(labels) > 10 else "") + "]"

@@ -50,6 +50,7 @@ def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) ->
         ends = table[["lower", "upper"]].to_numpy(float)
         ax.hlines(at, *ends.T, color="0.2", linewidth=1, label=interval)
         ax.plot(ends, at, "|", color="0.2", markersize=6)
+    # Drawn hollow, since their intervals are too narrow, as an audit warns.
     small = (table["size"] < SMALL_GROUP).to_numpy()
     values, dots = table["value"].to_numpy(float), []
     for kind in kinds:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from robfair.cli._errors import did_you_mean, one_line, some_of
+from robfair.cli._errors import did_you_mean, one_line
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ def test_one_line(error, line):
     assert one_line(error) == line
 
 
-def test_many_names_are_counted():
-    assert some_of("abc") == "'a', 'b', 'c'"
-    assert some_of("abcdefghij") == "'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' and 2 more"
+def test_of_many_names_the_rest_is_counted():
+    assert did_you_mean("?", "abc") == "There are 'a', 'b', 'c'."
+    assert did_you_mean("?", "abcdefghij").endswith("'g', 'h' and 2 more.")
 
 
 def test_the_nearest_name_is_suggested_whatever_its_case():

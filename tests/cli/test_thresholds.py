@@ -6,12 +6,13 @@ import re
 import pandas as pd
 import pytest
 
-from robfair.cli._thresholds import MEASURES, parse_threshold
+from robfair.cli._thresholds import parse_threshold
+from robfair.metrics import find_measure
 
 
 class Result:
     def __init__(self, measure, value):
-        self.overall = pd.DataFrame({"value": {MEASURES[measure]: value}})
+        self.overall = pd.DataFrame({"value": {find_measure(measure).symbol: value}})
 
 
 @pytest.mark.parametrize(
@@ -45,9 +46,9 @@ def test_conditions(text, value, crossed):
         ("", "must be a measure"),
         ("v_f == 1", "the operator must be"),
         ("v_f => 1", "the operator must be"),
-        ("v_f > high", "'high' in 'v_f > high' is no number"),
-        ("v_f > nan", "is no number"),
-        ("v_f >", "is no number"),
+        ("v_f > high", "'high' in 'v_f > high' is not a finite number"),
+        ("v_f > nan", "is not a finite number"),
+        ("v_f >", "is not a finite number"),
         ("v_f > 1 2", "must be a measure"),
     ],
 )
