@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robfair.attacks._options import AttackOptions
 from robfair.attacks._prepared import check_eps, prepare
 from robfair.attacks._result import AttackResult
 from robfair.threat import ThreatModel
@@ -127,12 +128,8 @@ def attack(
     array([False,  True,  True, False])
     """
     budget = check_eps(eps)
-    prepared = prepare(
-        model,
-        X,
-        y,
+    options = AttackOptions(
         method=method,
-        threat_model=threat_model,
         n_steps=n_steps,
         step_size=step_size,
         n_restarts=n_restarts,
@@ -143,6 +140,7 @@ def attack(
         random_state=random_state,
         verbose=verbose,
     )
+    prepared = prepare(model, X, y, threat_model, options)
     if budget.ndim and budget.shape != (len(prepared),):
         raise ValueError(
             f"eps must be a number, or an array of one for each of the {len(prepared)} samples; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.adapters import as_model
-from robfair.attacks._engine import METHODS, Search
-from robfair.attacks._prepared import Prepared, check_eps, prepare, unmoved
+from robfair.attacks._gradient_attack import GradientAttack
+from robfair.attacks._gradient_steps import GradientSteps, unmoved_warning
+from robfair.attacks._methods import METHODS
+from robfair.attacks._options import AttackOptions, as_threat_model, searches_rows
+from robfair.attacks._prepared import check_eps, prepare_steps
 from robfair.attacks._result import CENSORED, FOUND, WRONG, LeastEps
-from robfair.attacks._tabular import check_table
-from robfair.distance import boundary_distance
+from robfair.distance import DistanceOptions, measure_distance
 from robfair.threat import ThreatModel
 
 __all__ = ["least_eps"]
@@ -121,96 +124,94 @@ def least_eps(
     >>> found.eps.round(1).tolist()
     [inf, 1.0, 1.0, 0.0]
     """
-    top = check_eps(eps_max, "eps_max")
-    if top.ndim or top == 0:
-        raise ValueError(f"eps_max must be a positive number; got {eps_max!r}.")
-    if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance must be a share, between 0 and 1; got {tolerance!r}.")
-    if operator.index(n_bisections) < 1:
-        raise ValueError(f"n_bisections must be at least 1; got {n_bisections}.")
-    threat_model = ThreatModel(np.inf) if threat_model is None else threat_model
-    common: dict[str, Any] = {
-        "threat_model": threat_model,
-        "batch_size": batch_size,
-        "random_state": random_state,
-        "verbose": verbose,
-    }
-    if isinstance(threat_model, ThreatModel) and threat_model.is_mixed:
-        check_table(
-            method,
-            target,
-            tolerance=(tolerance, 0.01),
-            n_bisections=(n_bisections, 16),
-            n_steps=(n_steps, 20),
-            n_restarts=(n_restarts, 1),
-            random_start=(random_start, True),
-        )
-        method = "distance"
-    if method == "distance":
-        if target is not None:
-            raise ValueError('method="distance" has no target; use method="pgd".')
-        return _by_distance(model, X, y, float(top), **common)
-    if method not in METHODS:
+    threat_model = as_threat_model(threat_model)
+    bisection = _Bisection(eps_max, tolerance, n_bisections)
+    if method not in (*METHODS, "distance"):
         names = ", ".join((*METHODS, "distance"))
         raise ValueError(f"method must be one of {names}; got {method!r}.")
-    prepared = prepare(
-        model,
-        X,
-        y,
-        method=method,
+    by_distance = method == "distance"
+    options = AttackOptions(
+        method="pgd" if by_distance else method,
         n_steps=n_steps,
         n_restarts=n_restarts,
         random_start=random_start,
         target=target,
-        **common,
+        batch_size=batch_size,
+        random_state=random_state,
+        verbose=verbose,
     )
-    assert isinstance(prepared, Prepared)  # tables have gone the other way
-    return _by_bisection(prepared, float(top), tolerance, n_bisections)
+    if searches_rows(threat_model, options, *bisection.changed()) or by_distance:
+        if target is not None:
+            raise ValueError('method="distance" has no target; use method="pgd".')
+        return _by_distance(model, X, y, bisection.eps_max, threat_model, options)
+    return _by_bisection(prepare_steps(model, X, y, threat_model, options), bisection)
 
 
-def _by_bisection(
-    prepared: Prepared, eps_max: float, tolerance: float, n_bisections: int
-) -> LeastEps:
-    search, problem = prepared.search, prepared.problem
-    best = _Brackets(search)
+@dataclass(frozen=True)
+class _Bisection:
+    """Options of the bisection, checked."""
+
+    eps_max: Any
+    tolerance: float = 0.01
+    n_bisections: int = 16
+
+    def __post_init__(self) -> None:
+        top = check_eps(self.eps_max, "eps_max")
+        if top.ndim or top == 0:
+            raise ValueError(f"eps_max must be a positive number; got {self.eps_max!r}.")
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"tolerance must be a share, between 0 and 1; got {self.tolerance!r}.")
+        if operator.index(self.n_bisections) < 1:
+            raise ValueError(f"n_bisections must be at least 1; got {self.n_bisections}.")
+        object.__setattr__(self, "eps_max", float(top))
+
+    def changed(self) -> list[str]:
+        """Return the names of options that are not at their defaults."""
+        default = _Bisection(self.eps_max)
+        return [name for name, value in vars(self).items() if value != getattr(default, name)]
+
+
+def _by_bisection(steps: GradientSteps, bisection: _Bisection) -> LeastEps:
+    attack, problem = steps.attack, steps.problem
+    best = _Brackets(attack)
     n = len(problem.X)
-    for restart in range(prepared.options.n_restarts):
-        brackets = _Brackets(search)
-        with prepared.bar("least eps") as bar:
-            brackets.first(eps_max, restart)
-            for _ in range(n_bisections):
-                n_wide = brackets.halve(tolerance)
+    for restart in range(steps.options.n_restarts):
+        brackets = _Brackets(attack)
+        with steps.bar("least eps") as bar:
+            brackets.first(bisection.eps_max, restart)
+            for _ in range(bisection.n_bisections):
+                n_wide = brackets.halve(bisection.tolerance)
                 bar.update(n - n_wide - bar.n)
                 if n_wide == 0:
                     break
             bar.update(n - bar.n)
         best.take(brackets)
     status = np.where(np.isfinite(best.high), FOUND, CENSORED)
-    status[search.done] = WRONG
+    status[attack.succeeds_clean] = WRONG
     return LeastEps(
         eps=best.high,
         status=status,
         resolution=np.where(status == CENSORED, np.nan, best.high - best.low),
         adversarial=best.points.reshape(problem.X.shape),
-        predicted=problem.model.labels(search.codes),
-        eps_max=eps_max,
-        method=prepared.options.method,
+        predicted=problem.model.labels(attack.predicted_codes),
+        eps_max=bisection.eps_max,
+        method=steps.options.method,
         threat_model=problem.threat_model,
-        n_forward=search.n_forward,
-        n_backward=search.n_backward,
-        warnings_=_warnings(status, unmoved(~best.moved)),
+        n_forward=attack.n_forward,
+        n_backward=attack.n_backward,
+        warnings_=_warnings(status, unmoved_warning(~best.moved)),
     )
 
 
 class _Brackets:
-    """Where the least eps of each sample is sought: it fails at `low`, it succeeds at `high`."""
+    """Intervals that hold the least eps: the attack fails at `low` and succeeds at `high`."""
 
-    def __init__(self, search: Search) -> None:
-        self.search = search
-        done = search.done
+    def __init__(self, attack: GradientAttack) -> None:
+        self.attack = attack
+        done = attack.succeeds_clean
         self.low = np.zeros(len(done))
         self.high = np.where(done, 0, np.inf)
-        points: NDArray[Any] = search.problem.model.tensor(search.problem.X).cpu().numpy()
+        points: NDArray[Any] = attack.problem.model.tensor(attack.problem.X).cpu().numpy()
         points[~done] = np.nan
         self.points = points
         self.moved = done.copy()
@@ -230,10 +231,10 @@ class _Brackets:
             return 0
         middle = (self.low[index] + self.high[index]) / 2
         start = None
-        if self.search.options.method != "fgsm":  # which is from the sample itself
+        if not self.attack.options.entry.is_one_step:  # which starts at the sample itself
             x, last = (
-                self.search.problem.tensor(index),
-                self.search.problem.model.tensor(self.points[index]),
+                self.attack.problem.tensor(index),
+                self.attack.problem.model.tensor(self.points[index]),
             )
             share = torch.from_numpy(middle / self.high[index]).to(x)
             start = x + share[:, None] * (last - x)
@@ -247,15 +248,15 @@ class _Brackets:
         start: torch.Tensor | None,
         restart: int,
     ) -> None:
-        tries = self.search.run(index, eps, start=start, restart=restart)
-        fooled = tries.fooled.cpu().numpy()
+        attempt = self.attack.run(index, eps, start=start, restart=restart)
+        fooled = attempt.fooled.cpu().numpy()
         self.low[index[~fooled]] = eps[~fooled]
         rows = index[fooled]
-        self.high[rows] = tries.size.cpu().numpy()[fooled]
-        self.points[rows] = tries.points.cpu().numpy()[fooled]
-        # A perturbation that is smaller than an eps that failed: then that has no say any more.
+        self.high[rows] = attempt.size.cpu().numpy()[fooled]
+        self.points[rows] = attempt.points.cpu().numpy()[fooled]
+        # A success at or below an eps that failed: that failure no longer bounds anything.
         self.low[rows[self.high[rows] <= self.low[rows]]] = 0
-        self.moved[index] |= ~tries.still.cpu().numpy()
+        self.moved[index] |= ~attempt.unmoved.cpu().numpy()
 
     def take(self, other: _Brackets) -> None:
         """Take over what is less."""
@@ -267,29 +268,41 @@ class _Brackets:
 
 
 def _by_distance(
-    model: Any, X: Any, y: ArrayLike | None, eps_max: float, **options: Any
+    model: Any,
+    X: Any,
+    y: ArrayLike | None,
+    eps_max: float,
+    threat_model: ThreatModel,
+    options: AttackOptions,
 ) -> LeastEps:
-    found = boundary_distance(model, X, y=y, **options)
-    wrong = found.status == "skipped"
-    near = found.distance <= eps_max
+    distances = measure_distance(
+        model,
+        X,
+        y,
+        threat_model=threat_model,
+        options=DistanceOptions(batch_size=options.batch_size, random_state=options.random_state),
+        verbose=options.verbose,
+    )
+    wrong = distances.status == "skipped"
+    near = distances.distance <= eps_max
     status = np.where(near, FOUND, CENSORED)
     status[wrong] = WRONG
-    adversarial = found.adversarial
+    adversarial = distances.adversarial
     assert adversarial is not None
     adversarial[~near] = np.nan
     adversarial[wrong] = as_model(model).inputs(X)[wrong]
     return LeastEps(
-        eps=np.where(wrong, 0, np.where(near, found.distance, np.inf)),
+        eps=np.where(wrong, 0, np.where(near, distances.distance, np.inf)),
         status=status,
         resolution=np.where(wrong, 0, np.nan),
         adversarial=adversarial,
-        predicted=found.predicted,
+        predicted=distances.predicted,
         eps_max=eps_max,
         method="distance",
-        threat_model=found.threat_model,
-        n_forward=found.n_forward,
-        n_backward=found.n_backward,
-        warnings_=_warnings(status, found.warnings_),
+        threat_model=distances.threat_model,
+        n_forward=distances.n_forward,
+        n_backward=distances.n_backward,
+        warnings_=_warnings(status, distances.warnings_),
     )
 
 

@@ -29,7 +29,7 @@ class Ball:
         The norm of the radii.
     threat_model : ThreatModel
         Box and mutable features; its norm is not used.
-    walls : tuple of two Tensors of the shape of X
+    limits : tuple of two Tensors of the shape of X
         Least and greatest values of the features.
     """
 
@@ -37,7 +37,7 @@ class Ball:
     eps: Tensor
     norm: float
     threat_model: ThreatModel
-    walls: tuple[Tensor, Tensor] = field(init=False, repr=False)
+    limits: tuple[Tensor, Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         shape = tuple(self.X.shape[1:])
@@ -54,16 +54,16 @@ class Ball:
         if mask is not None:
             free = torch.from_numpy(mask.copy()).to(self.X.device).reshape(shape)
             low, high = torch.where(free, low, self.X), torch.where(free, high, self.X)
-        # Walls of the ball and the box in one, so that a projection is a single clamp for L-inf.
-        object.__setattr__(self, "walls", (low, high))
+        # Limits of the ball and the box in one, so that a projection is a single clamp for L-inf.
+        object.__setattr__(self, "limits", (low, high))
 
     def part(self, rows: Tensor) -> Ball:
-        """Return the balls of some samples, by position, with the walls as they are."""
+        """Return the balls of some samples, by position, with the limits as they are."""
         part = copy(self)
         object.__setattr__(part, "X", self.X.index_select(0, rows))
         object.__setattr__(part, "eps", self.eps.index_select(0, rows))
-        walls = tuple(wall.index_select(0, rows) for wall in self.walls)
-        object.__setattr__(part, "walls", walls)
+        limits = tuple(limit.index_select(0, rows) for limit in self.limits)
+        object.__setattr__(part, "limits", limits)
         return part
 
     def per_sample(self, values: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class Ball:
 
     def project(self, points: Tensor) -> Tensor:
         """Bring points back. For L2, the ball first: clamping towards X cannot leave it again."""
-        low, high = self.walls
+        low, high = self.limits
         if self.norm == 2:
             delta = points - self.X
             size = delta.flatten(1).norm(dim=1)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from robfair.attacks._prepared import Prepared, check_eps, prepare
+from robfair.attacks._options import AttackOptions
+from robfair.attacks._prepared import PreparedAttack, check_eps, prepare
 from robfair.attacks._result import AttackResult
-from robfair.attacks._tabular import PreparedTable
 
 __all__ = ["RobustAccuracy", "attack_success", "robust_accuracy"]
 
@@ -165,8 +165,8 @@ def attack_success(
 
 
 def _prepare(
-    model: Any, X: Any, y: ArrayLike, eps: ArrayLike, **options: Any
-) -> tuple[NDArray[np.float64], Prepared | PreparedTable]:
+    model: Any, X: Any, y: ArrayLike, eps: ArrayLike, threat_model: Any = None, **options: Any
+) -> tuple[NDArray[np.float64], PreparedAttack]:
     grid = check_eps(eps)
     if grid.ndim > 1 or grid.size == 0 or (np.diff(grid.ravel()) <= 0).any():
         raise ValueError(
@@ -174,11 +174,9 @@ def _prepare(
         )
     if y is None:
         raise ValueError("y must be given: accuracy and success are relative to true labels.")
-    return np.atleast_1d(grid), prepare(model, X, y, **options)
+    return np.atleast_1d(grid), prepare(model, X, y, threat_model, AttackOptions(**options))
 
 
-def _results(
-    prepared: Prepared | PreparedTable, grid: NDArray[np.float64]
-) -> Iterator[AttackResult]:
+def _results(prepared: PreparedAttack, grid: NDArray[np.float64]) -> Iterator[AttackResult]:
     for eps in grid:
         yield prepared.run(np.full(len(prepared), eps))

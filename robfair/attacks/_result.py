@@ -1,4 +1,4 @@
-"""What attacks return."""
+"""The results of attacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from robfair.threat import ThreatModel
 
-__all__ = ["AttackResult", "LeastEps"]
+__all__ = ["AttackResult", "Examples", "LeastEps"]
+
+FOUND, WRONG, CENSORED = STATUSES = ("found", "wrong", "censored")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -155,4 +157,17 @@ class LeastEps:
         )
 
 
-FOUND, WRONG, CENSORED = STATUSES = ("found", "wrong", "censored")
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Examples that an attack has made for a model, before another model may be asked."""
+
+    points: NDArray[Any]
+    size: NDArray[np.float64]
+    label: NDArray[Any]  # to be left, or reached
+    predicted: NDArray[Any]
+    predicted_adversarial: NDArray[Any]
+    success: NDArray[np.bool_]
+    method: str
+    n_forward: NDArray[np.int32]
+    n_backward: NDArray[np.int32]
+    warnings: tuple[str, ...]

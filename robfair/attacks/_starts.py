@@ -43,9 +43,9 @@ def in_ball(x: Tensor, eps: Tensor, norm: float, index: NDArray[np.intp], key: K
     if norm == torch.inf:
         return x + eps[:, None] * torch.from_numpy(2 * _uniform(index, d, key) - 1).to(x)
     numbers = _uniform(index, d + 1, key)
-    way = ndtri(numbers[:, 1:])
-    way *= (numbers[:, 0] ** (1 / d) / np.linalg.norm(way, axis=1))[:, None]
-    return x + eps[:, None] * torch.from_numpy(way).to(x)
+    direction = ndtri(numbers[:, 1:])
+    direction *= (numbers[:, 0] ** (1 / d) / np.linalg.norm(direction, axis=1))[:, None]
+    return x + eps[:, None] * torch.from_numpy(direction).to(x)
 
 
 def near_centre(x: Tensor, eps: Tensor, index: NDArray[np.intp], key: Key) -> Tensor:

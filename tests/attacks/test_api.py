@@ -383,7 +383,7 @@ def test_flat_logits_are_reported():
         ({"method": "fgsm", "n_restarts": 2}, ValueError, "one step of length eps"),
         ({"method": "fgsm", "step_size": 0.1}, ValueError, "one step of length eps"),
         ({"method": "kl", "random_start": False}, ValueError, "no gradient at the sample"),
-        ({"method": "kl", "y": None, "target": 1}, ValueError, "for a target use"),
+        ({"method": "kl", "y": None, "target": 1}, ValueError, "has no target: use"),
         ({"target": 1}, ValueError, "give y, .* or target"),
         ({"y": None, "target": 7}, ValueError, "target holds labels .* not know: \\[7\\]"),
         ({"y": None, "target": [0, 1]}, ValueError, "one for each of the 40 samples"),

@@ -1,8 +1,7 @@
-"""The engine of all attacks: projected gradient ascent on those samples that are not fooled yet."""
+"""One run of an attack by gradient steps, on those samples that are not fooled yet."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,96 +13,66 @@ from torch import Tensor
 from robfair._confirm import rounding
 from robfair._problem import Problem, finite
 from robfair.adapters import ForwardVjp
-from robfair.attacks._active_pgd import Aim, Climbers, climb, into_ball
+from robfair.attacks._active_pgd import ActiveSamples, AttackGoal, active_pgd, into_ball
+from robfair.attacks._options import AttackOptions
 from robfair.attacks._pgd import Ball
 from robfair.attacks._starts import in_ball, near_centre
 
-__all__ = ["METHODS", "Options", "Search", "Tries"]
+__all__ = ["Attempt", "GradientAttack"]
 
-METHODS = ("pgd", "fgsm", "kl")
 # Madry's rule: all steps together could cross the ball.
 CROSSING = 2.5
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the caller has set; see `attack`."""
-
-    method: str
-    n_steps: int
-    step_size: float | None
-    n_restarts: int
-    random_start: bool
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}.")
-        if operator.index(self.n_steps) < 1 or operator.index(self.n_restarts) < 1:
-            raise ValueError(
-                "n_steps and n_restarts must be at least 1; got "
-                f"{self.n_steps} and {self.n_restarts}."
-            )
-        if self.step_size is not None and not 0 < self.step_size < np.inf:
-            raise ValueError(f"step_size must be a positive number or None; got {self.step_size}.")
-        if self.method == "fgsm" and (self.step_size is not None or self.n_restarts > 1):
-            raise ValueError(
-                'method="fgsm" is one step of length eps from the sample itself: step_size and '
-                'n_restarts are for "pgd" and "kl".'
-            )
-        if self.method == "kl" and not self.random_start:
-            raise ValueError(
-                'method="kl" needs random_start=True: the divergence has no gradient at the sample.'
-            )
-
-    @property
-    def steps(self) -> int:
-        """Number of steps that the method makes."""
-        return 1 if self.method == "fgsm" else self.n_steps
-
-
 @dataclass
-class Tries:
-    """What an attack ends with, a row for each sample that was attacked."""
+class Attempt:
+    """The end of one run, a row for each sample that was attacked."""
 
     points: Tensor  # (n, d), inside the ball and the box
     size: Tensor  # (n,), float64, their distances from the samples
     codes: Tensor  # (n,) classes that are predicted there
-    gap: Tensor  # (n,) margin to the decision that is wanted; negative once it is made
+    margin: Tensor  # (n,) margin to the decision that is wanted; negative once it is made
     fooled: Tensor  # (n,) whether it is made, by the predicted class
-    still: Tensor  # (n,) whether no step has moved it, although it is not fooled
+    unmoved: Tensor  # (n,) whether no step has moved it, although it is not fooled
 
 
-class Search:
-    """Attacks on the samples of a problem.
+class GradientAttack:
+    """Runs of an attack on some samples of a problem at a time.
 
     Parameters
     ----------
     problem : Problem
         Samples, model and threat model.
-    options : Options
-        What attack.
+    options : AttackOptions
+        Which attack.
+    seed : int
+        Seed of the random starts.
     target : ndarray of int, of shape (n,), or None
         Classes to be reached; None to get away from the true classes of the problem, or from the
         predicted ones if it has none.
     """
 
     def __init__(
-        self, problem: Problem, options: Options, target: NDArray[np.intp] | None = None
+        self,
+        problem: Problem,
+        options: AttackOptions,
+        seed: int,
+        target: NDArray[np.intp] | None = None,
     ) -> None:
         self.problem = problem
         self.options = options
+        self.seed = seed
         self.targeted = target is not None
-        self.aim = Aim(options.method, self.targeted)
+        self.goal = AttackGoal(options.entry.weights, self.targeted)
         n = len(problem.X)
         self.n_forward = np.zeros(n, dtype=np.int32)
         self.n_backward = np.zeros(n, dtype=np.int32)
         self.clean = self._clean()
-        self.codes = self.clean.argmax(dim=1).cpu().numpy()
+        self.predicted_codes = self.clean.argmax(dim=1).cpu().numpy()
         label = target if target is not None else problem.true_codes
-        self.label = self.codes if label is None else label
-        # Where there is nothing to do.
-        self.done = (self.codes == self.label) == self.targeted
+        self.label = self.predicted_codes if label is None else label
+        # Where a sample needs no perturbation.
+        self.succeeds_clean = (self.predicted_codes == self.label) == self.targeted
 
     def run(
         self,
@@ -112,9 +81,9 @@ class Search:
         *,
         start: Tensor | None = None,
         restart: int = 0,
-        whole: bool = False,
-        progress: Callable[[Tries], None] = lambda tries: None,
-    ) -> Tries:
+        every_step: bool = False,
+        progress: Callable[[Attempt], None] = lambda attempt: None,
+    ) -> Attempt:
         """Attack some samples once.
 
         Parameters
@@ -127,9 +96,9 @@ class Search:
             First points. None: as the options say.
         restart : int, default=0
             Number of the restart, for its random numbers.
-        whole : bool, default=False
+        every_step : bool, default=False
             Whether to make all steps, also with samples that are fooled.
-        progress : callable, default=lambda tries: None
+        progress : callable, default=lambda attempt: None
             Called with each batch that is finished.
         """
         parts, size = [], self.problem.batch_size
@@ -137,13 +106,13 @@ class Search:
             for first in range(0, len(index), size):
                 rows = slice(first, first + size)
                 first_points = None if start is None else start[rows]
-                tries = self._batch(
-                    forward_vjp, index[rows], eps[rows], first_points, restart, whole
+                attempt = self._batch(
+                    forward_vjp, index[rows], eps[rows], first_points, restart, every_step
                 )
-                parts.append(tries)
-                progress(tries)
+                parts.append(attempt)
+                progress(attempt)
         columns = zip(*(vars(part).values() for part in parts), strict=True)
-        return Tries(*(torch.cat(column) for column in columns))
+        return Attempt(*(torch.cat(column) for column in columns))
 
     def _batch(
         self,
@@ -152,9 +121,9 @@ class Search:
         budget: NDArray[np.float64],
         start: Tensor | None,
         restart: int,
-        whole: bool,
-    ) -> Tries:
-        """Attack a batch: climb, take the points exactly into the balls, and predict them again."""
+        every_step: bool,
+    ) -> Attempt:
+        """Attack a batch, move the points exactly into the balls, and predict them again."""
         problem = self.problem
         x, radius = problem.tensor(index), torch.from_numpy(budget).to(problem.model.device)
         label = torch.from_numpy(self.label[index]).to(x.device)
@@ -165,16 +134,16 @@ class Search:
         ball = Ball(images, eps, problem.norm, problem.threat_model)
         clean = self.clean[torch.from_numpy(index)]
         # Beyond what rounding in another batch can take back.
-        sure = -rounding(clean, clean.dtype)
-        if whole:
-            sure = torch.full_like(sure, -torch.inf)
+        sure_margin = -rounding(clean, clean.dtype)
+        if every_step:
+            sure_margin = torch.full_like(sure_margin, -torch.inf)
         rows = torch.arange(len(x), device=x.device)
         first = ball.project(start.reshape(images.shape))
-        climbers = Climbers(ball, rows, label, self._step(eps), sure, clean)
-        points, n_forward, n_backward = climb(
-            forward_vjp, self.aim, climbers, first, self.options.steps
+        active = ActiveSamples(ball, rows, label, self._step(eps), sure_margin, clean)
+        points, n_forward, n_backward = active_pgd(
+            forward_vjp, self.goal, active, first, self._n_steps()
         )
-        still = (points == first).flatten(1).all(dim=1)
+        unmoved = (points == first).flatten(1).all(dim=1)
         points, size = into_ball(points, images, radius, problem.norm)
         with torch.no_grad():
             logits = finite(forward_vjp(points)[0])
@@ -182,27 +151,30 @@ class Search:
         self.n_backward[index] += n_backward.cpu().numpy()
         codes = logits.argmax(dim=1)
         fooled = (codes == label) == self.targeted
-        return Tries(
+        return Attempt(
             points=points.flatten(1),
             size=size,
             codes=codes,
-            gap=self.aim.gap(logits, label),
+            margin=self.goal.margin(logits, label),
             fooled=fooled,
-            still=still & ~fooled,
+            unmoved=unmoved & ~fooled,
         )
 
     def _start(self, x: Tensor, eps: Tensor, index: NDArray[np.intp], restart: int) -> Tensor:
-        options, key = self.options, (self.options.seed, restart)
-        if options.method == "kl":
+        options, key = self.options, (self.seed, restart)
+        if options.entry.starts_nearby:
             return near_centre(x, eps, index, key)
-        if options.method == "fgsm" or (restart == 0 and not options.random_start):
+        if options.entry.is_one_step or (restart == 0 and not options.random_start):
             return x
         return in_ball(x, eps, self.problem.norm, index, key)
+
+    def _n_steps(self) -> int:
+        return 1 if self.options.entry.is_one_step else self.options.n_steps
 
     def _step(self, eps: Tensor) -> Tensor:
         if self.options.step_size is not None:
             return torch.full_like(eps, self.options.step_size)
-        return eps * (1 if self.options.method == "fgsm" else CROSSING / self.options.n_steps)
+        return eps * (1 if self.options.entry.is_one_step else CROSSING / self.options.n_steps)
 
     def _clean(self) -> Tensor:
         problem, parts = self.problem, []

@@ -1,0 +1,143 @@
+"""Attacks by gradient steps at one eps after another, and the best example of each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robfair._problem import Problem, progress_bar
+from robfair.attacks._gradient_attack import Attempt, GradientAttack
+from robfair.attacks._options import AttackOptions
+from robfair.attacks._result import Examples
+
+__all__ = ["GradientSteps", "unmoved_warning"]
+
+
+@dataclass
+class GradientSteps:
+    """Gradient steps, with restarts, at one eps after another.
+
+    Attributes
+    ----------
+    problem : Problem
+        Samples, model and threat model.
+    options : AttackOptions
+        Which attack.
+    seed : int
+        Seed of the random starts.
+    target : ndarray of int, of shape (n_samples,), or None
+        Classes to be reached.
+    transfers : bool
+        Whether another model will be asked. Then all samples take all steps, and the examples are
+        made anew for each eps: this model has no say in which of them succeed.
+    """
+
+    problem: Problem
+    options: AttackOptions
+    seed: int
+    target: NDArray[np.intp] | None
+    transfers: bool
+
+    @cached_property
+    def attack(self) -> GradientAttack:
+        """The attack; making it costs a pass of all samples."""
+        return GradientAttack(self.problem, self.options, self.seed, self.target)
+
+    @cached_property
+    def best(self) -> BestExamples:
+        """The best examples so far."""
+        return BestExamples(self.attack)
+
+    def bar(self, title: str) -> Any:
+        """Return a progress bar over the samples."""
+        return progress_bar(self.problem, f"{title} ({self.options.method})", self.options.verbose)
+
+    def run(self, eps: NDArray[np.float64]) -> Examples:
+        """Attack the samples that have not been fooled yet, at budgets not below the last ones."""
+        if self.transfers:
+            self.best = BestExamples(self.attack)
+        best = self.best
+        pending = eps > 0 if self.transfers else (eps > 0) & ~best.fooled
+        with self.bar("attack") as bar:
+            bar.update(len(eps) - int(pending.sum()))
+            for restart in range(self.options.n_restarts):
+                index = pending.nonzero()[0]
+                if len(index) == 0:
+                    break
+                attempt = self.attack.run(
+                    index,
+                    eps[index],
+                    restart=restart,
+                    every_step=self.transfers,
+                    progress=_counting(bar, restart == self.options.n_restarts - 1),
+                )
+                best.take(index, attempt, keep_fooled=not self.transfers)
+                if not self.transfers:
+                    pending[index] = ~best.fooled[index]
+        return self._examples(eps)
+
+    def _examples(self, eps: NDArray[np.float64]) -> Examples:
+        attack, best, labels = self.attack, self.best, self.problem.model.labels
+        return Examples(
+            points=best.points.copy(),
+            size=best.size.copy(),
+            label=labels(attack.label),
+            predicted=labels(attack.predicted_codes),
+            predicted_adversarial=labels(best.predicted_codes),
+            success=best.fooled.copy(),
+            method=self.options.method,
+            n_forward=attack.n_forward.copy(),
+            n_backward=attack.n_backward.copy(),
+            warnings=unmoved_warning((eps > 0) & ~best.moved),
+        )
+
+
+class BestExamples:
+    """The best example of each sample: one that is fooled, else that of the least margin."""
+
+    def __init__(self, attack: GradientAttack) -> None:
+        problem = attack.problem
+        points: NDArray[Any] = problem.model.tensor(problem.X).cpu().numpy()
+        self.points = points.reshape(problem.X.shape)
+        self.size = np.zeros(len(points))
+        self.predicted_codes = attack.predicted_codes.copy()
+        self.margin = np.full(len(points), np.inf)
+        self.fooled = attack.succeeds_clean.copy()
+        self.moved = attack.succeeds_clean.copy()
+
+    def take(self, index: NDArray[np.intp], attempt: Attempt, *, keep_fooled: bool) -> None:
+        """Take over better examples; with `keep_fooled` all that are fooled, as they are new."""
+        margin, fooled = attempt.margin.double().cpu().numpy(), attempt.fooled.cpu().numpy()
+        better = (margin < self.margin[index]) | (fooled & keep_fooled)
+        rows = index[better]
+        points = attempt.points.cpu().numpy()[better]
+        self.points[rows] = points.reshape(-1, *self.points.shape[1:])
+        self.size[rows] = attempt.size.cpu().numpy()[better]
+        self.predicted_codes[rows] = attempt.codes.cpu().numpy()[better]
+        self.margin[rows], self.fooled[rows] = margin[better], fooled[better]
+        self.moved[index] |= ~attempt.unmoved.cpu().numpy()
+
+
+def unmoved_warning(unmoved: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Return a warning if there are samples that no step has moved."""
+    n = int(unmoved.sum())
+    if n == 0:
+        return ()
+    return (
+        f"no step moved {n} of {len(unmoved)} samples: the gradient is zero there, and a search "
+        'that follows gradients is blind. Compare boundary_distance(method="decision").',
+    )
+
+
+def _counting(bar: Any, last: bool) -> Callable[[Attempt], None]:
+    """Count fooled samples, and on the last restart all."""
+
+    def progress(attempt: Attempt) -> None:
+        bar.update(len(attempt.codes) if last else int(attempt.fooled.sum()))
+
+    return progress

@@ -1,0 +1,119 @@
+"""`AttackOptions`, all that a caller may set of an attack, checked once."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from robfair._batches import check_batch_size
+from robfair.attacks._methods import METHODS, AttackMethod
+from robfair.threat import ThreatModel
+
+__all__ = ["AttackOptions", "as_threat_model", "searches_rows"]
+
+# Options of steps, which a search of valid rows does not make.
+STEPS = ("n_steps", "step_size", "n_restarts", "random_start")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AttackOptions:
+    """Options of an attack; `attack` describes each.
+
+    Raises
+    ------
+    TypeError
+        If a number of something is not an integer.
+    ValueError
+        If an option is out of its range, or does not go with the method.
+    """
+
+    method: str = "pgd"
+    n_steps: int = 20
+    step_size: float | None = None
+    n_restarts: int = 1
+    random_start: bool = True
+    target: Any = None
+    transfer_from: Any = None
+    batch_size: int | None = None
+    random_state: Any = 0
+    verbose: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}.")
+        if operator.index(self.n_steps) < 1 or operator.index(self.n_restarts) < 1:
+            raise ValueError(
+                "n_steps and n_restarts must be at least 1; got "
+                f"{self.n_steps} and {self.n_restarts}."
+            )
+        if self.step_size is not None and not 0 < self.step_size < np.inf:
+            raise ValueError(f"step_size must be a positive number or None; got {self.step_size}.")
+        check_batch_size(self.batch_size)
+        name, entry = self.method, self.entry
+        if entry.is_one_step and (self.step_size is not None or self.n_restarts > 1):
+            raise ValueError(
+                f'method="{name}" is one step of length eps from the sample itself: step_size and '
+                'n_restarts are for "pgd" and "kl".'
+            )
+        if entry.starts_nearby and not self.random_start:
+            raise ValueError(
+                f'method="{name}" needs random_start=True: its loss has no gradient at the sample.'
+            )
+        if self.target is not None and not entry.takes_target:
+            raise ValueError(f'method="{name}" has no target: use method="pgd".')
+
+    @property
+    def entry(self) -> AttackMethod:
+        """The method's entry in the registry."""
+        return METHODS[self.method]
+
+    def changed(self, *names: str) -> list[str]:
+        """Return those of some options that are not at their defaults."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return [name for name in names if getattr(self, name) != defaults[name]]
+
+
+def as_threat_model(threat_model: ThreatModel | None) -> ThreatModel:
+    """Return the threat model, L-inf by default; raise TypeError for anything else."""
+    threat_model = ThreatModel(np.inf) if threat_model is None else threat_model
+    if not isinstance(threat_model, ThreatModel):
+        raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
+    return threat_model
+
+
+def searches_rows(threat_model: ThreatModel, options: AttackOptions, *others: str) -> bool:
+    """Tell whether valid rows of a table are searched, and refuse what is then useless.
+
+    Parameters
+    ----------
+    threat_model : ThreatModel
+        With categories, integers or units the rows are searched.
+    options : AttackOptions
+        The options of the attack.
+    *others : str
+        Names of further options that the caller has set in vain.
+
+    Returns
+    -------
+    bool
+        Whether rows are searched, and not gradients followed.
+
+    Raises
+    ------
+    ValueError
+        If rows are searched and there is a target, a method by steps, or an option of steps.
+    """
+    if not threat_model.is_mixed:
+        return False
+    why = "under a threat model with categories, integer or unit, valid rows are searched"
+    if options.target is not None:
+        raise ValueError(f"{why} that leave a label: target must be None; got {options.target!r}.")
+    if options.method != "pgd":
+        raise ValueError(f"{why} instead of steps: leave out method; got {options.method!r}.")
+    useless = [*others, *options.changed(*STEPS)]
+    if useless:
+        raise ValueError(f"{why} instead of steps: leave out {', '.join(useless)}.")
+    return True

@@ -1,0 +1,83 @@
+"""Attacks on tables, under a threat model with categories, integers or units.
+
+A row is fooled within eps if and only if the least cost of a row that is predicted differently is
+at most eps. One search for that row serves every eps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robfair._problem import Problem
+from robfair.adapters import as_labels
+from robfair.attacks._result import Examples
+from robfair.distance import BoundaryDistance, DistanceOptions, measure_distance
+
+__all__ = ["RowSearch"]
+
+
+@dataclass
+class RowSearch:
+    """A search of the nearest valid rows, at one eps after another.
+
+    Attributes
+    ----------
+    problem : Problem
+        Samples, model and threat model.
+    X : object
+        The samples as the caller has them.
+    seed : int
+        Seed of the search.
+    verbose : int
+        Greater than 0 shows a progress bar.
+    transfers : bool
+        Whether another model will be asked: then this one need not predict the rows again.
+    """
+
+    problem: Problem
+    X: Any
+    seed: int
+    verbose: int
+    transfers: bool
+
+    @cached_property
+    def distances(self) -> BoundaryDistance:
+        """The least costs, and the rows behind them."""
+        problem = self.problem
+        return measure_distance(
+            problem.model,
+            self.X,
+            problem.y,
+            threat_model=problem.threat_model,
+            options=DistanceOptions(batch_size=problem.batch_size, random_state=self.seed),
+            verbose=self.verbose,
+        )
+
+    def run(self, eps: NDArray[np.float64]) -> Examples:
+        """Return the rows within these budgets; elsewhere the samples themselves."""
+        distances, problem = self.distances, self.problem
+        assert distances.adversarial is not None
+        near = distances.distance <= eps  # not where the model is wrong: its distance is NaN
+        points = problem.model.tensor(problem.X).cpu().numpy().reshape(problem.X.shape)
+        points[near] = distances.adversarial[near]
+        after, n_forward = distances.predicted.copy(), distances.n_forward
+        if near.any() and not self.transfers:
+            n_forward = n_forward + near
+            after[near] = as_labels(problem.model).predict(points[near])
+        return Examples(
+            points=points,
+            size=np.where(near, distances.distance, 0),
+            label=distances.predicted if problem.y is None else problem.y,
+            predicted=distances.predicted,
+            predicted_adversarial=after,
+            success=near | (distances.status == "skipped"),
+            method=distances.method,
+            n_forward=n_forward,
+            n_backward=distances.n_backward,
+            warnings=distances.warnings_,
+        )
