@@ -108,10 +108,10 @@ def least_eps(
 
     Notes
     -----
-    What is returned is the size of a perturbation that was predicted again and succeeds: an upper
-    bound of the true least eps. A greater `n_bisections` or `n_restarts` never makes it larger. An
-    attack that fails at some eps is no proof, so that the other end of the interval, `eps` minus
-    `resolution`, is no lower bound.
+    The least eps is the size of a perturbation that was predicted again and succeeds: an upper
+    bound of the true one. A greater `n_bisections` or `n_restarts` never makes it larger. A failed
+    attack proves nothing: the other end of the interval, `eps` minus `resolution`, does not bound
+    the least eps from below.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What can be seen of a model while its distances are computed, and speaks against them."""
+"""Warnings about models whose distances cannot be trusted: random, batch-dependent, saturated."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from robfair.distance._writer import ResultWriter
 
 __all__ = ["diagnose"]
 
-ROWS = 256  # that are predicted a second time
+ROWS = 256  # predicted a second time: one batch, so that the check costs about a pass
 # Relative to the greatest logit: far above what the order of sums can do, even in half precision.
 NOISE = 1e-2
 
 
 def diagnose(problem: Problem, results: ResultWriter) -> None:
-    """Add to `results.warnings` what is wrong with the searches and the outputs of the model."""
+    """Warn of censored searches, flat logits, and outputs that are random or not logits."""
     measured = ~results.skipped
     known = results.exact.copy()
-    if results.lower is not None:  # nothing is to be found where that is proven
+    if results.lower is not None:  # proven: there is nothing to find
         known |= np.isinf(results.lower)
     if (known | results.skipped).all():
         return
@@ -43,6 +43,7 @@ def diagnose(problem: Problem, results: ResultWriter) -> None:
 
 
 def _labels_twice(problem: Problem, results: ResultWriter) -> None:
+    """Predict some rows again."""
     assert isinstance(problem.model, LabelModel)
     assert results.predicted is not None
     rows = problem.X[:ROWS]
@@ -87,6 +88,6 @@ def _logits_twice(problem: Problem, results: ResultWriter) -> None:
 
 
 def _probabilities(logits: torch.Tensor) -> bool:
-    """Whether all rows lie in [0, 1] and sum to 1, which logits do not."""
+    """Tell whether all rows lie in [0, 1] and sum to 1, which logits do not."""
     sums = logits.sum(dim=1)
     return bool((logits >= 0).all() and ((sums - 1).abs() < 1e-3).all())

@@ -36,7 +36,7 @@ BOUNDS = ("budget", "time_limit")
 
 @dataclass(frozen=True)
 class Runner:
-    """How a method runs on one kind of model under one kind of threat model.
+    """The function of a method for one kind of model and one kind of threat model.
 
     Attributes
     ----------

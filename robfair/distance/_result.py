@@ -1,4 +1,4 @@
-"""What a distance computation returns."""
+"""`BoundaryDistance`, the result of a distance computation."""
 
 from __future__ import annotations
 
