@@ -180,10 +180,3 @@ def test_points_that_are_missing_are_searched_for(searches):
     shared_distance(CLF, DATA.X, DATA.y)
     assert not run().examples.empty
     assert searches == [False, True]
-
-
-def test_results_that_are_too_large_are_not_kept(searches, monkeypatch):
-    monkeypatch.setattr(_cache._RecentResults, "BYTES", 1000)
-    run()
-    run()
-    assert searches == [True, True]

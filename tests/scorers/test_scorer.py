@@ -35,7 +35,6 @@ from robfair.scorers import (
     neg_eou_scorer,
     neg_v_f_scorer,
     rob_scorer,
-    shared_distance,
 )
 
 DATA = make_group_margins(180, n_features=3, flip=0.05, random_state=0)
@@ -329,18 +328,6 @@ def test_a_changed_transformer_or_option_is_computed_anew(passes):
     sup = make_robustness_scorer(classifier_robustness, threat_model=ThreatModel(norm=np.inf))
     assert sup(model, DATA.X, DATA.y, sensitive_features=RACE) < rob(model)
     assert len(passes) == 3  # the last one was remembered
-
-
-def test_writing_into_a_shared_result_does_not_change_later_scores():
-    """A metric, or a user with an audit, may cap distances in place."""
-    model = network().fit(DATA.X, DATA.y)
-    before = rob(model)
-    found = shared_distance(model, DATA.X, DATA.y)
-    try:
-        found.distance[:] = 7.0
-    except ValueError:  # read-only is as good
-        assert not found.distance.flags.writeable
-    assert rob(model) == before
 
 
 @pytest.mark.parametrize(
