@@ -3,12 +3,14 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import pytest
 from numpydoc.docscrape import ClassDoc, NumpyDocString
 from numpydoc.validate import validate
 
 import robfair
+from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
 
 # What a reader needs. Off are GL01 to GL03 (layout, which ruff's D rules settle), ES01 (a good
 # summary may be enough), SA01 (See Also) and PR06 (a spelling of types).
@@ -171,6 +173,19 @@ def test_shared_parameters_read_the_same(module):
         for method in methods(exported) if inspect.isclass(exported) else ():
             found += of_another_wording(f"{name}.{method}", getattr(exported, method).__doc__ or "")
     assert not found, "\n".join(found)
+
+
+# Parameters of a classifier that mean something else, or apply in more cases, in another one.
+OWN = {"max_epochs", "early_stopping", "validation_fraction"}
+
+
+def test_shared_parameters_of_classifiers_read_the_same():
+    wordings = {}
+    for cls in (NaturalClassifier, AdversarialClassifier, FarmurClassifier):
+        for name, description in documented_parameters(cls.__doc__):
+            # Each class counts its references by itself.
+            wordings.setdefault(name, set()).add(re.sub(r"\[\d\]_", "[]", description))
+    assert {name for name, found in wordings.items() if len(found) > 1} == OWN
 
 
 def test_another_wording_is_noticed():

@@ -132,26 +132,26 @@ class AdversarialClassifier(AttackedClassifier):
     lr : float, default=1e-3
         Learning rate.
     lr_schedule : {"step", "cosine", "cyclic"}, callable or None, default=None
-        How the learning rate changes over the run, batch by batch: a function from the part of the
-        run that is done, between 0 and 1, to a factor of `lr`. "step": a tenth from half of the run
-        on, a hundredth from three quarters on. "cosine": from 1 to 0 along half a cosine. "cyclic":
-        up to 1 at two fifths, then down to 0. None: no change.
+        Schedule of the learning rate, batch by batch: a function from the fraction of the run that
+        is done to a factor of `lr`. "step": a tenth after half of the run, a hundredth after three
+        quarters. "cosine": from 1 to 0 along half a cosine. "cyclic": up to 1 at two fifths, then
+        down to 0. None: a constant rate.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
     averaging : float or None, default=None
         Decay of an exponential moving average of the weights over steps, such as 0.999. The network
-        ends up with the average, its batch normalisation estimated anew from the training samples.
+        then has the average, with batch normalisation estimated anew from the training samples.
     early_stopping : bool, default=False
         Whether to measure robust accuracy (PGD, ten steps) on held-out samples after every epoch,
         to end the run after `n_iter_no_change` epochs without a new best one, and to go back to the
-        weights of the best epoch.
+        weights of the best epoch of the last phase.
     n_iter_no_change : int, default=10
         Epochs that early stopping waits for.
     checkpoint : path-like or None, default=None
-        File (safetensors) to which the state of the run is written after every epoch. If it is
-        there already, `fit` goes on from it, and ends with the same weights, to the last bit, as if
-        it had never been interrupted; if it is of another run (other parameters, data or versions)
-        that is an error. `callbacks` have no part in it, but for those of robfair. Needs an integer
+        File (safetensors) to which the state of the run is written after every epoch. If the file
+        exists, `fit` goes on from it and ends with the same weights, to the last bit, as without an
+        interruption. A file of another run (other parameters, data or versions) is an error. The
+        state of `callbacks` is not in it, except for those of robfair. Needs an integer
         `random_state`.
     class_weight : dict, {"balanced", "oversample"} or None, default=None
         Weights of the classes, which multiply `sample_weight`: a dict ``{label: weight}``, or
@@ -159,17 +159,17 @@ class AdversarialClassifier(AttackedClassifier):
         repeats the samples of smaller classes in every epoch instead, each class the whole number
         of times that brings it closest to the largest; held-out samples are not repeated.
     validation_fraction : float, default=0.1
-        Part of each group that is held out, if `strategy` judges groups, with `early_stopping`, and
-        with "n-fgsm".
+        Part of each group that is held out, for strategies that evaluate groups, `early_stopping`
+        and "n-fgsm".
     distance_method : {"auto", "strong", "deepfool", "linear", "paper"}, default="auto"
-        How `strategy` measures distances, if it does.
+        Method by which distances of held-out samples are measured; see `boundary_distance`.
     threat_model : ThreatModel, default=None
-        Box and mutable features of the attack, and the norm in which `strategy` measures
-        distances. None: no box, everything mutable, L2.
+        Box and mutable features of the attack, and the norm in which distances of held-out samples
+        are measured. None: no box, everything mutable, L2.
     callbacks : list of skorch callbacks, default=None
         Called during training.
     device : str or torch.device, default="cpu"
-        Where to train.
+        Device of the training.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the last `fit`.
     verbose : int, default=0

@@ -21,6 +21,7 @@ import pandas as pd
 import sklearn
 import torch
 
+from robfair._fingerprint import differences
 from robfair._tensorfile import replacing
 from robfair._version import __version__
 from robfair.exceptions import ResultsError
@@ -140,12 +141,11 @@ class Run:
         """
         if part not in self.parts:
             return False
-        wanted, made = (json.loads(json.dumps(numbers)) for numbers in (recipe, self.recipes[part]))
-        differ = [name for name in {**made, **wanted} if made.get(name) != wanted.get(name)]
+        differ = differences(self.recipes[part], recipe)
         if differ:
             raise ResultsError(
-                f"part {part!r} of {self.path(Path())} was made by another recipe (different: "
-                f"{', '.join(differ)}). Choose another output folder, or delete the file."
+                f"part {part!r} of {self.path(Path())} is of another recipe, which differs in: "
+                f"{differ}. Name another output folder, or delete the file."
             )
         return True
 

@@ -14,7 +14,18 @@ __all__ = ["draw_held_out", "draw_seed", "held_out_mask"]
 
 
 def draw_seed(random_state: Any) -> int:
-    """Draw the seed of a fit from a parameter `random_state`."""
+    """Draw the seed of a fit.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        The classifier's parameter.
+
+    Returns
+    -------
+    int
+        The seed of weights, batches, attacks and held-out samples.
+    """
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
