@@ -135,14 +135,19 @@ SHARED = {
     "n_boot": "Number of bootstrap samples; None for no interval.",
     "ci_quantiles": "Quantiles of the bootstrap samples at the ends of the interval.",
     "random_state": "Seed of the bootstrap. A Generator or RandomState advances with each call.",
+    "population": "The samples that count",
     "y_true": "True labels",
     "y_pred": "Predicted labels, in the same coding.",
     "confidence": "Level of the intervals.",
     "name": "Name of the model, the title of the figure.",
     "ax": "Axes to draw on. None: a new figure",
 }
-# The same word for another thing: a measure, an array for each model, the end of an axis.
+# The same word for another thing: a measure, an array for each model, the end of an axis, a row of
+# a table, and a seed of searches too.
 OTHERS = {
+    ("audit", "name"),
+    ("audit", "random_state"),
+    ("compare", "random_state"),
     ("find_measure", "name"),
     ("TradeoffDisplay.from_predictions", "y_pred"),
     ("RobustnessCurveDisplay.plot", "tau_max"),
@@ -164,7 +169,7 @@ def of_another_wording(where, doc):
     ]
 
 
-@pytest.mark.parametrize("module", ["robfair.metrics", "robfair.plotting"])
+@pytest.mark.parametrize("module", ["robfair.metrics", "robfair.plotting", "robfair.auditing"])
 def test_shared_parameters_read_the_same(module):
     found = []
     for name in importlib.import_module(module).__all__:

@@ -53,7 +53,8 @@ def audit(
     y : array-like of shape (n_samples,)
         True labels.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        The group of each sample. Several columns are crossed.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
     name : str, default=None
         Name of the model in the table. None: the name of its class.
     method : str, default="auto"
@@ -62,8 +63,8 @@ def audit(
     threat_model : ThreatModel, default=None
         Norm, box and mutable features.
     tau_max : float, default=None
-        Distance at which all distances are capped. Needed where for some samples no adversarial is
-        found; without it the measures are then NaN.
+        Cap on the distances: a larger one counts as `tau_max`. Without it the measures are NaN if
+        no adversarial is found for some sample.
     certify : bool, default=False
         Whether to bound the distances from below too, and so each measure from both sides; see
         `boundary_distance`.
@@ -71,10 +72,10 @@ def audit(
         Rows, the same number from each group, that are searched again by "strong" and, as a black
         box, by "decision": do the distances hold, and alike for all groups? 0: none. Exact
         distances and those of models that only predict need no such check.
-    n_boot : int or None, default=1000
-        Bootstrap samples behind each interval, drawn within the groups. None: no intervals.
+    n_boot : int, default=1000
+        Number of bootstrap samples; None for no interval. They are drawn within each group.
     confidence : float, default=0.95
-        Level of the intervals. They hold the error of sampling, not that of the distances.
+        Level of the intervals. They cover the sampling error, not that of the distances.
     examples : int, default=3
         Rows of each group, the most easily flipped, that the result keeps and tells in words. They
         are data, perhaps about people, and stand in the report: 0 keeps none.

@@ -50,7 +50,8 @@ def compare(
     y : array-like of shape (n_samples,)
         True labels.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        The group of each sample.
+        Group of each sample, matched by position; several columns are crossed. Every category of a
+        pandas Categorical is a group, even one without samples.
     method, threat_model, tau_max, certify, n_check, n_boot, confidence, examples : object
         Options of `audit`, the same for all models.
     random_state : int, RandomState, Generator or None, default=0

@@ -181,7 +181,7 @@ def _read_image(pil: Any, path: Path, size: int) -> Bytes:
 def _shrink(image: Bytes, size: int) -> Bytes:
     """Resize a square image: each new pixel is the mean over the area that it covers.
 
-    Lengths are counted in units of which an old pixel has `size` and a new one len(image), so
+    Lengths are counted in units such that an old pixel has `size` and a new one len(image), so
     that all sums are of integers, and the result does not depend on their order.
     """
     width = len(image)

@@ -215,7 +215,7 @@ def certified_ordering(
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
 ) -> pd.DataFrame:
-    """Find the pairs of groups of which one is provably less robust than the other.
+    """Find the pairs of groups where one is provably less robust than the other.
 
     Group A is provably less robust than B if the upper bound of its Rob(P) is smaller than the
     lower bound of B's (``group_robustness_bounds``): no better attack or certificate can reverse

@@ -169,7 +169,7 @@ class _Node:
         far = [_split_sums(low[order] ** power, high[order] ** power) for power in range(3)]
         c = _lowest_point(middle[order], spread.centre(*far))
         farthest = np.where(middle > c, high, low)
-        # Fix the number whose end is in doubt; among several, the one for which it matters most.
+        # Fix the number whose end is most in doubt; of equal ones, the one of the widest interval.
         doubt = np.where(low < high, abs(middle - c), np.inf)
         branch = int(np.lexsort((low - high, doubt))[0])
         vertices = np.array([farthest, farthest])

@@ -81,7 +81,7 @@ def robustness_variance(
     ``worst_group_robustness``.
 
     With :math:`\hat r_g = r_g + e_g`, independent noise of variance :math:`\sigma_g^2 / n_g` and G
-    groups, the expected sum of squares around the mean of the :math:`\hat r_g` is the one of the
+    groups, the expected sum of squares around the mean of the :math:`\hat r_g` is that of the
     :math:`r_g` plus :math:`(1 - 1/G) \sum_g \sigma_g^2 / n_g`. The correction is therefore
     :math:`(1 - 1/G)` times the mean of :math:`s_g^2 / n_g` for ``ddof=0``, and the mean itself for
     ``ddof=1``, with :math:`s_g^2` the unbiased variance within the group.

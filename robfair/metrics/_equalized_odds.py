@@ -213,7 +213,7 @@ def group_confidence(
     condition_on: ConditionOn = "label",
     labels: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """Measure the mean confidence in each class by group, of which EOU is the largest difference.
+    """Measure the mean confidence in each class by group; EOU is the largest difference.
 
     These are the numbers of Tables IV and V of [1]_.
 

@@ -23,7 +23,7 @@ OTHER = {"linestyle": "none", "marker": "o", "markersize": 6, "color": GREY}
 
 
 class TradeoffDisplay:
-    """Models by two measures, and their Pareto front: those that no other beats in both.
+    """Models by two measures, and their Pareto front: the models that none beats in both.
 
     The dashed line of the front bounds the region where a model would be beaten. Two models on it
     cannot be ranked by these two measures. Points carry a sampling error, so a small lead may be
@@ -309,7 +309,7 @@ class TradeoffDisplay:
         return self
 
     def _on_front(self) -> NDArray[np.bool_]:
-        """Tell which models no other equals in both measures and beats in one."""
+        """Return a mask of the models that no other equals in both measures and beats in one."""
         signs = [1 if _MEASURES[name].greater_is_better else -1 for name in (self.x, self.y)]
         values = self.measures[[self.x, self.y]].to_numpy(float) * signs
         no_worse = (values[:, np.newaxis] >= values).all(axis=-1)  # row than column
