@@ -113,26 +113,7 @@ def fit_models(
     random_state: int,
     verbose: int,
 ) -> dict[str, Any]:
-    """Train the models that are compared, all for the same number of epochs.
-
-    Parameters
-    ----------
-    table : AdultTable
-        Groups and the threat model.
-    X, y : ndarray
-        The training rows to use.
-    epochs : int
-        Epochs of each model.
-    random_state : int
-        Seed of all models.
-    verbose : int
-        1 shows progress bars.
-
-    Returns
-    -------
-    dict of str to estimator
-        Fitted models by name.
-    """
+    """Train the models that are compared, all for the same number of epochs."""
     common: dict[str, Any] = {
         "batch_size": 256,
         "random_state": random_state,
@@ -157,19 +138,7 @@ def fit_models(
 def write_results(
     output: Path, results: dict[str, Comparison], models: dict[str, Any], table: AdultTable
 ) -> None:
-    """Write tables as CSV, curves as PNG and the fitted models as skops files.
-
-    Parameters
-    ----------
-    output : Path
-        The folder.
-    results : dict of str to Comparison
-        Audits by partition.
-    models : dict of str to estimator
-        The fitted models.
-    table : AdultTable
-        Its transformer is the first step of each Pipeline that is saved.
-    """
+    """Write tables as CSV, curves as PNG and the fitted models as skops files."""
     for partition, comparison in results.items():
         comparison.overall.to_csv(output / f"{partition}-overall.csv", index_label="model")
         comparison.by_group.to_csv(output / f"{partition}-groups.csv")
@@ -183,18 +152,7 @@ def write_results(
 
 
 def audit_command(output: Path) -> str:
-    """Return a command line that audits a model of the demo.
-
-    Parameters
-    ----------
-    output : Path
-        Folder of the demo.
-
-    Returns
-    -------
-    str
-        A command for a shell.
-    """
+    """Return a command line that audits a model of the demo."""
     model, rows = output / "farmur-by-race.skops", output / "test-rows.csv"
     command = ["robfair", "audit", str(model), str(rows), "--target", "income"]
     command += ["--sensitive", "race", "--mutable", "hours-per-week,education-num,occupation"]
@@ -202,15 +160,7 @@ def audit_command(output: Path) -> str:
 
 
 def draw_curves(comparison: Comparison, path: Path) -> None:
-    """Draw I_P of every group, a panel per model (figure 2 of paper A).
-
-    Parameters
-    ----------
-    comparison : Comparison
-        The audits.
-    path : Path
-        Where to write the PNG.
-    """
+    """Draw I_P of every group, a panel per model (figure 2 of paper A)."""
     # Not through pyplot, which would keep the figure, or open a window.
     from matplotlib.figure import Figure
 

@@ -17,39 +17,17 @@ __all__ = ["Claim", "ClaimTable", "holds", "markdown", "spread", "values_of"]
 
 @dataclass(frozen=True)
 class Claim:
-    """A difference between two methods, in one measure.
+    """A difference between two methods, in one measure."""
 
-    Attributes
-    ----------
-    where : str
-        Table, figure, section or "text"; "control" for what the paper does not ask.
-    what : str
-        The claim in words.
-    measure : str
-        Name of our measure.
-    before, after : str
-        Names of the two methods.
-    sign : int
-        1 if the measure is said to be greater after, -1 if less.
-    printed : str or tuple of float
-        The paper's two numbers, or what it prints of them.
-    kept : float
-        The measure `before` is multiplied by this first.
-    eps : mapping of str to float
-        Its eps by protocol; a protocol that is missing has none.
-    label, group : str or None
-        True label and group that it is restricted to.
-    """
-
-    where: str
+    where: str  # table, figure, section or "text"; "control" for what the paper does not ask
     what: str
     measure: str
     before: str
     after: str
-    sign: int
-    printed: str | tuple[float, float] = "-"
-    kept: float = 1.0
-    eps: Mapping[str, float] = field(default_factory=dict)
+    sign: int  # 1 if the measure is said to be greater after, -1 if less
+    printed: str | tuple[float, float] = "-"  # the paper's two numbers, or its words
+    kept: float = 1.0  # the measure `before` is multiplied by this first
+    eps: Mapping[str, float] = field(default_factory=dict)  # by protocol, where it has one
     label: str | None = None
     group: str | None = None
 
@@ -124,23 +102,13 @@ def markdown(frame: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class ClaimTable:
-    """The table of a paper's claims beside our numbers.
-
-    Attributes
-    ----------
-    what, ours, verdict : str
-        Headings; the last two have a place for the protocol.
-    number : callable
-        Writes a number.
-    is_detailed : bool
-        Whether to show the measure, and its change in per cent.
-    """
+    """The table of a paper's claims beside our numbers: its headings, and how it writes numbers."""
 
     what: str
-    ours: str
+    ours: str  # this heading and the next have a place for the protocol
     verdict: str
     number: Callable[[float], str]
-    is_detailed: bool = False
+    is_detailed: bool = False  # shows the measure, and its change in per cent
 
     def compare(
         self, claims: Sequence[Claim], measures: pd.DataFrame, protocols: Sequence[str]

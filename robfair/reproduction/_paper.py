@@ -30,17 +30,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a run, which is measured, timed and written on its own.
-
-    Attributes
-    ----------
-    measure : callable
-        Takes a `Task` and adds measures to its run.
-    unused : tuple of str
-        Beginnings of the names of those numbers of the recipe that the part does not depend on.
-    """
+    """A part of a run, which is measured, timed and written on its own."""
 
     measure: Callable[[Task], None]
+    # How the names of those numbers of the recipe begin that the part does not depend on.
     unused: tuple[str, ...] = ()
 
     def numbers(self, recipe: Any) -> dict[str, Any]:
@@ -50,30 +43,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A data set with the network that is trained on it.
-
-    Attributes
-    ----------
-    dataset : str
-        Name of the data set.
-    model : str or None
-        Name of the network; None where the paper has one network per data set.
-    recipes : mapping of str to dataclass
-        All numbers on which the results depend, by scale.
-    load : callable
-        Takes the recipe and the folder of downloads, and returns the data for `Task`.
-    parts : mapping of str to Part
-        The parts of a run, in order.
-    claims : callable
-        Takes the recipe and returns what the paper claims.
-    """
+    """A data set with the network that is trained on it, None where the paper has only one."""
 
     dataset: str
     model: str | None
-    recipes: Mapping[str, Any]
-    load: Callable[[Any, Path | None], Any]
-    parts: Mapping[str, Part]
-    claims: Callable[[Any], list[Claim]]
+    recipes: Mapping[str, Any]  # by scale: all numbers on which the results depend
+    load: Callable[[Any, Path | None], Any]  # from recipe and folder of downloads to `Task.data`
+    parts: Mapping[str, Part]  # in the order in which they run
+    claims: Callable[[Any], list[Claim]]  # from the recipe, whose numbers name the methods
 
     @property
     def name(self) -> str:
@@ -83,20 +60,10 @@ class Experiment:
     def recipe(self, scale: str) -> Any:
         """Return the recipe of a scale.
 
-        Parameters
-        ----------
-        scale : str
-            Name of the scale.
-
-        Returns
-        -------
-        dataclass
-            The recipe.
-
         Raises
         ------
         ValueError
-            If the experiment has no such scale.
+            If there is no such scale.
         """
         if scale not in self.recipes:
             of = self.dataset if self.model is None else f"{self.dataset} with {self.model}"
@@ -129,12 +96,7 @@ class Results:
     @property
     def recipe(self) -> Any:
         """The recipe of the runs."""
-        return self.experiment.recipe(self.scale)
-
-    @property
-    def claims(self) -> list[Claim]:
-        """The paper's claims."""
-        return self.experiment.claims(self.recipe)
+        return self.experiment.recipes[self.scale]
 
     @property
     def origin(self) -> str:
@@ -203,29 +165,6 @@ class Paper:
             raise ValueError(f"model {model!r} does not fit {dataset}; choose from: {names}.")
         return chosen[0]
 
-    def excerpt(self, name: str) -> Excerpt:
-        """Find a table or figure.
-
-        Parameters
-        ----------
-        name : str
-            A key of `excerpts`.
-
-        Returns
-        -------
-        Excerpt
-            What it needs and where it stands.
-
-        Raises
-        ------
-        ValueError
-            If it cannot be asked for alone.
-        """
-        if name not in self.excerpts:
-            names = ", ".join(self.excerpts) or "none"
-            raise ValueError(f"unknown table or figure {name!r}; choose from: {names}.")
-        return self.excerpts[name]
-
 
 def reproduce(
     paper: Paper,
@@ -282,7 +221,10 @@ def reproduce(
     ResultsError
         If results, checkpoints or weights in the folder are damaged, or come from another recipe.
     """
-    excerpt = None if only is None else paper.excerpt(only)
+    if only is not None and only not in paper.excerpts:
+        names = ", ".join(paper.excerpts) or "none"
+        raise ValueError(f"unknown table or figure {only!r}; choose from: {names}.")
+    excerpt = None if only is None else paper.excerpts[only]
     dataset = excerpt.dataset if excerpt else dataset or paper.experiments[0].dataset
     experiment = paper.experiment(dataset, model)
     recipe, results = experiment.recipe(scale), output / "results"

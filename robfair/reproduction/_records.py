@@ -33,33 +33,19 @@ COLUMNS = ["protocol", "model", "measure", "eps", "label", "group", "value"]
 
 @dataclass
 class Run:
-    """Measures of one seed, in parts that can be computed one by one.
-
-    Attributes
-    ----------
-    dataset, scale : str
-        What was run.
-    seed : int
-        Seed of weights, batches and attacks.
-    recipes : dict of str to dict
-        For each part every number that its measures depend on.
-    parts : dict of str to list of dict
-        Rows of measures by part: protocol, model, measure, eps, label, group, value.
-    seconds : dict of str to float
-        How long each part took.
-    curves : dict of str to dict
-        I_P by part where it has them: the grid "tau", and for each model the values of each group.
-    made : dict of str to str
-        Date, versions and hardware of the last part.
-    """
+    """Measures of one seed, in parts that can be computed one by one."""
 
     dataset: str
     scale: str
     seed: int
+    # By part: every number that its measures depend on, the measures as rows of `COLUMNS`, and its
+    # duration.
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    # I_P by part where it has them: the grid "tau", and for each model the values of each group.
     curves: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Date, versions and hardware of the last part.
     made: dict[str, str] = field(default_factory=dict)
 
     def add(

@@ -48,42 +48,21 @@ RICH = ">50K"
 
 @dataclass(frozen=True)
 class AdultRecipe:
-    """Numbers that the results on Adult depend on.
-
-    Attributes
-    ----------
-    n_train, n_test : int or None
-        Rows to use; None for all.
-    max_epochs, batch_size : int
-        As in the paper: 20 epochs of Adam in batches of 250.
-    width : int
-        Of the four hidden layers; the paper does not say.
-    eps : float
-        Raw units, for the paper's training and static examples.
-    eps_grid : tuple of float
-        Of Table II.
-    n_steps : int
-        Steps of PGD; the paper does not say.
-    honest_eps : float
-        Standard deviations, for training by the honest protocol.
-    honest_grid : tuple of float
-        Standard deviations, for attacks.
-    honest_rows : int or None
-        Test rows that the honest attack searches.
-    honest_mutable : tuple of str
-        Columns that it may change.
-    """
+    """Numbers that the results on Adult depend on; None stands for all rows."""
 
     n_train: int | None = None
     n_test: int | None = None
-    max_epochs: int = 20
+    max_epochs: int = 20  # of Adam, as in the paper
     batch_size: int = 250
-    width: int = 64
+    width: int = 64  # of the four hidden layers; the paper does not say
+    # Raw units: of the paper's training and static examples, and of Table II.
     eps: float = 10.0
     eps_grid: tuple[float, ...] = (10.0, 15.0, 20.0)
-    n_steps: int = 20
+    n_steps: int = 20  # of PGD; the paper does not say
+    # Standard deviations: of training and of attacks by the honest protocol.
     honest_eps: float = 0.25
     honest_grid: tuple[float, ...] = (0.25, 0.5, 1.0)
+    # Test rows that the honest attack searches, and columns that it may change.
     honest_rows: int | None = 3000
     honest_mutable: tuple[str, ...] = (
         "education-num", "capital-gain", "capital-loss", "hours-per-week",

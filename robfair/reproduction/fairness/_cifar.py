@@ -37,35 +37,18 @@ IMAGES = ThreatModel(norm=np.inf, bounds=(0, 1))
 
 @dataclass(frozen=True)
 class CifarRecipe:
-    """Numbers that the results on CIFAR-10 depend on.
-
-    Attributes
-    ----------
-    n_train, n_test : int or None
-        Images to use; None for all.
-    max_epochs, batch_size : int
-        As in the paper: 20 epochs of Adam in batches of 250.
-    eps : float
-        Of training and of the static examples.
-    eps_grid : tuple of float
-        Of Table I.
-    n_steps, honest_steps : int
-        Steps of PGD in attacks, and in adversarial training by the honest protocol.
-    n_least : int or None
-        Test images whose least eps is searched.
-    luf_left_out, luf_train, luf_test, luf_epochs : int
-        Leave-one-out at a reduced scale: 100 refits on 50,000 images are out of reach here.
-    """
+    """Numbers that the results on CIFAR-10 depend on; None stands for all images."""
 
     n_train: int | None = None
     n_test: int | None = None
-    max_epochs: int = 20
+    max_epochs: int = 20  # of Adam, as in the paper
     batch_size: int = 250
-    eps: float = 0.01
-    eps_grid: tuple[float, ...] = (0.01, 0.012, 0.014)
-    n_steps: int = 20
-    honest_steps: int = 2
-    n_least: int | None = None
+    eps: float = 0.01  # of training and of the static examples
+    eps_grid: tuple[float, ...] = (0.01, 0.012, 0.014)  # of Table I
+    n_steps: int = 20  # of PGD in attacks
+    honest_steps: int = 2  # of PGD in adversarial training by the honest protocol
+    n_least: int | None = None  # test images whose least eps is searched
+    # Leave-one-out at a reduced scale: 100 refits on 50,000 images are out of reach here.
     luf_left_out: int = 10
     luf_train: int = 500
     luf_test: int = 1000

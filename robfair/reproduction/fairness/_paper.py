@@ -60,8 +60,8 @@ EXCERPTS = {
 
 def _report(results: Results, excerpt: Excerpt | None) -> list[str]:
     """Draw the figures, and write the claims beside our numbers."""
-    measures, claims = results.measures, results.claims
-    dataset = results.experiment.dataset
+    measures, dataset = results.measures, results.experiment.dataset
+    claims = results.experiment.claims(results.recipe)
     figures = [e.figure for e in EXCERPTS.values() if e.dataset == dataset and e.figure]
     if excerpt is not None:
         claims = [claim for claim in claims if claim.where == excerpt.where]

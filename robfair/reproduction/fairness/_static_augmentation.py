@@ -25,21 +25,8 @@ class StaticallyAugmentedClassifier(NaturalClassifier):
     A standard network is trained and attacked at all training samples; a second one is trained on
     samples and copies. Neither is attacked while it is trained.
 
-    Parameters
-    ----------
-    eps : float
-        L-inf radius of the attack.
-    n_steps : int
-        Steps of PGD on the cross-entropy, each ``2.5 * eps / n_steps`` long.
-    threat_model : ThreatModel
-        Box and mutable features.
-    module, max_epochs, batch_size, class_weight, random_state, verbose
-        As in :class:`robfair.NaturalClassifier`, for both networks; `random_state` is an integer.
-
-    Attributes
-    ----------
-    standard_ : NaturalClassifier
-        The standard network.
+    `eps` is the L-inf radius of an attack of `n_steps` PGD steps on the cross-entropy, each
+    ``2.5 * eps / n_steps`` long. `standard_` is the fitted standard network.
     """
 
     def __init__(

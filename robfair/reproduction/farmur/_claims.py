@@ -12,13 +12,7 @@ __all__ = ["ERRATA", "TABLE", "TABLE_1", "PaperRow", "claims", "number"]
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A row of Table 1: natural, adversarial (TRADES, 120 epochs) and FARMUR.
-
-    Attributes
-    ----------
-    accuracy, rob, v_f : tuple of float
-        Accuracy as a fraction, Rob(f) and V_f of the three.
-    """
+    """A row of Table 1: natural, adversarial (TRADES, 120 epochs) and FARMUR."""
 
     accuracy: tuple[float, float, float]
     rob: tuple[float, float, float]

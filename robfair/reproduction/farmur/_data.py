@@ -24,30 +24,17 @@ __all__ = ["FarmurData", "adult_by_race", "digits_by_class", "images"]
 
 @dataclass(frozen=True)
 class FarmurData:
-    """Samples to train and to test, and what is perturbed in them.
+    """Samples to train and to test, and what is perturbed in them."""
 
-    Attributes
-    ----------
-    X_train, X_test : ndarray of shape (n_samples, ...), float32
-        Features: pixels in [0, 1], or a standardised table.
-    y_train, y_test : ndarray of shape (n_samples,)
-        Classes, from 0.
-    groups_train, groups_test : ndarray of shape (n_samples,)
-        The partition: the classes' names where paper A takes the classes as groups, or race.
-    threat_model : ThreatModel
-        L2 for distances; the box and the mutable features hold for the attacks in training, too.
-    module : callable
-        Makes the untrained network.
-    """
-
-    X_train: NDArray[np.float32]
-    y_train: NDArray[np.int64]
-    groups_train: NDArray[Any]
+    X_train: NDArray[np.float32]  # pixels in [0, 1], or a standardised table
+    y_train: NDArray[np.int64]  # classes, from 0
+    groups_train: NDArray[Any]  # names of classes, where these are the groups, or race
     X_test: NDArray[np.float32]
     y_test: NDArray[np.int64]
     groups_test: NDArray[Any]
+    # L2 for distances; box and mutable features hold for the attacks in training, too.
     threat_model: ThreatModel
-    module: Callable[..., nn.Module]
+    module: Callable[..., nn.Module]  # makes the untrained network
 
 
 def _data(

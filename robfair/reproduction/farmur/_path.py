@@ -32,18 +32,9 @@ def copy_weights(weights: Weights) -> Weights:
 
 @dataclass(frozen=True)
 class WeightPath:
-    """Networks between two.
+    """Networks between two, whose weights `module` takes in turn.
 
-    Attributes
-    ----------
-    module : torch.nn.Module
-        Takes the weights of each network in turn.
-    first, last : dict of str to Tensor
-        The weights at both ends, on the CPU.
-    X : Tensor of shape (n_samples, ...)
-        Training samples, on which batch normalisation is estimated anew.
-    batch_size : int
-        How many of them at a time.
+    Batch normalisation is estimated anew on the training samples `X`, `batch_size` at a time.
     """
 
     module: nn.Module

@@ -16,66 +16,22 @@ __all__ = ["FarmurRecipe", "Methods"]
 
 
 class Methods(NamedTuple):
-    """Names of the methods, with the recipe's own numbers of epochs.
-
-    Attributes
-    ----------
-    natural : str
-        Training on clean samples.
-    early : str
-        TRADES, stopped where FARMUR judges the groups.
-    trades : str
-        TRADES to the end: the control that the paper lacks.
-    averaged : str
-        The average of the weights of TRADES over its steps.
-    farmur : str
-        FARMUR.
-    between : str
-        Weights between `trades` and `farmur`.
-    """
+    """Names of the methods, with the recipe's own numbers of epochs."""
 
     natural: str
-    early: str
-    trades: str
-    averaged: str
+    early: str  # TRADES, stopped where FARMUR judges the groups
+    trades: str  # TRADES to the end: the control that the paper lacks
+    averaged: str  # the average of the weights of TRADES over its steps
     farmur: str
-    between: str
+    between: str  # weights between `trades` and `farmur`
 
 
 @dataclass(frozen=True)
 class FarmurRecipe:
     """Numbers that the results of one data set, network and scale depend on.
 
-    Attributes
-    ----------
-    n_train, n_test : int or None
-        Rows to use; None for all.
-    epochs, retrain_epochs : int
-        Epochs before the groups are judged, and after. All methods train for their sum, but for
-        the one that stops after `epochs`.
-    batch_size : int
-        Samples in a batch.
-    optimizer : {"sgd", "adam"}
-        The optimiser.
-    lr, momentum, weight_decay : float
-        Its learning rate and, for SGD, the others.
-    lr_schedule : {"step", "cosine", "cyclic"} or None
-        How the learning rate changes over all epochs.
-    averaging : float
-        Decay of the average of the weights, for the method that averages.
-    eps, step_size, n_steps, beta : float
-        Of the attack and the loss of TRADES; L-inf.
-    validation_fraction : float
-        Part of the training rows of each group that is held out from all methods: FARMUR judges
-        the groups on them, and the interpolation is chosen on them.
-    n_path : int or None
-        How many of them measure the interpolated networks; None for all.
-    n_distance : int or None
-        Test rows whose distance is measured; None for all of `n_test`.
-    n_boot : int
-        Bootstrap samples behind each interval.
-    tau_max : float
-        Cap on distances: from here on a sample counts as out of reach.
+    None stands for all rows. All methods train for `epochs` and `retrain_epochs`, but for the one
+    that stops after `epochs`, where the groups are judged.
     """
 
     n_train: int | None = None
@@ -83,21 +39,24 @@ class FarmurRecipe:
     epochs: int = 100
     retrain_epochs: int = 20
     batch_size: int = 64
-    optimizer: str = "sgd"
+    optimizer: str = "sgd"  # or "adam", without momentum
     lr: float = 0.1
     momentum: float = 0.0
     weight_decay: float = 2e-4
     lr_schedule: str | None = None
-    averaging: float = 0.999
+    averaging: float = 0.999  # decay of the average of the weights
+    # Of the attack and the loss of TRADES; L-inf.
     eps: float = 0.031
     step_size: float = 0.007
     n_steps: int = 10
     beta: float = 6.0
+    # Part of each group that no method trains on, to judge the groups and to choose the
+    # interpolation, and how many of these rows measure the interpolated networks.
     validation_fraction: float = 0.1
     n_path: int | None = None
-    n_distance: int | None = None
-    n_boot: int = 1000
-    tau_max: float = 10.0
+    n_distance: int | None = None  # test rows whose distance is measured
+    n_boot: int = 1000  # bootstrap samples behind each interval
+    tau_max: float = 10.0  # from this distance on a sample counts as out of reach
 
     @property
     def n_epochs(self) -> int:
