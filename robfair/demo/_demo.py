@@ -114,11 +114,7 @@ def fit_models(
     verbose: int,
 ) -> dict[str, Any]:
     """Train the models that are compared, all for the same number of epochs."""
-    common: dict[str, Any] = {
-        "batch_size": 256,
-        "random_state": random_state,
-        "verbose": verbose,
-    }
+    common: dict[str, Any] = {"batch_size": 256, "random_state": random_state, "verbose": verbose}
     attack: dict[str, Any] = {"eps": 0.1, "threat_model": table.threat_model}
     retrain = max(epochs // 6, 1)
     farmur = FarmurClassifier(

@@ -29,11 +29,7 @@ from robfair._adult_table import CATEGORIES, NUMBERS, adult_encoder
 from robfair.attacks import attack_success, least_eps, robust_accuracy
 from robfair.datasets import load_adult
 from robfair.estimators import AdversarialClassifier, NaturalClassifier
-from robfair.metrics import (
-    class_robustness_unfairness,
-    equalized_odds_unfairness,
-    group_confidence,
-)
+from robfair.metrics import class_robustness_unfairness, equalized_odds_unfairness, group_confidence
 from robfair.models import Standardize, adult_network
 from robfair.reproduction._paper import Task
 from robfair.reproduction.fairness._by_class import Add, add_accuracy, add_success

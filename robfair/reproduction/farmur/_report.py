@@ -10,12 +10,7 @@ from robfair.reproduction.farmur._claims import ERRATA, TABLE, number
 from robfair.reproduction.farmur._figures import draw_curves, draw_pareto
 from robfair.reproduction.farmur._path import KEEP, PATH
 from robfair.reproduction.farmur._recipes import Methods
-from robfair.reproduction.farmur._tables import (
-    DISTANCES,
-    compare_table,
-    list_groups,
-    list_methods,
-)
+from robfair.reproduction.farmur._tables import DISTANCES, compare_table, list_groups, list_methods
 
 __all__ = ["report"]
 
