@@ -79,16 +79,10 @@ def run_demo(
             if not name.startswith("FARMUR") or name.endswith(partition)
         }
         results[partition] = compare(
-            chosen,
-            X_test,
-            y_test,
+            chosen, X_test, y_test, threat_model=table.threat_model, tau_max=TAU_MAX, certify=True,
             sensitive_features=table.groups_test[partition].iloc[: len(y_test)],
-            threat_model=table.threat_model,
-            tau_max=TAU_MAX,
-            certify=True,
-            random_state=random_state,
-            verbose=verbose,
-        )
+            random_state=random_state, verbose=verbose,
+        )  # fmt: skip
     write_results(output, results, models, table)
     load_adult(split="test").frame[:n_test].to_csv(output / "test-rows.csv", index=False)
     for partition, comparison in results.items():

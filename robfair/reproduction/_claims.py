@@ -47,26 +47,20 @@ class Claim:
 
 
 def values_of(
-    measures: pd.DataFrame,
-    protocol: str,
-    model: str,
-    measure: str,
-    *,
-    eps: float | None = None,
-    label: str | None = None,
-    group: str | None = None,
+    measures: pd.DataFrame, protocol: str, model: str, measure: str, **where: float | str | None
 ) -> NDArray[np.float64]:
     """Pick a measure of a model: a value for each seed, in the order of seeds.
 
-    None picks the rows that have no eps, label or group. The bounds of an interval have the label
-    "lower" or "upper".
+    `where` gives eps, label and group; without them, only rows that have none are picked. The
+    bounds of an interval have the label "lower" or "upper".
     """
     chosen = (
         (measures["protocol"] == protocol)
         & (measures["model"] == model)
         & (measures["measure"] == measure)
     )
-    for column, wanted in (("eps", eps), ("label", label), ("group", group)):
+    for column in ("eps", "label", "group"):
+        wanted = where.get(column)
         chosen &= measures[column].isna() if wanted is None else measures[column] == wanted
     return measures[chosen].sort_values("seed")["value"].to_numpy()
 

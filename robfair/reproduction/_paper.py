@@ -50,7 +50,7 @@ class Experiment:
     recipes: Mapping[str, Any]  # by scale: all numbers on which the results depend
     load: Callable[[Any, Path | None], Any]  # from recipe and folder of downloads to `Task.data`
     parts: Mapping[str, Part]  # in the order in which they run
-    claims: Callable[[Any], list[Claim]]  # from the recipe, whose numbers name the methods
+    claims: Callable[[str, Any], list[Claim]]  # from `name` and the recipe, which names the methods
 
     @property
     def name(self) -> str:
@@ -97,6 +97,11 @@ class Results:
     def recipe(self) -> Any:
         """The recipe of the runs."""
         return self.experiment.recipes[self.scale]
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The paper's claims."""
+        return self.experiment.claims(self.experiment.name, self.recipe)
 
     @property
     def origin(self) -> str:

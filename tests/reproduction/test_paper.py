@@ -52,7 +52,7 @@ def paper(calls):
         {"small": Recipe(), "full": Recipe(5)},
         calls.load,
         {"one": Part(calls.part("one"), unused=("honest_",)), "two": Part(calls.part("two"))},
-        lambda recipe: [Claim("text", f"of {recipe.n_rows} rows", "sum", "A", "B", 1)],
+        lambda name, recipe: [Claim("text", f"of {recipe.n_rows} {name}", "sum", "A", "B", 1)],
     )
     excerpts = {"tableI": Excerpt("rows", ("two",), where="Table I")}
     return Paper("A title", (experiment,), write, excerpts)

@@ -97,15 +97,7 @@ def measure_paper(task: Task) -> None:
     train, test = _encode(transformer, task)
     linf = ThreatModel(norm=np.inf)
     model = StaticallyAugmentedClassifier(
-        module=partial(_network, train.X, recipe.width, raw=True),
-        eps=recipe.eps,
-        n_steps=recipe.n_steps,
-        threat_model=linf,
-        max_epochs=recipe.max_epochs,
-        batch_size=recipe.batch_size,
-        class_weight="oversample",
-        random_state=run.seed,
-        verbose=task.verbose,
+        eps=recipe.eps, n_steps=recipe.n_steps, threat_model=linf, **_common(task, train, raw=True)
     ).fit(train.X, train.y)
     options: dict[str, Any] = {
         "n_steps": recipe.n_steps, "threat_model": linf, "random_state": run.seed,
@@ -140,14 +132,7 @@ def measure_honest(task: Task) -> None:
     relaxed = ThreatModel(
         norm=np.inf, bounds=(train.X.min(axis=0), train.X.max(axis=0)), mutable=np.array(mutable)
     )
-    common: dict[str, Any] = {
-        "module": partial(_network, train.X, recipe.width, raw=False),
-        "max_epochs": recipe.max_epochs,
-        "batch_size": recipe.batch_size,
-        "class_weight": "oversample",
-        "random_state": run.seed,
-        "verbose": task.verbose,
-    }
+    common = _common(task, train, raw=False)
     models = {
         "standard": NaturalClassifier(**common),
         "robust": AdversarialClassifier(
@@ -162,21 +147,25 @@ def measure_honest(task: Task) -> None:
         _add_labels(add, model, test)
         # The least cost of a feasible change decides for every eps at once.
         least = least_eps(
-            model,
-            test.X[some],
-            y := test.y[some],
-            eps_max=largest,
-            method="distance",
-            threat_model=feasible,
-            random_state=run.seed,
-            verbose=task.verbose,
-        )
+            model, test.X[some], y := test.y[some], eps_max=largest, method="distance",
+            threat_model=feasible, random_state=run.seed, verbose=task.verbose,
+        )  # fmt: skip
         for eps in recipe.honest_grid:
             success = least.eps <= eps
             add("robust accuracy", 1 - success.mean(), eps=eps)
             add_success(add, y, least.predicted, success, eps, of_all=True)
         cru = class_robustness_unfairness(y, least.predicted, least_eps=least.eps, eps_max=largest)
         add("CRU_eps", cru, eps=largest)
+
+
+def _common(task: Task, train: _Data, raw: bool) -> dict[str, Any]:
+    """Return the parameters that all networks share."""
+    recipe = task.recipe
+    return {
+        "module": partial(_network, train.X, recipe.width, raw=raw),
+        "max_epochs": recipe.max_epochs, "batch_size": recipe.batch_size,
+        "class_weight": "oversample", "random_state": task.run.seed, "verbose": task.verbose,
+    }  # fmt: skip
 
 
 def _encode(transformer: Any, task: Task) -> tuple[_Data, _Data]:

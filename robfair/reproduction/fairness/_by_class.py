@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -13,10 +12,11 @@ from robfair.metrics import class_accuracy_unfairness, class_robustness_unfairne
 
 __all__ = ["Add", "add_accuracy", "add_success"]
 
+Array = NDArray[Any]
 Add = Callable[..., None]  # `Run.add` of a part, a protocol and a model
 
 
-def add_accuracy(add: Add, y: NDArray[Any], predicted: NDArray[Any]) -> None:
+def add_accuracy(add: Add, y: Array, predicted: Array) -> None:
     """Add accuracy, class by class and as a whole, and CAU."""
     right = predicted == y
     add("accuracy", right.mean())
@@ -25,13 +25,7 @@ def add_accuracy(add: Add, y: NDArray[Any], predicted: NDArray[Any]) -> None:
 
 
 def add_success(
-    add: Add,
-    y: NDArray[Any],
-    predicted: NDArray[Any],
-    success: NDArray[np.bool_],
-    eps: float,
-    *,
-    of_all: bool = False,
+    add: Add, y: Array, predicted: Array, success: Array, eps: float, *, of_all: bool = False
 ) -> None:
     """Add the success of an attack by class among the correct samples, and CRU_s.
 

@@ -23,14 +23,7 @@ from robfair.reproduction.fairness._by_class import Add, add_accuracy, add_succe
 from robfair.reproduction.fairness._static_augmentation import StaticallyAugmentedClassifier
 from robfair.threat import ThreatModel
 
-__all__ = [
-    "CifarRecipe",
-    "Images",
-    "load_images",
-    "measure_classes",
-    "measure_honest",
-    "measure_leave_one_out",
-]
+__all__ = ["CifarRecipe", "load_images", "measure_classes", "measure_honest", "measure_luf"]
 
 IMAGES = ThreatModel(norm=np.inf, bounds=(0, 1))
 
@@ -104,7 +97,7 @@ def measure_honest(task: Task) -> None:
     _add_classes(task, partial(task.run.add, "honest", "honest", "robust"), robust)
 
 
-def measure_leave_one_out(task: Task) -> None:
+def measure_luf(task: Task) -> None:
     """Measure leave-one-out unfairness of both networks."""
     recipe, data = task.recipe, task.data
     static = _static(task).set_params(max_epochs=recipe.luf_epochs)
@@ -128,15 +121,12 @@ def measure_leave_one_out(task: Task) -> None:
 
 def _common(task: Task) -> dict[str, Any]:
     """Return the parameters that all networks share."""
+    recipe = task.recipe
     return {
-        "module": cifar_network,
-        "eps": task.recipe.eps,
-        "threat_model": IMAGES,
-        "batch_size": task.recipe.batch_size,
-        "max_epochs": task.recipe.max_epochs,
-        "random_state": task.run.seed,
-        "verbose": task.verbose,
-    }
+        "module": cifar_network, "eps": recipe.eps, "threat_model": IMAGES,
+        "batch_size": recipe.batch_size, "max_epochs": recipe.max_epochs,
+        "random_state": task.run.seed, "verbose": task.verbose,
+    }  # fmt: skip
 
 
 def _static(task: Task) -> StaticallyAugmentedClassifier:

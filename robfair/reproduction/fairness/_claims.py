@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,17 +24,13 @@ def _claim(
     what: str,
     numbers: tuple[float, float],
     measure: str,
-    *,
-    paper: float | None = None,
-    honest: float | None = None,
-    label: str | None = None,
-    group: str | None = None,
+    eps: Mapping[str, float] | None = None,
+    **place: Any,
 ) -> Claim:
-    """Build a claim; `paper` and `honest` are the eps of the protocols."""
-    eps = {name: e for name, e in (("paper", paper), ("honest", honest)) if e is not None}
+    """Build a claim of the networks, whose sign is that of the numbers."""
     sign = int(np.sign(numbers[1] - numbers[0]))
     return Claim(where, what, measure, "standard", "robust", sign, numbers,
-                 eps=eps, label=label, group=group)  # fmt: skip
+                 eps=eps or {}, **place)  # fmt: skip
 
 
 def _confidences(
@@ -49,10 +46,10 @@ def _confidences(
 CLAIMS: dict[str, list[Claim]] = {
     "adult": [
         _claim("text", "accuracy", (0.7953, 0.7937), "accuracy"),
-        _claim("text", f"{_STATIC} 10", (0.143, 0.9637), "static robust accuracy", paper=10),
+        _claim("text", f"{_STATIC} 10", (0.143, 0.9637), "static robust accuracy", {"paper": 10}),
         _claim("text", "CAU", (0.0195, 0.0205), "CAU"),
-        *(_claim("Table II", f"CRU_s, eps {eps}", numbers, "CRU_s", paper=eps,
-                 honest=_ADULT_EPS[eps])
+        *(_claim("Table II", f"CRU_s, eps {eps}", numbers, "CRU_s",
+                 {"paper": eps, "honest": _ADULT_EPS[eps]})
           for eps, numbers in ((10, (0.0611, 0.1866)), (15, (0.1081, 0.2338)),
                                (20, (0.107, 0.2272)))),
         *_confidences("Table IV", "sex", POOR, _SEXES, (0.272, 0.198), (0.248, 0.168)),
@@ -69,10 +66,11 @@ CLAIMS: dict[str, list[Claim]] = {
     ],
     "cifar10": [
         _claim("text", "accuracy", (0.7196, 0.7243), "accuracy"),
-        _claim("text", f"{_STATIC} 0.01", (0.0424, 0.8312), "static robust accuracy", paper=0.01),
+        _claim("text", f"{_STATIC} 0.01", (0.0424, 0.8312), "static robust accuracy",
+               {"paper": 0.01}),
         _claim("text", "CAU (Fig. 1)", (0.286, 0.344), "CAU"),
         _claim("text", "CRU_eps (Fig. 2)", (0.0014, 0.005), "CRU_eps"),
-        *(_claim("Table I", f"CRU_s, eps {eps}", numbers, "CRU_s", paper=eps, honest=eps)
+        *(_claim("Table I", f"CRU_s, eps {eps}", numbers, "CRU_s", {"paper": eps, "honest": eps})
           for eps, numbers in ((0.01, (0.1343, 0.2585)), (0.012, (0.0845, 0.1627)),
                                (0.014, (0.0471, 0.1056)))),
         _claim("Table III", "LUF", (0.7694, 0.7945), "LUF"),

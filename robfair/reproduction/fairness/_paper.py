@@ -26,7 +26,7 @@ _ADULT = Experiment(
         "paper": Part(_adult.measure_paper, unused=("honest_",)),
         "honest": Part(_adult.measure_honest),
     },
-    claims=lambda recipe: CLAIMS["adult"],
+    claims=lambda name, recipe: CLAIMS[name],
 )
 _CIFAR = Experiment(
     dataset="cifar10",
@@ -42,9 +42,9 @@ _CIFAR = Experiment(
     parts={
         "classes": Part(_cifar.measure_classes, unused=("honest_", "luf_")),
         "honest": Part(_cifar.measure_honest, unused=("luf_",)),
-        "leave-one-out": Part(_cifar.measure_leave_one_out, unused=("honest_",)),
+        "leave-one-out": Part(_cifar.measure_luf, unused=("honest_",)),
     },
-    claims=lambda recipe: CLAIMS["cifar10"],
+    claims=lambda name, recipe: CLAIMS[name],
 )  # fmt: skip
 _BY_CLASS = ("classes", "honest")
 EXCERPTS = {
@@ -60,8 +60,8 @@ EXCERPTS = {
 
 def _report(results: Results, excerpt: Excerpt | None) -> list[str]:
     """Draw the figures, and write the claims beside our numbers."""
-    measures, dataset = results.measures, results.experiment.dataset
-    claims = results.experiment.claims(results.recipe)
+    measures, claims = results.measures, results.claims
+    dataset = results.experiment.dataset
     figures = [e.figure for e in EXCERPTS.values() if e.dataset == dataset and e.figure]
     if excerpt is not None:
         claims = [claim for claim in claims if claim.where == excerpt.where]

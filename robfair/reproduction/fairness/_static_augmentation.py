@@ -30,29 +30,15 @@ class StaticallyAugmentedClassifier(NaturalClassifier):
     """
 
     def __init__(
-        self,
-        *,
-        eps: float,
-        n_steps: int,
-        threat_model: ThreatModel,
-        module: Any,
-        max_epochs: int = 20,
-        batch_size: int = 128,
-        class_weight: Any = None,
-        random_state: int = 0,
-        verbose: int = 0,
-    ) -> None:
+        self, *, eps: float, n_steps: int, threat_model: ThreatModel, module: Any,
+        max_epochs: int = 20, batch_size: int = 128, class_weight: Any = None,
+        random_state: int = 0, verbose: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__(
-            module=module,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            class_weight=class_weight,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.eps = eps
-        self.n_steps = n_steps
-        self.threat_model = threat_model
+            module=module, max_epochs=max_epochs, batch_size=batch_size, class_weight=class_weight,
+            random_state=random_state, verbose=verbose,
+        )  # fmt: skip
+        self.eps, self.n_steps, self.threat_model = eps, n_steps, threat_model
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None, **groups: Any) -> Any:
         """Train the standard network, attack it, and train the second network on both."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from robfair.reproduction._claims import Claim, ClaimTable
-from robfair.reproduction.farmur._recipes import Methods
+from robfair.reproduction.farmur._recipes import FarmurRecipe
 
 __all__ = ["ERRATA", "TABLE", "TABLE_1", "PaperRow", "claims", "number"]
 
@@ -65,12 +65,13 @@ def number(value: float) -> str:
 TABLE = ClaimTable("sentence", 'ours, "{}"', 'holds? ("{}")', number, is_detailed=True)
 
 
-def claims(dataset: str, names: Methods) -> list[Claim]:
+def claims(name: str, recipe: FarmurRecipe) -> list[Claim]:
     """Return the claims of section 6.2, and controls that the paper should have asked for.
 
-    `dataset`, such as "mnist-lenet5", chooses the numbers that the paper prints.
+    `name`, such as "mnist-lenet5", chooses the numbers that the paper prints.
     """
-    rises, improves = TEXT.get(dataset, ("-", "-"))
+    rises, improves = TEXT.get(name, ("-", "-"))
+    names = recipe.names
     paper, control = "section 6.2", "control"
     trades, farmur = names.trades, names.farmur
     return [

@@ -52,15 +52,9 @@ def _data(
     train_rows, test_rows = slice(recipe.n_train), slice(recipe.n_test)
     (X, y, groups), (X_test, y_test, groups_test) = train, test
     return FarmurData(
-        X[train_rows],
-        y[train_rows],
-        groups[train_rows],
-        X_test[test_rows],
-        y_test[test_rows],
-        groups_test[test_rows],
-        threat_model,
-        module,
-    )
+        X[train_rows], y[train_rows], groups[train_rows],
+        X_test[test_rows], y_test[test_rows], groups_test[test_rows], threat_model, module,
+    )  # fmt: skip
 
 
 def adult_by_race(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:
@@ -71,12 +65,8 @@ def adult_by_race(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:
     race_train, race_test = (
         groups["race"].to_numpy() for groups in (table.groups_train, table.groups_test)
     )
-    return _data(
-        recipe,
-        (table.X_train, y_train, race_train),
-        (table.X_test, y_test, race_test),
-        threat_model=table.threat_model,
-    )
+    train, test = (table.X_train, y_train, race_train), (table.X_test, y_test, race_test)
+    return _data(recipe, train, test, threat_model=table.threat_model)
 
 
 def digits_by_class(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:

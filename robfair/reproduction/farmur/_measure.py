@@ -52,19 +52,11 @@ def measure(task: Task, *, distance: str) -> None:
         network = load_weights(_new_network(task), file)
         network.eval().to(task.device)
         result = audit(
-            network,
-            data.X_test[some],
-            data.y_test[some],
-            sensitive_features=data.groups_test[some],
-            name=method,
-            method=distance,
-            threat_model=data.threat_model,
-            tau_max=recipe.tau_max,
-            n_check=0,
-            n_boot=recipe.n_boot,
-            random_state=run.seed,
+            network, data.X_test[some], data.y_test[some], name=method, method=distance,
+            sensitive_features=data.groups_test[some], threat_model=data.threat_model,
+            tau_max=recipe.tau_max, n_check=0, n_boot=recipe.n_boot, random_state=run.seed,
             verbose=task.verbose,
-        )
+        )  # fmt: skip
         _add(run, distance, result)
         right = _predict(network, data.X_test, recipe.batch_size, task.device) == data.y_test
         run.add(distance, distance, method, "test accuracy", right.mean())

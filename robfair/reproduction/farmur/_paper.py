@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from robfair.datasets import fetch_cifar10, fetch_mnist, fetch_utkface
 from robfair.models import alexnet, lenet5, resnet18, utkface_network
-from robfair.reproduction._claims import Claim
 from robfair.reproduction._paper import Experiment, Paper, Part
 from robfair.reproduction.farmur._claims import claims
-from robfair.reproduction.farmur._data import FarmurData, adult_by_race, digits_by_class, images
+from robfair.reproduction.farmur._data import adult_by_race, digits_by_class, images
 from robfair.reproduction.farmur._measure import measure
 from robfair.reproduction.farmur._recipes import FarmurRecipe
 from robfair.reproduction.farmur._report import report
@@ -46,47 +43,36 @@ _PARTS = {
 }
 
 
-def _experiment(
-    dataset: str,
-    model: str,
-    load: Callable[[FarmurRecipe, Path | None], FarmurData],
-    recipes: Mapping[str, FarmurRecipe],
-) -> Experiment:
-    def claimed(recipe: FarmurRecipe) -> list[Claim]:
-        return claims(f"{dataset}-{model}", recipe.names)
-
-    return Experiment(dataset, model, recipes, load, _PARTS, claimed)
-
-
 # "full" of MNIST with LeNet-5 is a shorter, cyclic schedule that a CPU can run; "paper" has the
 # paper's own epochs, which are "full" for all others.
 FARMUR = Paper(
     "FARMUR: Fair Adversarial Retraining to Mitigate Unfairness in Robustness",
-    (
-        _experiment("digits", "tabular", digits_by_class, {
-            "small": replace(_TABLE.small(n_train=500, n_measured=100), batch_size=16),
-            "full": replace(_TABLE, batch_size=64),
-        }),
-        _experiment("adult", "tabular", adult_by_race, {
-            "small": _TABLE.small(n_train=1000, n_measured=100), "full": _TABLE,
-        }),
-        _experiment("mnist", "lenet5", partial(images, fetch=fetch_mnist, module=lenet5), {
-            "small": _LENET.small(),
-            "full": replace(_LENET, epochs=20, retrain_epochs=4, lr_schedule="cyclic"),
-            "paper": _LENET,
-        }),
-        _experiment("mnist", "alexnet", partial(images, fetch=fetch_mnist, module=alexnet), {
-            "small": _LENET.small(), "subset": _SUBSET, "full": _LENET,
-        }),
-        _experiment("cifar10", "resnet18", partial(images, fetch=fetch_cifar10, module=resnet18), {
-            "small": _RESNET.small(n_train=40, n_measured=5),
-            "subset": _SUBSET_RESNET,
-            "full": _RESNET,
-        }),
-        _experiment(
-            "utkface", "utkface", partial(images, fetch=fetch_utkface, module=utkface_network),
-            {"small": _LENET.small(), "subset": _SUBSET_FACES, "full": _LENET},
-        ),
+    tuple(
+        Experiment(dataset, model, recipes, load, _PARTS, claims)
+        for dataset, model, load, recipes in (
+            ("digits", "tabular", digits_by_class, {
+                "small": replace(_TABLE.small(n_train=500, n_measured=100), batch_size=16),
+                "full": replace(_TABLE, batch_size=64),
+            }),
+            ("adult", "tabular", adult_by_race, {
+                "small": _TABLE.small(n_train=1000, n_measured=100), "full": _TABLE,
+            }),
+            ("mnist", "lenet5", partial(images, fetch=fetch_mnist, module=lenet5), {
+                "small": _LENET.small(),
+                "full": replace(_LENET, epochs=20, retrain_epochs=4, lr_schedule="cyclic"),
+                "paper": _LENET,
+            }),
+            ("mnist", "alexnet", partial(images, fetch=fetch_mnist, module=alexnet), {
+                "small": _LENET.small(), "subset": _SUBSET, "full": _LENET,
+            }),
+            ("cifar10", "resnet18", partial(images, fetch=fetch_cifar10, module=resnet18), {
+                "small": _RESNET.small(n_train=40, n_measured=5), "subset": _SUBSET_RESNET,
+                "full": _RESNET,
+            }),
+            ("utkface", "utkface", partial(images, fetch=fetch_utkface, module=utkface_network), {
+                "small": _LENET.small(), "subset": _SUBSET_FACES, "full": _LENET,
+            }),
+        )
     ),
     report,
 )  # fmt: skip

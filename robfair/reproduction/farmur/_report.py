@@ -18,11 +18,10 @@ __all__ = ["report"]
 def report(results: Results, excerpt: Excerpt | None) -> list[str]:
     """Draw the figures, and write the tables."""
     measures, names = results.measures, results.recipe.names
-    claims = results.experiment.claims(results.recipe)
     lines = [_heading(results), "", "## Table 1", ""]
     lines += [markdown(compare_table(results.experiment.name, measures, names)), ""]
     lines += ["## Section 6.2, and controls", ""]
-    lines += [markdown(TABLE.compare(claims, measures, DISTANCES)), ""]
+    lines += [markdown(TABLE.compare(results.claims, measures, DISTANCES)), ""]
     for distance in DISTANCES:
         lines += [f'## All methods, distance "{distance}"', ""]
         lines += [markdown(list_methods(measures, distance, names)), ""]

@@ -39,12 +39,8 @@ class HoldOut(Strategy):
 
 def held_out_rows(data: FarmurData, recipe: FarmurRecipe, seed: int) -> NDArray[np.bool_]:
     """Find the training rows that the estimators hold out, given their `random_state`."""
-    return held_out_mask(
-        data.y_train,
-        data.groups_train,
-        validation_fraction=recipe.validation_fraction,
-        random_state=seed,
-    )
+    fraction, groups = recipe.validation_fraction, data.groups_train
+    return held_out_mask(data.y_train, groups, validation_fraction=fraction, random_state=seed)
 
 
 def train(task: Task) -> None:
@@ -71,13 +67,9 @@ class Trainer:
         self._add_losses(names.natural, natural)
         snapshots = Snapshots([recipe.epochs, total])
         trades = AdversarialClassifier(
-            strategy=HoldOut(),
-            max_epochs=total,
-            averaging=recipe.averaging,
-            callbacks=[snapshots],
-            **self._attack(),
-            **self._common("trades"),
-        )
+            strategy=HoldOut(), max_epochs=total, averaging=recipe.averaging,
+            callbacks=[snapshots], **self._attack(), **self._common("trades"),
+        )  # fmt: skip
         trades.fit(data.X_train, data.y_train, groups=data.groups_train)
         self._add_losses(names.trades, trades)
         farmur = self.fit_farmur(StartFrom(snapshots.states_[recipe.epochs]))
@@ -89,13 +81,9 @@ class Trainer:
             names.farmur: farmur.module_.state_dict(),
         }
         weights = {name: copy_weights(state) for name, state in weights.items()}
-        path = WeightPath(
-            trades.module_,
-            weights[names.trades],
-            weights[names.farmur],
-            torch.from_numpy(data.X_train[~held_out]),
-            recipe.batch_size,
-        )
+        trained = torch.from_numpy(data.X_train[~held_out])
+        ends = weights[names.trades], weights[names.farmur]
+        path = WeightPath(trades.module_, *ends, trained, recipe.batch_size)
         weights[names.between] = walk(self.task, held_out, path)
         return weights
 
@@ -106,17 +94,12 @@ class Trainer:
             "optimizer__weight_decay": recipe.weight_decay,
         }
         return {
-            "module": task.data.module,
-            "batch_size": recipe.batch_size,
-            "lr": recipe.lr,
-            "lr_schedule": recipe.lr_schedule,
-            "optimizer": recipe.optimizer,
+            "module": task.data.module, "batch_size": recipe.batch_size, "lr": recipe.lr,
+            "lr_schedule": recipe.lr_schedule, "optimizer": recipe.optimizer,
             "net_params": sgd if recipe.optimizer == "sgd" else None,
             "checkpoint": task.output / "checkpoints" / task.run.stem / f"{file}.safetensors",
-            "random_state": task.run.seed,
-            "device": task.device,
-            "verbose": task.verbose,
-        }
+            "random_state": task.run.seed, "device": task.device, "verbose": task.verbose,
+        }  # fmt: skip
 
     def _attack(self) -> dict[str, Any]:
         names = ("eps", "step_size", "n_steps", "beta", "validation_fraction")
@@ -133,12 +116,9 @@ class Trainer:
         resumed = common["checkpoint"].exists()
         started = time.perf_counter()
         farmur = FarmurClassifier(
-            max_epochs=recipe.epochs,
-            retrain_epochs=recipe.retrain_epochs,
-            callbacks=list(callbacks),
-            **self._attack(),
-            **common,
-        ).fit(data.X_train, data.y_train, groups=data.groups_train)
+            max_epochs=recipe.epochs, retrain_epochs=recipe.retrain_epochs,
+            callbacks=list(callbacks), **self._attack(), **common,
+        ).fit(data.X_train, data.y_train, groups=data.groups_train)  # fmt: skip
         seconds = time.perf_counter() - started
         self._add_losses(name, farmur)
         add = partial(self.task.run.add, TRAINING, TRAINING, name)

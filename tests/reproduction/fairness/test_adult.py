@@ -44,6 +44,6 @@ def test_the_grid_of_the_honest_attack_is_that_of_table_ii():
     """The claims name the eps of both protocols: each must have been measured."""
     experiment = FAIRNESS.experiment("adult")
     recipe = experiment.recipe("full")
-    pairs = [c.eps for c in experiment.claims(recipe) if c.where == "Table II"]
+    pairs = [c.eps for c in experiment.claims("adult", recipe) if c.where == "Table II"]
     assert tuple(eps["paper"] for eps in pairs) == recipe.eps_grid
     assert tuple(eps["honest"] for eps in pairs) == recipe.honest_grid

@@ -45,5 +45,7 @@ def test_every_table_and_figure_of_the_paper_is_there():
     for excerpt in excerpts:
         experiment = FAIRNESS.experiment(excerpt.dataset)
         assert set(excerpt.parts) <= set(experiment.parts)
-        places = {claim.where for claim in experiment.claims(experiment.recipe("full"))}
+        places = {
+            claim.where for claim in experiment.claims(experiment.name, experiment.recipe("full"))
+        }
         assert excerpt.figure or excerpt.where in places

@@ -7,7 +7,8 @@ from papers import frame, rows
 from robfair.reproduction.farmur._claims import ERRATA, TABLE, TABLE_1, TEXT, claims
 from robfair.reproduction.farmur._recipes import FarmurRecipe
 
-NAMES = FarmurRecipe().names
+RECIPE = FarmurRecipe()
+NAMES = RECIPE.names
 NATURAL, TRADES, FARMUR = range(3)
 
 
@@ -50,7 +51,7 @@ def judge(measure, before, after):
     )
     (claim,) = [
         c
-        for c in claims("mnist-alexnet", NAMES)
+        for c in claims("mnist-alexnet", RECIPE)
         if (c.before, c.after, c.measure) == (NAMES.trades, NAMES.farmur, measure)
     ]
     return TABLE.compare([claim], measures, ["auto"]).iloc[0]
