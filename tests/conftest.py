@@ -1,6 +1,7 @@
 """What all tests share: hypothesis without deadlines, figures without a screen, a shell."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,20 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# By folder, the fixtures that take long: whole runs of the papers and the demo, a browser. A test
+# that waits for one is slow.
+SLOW_FIXTURES = {"reproduction": {"adult", "digits"}, "demo": {"demo"}, "auditing": {"browser"}}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by -m
+def pytest_collection_modifyitems(items):
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(tests):
+            folder = item.path.relative_to(tests).parts[0]
+            if SLOW_FIXTURES.get(folder, set()) & set(getattr(item, "fixturenames", ())):
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

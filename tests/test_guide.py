@@ -20,6 +20,7 @@ def name(path):
     return str(path.relative_to(ROOT / "docs"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_CODE, ids=name)
 def test_blocks_run(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)  # what a block writes goes away with the test
@@ -27,6 +28,7 @@ def test_blocks_run(path, tmp_path, monkeypatch, capsys):
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_commands_run(tmp_path, monkeypatch, capsys):
     """The shell lines of the page on the command line, on the files that its Python writes."""
     monkeypatch.chdir(tmp_path)

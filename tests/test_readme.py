@@ -3,12 +3,15 @@
 import re
 import shlex
 
+import pytest
+
 from pages import ROOT, make_targets_missing, run_blocks
 from robfair.cli import main
 
 README = ROOT / "README.md"
 
 
+@pytest.mark.slow
 def test_blocks_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)  # what a block writes goes away with the test
     assert run_blocks(README), "README.md shows no Python"

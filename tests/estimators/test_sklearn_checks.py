@@ -22,6 +22,7 @@ EXPECTED_FAILED_CHECKS = {
 
 # sklearn's parametrize_with_checks hands a generator to pytest.mark.parametrize, which pytest 9
 # deprecates; a list of what it generates is the same set of checks.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "check"),
     [

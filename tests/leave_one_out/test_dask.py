@@ -17,9 +17,10 @@ dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 # Of distributed itself: it reports what it does about workers that are gone.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore:.*:UserWarning:distributed"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*:UserWarning:distributed"),
+    pytest.mark.slow,
+]
 
 
 class Slow(LogisticRegression):
