@@ -13,6 +13,8 @@ from robfair.cli import main
 from robfair.demo._demo import audit_command, run_demo
 from robfair.exceptions import CensoredDistanceWarning
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):

@@ -7,6 +7,8 @@ from papers import value
 from robfair.reproduction import FAIRNESS
 from robfair.reproduction._records import read_runs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def measures(adult):

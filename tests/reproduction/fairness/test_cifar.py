@@ -33,6 +33,7 @@ def cifar(tmp_path_factory):
         return output, reproduce(PAPER, output, dataset="cifar10", verbose=0)
 
 
+@pytest.mark.slow
 def test_cifar_measures_every_part(cifar):
     output, report = cifar
     measures, runs = read_runs(output / "results", "cifar10", "small")

@@ -9,6 +9,7 @@ from robfair.reproduction import FAIRNESS, reproduce
 from robfair.reproduction.fairness._figures import FIGURES
 
 
+@pytest.mark.slow
 def test_adult_writes_results_report_and_figures(adult):
     output, report = adult
     names = {path.name for path in output.iterdir()}
@@ -26,6 +27,7 @@ def test_adult_writes_results_report_and_figures(adult):
     assert set(honest) - set(paper) == {n for n in honest if n.startswith("honest_")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("only", "present", "absent"),
     [("tableIV", "Table IV", "Table V"), ("figure5", "Figure: adult-small-figure5.png", "Table")],

@@ -12,6 +12,8 @@ from robfair.reproduction import FARMUR, reproduce
 from robfair.reproduction._records import read_runs
 from robfair.reproduction.farmur._train import Trainer
 
+pytestmark = pytest.mark.slow
+
 NAME = "digits-tabular-small-seed0.json"
 
 

@@ -38,6 +38,7 @@ def test_between_the_ends_weights_are_mixed_and_statistics_are_new(path):
     assert not path.module.training
 
 
+@pytest.mark.slow
 def test_the_interpolation_keeps_rob(digits):
     measures, _ = read_runs(digits[0] / "results", "digits-tabular", "small")
     path = measures.query("protocol == 'path'")

@@ -2,8 +2,12 @@
 
 import shutil
 
+import pytest
+
 from papers import with_experiment
 from robfair.reproduction import FARMUR, reproduce
+
+pytestmark = pytest.mark.slow
 
 STEM = "digits-tabular-small"
 FIGURES = {f"{STEM}-{name}.png" for name in ("curves-paper", "curves-auto", "pareto")}

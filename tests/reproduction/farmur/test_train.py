@@ -15,6 +15,8 @@ from robfair.reproduction._records import Run, read_runs
 from robfair.reproduction.farmur._train import HoldOut, Trainer, held_out_rows
 from robfair.training import RobustNet, Strategy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def measures(digits):
