@@ -17,10 +17,10 @@ SEEDING = threading.Lock()
 
 
 class SharedSetting:
-    """A process-wide setting that blocks in several threads may change at once.
+    """A process-wide setting that several threads may change at once.
 
-    The first block in saves it, the last one out sets it back: were each to do so by itself, one
-    would save what another has changed, and leave that behind.
+    The first block saves it and the last one restores it. If each did both, one would save the
+    change of another and leave it behind.
     """
 
     def __init__(self, save: Callable[[], Any], restore: Callable[[Any], Any]) -> None:

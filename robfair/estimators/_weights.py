@@ -20,14 +20,19 @@ def fit_weights(sample_weight: Any, class_weight: Any, y: NDArray[Any]) -> NDArr
     sample_weight : array-like of shape (n_samples,) or None
         The argument of `fit`.
     class_weight : dict, "balanced", "oversample" or None
-        The parameter of the estimator. "oversample" weighs nothing: it repeats samples.
+        The parameter of the estimator. "oversample" gives no weights: it repeats samples.
     y : ndarray of shape (n_samples,)
         Class labels.
 
     Returns
     -------
     ndarray of shape (n_samples,) or None
-        Weights whose maximum is 1; None if all samples weigh the same because none were given.
+        Weights whose maximum is 1; None if none were given.
+
+    Raises
+    ------
+    ValueError
+        If weights are not finite, negative, of another length, or leave less than two classes.
     """
     if class_weight == "oversample":
         class_weight = None

@@ -17,7 +17,7 @@ class EpochProgress(Callback):
     Parameters
     ----------
     description : str, default="training"
-        What stands before the bar.
+        Text before the bar.
     """
 
     def __init__(self, description: str = "training") -> None:

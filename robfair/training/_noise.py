@@ -1,4 +1,4 @@
-"""The random numbers of a batch: the same for a sample, whoever else is left out."""
+"""Random numbers of a batch, which do not change when other samples are left out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["Noise"]
 class Noise:
     """Random numbers that depend on the seed of a batch and a sample's place in it.
 
-    Each batch has a seed of its own, so that it does not matter how many numbers other batches
-    have drawn; and numbers are drawn for every place, those of left-out samples too.
+    Each batch has a seed of its own, so that the draws of other batches do not matter, and numbers
+    are drawn for every place, also for those of left-out samples (see `TensorBatches`).
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class Noise:
         self.kept: Tensor | None = None
 
     def begin_batch(self, seed: int, kept: Tensor | None, device: torch.device) -> None:
-        """Start anew, and with it torch's global generator on `device`, from which dropout draws.
+        """Seed this generator and torch's global one on `device`, from which dropout draws.
 
-        `kept` says which places of the batch are filled; None: all of them.
+        `kept` is the mask of the places of the batch that are filled; None: all of them.
         """
         self.generator.manual_seed(seed)
         self.kept = kept
@@ -45,7 +45,7 @@ class Noise:
     def draw(
         self, distribution: Callable[..., Tensor], X: Tensor, rows: Tensor | None = None
     ) -> Tensor:
-        """Random numbers (`distribution` is torch.rand or torch.randn) in the shape of X.
+        """Draw random numbers (`distribution` is torch.rand or torch.randn) in the shape of X.
 
         `rows` is the mask of the batch's samples that X holds; None: all of them.
         """

@@ -39,7 +39,7 @@ class Losses:
     robust : Tensor
         Robust loss, beta included; 0 for samples that are not attacked.
     has_natural, attacked : Tensor of bool
-        Which samples have a natural and a robust loss.
+        Masks of the samples that have a natural and a robust loss.
     weight : Tensor or None
         Weights of the samples, above 0; None: all alike. The net fills them in.
     """
@@ -57,7 +57,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class Attack:
-    """The inner maximisation: how many steps, how long, in which norm and box.
+    """The inner maximisation: number and length of its steps, norm and box.
 
     Attributes
     ----------
@@ -70,9 +70,9 @@ class Attack:
     threat_model : ThreatModel
         Box and mutable features.
     noise : Noise
-        Where random starts come from.
+        Source of random starts.
     spread, radius : float, default=1
-        How far from a sample a uniform start may be, and any point, divided by eps.
+        Largest distance of a uniform start from its sample, and of any point, divided by eps.
     """
 
     n_steps: int
@@ -93,7 +93,7 @@ class Attack:
         uniform_start: bool,
         rows: Tensor | None = None,
     ) -> Tensor:
-        """Adversarial examples for a loss of the logits, in evaluation mode.
+        """Return adversarial examples for a loss of the logits, in evaluation mode.
 
         `weights` gives its gradient with respect to the logits, up to a factor for each sample.
 
@@ -122,7 +122,7 @@ class Objective(Protocol):
     def __call__(
         self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
     ) -> Losses:
-        """Losses of a batch. A sample with ``beta = 0`` or ``eps = 0`` is not attacked."""
+        """Return the losses of a batch. Samples of ``beta = 0`` or ``eps = 0`` are not attacked."""
 
 
 class NaturalObjective:
@@ -131,7 +131,7 @@ class NaturalObjective:
     def __call__(
         self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
     ) -> Losses:
-        """Losses of a batch."""
+        """Return the losses of a batch."""
         natural = F.cross_entropy(module(X), y, reduction="none")
         every = torch.ones_like(natural, dtype=torch.bool)
         return Losses(natural, torch.zeros_like(natural), every, ~every)
@@ -148,7 +148,7 @@ class TradesObjective:
     def __call__(
         self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
     ) -> Losses:
-        """Losses of a batch."""
+        """Return the losses of a batch."""
         logits = module(X)
         natural = F.cross_entropy(logits, y, reduction="none")
         robust = torch.zeros_like(natural)
@@ -180,13 +180,13 @@ class PgdObjective:
     """Madry's adversarial training: the cross-entropy of the attacked samples, CE(f(x'), y).
 
     A sample that is not attacked has its natural loss; one that is attacked has no natural loss,
-    and beta only says whether it is.
+    and beta decides only whether it is.
     """
 
     def __call__(
         self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
     ) -> Losses:
-        """Losses of a batch."""
+        """Return the losses of a batch."""
         attacked = (beta > 0) & (eps > 0)
         if bool(attacked.any()):
             rows = None if bool(attacked.all()) else attacked

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -14,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from refits import N, Ridge, data, network
+from refits import N, Ridge, data, network, ridge_luf
 from robfair import NaturalClassifier
 from robfair.leave_one_out import leave_one_out
 
@@ -35,16 +34,6 @@ class Chance(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return np.tile([1 - self.positive_, self.positive_], (len(X), 1))
-
-
-def ridge_luf(X, y, X_test, alpha, rows):
-    """The closed form: without i, the prediction at x falls by x'A^-1 x_i e_i / (1 - h_ii)."""
-    inverse = np.linalg.inv(X.T @ X + alpha * np.eye(X.shape[1]))
-    residual = y - X @ inverse @ X.T @ y
-    leverage = np.einsum("ij,jk,ik->i", X, inverse, X)
-    change = X_test @ inverse @ X.T * (residual / (1 - leverage))
-    full = X_test @ inverse @ X.T @ y
-    return np.abs(expit(full[:, None] - change) - expit(full)[:, None])[:, rows].max(axis=1)
 
 
 @settings(max_examples=10)

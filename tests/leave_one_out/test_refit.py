@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.special import expit
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from refits import N, Ridge, data, equal, network
+from refits import N, Ridge, data, equal, network, ridge_luf
 from robfair.leave_one_out import leave_one_out
 
 
@@ -23,16 +22,6 @@ class WeightedRidge(Ridge):
     def fit(self, X, y, sample_weight=None):
         assert len(X) == N
         return super().fit(X, y, sample_weight)
-
-
-def ridge_luf(X, y, X_test, alpha, rows):
-    """The closed form: without i, the prediction at x falls by x'A^-1 x_i e_i / (1 - h_ii)."""
-    inverse = np.linalg.inv(X.T @ X + alpha * np.eye(X.shape[1]))
-    residual = y - X @ inverse @ X.T @ y
-    leverage = np.einsum("ij,jk,ik->i", X, inverse, X)
-    change = X_test @ inverse @ X.T * (residual / (1 - leverage))
-    full = X_test @ inverse @ X.T @ y
-    return np.abs(expit(full[:, None] - change) - expit(full)[:, None])[:, rows].max(axis=1)
 
 
 def test_leaving_out_by_weight_has_the_same_closed_form():
