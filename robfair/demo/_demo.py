@@ -21,8 +21,8 @@ from robfair.plotting import RobustnessCurveDisplay
 __all__ = ["run_demo"]
 
 PARTITIONS = ("race", "sex")
-# In standard deviations. Some model may have a row for which no search finds an adversarial inside
-# the box, which leaves its distance unknown; from here on a row counts as out of reach.
+# In standard deviations. For some rows no search finds an adversarial inside the box, which leaves
+# the distance unknown; from this distance on a row counts as out of reach.
 TAU_MAX = 10.0
 
 

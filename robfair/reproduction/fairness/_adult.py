@@ -1,14 +1,15 @@
 """Paper B on UCI Adult: by its own protocol, and by one under which the numbers mean something.
 
-The paper says neither how categories are coded nor how features are scaled, and attacks with
-eps = 10 to 20. Read literally: categories as integer codes, features in their own units (years,
-dollars, codes), all of which an attack may change. The network standardises its inputs itself,
-for without that it does not learn. The robust network is trained on clean samples and on examples
-made once, for the standard network, and its robust accuracy is measured on such examples, too.
+The paper does not say how categories are coded or how features are scaled, and it attacks with
+eps = 10 to 20. We read it literally: categories are integer codes, features keep their own units
+(years, dollars, codes), and an attack may change all of them. The network standardises its inputs
+itself, since it does not learn otherwise. The robust network is trained on clean samples and on
+examples made once, for the standard network; its robust accuracy is measured on such examples.
 
 The honest protocol encodes categories one-hot, trains against attacks made anew in each step, and
-attacks each network itself: what an applicant could change about work and income, in standard
-deviations, inside the range of the training data, integers by integers and categories as a whole.
+attacks each network itself. An attack changes what an applicant could change about work and income,
+in standard deviations, inside the range of the training data: integers stay integers, and a
+category changes as a whole.
 """
 
 from __future__ import annotations

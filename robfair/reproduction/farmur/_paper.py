@@ -18,13 +18,13 @@ from robfair.reproduction.farmur._train import TRAINING, train
 
 __all__ = ["FARMUR"]
 
-# On standardised tables, and for a network as small as that for digits, Adam does without the
-# search for a learning rate.
+# Adam needs no search for a learning rate on standardised tables and for the small network of
+# digits.
 _TABLE = FarmurRecipe(batch_size=256, optimizer="adam", lr=1e-3, eps=0.1, step_size=0.025)
 _LENET = FarmurRecipe(n_path=2000)
 _RESNET = FarmurRecipe(momentum=0.9, lr_schedule="step", n_path=1000, n_distance=2000)
-# Minutes on one core of a CPU; from so few images no network learns much. With beta = 6 TRADES is
-# left after so few steps with a network that predicts one class.
+# Minutes on one core of a CPU; no network learns much from so few images. With beta = 6 TRADES ends
+# after so few steps with a network that predicts one class.
 _SUBSET = replace(
     _LENET, n_train=800, n_test=300, epochs=8, retrain_epochs=2, batch_size=32, optimizer="adam",
     lr=1e-3, n_steps=3, step_size=0.025, beta=1.0, averaging=0.99, n_path=30, n_distance=100,
