@@ -24,11 +24,6 @@ class BoundaryNormals:
     through ``v + s e`` lies at the share ``1 / (1 + s w.e)``, where w is the normal scaled to
     ``w.v = 1``. Three queries narrow that share down, from what the last normal predicts. The
     rays are never far from the best point, so that some queries hit nearer points by themselves.
-
-    Parameters
-    ----------
-    state : DecisionState
-        The search.
     """
 
     def __init__(self, state: DecisionState) -> None:

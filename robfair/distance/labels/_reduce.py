@@ -18,25 +18,8 @@ def shrink(
 ) -> Array:
     """Go from flipped points towards their samples, as far as the label stays flipped.
 
-    Steps double until one fails, then the bracket is bisected.
-
-    Parameters
-    ----------
-    state : DecisionState
-        The search.
-    samples : ndarray of shape (m,)
-        Samples that the points belong to; they may repeat.
-    ends : ndarray of shape (m, d)
-        Flipped points.
-    first : float
-        Size of the first step, as a share of the perturbation.
-    tolerance : float
-        Relative precision.
-
-    Returns
-    -------
-    ndarray of shape (m, d)
-        Flipped points.
+    Steps double from `first`, a share of the perturbation, until one fails; then the bracket is
+    bisected to a relative `tolerance`. Return the flipped points; samples may repeat.
     """
     points = ends.copy()
     inner, outer = np.zeros(len(samples)), np.ones(len(samples))
@@ -75,16 +58,7 @@ def polish(state: DecisionState, samples: Indices) -> None:
 def return_features(state: DecisionState, samples: Indices, points: Array, halvings: int) -> None:
     """Return features to the sample's values one by one, then as many as flip together.
 
-    Parameters
-    ----------
-    state : DecisionState
-        The search, which keeps the points that flip.
-    samples : ndarray of shape (m,)
-        Samples that the points belong to; they may repeat.
-    points : ndarray of shape (m, d)
-        Flipped points.
-    halvings : int
-        Rounds of bisection for the features that cannot return all the way.
+    Features that cannot return all the way are bisected in `halvings` rounds.
     """
     x = state.X[samples]
     delta = points - x

@@ -23,13 +23,6 @@ class Starts:
     """Go inwards from samples of another label, the nearest first.
 
     Each start leads to another part of the boundary, or to another leaf of a tree.
-
-    Parameters
-    ----------
-    state : DecisionState
-        The search.
-    background, background_labels : ndarray of shape (m, d) and of shape (m,)
-        Samples, and their predicted labels.
     """
 
     def __init__(

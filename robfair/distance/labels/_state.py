@@ -19,26 +19,10 @@ __all__ = ["DecisionState"]
 
 
 class DecisionState:
-    """State of the search for one chunk of samples.
+    """State of the search for one chunk of samples X, of shape (n, d).
 
-    Parameters
-    ----------
-    predict : callable
-        From points (m, d) to labels (m,).
-    X : ndarray of shape (n, d)
-        Samples.
-    labels : ndarray of shape (n,)
-        Their predicted labels.
-    norm : {2, inf}
-        Norm of the distance.
-    box : tuple of two ndarrays of shape (d,), or None
-        Where points must stay.
-    mask : ndarray of bool of shape (d,), or None
-        Features that may change.
-    budget : int
-        Points that may be predicted for each sample.
-    rngs : list of Generator
-        A random stream for each sample, so that the queries of one change nothing for another.
+    `labels` are their predictions, `rngs` a random stream for each sample, so that the queries of
+    one change nothing for another; `budget` limits the points that may be predicted for each.
     """
 
     def __init__(

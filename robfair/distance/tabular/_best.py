@@ -18,19 +18,9 @@ AT_ONCE = 20
 
 
 class BestRows:
-    """The cheapest adversarial row of each sample so far.
+    """The cheapest adversarial row of each sample so far, and its cost.
 
-    Parameters
-    ----------
-    space : TableSpace
-        The samples.
-
-    Attributes
-    ----------
-    rows : TableRows
-        A row for each sample; the sample itself where no adversarial row is known.
-    cost : ndarray of shape (n_samples,)
-        The cost of each; inf where no adversarial row is known.
+    Where none is known, the row is the sample itself, and the cost is inf.
     """
 
     def __init__(self, space: TableSpace) -> None:
@@ -58,25 +48,9 @@ class BestRows:
 
 
 class CheapestChanges:
-    """The cheapest changes of the discrete part, cheapest first.
+    """The n cheapest changes of the discrete part, cheapest first.
 
     The cost of a change does not depend on the sample, so one list serves all of them.
-
-    Parameters
-    ----------
-    space : TableSpace
-        The samples.
-    n : int
-        Number of changes, at most.
-
-    Attributes
-    ----------
-    turns : ndarray of int, of shape (n_changes, n_blocks)
-        Categories, counted from that of the sample.
-    steps : ndarray of shape (n_changes, n_integers)
-        Whole steps.
-    limit : float
-        All changes that cost less are in the list.
     """
 
     def __init__(self, space: TableSpace, n: int) -> None:
@@ -97,8 +71,10 @@ class CheapestChanges:
                 if choice[feature] + 1 < sizes[feature]:
                     after = (*choice[:feature], choice[feature] + 1, *choice[feature + 1 :])
                     heappush(heap, (self._cost(after), after))
+        # All changes that cost less are in the list.
         self.limit = self._cost(listed[-1]) if heap else np.inf
         options = np.array(listed[1:], dtype=np.intp).reshape(len(listed) - 1, len(sizes))
+        # Categories are counted from that of the sample: (n_changes, n_blocks).
         self.turns, options = options[:, : space.n_blocks], options[:, space.n_blocks :]
         self.steps: Array = np.where(options % 2, 1.0, -1.0) * ((options + 1) // 2)
 
@@ -124,15 +100,8 @@ class CheapestChanges:
     def try_on(self, samples: Indices, best: BestRows, ask: Callable[[TableRows], object]) -> None:
         """Try all changes that cost less than the best row, for samples where these are few.
 
-        Parameters
-        ----------
-        samples : ndarray of int
-            Samples. Those whose best row costs more than the limit are left out, unless no
-            adversarial row of them is known.
-        best : BestRows
-            The best rows.
-        ask : callable
-            Takes rows without a continuous move, and offers those that are flipped to `best`.
+        `ask` takes rows without a continuous move, and offers those that are flipped to `best`.
+        Samples whose best row costs more than the limit are left out.
         """
         samples = samples[(best.cost[samples] <= self.limit) | np.isinf(best.cost[samples])]
         for first in range(0, len(self.turns), AT_ONCE):

@@ -11,39 +11,17 @@ __all__ = ["TABLE_AUTO", "TABLE_STRONG", "TableBudget"]
 
 @dataclass(frozen=True)
 class TableBudget:
-    """Budget of the search by gradients, for each sample.
+    """Budget of the search by gradients, for each sample."""
 
-    Attributes
-    ----------
-    first : SearchBudget
-        Numeric search in the categories of the sample.
-    others : SearchBudget
-        Numeric search in other categories.
-    n_targets : int
-        Target classes, those with the greatest logits, whose gradients are taken.
-    width : int
-        Rows that the greedy search keeps.
-    n_tried : int
-        Combinations of categories whose numeric moves are searched.
-    n_listed : int
-        The cheapest changes that are all tried where the best row costs more.
-    n_rounds : int
-        Rounds of edits, at most; the last one is the first that improves nothing.
-    n_edits : int
-        Edits tried in each round.
-    refine : DescentSchedule
-        Descent of the continuous features after an edit.
-    """
-
-    first: SearchBudget
-    others: SearchBudget
-    n_targets: int
-    width: int
-    n_tried: int
-    n_listed: int
-    n_rounds: int
-    n_edits: int
-    refine: DescentSchedule
+    first: SearchBudget  # of the numeric search in the categories of the sample
+    others: SearchBudget  # of the numeric search in other categories
+    n_targets: int  # target classes, those with the greatest logits, whose gradients are taken
+    width: int  # rows that the greedy search keeps
+    n_tried: int  # combinations of categories whose numeric moves are searched
+    n_listed: int  # the cheapest changes, all of which are tried if the best row costs more
+    n_rounds: int  # rounds of edits, which end with the first that improves nothing
+    n_edits: int  # edits tried in each round
+    refine: DescentSchedule  # of the continuous features after an edit
 
     def within(self, n_targets: int) -> TableBudget:
         """Return this budget for a network with so many classes beside the predicted one."""

@@ -20,33 +20,16 @@ MEMORY = 2**22  # numbers in the largest array of neighbouring rows
 
 
 class EditSearch:
-    """Choose edits of rows.
-
-    Parameters
-    ----------
-    oracle : TableOracle
-        The network and the samples.
-    best : BestRows
-        The best rows: edits that cannot beat them are not considered.
-    """
+    """Choose edits of rows; those that cannot beat the best rows are not considered."""
 
     def __init__(self, oracle: TableOracle, best: BestRows) -> None:
         self.oracle, self.space, self.best = oracle, oracle.space, best
 
     def neighbours(self, rows: TableRows, features: Flags) -> tuple[Array, Array]:
-        """Compute the margin and the discrete cost of each row after each edit.
+        """Compute the margin and the discrete cost of each row after each edit: (m, n_edits).
 
-        Parameters
-        ----------
-        rows : TableRows
-            Rows.
-        features : ndarray of bool, of shape (m, n_blocks + n_integers)
-            Blocks and integers that may be edited.
-
-        Returns
-        -------
-        margin, discrete : ndarray of shape (m, n_edits)
-            inf where an edit is not allowed, or cannot lead to a row that is cheaper than the best.
+        They are inf where an edit is not allowed, where `features` of shape (m, n_discrete) leaves
+        it out, and where it cannot lead to a row that is cheaper than the best.
         """
         space = self.space
         n_edits = len(space.edit_feature)
@@ -67,19 +50,8 @@ class EditSearch:
     def promising(self, rows: TableRows, scale: Array, n: int) -> TableRows:
         """Choose the edits, alone and in pairs, that are expected to lower the cost of rows most.
 
-        Parameters
-        ----------
-        rows : TableRows
-            Flipped rows.
-        scale : ndarray of shape (m,)
-            Margins of their samples.
-        n : int
-            Number of edits for each row, at most.
-
-        Returns
-        -------
-        TableRows
-            The edited rows, whose points are out of date.
+        Return at most n edited rows for each of the flipped rows; their points are out of date.
+        `scale` holds the margins of their samples.
         """
         space, index = self.space, np.arange(len(rows))[:, None]
         (gradient,) = self.oracle.gradients(rows, 1)

@@ -28,17 +28,7 @@ HOPELESS = 2.0  # an estimated cost beyond this multiple of the best is not trie
 
 
 class GradientSearch:
-    """The search of some samples together.
-
-    Parameters
-    ----------
-    oracle : TableOracle
-        The network and the samples.
-    best : BestRows
-        Where adversarial rows are kept.
-    budget : TableBudget
-        What to spend.
-    """
+    """The search of some samples together, which offers what flips to `best`."""
 
     def __init__(self, oracle: TableOracle, best: BestRows, budget: TableBudget) -> None:
         self.oracle, self.space, self.best = oracle, oracle.space, best

@@ -32,18 +32,10 @@ MEMORY = 2**24  # numbers in the largest array of distances
 
 
 class LabelSearch:
-    """The search of some samples together.
+    """The search of some samples together, which offers what flips to `best`.
 
-    Parameters
-    ----------
-    space : TableSpace
-        The samples, and the rows that an attacker may make of them.
-    best : BestRows
-        Where adversarial rows are kept.
-    flips : callable
-        From m rows to whether the model labels each differently from its sample.
-    budget : int
-        Rows that may be predicted for each sample.
+    `flips` tells for rows whether the model labels each differently from its sample; at most
+    `budget` rows of each sample are asked about.
     """
 
     def __init__(
@@ -66,18 +58,9 @@ class LabelSearch:
         others: NDArray[Any],
         other_labels: NDArray[Any],
     ) -> None:
-        """Search some samples.
+        """Search some samples, starting from other rows.
 
-        Parameters
-        ----------
-        samples : ndarray of int, of shape (m,)
-            The samples.
-        labels : ndarray of shape (n_samples,)
-            Labels of all samples.
-        others : ndarray of shape (n_others, d)
-            Rows to start from.
-        other_labels : ndarray of shape (n_others,)
-            Their labels.
+        `labels` are those of all samples, `other_labels` those of the other rows.
         """
         some = slice(None, None, -(-len(others) // MOST_OTHERS) or 1)
         others, other_labels = others[some], other_labels[some]

@@ -47,13 +47,7 @@ class _InUnits(nn.Module):
 
 
 class NumericSearch:
-    """Move the numeric features of rows as little as flips them.
-
-    Parameters
-    ----------
-    oracle : TableOracle
-        The network and the samples.
-    """
+    """Move the numeric features of rows as little as flips them."""
 
     def __init__(self, oracle: TableOracle) -> None:
         self.oracle, self.space, self.problem = oracle, oracle.space, oracle.problem
@@ -85,19 +79,8 @@ class NumericSearch:
     def search(self, rows: TableRows, budget: SearchBudget) -> tuple[TableRows, Flags]:
         """Search the least numeric moves that flip rows, as if integers were continuous.
 
-        Parameters
-        ----------
-        rows : TableRows
-            Rows without numeric moves, not flipped.
-        budget : SearchBudget
-            What to spend on each.
-
-        Returns
-        -------
-        rows : TableRows
-            The rows, moved.
-        flipped : ndarray of bool, of shape (m,)
-            Whether the search has flipped them.
+        Return the rows, moved, and whether the search has flipped them. They must come without
+        numeric moves and not flipped.
         """
         return self._search(rows, self.numeric, budget)
 
@@ -126,19 +109,7 @@ class NumericSearch:
     def refine(self, rows: TableRows, schedule: DescentSchedule) -> tuple[TableRows, Flags]:
         """Move the continuous features only, from where they are, as little as flips the rows.
 
-        Parameters
-        ----------
-        rows : TableRows
-            Rows whose continuous features are where the descent begins.
-        schedule : DescentSchedule
-            Descent of each.
-
-        Returns
-        -------
-        rows : TableRows
-            The rows, moved.
-        flipped : ndarray of bool, of shape (m,)
-            Whether they are flipped.
+        Return the rows, moved, and whether they are flipped.
         """
         fixed = self.space.build(rows, continuous=False)
         flipped = self.oracle.margin(fixed) < 0

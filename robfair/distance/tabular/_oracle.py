@@ -21,17 +21,7 @@ __all__ = ["TableOracle"]
 
 
 class TableOracle:
-    """Ask a network about rows, and count the passes for each sample.
-
-    Parameters
-    ----------
-    problem, results : Problem, ResultWriter
-        The samples, and where passes are counted.
-    space : TableSpace
-        The rows that an attacker may make.
-    forward : callable
-        From points (m, d) to logits.
-    """
+    """Ask a network about rows of a space, and count the passes for each sample in `results`."""
 
     def __init__(
         self, problem: Problem, results: ResultWriter, space: TableSpace, forward: Forward
@@ -84,19 +74,9 @@ class TableOracle:
         return margin, sure
 
     def gradients(self, rows: TableRows, n_targets: int) -> Array:
-        """Return gradients of the margins to the runners-up, per feature and not per unit.
+        """Return gradients of the margins to the greatest logits, of shape (n_targets, m, d).
 
-        Parameters
-        ----------
-        rows : TableRows
-            Rows.
-        n_targets : int
-            Number of target classes: those with the greatest logits.
-
-        Returns
-        -------
-        ndarray of shape (n_targets, m, d)
-            The gradients.
+        They are per feature and not per unit.
         """
         gradients = np.empty((n_targets, *rows.points.shape))
         for batch in self.batches(len(rows)):

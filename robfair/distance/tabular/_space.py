@@ -21,24 +21,12 @@ __all__ = ["TableRows", "TableSpace"]
 
 @dataclass(frozen=True)
 class TableRows:
-    """Perturbed rows of samples.
+    """Perturbed rows of samples; `sample` is the index of the sample that each row perturbs."""
 
-    Attributes
-    ----------
-    sample : ndarray of int, of shape (m,)
-        Index of the sample that each row perturbs; samples may repeat.
-    categories : ndarray of int, of shape (m, n_blocks)
-        Category of each mutable block.
-    steps : ndarray of shape (m, n_integers)
-        Steps that each integer has moved, whole numbers.
-    points : ndarray of shape (m, d)
-        The rows. :meth:`TableSpace.build` brings them up to date with `categories` and `steps`.
-    """
-
-    sample: Indices
-    categories: Indices
-    steps: Array
-    points: NDArray[Any]
+    sample: Indices  # (m,); samples may repeat
+    categories: Indices  # (m, n_blocks), of the mutable blocks
+    steps: Array  # (m, n_integers), whole numbers
+    points: NDArray[Any]  # (m, d); TableSpace.build brings them up to date with the others
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -70,17 +58,7 @@ class TableRows:
 
 
 class TableSpace:
-    """The rows that an attacker may make of samples, and their costs.
-
-    Parameters
-    ----------
-    threat_model : ThreatModel
-        Norm, box, mutable features, categories, integers and units.
-    X : ndarray of shape (n_samples, ...)
-        Samples.
-    dtype : dtype
-        Dtype of the rows, which is that of the model.
-    """
+    """The rows that an attacker may make of samples, in the dtype of the model, and their costs."""
 
     def __init__(self, threat_model: ThreatModel, X: NDArray[Any], dtype: Any) -> None:
         shape = X.shape[1:]
@@ -146,17 +124,7 @@ class TableSpace:
     def build(self, rows: TableRows, continuous: bool = True) -> TableRows:
         """Bring the points of rows up to date with their categories and steps.
 
-        Parameters
-        ----------
-        rows : TableRows
-            Rows whose continuous features are up to date.
-        continuous : bool, default=True
-            Whether to keep these; otherwise they return to those of the sample.
-
-        Returns
-        -------
-        TableRows
-            The rows.
+        Continuous features stay as they are in the points, or return to the sample.
         """
         x = self.X[rows.sample]
         points = np.where(self.continuous, rows.points, x) if continuous else x
@@ -226,17 +194,7 @@ class TableSpace:
     def steepness(self, gradient: Array, features: Flags) -> Array:
         """Return the steepest fall of a margin per unit of cost, by moves of some features.
 
-        Parameters
-        ----------
-        gradient : ndarray of shape (m, d)
-            Gradients of the margins.
-        features : ndarray of bool, of shape (d,)
-            The features that may move.
-
-        Returns
-        -------
-        ndarray of shape (m,)
-            The dual norm of each gradient, in units; 0 without features.
+        This is the dual norm of each gradient in units, of shape (m,); 0 without features.
         """
         scaled = gradient[:, features] * self.unit[features]
         order = 2 if self.norm == 2 else 1

@@ -1,7 +1,9 @@
 """Searches of tables by labels alone: against enumeration, and against gradients."""
 
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from oracles import network, predict_with
 from robfair import boundary_distance
@@ -33,3 +35,12 @@ def test_labels_against_gradients(norm):
     )
     check(labels, X[:20], threat_model, predict_with(net))
     assert labels.distance.mean() <= 1.15 * near.distance.mean()
+
+
+def test_a_model_that_ignores_the_continuous_features():
+    # No continuous move flips any row, and scikit-learn refuses to predict none.
+    X, threat_model = table(2, 60, 1, 2)
+    tree = DecisionTreeClassifier().fit(X, X[:, 3])
+    result = boundary_distance(tree, X[:10], threat_model=threat_model, background=X)
+    check(result, X[:10], threat_model, tree.predict)
+    assert_allclose(result.distance, 1)  # the cost of another category
