@@ -15,7 +15,9 @@ from robfair.distance.tabular._space import TableRows, TableSpace
 
 __all__ = ["EditSearch", "distinct", "least"]
 
-PARTNERS = 10  # edits that are paired, of those that cost less and of those that flip more
+# Edits that are paired, of those that cost less and of those that flip more; 5 and 20 give the same
+# distances in bench_table_constants.py.
+PARTNERS = 10
 MEMORY = 2**22  # numbers in the largest array of neighbouring rows
 
 
