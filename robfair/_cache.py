@@ -186,21 +186,7 @@ def shared_distance(
 def shared_attack(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Attacked:
     """Attack the samples, or return the result of an equal call.
 
-    Parameters
-    ----------
-    estimator, X, y : object
-        As for :func:`shared_distance`.
-    options : dict of str to object
-        Keywords of `attack` if ``"eps"`` is one of them, else of `least_eps`.
-
-    Returns
-    -------
-    Attacked
-        Success at eps, or the least eps.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `attack` and `least_eps`.
+    `options` are keywords of `attack` if ``"eps"`` is one of them, else of `least_eps`; errors are
+    theirs.
     """
     return _RECENT.get(_success if "eps" in options else _least_eps, estimator, X, y, options)

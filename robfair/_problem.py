@@ -46,7 +46,7 @@ class Problem:
 
     @property
     def network(self) -> LogitModel:
-        """The model, where a method needs logits."""
+        """The model, where a method needs logits; raises TypeError if it has none."""
         if not isinstance(self.model, LogitModel):
             raise TypeError(f"this method needs logits, and {self.model!r} has none.")
         return self.model
@@ -94,7 +94,7 @@ class Problem:
 
 
 def finite(logits: Tensor) -> Tensor:
-    """Return logits, or raise if they hold NaN or infinity."""
+    """Return logits, or raise ValueError if they hold NaN or infinity."""
     if not bool(torch.isfinite(logits).all()):
         raise ValueError(
             "the module returns NaN or infinity for some samples; check its weights and the scale "
@@ -122,8 +122,8 @@ def progress_bar(problem: Problem, title: str, verbose: int) -> Any:
 
 
 def as_seed(random_state: Any) -> int:
-    """Turn a `random_state` into one integer, and leave numpy's global generator alone."""
-    if random_state is None:  # numpy's global generator is not ours to advance
+    """Turn a `random_state` into one integer; numpy's global generator is not advanced."""
+    if random_state is None:
         random_state = np.random.default_rng()
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31))
@@ -139,7 +139,7 @@ def as_problem(
     threat_model: ThreatModel,
     batch_size: int | None,
 ) -> Problem:
-    """Check everything that can be checked before any work starts."""
+    """Check everything before any work starts; raise TypeError or ValueError for what is wrong."""
     check_batch_size(batch_size)
     array = adapted.inputs(X)
     if array.ndim < 2:

@@ -22,26 +22,15 @@ __all__ = ["GradientSteps", "unmoved_warning"]
 class GradientSteps:
     """Gradient steps, with restarts, at one eps after another.
 
-    Attributes
-    ----------
-    problem : Problem
-        Samples, model and threat model.
-    options : AttackOptions
-        Which attack.
-    seed : int
-        Seed of the random starts.
-    target : ndarray of int, of shape (n_samples,), or None
-        Classes to be reached.
-    transfers : bool
-        Whether another model will be asked. Then all samples take all steps, and the examples are
-        made anew for each eps: this model has no say in which of them succeed.
+    If the examples are for another model, all samples take all steps, and examples are made anew
+    for each eps: the model at hand has no say in which of them succeed.
     """
 
     problem: Problem
     options: AttackOptions
     seed: int
-    target: NDArray[np.intp] | None
-    transfers: bool
+    target: NDArray[np.intp] | None  # classes to be reached
+    transfers: bool  # whether the examples are for another model
 
     @cached_property
     def attack(self) -> GradientAttack:

@@ -63,7 +63,7 @@ def least_eps(
         True labels. Where the model is wrong the least eps is 0. None: the labels that the model
         predicts.
     eps_max : float
-        The greatest eps to try. Samples that withstand it are censored.
+        The greatest eps to try. Samples that are still right there are censored.
     method : {"pgd", "fgsm", "kl", "distance"}, default="pgd"
         The attack; see :func:`attack`. "distance" takes the distance to the decision boundary
         instead, by :func:`robfair.boundary_distance`: in the same norm the two are the same
@@ -118,10 +118,10 @@ def least_eps(
     >>> from sklearn.linear_model import LogisticRegression
     >>> from robfair.attacks import least_eps
     >>> X, y = [[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 0]
-    >>> found = least_eps(LogisticRegression().fit(X, [0, 0, 1, 1]), X, y, eps_max=1.5)
-    >>> found.status
+    >>> result = least_eps(LogisticRegression().fit(X, [0, 0, 1, 1]), X, y, eps_max=1.5)
+    >>> result.status
     array(['censored', 'found', 'found', 'wrong'], dtype='<U8')
-    >>> found.eps.round(1).tolist()
+    >>> result.eps.round(1).tolist()
     [inf, 1.0, 1.0, 0.0]
     """
     threat_model = as_threat_model(threat_model)

@@ -85,26 +85,9 @@ def as_threat_model(threat_model: ThreatModel | None) -> ThreatModel:
 
 
 def searches_rows(threat_model: ThreatModel, options: AttackOptions, *others: str) -> bool:
-    """Tell whether valid rows of a table are searched, and refuse what is then useless.
+    """Tell whether valid rows are searched; raise ValueError for options that only steps use.
 
-    Parameters
-    ----------
-    threat_model : ThreatModel
-        With categories, integers or units the rows are searched.
-    options : AttackOptions
-        The options of the attack.
-    *others : str
-        Names of further options that the caller has set in vain.
-
-    Returns
-    -------
-    bool
-        Whether rows are searched, and not gradients followed.
-
-    Raises
-    ------
-    ValueError
-        If rows are searched and there is a target, a method by steps, or an option of steps.
+    `others` names further options that the caller has set in vain.
     """
     if not threat_model.is_mixed:
         return False

@@ -22,18 +22,10 @@ __all__ = ["PreparedAttack", "check_eps", "prepare", "prepare_steps"]
 
 @dataclass
 class PreparedAttack:
-    """An attack that is ready to run, at one eps or at one after another.
-
-    Attributes
-    ----------
-    strategy : GradientSteps or RowSearch
-        Makes the examples.
-    other : OtherModel or None
-        The model that predicts them, where they are made for another one.
-    """
+    """An attack that is ready to run, at one eps or at one after another."""
 
     strategy: GradientSteps | RowSearch
-    other: OtherModel | None
+    other: OtherModel | None  # predicts the examples, where they are made for another model
 
     def __len__(self) -> int:
         return len(self.strategy.problem.X)
@@ -75,25 +67,7 @@ def prepare(
     threat_model: ThreatModel | None,
     options: AttackOptions,
 ) -> PreparedAttack:
-    """Prepare an attack.
-
-    Parameters
-    ----------
-    model, X, y, threat_model
-        As for `attack`.
-    options : AttackOptions
-        All else.
-
-    Returns
-    -------
-    PreparedAttack
-        The attack, ready to run.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `attack`.
-    """
+    """Check everything before any work starts; raise TypeError or ValueError as `attack` does."""
     _check_labels(y, options)
     threat_model = as_threat_model(threat_model)
     other = None
@@ -119,23 +93,7 @@ def prepare_steps(
     threat_model: ThreatModel | None,
     options: AttackOptions,
 ) -> GradientSteps:
-    """Prepare gradient steps.
-
-    Parameters
-    ----------
-    model, X, y, threat_model, options
-        As for :func:`prepare`; the model has logits.
-
-    Returns
-    -------
-    GradientSteps
-        The steps, ready to run.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `attack`.
-    """
+    """Prepare gradient steps of a model with logits; see :func:`prepare`."""
     _check_labels(y, options)
     seed = as_seed(options.random_state)
     problem = as_problem(as_logits(model), X, y, as_threat_model(threat_model), options.batch_size)

@@ -146,8 +146,8 @@ class LeastEps:
         return len(self.eps)
 
     def __repr__(self) -> str:
-        found = self.eps[self.status == "found"]
-        mean = f"{found.mean():.4g}" if len(found) else "none"
+        finite = self.eps[self.status == "found"]
+        mean = f"{finite.mean():.4g}" if len(finite) else "none"
         counts = [(name, int((self.status == name).sum())) for name in STATUSES]
         return (
             f"LeastEps({len(self)} samples: "

@@ -23,27 +23,13 @@ __all__ = ["RowSearch"]
 
 @dataclass
 class RowSearch:
-    """A search of the nearest valid rows, at one eps after another.
-
-    Attributes
-    ----------
-    problem : Problem
-        Samples, model and threat model.
-    X : object
-        The samples as the caller has them.
-    seed : int
-        Seed of the search.
-    verbose : int
-        Greater than 0 shows a progress bar.
-    transfers : bool
-        Whether another model will be asked: then this one need not predict the rows again.
-    """
+    """A search of the nearest valid rows, at one eps after another."""
 
     problem: Problem
-    X: Any
+    X: Any  # as the caller has it
     seed: int
     verbose: int
-    transfers: bool
+    transfers: bool  # another model will be asked: this one need not predict the rows again
 
     @cached_property
     def distances(self) -> BoundaryDistance:

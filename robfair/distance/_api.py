@@ -59,18 +59,18 @@ def boundary_distance(
     y : array-like of shape (n_samples,), default=None
         True labels. Samples that the model gets wrong are then skipped: no measure needs them.
     method : {"auto", "strong", "linear", "exact", "decision", "deepfool", "paper"}, default="auto"
-        How the distance is found.
+        The search or the formula.
 
         - "auto": what suits the model. "linear" for affine models, "exact" for a decision tree,
           "decision" for other models that only predict. For networks a search of its own: a start
-          for each rival class that is near, a race of these, and a descent from the best along the
+          for each target class that is near, a race of these, and a descent from the best along the
           boundary. An upper bound, tight at about 30 forward and 30 backward passes per sample.
-        - "strong": the same with all rivals, longer descents, DeepFool's points and random
+        - "strong": the same with all target classes, longer descents, DeepFool's points and random
           restarts; the least of all. What a paper should report, at up to 1,300 passes.
         - "linear": exact, for affine models (Eq. 7, with the norm unsquared).
         - "exact": for affine models, decision trees and small ReLU networks. Where the time limit
-          comes first, or in L2 now and then the program stalls, an interval is left: the status is
-          "found", and `lower` less than `distance`.
+          comes first, or the program stalls (now and then in L2), an interval is left: the status
+          is "found", and `lower` less than `distance`.
         - "decision": from labels alone, for any classifier. An upper bound.
         - "deepfool": DeepFool, then a search for the boundary between its last two iterates. A
           loose upper bound: on adversarially trained networks twice the distance and more.
@@ -82,19 +82,19 @@ def boundary_distance(
         integers or units the distance is the least cost of a valid row that is predicted
         differently, an upper bound by "auto", "strong" or "decision".
     certify : bool, default=False
-        Whether to compute certified lower bounds too, by linear bound propagation. For networks of
+        Whether to compute certified lower bounds too, by linear bound propagation, for networks of
         Linear, Conv2d, ReLU, LeakyReLU, Tanh, Sigmoid, pooling, batch normalisation, Dropout,
         Flatten and residual additions; `lower` is NaN, with a warning, for any other.
     budget : int, default=None
         The greatest number of passes per sample, forwards and backwards, for "auto" and "strong".
-        Where no start flips a sample, those of its rescue are added: DeepFool's, and of up to 200
-        other samples as starts. For "decision" the greatest number of predictions per sample.
-        None: the method's own.
+        A fallback adds its own where no start flips a sample: DeepFool, and up to 200 other samples
+        as starts. For "decision" the greatest number of predictions per sample. None: the method's
+        own.
     time_limit : float, default=None
         Seconds per sample after which "exact" returns the interval it has. None: no limit.
     background : array-like of shape (n_background, n_features), default=None
-        Samples from which "decision" starts, such as training data, and in tables also the other
-        searches where they find nothing, and "strong". None: X.
+        Samples from which "decision" starts, such as training data. In tables "strong" starts from
+        them too, and "auto" where its gradients lead nowhere. None: X.
     batch_size : int, default=None
         Samples in flight; bounds the memory. None: as many as have 2**18 features together, but at
         least 64.
@@ -103,7 +103,7 @@ def boundary_distance(
     overshoot : float, default=0.001
         For the same: how far beyond the linearised boundary a step aims, relative to its distance.
     n_candidates : int, default=3
-        For the same: rival classes, those with the greatest logits, considered at each step. Each
+        For the same: target classes, those with the greatest logits, considered at each step. Each
         costs a backward pass.
     return_adversarial : bool, default=True
         Whether to keep the points behind the distances, an array as large as X.
@@ -246,7 +246,7 @@ def measure_distance(
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     adapted, chosen, run = resolve(model, method, threat_model, options, certify)
     problem = as_problem(adapted, X, y, threat_model, options.batch_size)
-    options = options.with_seed(as_seed(options.random_state))
+    options = replace(options, random_state=as_seed(options.random_state))
     with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
         results = ResultWriter(problem, return_adversarial, bar.update)
         run(problem, results, options)

@@ -1,4 +1,4 @@
-"""Certified lower bounds beside the distances that a search has found."""
+"""Certified lower bounds beside the distances of a search."""
 
 from __future__ import annotations
 

@@ -84,39 +84,6 @@ class Method:
     runners: Mapping[tuple[ModelKind, ThreatKind], Runner | str]
     checked_by: tuple[str, ...] = ()
 
-    def takes_rows(self) -> bool:
-        """Tell whether it searches the valid rows of a table.
-
-        Returns
-        -------
-        bool
-            Whether it does.
-        """
-        return any(threat == "rows" for _, threat in self.runners)
-
-    def adapt(self, model: Any) -> LogitModel | LabelModel:
-        """Adapt a model to what the method sees of it: logits, labels, or logits if there are.
-
-        Parameters
-        ----------
-        model : object
-            The model, as the caller has it.
-
-        Returns
-        -------
-        LogitModel or LabelModel
-            The adapted model.
-
-        Raises
-        ------
-        TypeError
-            If it has not what the method needs.
-        """
-        sees_logits = {kind in LOGITS for kind, _ in self.runners}
-        if sees_logits == {True, False}:
-            return as_model(model)
-        return as_logits(model) if True in sees_logits else as_labels(model)
-
 
 _SEARCH = ("budget", "batch_size", "background", "random_state")
 _DEEPFOOL = ("max_iter", "overshoot", "n_candidates", "batch_size")
@@ -208,37 +175,7 @@ METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method
 def resolve(
     model: Any, name: str, threat_model: ThreatModel, options: DistanceOptions, certify: bool
 ) -> tuple[LogitModel | LabelModel, Method, Run]:
-    """Find the method that runs, and refuse what does not fit.
-
-    Parameters
-    ----------
-    model : object
-        The model, as the caller has it.
-    name : str
-        The method asked for.
-    threat_model : ThreatModel
-        Norm, box, and rules of a table.
-    options : DistanceOptions
-        Options of the method.
-    certify : bool
-        Whether certified bounds are asked for.
-
-    Returns
-    -------
-    adapted : LogitModel or LabelModel
-        What the method sees of the model.
-    method : Method
-        The one that runs: the one asked for, or one that it hands the case over to.
-    run : callable
-        Its function.
-
-    Raises
-    ------
-    TypeError
-        If the method needs gradients that the model does not have.
-    ValueError
-        If method, model, threat model and options do not go together.
-    """
+    """Return the adapted model, the method that runs and its function; raise if nothing fits."""
     if name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
     method = METHODS[name]
@@ -247,12 +184,12 @@ def resolve(
             users = [other.name for other in METHODS.values() if option in other.uses]
             raise ValueError(f"{option} is for method={_either(users)}; got method={name!r}.")
     threat: ThreatKind = "rows" if threat_model.is_mixed else "ball"
-    if threat == "rows" and not method.takes_rows():
-        names = _either(other.name for other in METHODS.values() if other.takes_rows())
+    if threat == "rows" and not _takes_rows(method):
+        names = _either(other.name for other in METHODS.values() if _takes_rows(other))
         raise ValueError(f"{ROWS}, method must be {names}; got method={name!r}.")
     if threat == "rows" and certify:
         raise ValueError(f"{ROWS}, nothing is certified: leave out certify=True.")
-    adapted = method.adapt(model)
+    adapted = _adapt(method, model)
     method, runner = _find(method, adapted, threat, model)
     for option in BOUNDS:
         if getattr(options, option) is not None and option not in (runner.uses or BOUNDS):
@@ -265,6 +202,18 @@ def resolve(
             f"certify=True needs a model with logits, and method={method.name!r} sees labels only."
         )
     return adapted, method, runner.run
+
+
+def _takes_rows(method: Method) -> bool:
+    return any(threat == "rows" for _, threat in method.runners)
+
+
+def _adapt(method: Method, model: Any) -> LogitModel | LabelModel:
+    """Adapt a model to what the method sees of it: logits, labels, or logits if there are any."""
+    sees_logits = {kind in LOGITS for kind, _ in method.runners}
+    if sees_logits == {True, False}:
+        return as_model(model)
+    return as_logits(model) if True in sees_logits else as_labels(model)
 
 
 def _find(

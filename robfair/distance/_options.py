@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -93,18 +93,3 @@ class DistanceOptions:
             These background, batch_size, random_state and n_jobs; all else at its default.
         """
         return DistanceOptions(**{name: getattr(self, name) for name in SHARED})
-
-    def with_seed(self, seed: int) -> DistanceOptions:
-        """Fix the seed.
-
-        Parameters
-        ----------
-        seed : int
-            The seed.
-
-        Returns
-        -------
-        DistanceOptions
-            These options with ``random_state=seed``.
-        """
-        return replace(self, random_state=seed)

@@ -85,8 +85,8 @@ class BoundaryDistance:
         dict of str to int
             The number of samples by status.
         """
-        found = {status: int((self.status == status).sum()) for status in STATUSES}
-        return {status: n for status, n in found.items() if n}
+        counts = {status: int((self.status == status).sum()) for status in STATUSES}
+        return {status: n for status, n in counts.items() if n}
 
     def as_rows(self) -> pd.DataFrame:
         """Write the points behind the distances in the original columns of a table.

@@ -169,17 +169,7 @@ def _sides(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]] 
 def _predict(
     problem: Problem, results: ResultWriter
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], LabelModel]:
-    """Predict all samples and skip those that are wrong.
-
-    Returns
-    -------
-    index : ndarray of int, of shape (n_kept,)
-        The others.
-    X : ndarray of shape (n_kept, n_features)
-        These, flattened.
-    model : LabelModel
-        The model.
-    """
+    """Predict all samples and skip the wrong ones; return the others: their index, and flat."""
     model = problem.model
     assert isinstance(model, LabelModel)
     results.predicted = model.predict(problem.X)
