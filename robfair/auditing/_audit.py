@@ -1,4 +1,4 @@
-"""`audit`: the measures of one model, with what they hide when they stand alone."""
+"""`audit`: the measures of one model, by group and over all groups."""
 
 from __future__ import annotations
 
@@ -70,15 +70,15 @@ def audit(
         `boundary_distance`.
     n_check : int, default=100
         Rows, the same number from each group, that are searched again by "strong" and, as a black
-        box, by "decision": do the distances hold, and alike for all groups? 0: none. Exact
-        distances and those of models that only predict need no such check.
+        box, by "decision", to see whether the distances hold, and equally for all groups. 0: none.
+        Exact distances and those of models that only predict are not searched again.
     n_boot : int, default=1000
         Number of bootstrap samples; None for no interval. They are drawn within each group.
     confidence : float, default=0.95
         Level of the intervals. They cover the sampling error, not that of the distances.
     examples : int, default=3
         Rows of each group, the most easily flipped, that the result keeps and tells in words. They
-        are data, perhaps about people, and stand in the report: 0 keeps none.
+        are data, perhaps about people, and appear in the report: 0 keeps none.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the bootstrap and of the random parts of the searches.
     budget, time_limit, max_iter, overshoot, n_candidates : int or float

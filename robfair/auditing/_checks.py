@@ -1,8 +1,8 @@
-"""Second looks at an audit's distances: with a stronger search, and with one that has no gradients.
+"""Second searches over some distances of an audit, and the warnings that follow from them.
 
-Every search bounds d(x) from above, so nothing in its own result tells how far it is off, nor
-whether it is off by more for one group than for another, which is what an audit lives on. So some
-rows of each group are searched again.
+A search bounds a distance from above. Its result tells neither how far it is off, nor whether it is
+off by more for one group than for another, which an audit depends on. So some rows of each group
+are searched again: by a stronger search, and by one that needs no gradients.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LEAST = 5  # rows of a group without which nothing is said of it
 def search_again(
     model: Any,
     X: Any,
-    distance: BoundaryDistance,
+    distances: BoundaryDistance,
     groups: Groups,
     *,
     n_check: int,
@@ -42,14 +42,14 @@ def search_again(
     Returns
     -------
     DataFrame or None
-        A row per group: n, the rows looked at, and the mean distance of these by each method.
-        Rows that a method could not flip are left out for all. None if there is nothing to compare.
+        A row per group: n, the rows compared, and their mean distance by each method. Rows that
+        one method could not flip are left out for all. None if there is nothing to compare.
     """
-    methods = METHODS[distance.method].checked_by
-    rows = _some_of_each(groups, np.isfinite(distance.distance), n_check)
+    methods = METHODS[distances.method].checked_by
+    rows = _some_of_each(groups, np.isfinite(distances.distance), n_check)
     if not methods or len(rows) == 0:
         return None
-    found = {distance.method: distance.distance[rows]}
+    searches = {distances.method: distances.distance[rows]}
     for method in methods:
         again = measure_distance(
             model,
@@ -59,19 +59,19 @@ def search_again(
             options=options.for_another_method(),
             return_adversarial=False,
         )
-        found[method] = again.distance
-    flipped = np.isfinite(list(found.values())).all(axis=0)
+        searches[method] = again.distance
+    flipped = np.isfinite(list(searches.values())).all(axis=0)
     codes = groups.codes[rows[flipped]]
     n = np.bincount(codes, minlength=len(groups.labels))
     means = {
         name: np.bincount(codes, values[flipped], minlength=len(n)) / np.where(n > 0, n, np.nan)
-        for name, values in found.items()
+        for name, values in searches.items()
     }
     return pd.DataFrame({"n": n, **means}, index=groups.labels)
 
 
 def _some_of_each(groups: Groups, usable: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
-    """Up to `n` rows in all, the same number from each group, spread evenly over it."""
+    """Choose up to `n` rows in all, the same number from each group, spread evenly over it."""
     share = n // len(groups.labels)
     chosen = []
     for code in range(len(groups.labels)):

@@ -1,4 +1,4 @@
-"""The most easily flipped rows of each group, and what would have to change, in words."""
+"""The most easily flipped rows of each group, with their changes in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from robfair.distance import BoundaryDistance
 
 __all__ = ["feature_names", "nearest_rows", "wants_points"]
 
-# Inputs of more features are images or texts, of which a list of features tells nothing.
+# Inputs with more features are images or texts, where a list of features says nothing.
 WIDE = 500
 # Features that are named; the others that change, by less, are counted.
 NAMED = 3
@@ -28,35 +28,20 @@ NEGLIGIBLE = 1e-6
 
 
 def wants_points(X: Any, examples: int) -> bool:
-    """Whether the points behind the distances are needed to tell rows in words."""
+    """Tell whether the points behind the distances are needed to tell rows in words."""
     return examples > 0 and getattr(X, "ndim", 2) == 2
 
 
 def nearest_rows(
     model: Any,
     X: Any,
-    distance: BoundaryDistance,
+    distances: BoundaryDistance,
     groups: Groups,
     correct: NDArray[np.bool_],
     *,
     examples: int,
 ) -> tuple[pd.DataFrame, str]:
     """Tell the rows of each group that the least change flips.
-
-    Parameters
-    ----------
-    model : object
-        The classifier.
-    X : array-like
-        The samples, as they were given.
-    distance : BoundaryDistance
-        Their distances, with the points behind them if `wants_points`.
-    groups : Groups
-        The partition.
-    correct : ndarray of shape (n_samples,)
-        Where the model is right.
-    examples : int
-        Rows of each group.
 
     Returns
     -------
@@ -70,23 +55,22 @@ def nearest_rows(
     nothing = pd.DataFrame(columns=columns)
     if examples == 0:
         return nothing, "Left out, as was asked for (examples=0)."
-    points = distance.adversarial
+    points = distances.adversarial
     if points is None or points.ndim != 2 or points.shape[1] > WIDE:
         return nothing, (
-            "Not told in words: the model sees images, or too many features for a change of a few "
-            "of them to mean something."
+            "Not told in words: the model sees images, or too many features for a list of changes."
         )
-    rows = _nearest(distance, groups, correct, examples)
+    rows = _nearest(distances, groups, correct, examples)
     if len(rows) == 0:
         return nothing, "None: no row that is classified correctly was flipped."
-    changed, note = _in_words(model, _safe_indexing(X, rows), distance, points[rows])
+    changed, note = _in_words(model, _safe_indexing(X, rows), distances, points[rows])
     frame = pd.DataFrame(
         {
             "group": [groups.labels[code] for code in groups.codes[rows]],
             "row": rows,
-            "label": distance.predicted[rows],
+            "label": distances.predicted[rows],
             "label after": as_labels(model).predict(points[rows]),
-            "distance": distance.distance[rows],
+            "distance": distances.distance[rows],
             "changed": changed,
         }
     )
@@ -96,27 +80,27 @@ def nearest_rows(
 
 
 def _nearest(
-    distance: BoundaryDistance, groups: Groups, correct: NDArray[np.bool_], k: int
+    distances: BoundaryDistance, groups: Groups, correct: NDArray[np.bool_], k: int
 ) -> NDArray[np.intp]:
     """Return the `k` rows of least distance of each group, group by group."""
-    usable = np.flatnonzero(correct & np.isfinite(distance.distance))
-    order = usable[np.argsort(distance.distance[usable], kind="stable")]
+    usable = np.flatnonzero(correct & np.isfinite(distances.distance))
+    order = usable[np.argsort(distances.distance[usable], kind="stable")]
     codes = groups.codes[order]
     return np.concatenate([order[codes == code][:k] for code in range(len(groups))])
 
 
 def _in_words(
-    model: Any, start: Any, distance: BoundaryDistance, points: NDArray[Any]
+    model: Any, start: Any, distances: BoundaryDistance, points: NDArray[Any]
 ) -> tuple[list[str], str]:
     """Say what changes in each row: in the original columns if they are known, else in features."""
     try:
-        words = distance.threat_model.as_rows(points, start)["changed"].tolist()
+        words = distances.threat_model.as_rows(points, start)["changed"].tolist()
         return [w or "less than rounding" for w in words], "Told in the original columns."
     except ValueError as error:
         reason = str(error).rstrip(".")
     inputs = as_model(model).inputs(start)
     names = feature_names(model, start, inputs.shape[1])
-    units = distance.threat_model.units(inputs.shape[1:])
+    units = distances.threat_model.units(inputs.shape[1:])
     moves = (points.astype(np.float64) - inputs) / units
     words = [_sentence(*parts, names) for parts in zip(inputs, points, moves, strict=True)]
     note = (
@@ -142,23 +126,7 @@ def _sentence(
 
 
 def feature_names(model: Any, X: Any, n_features: int) -> list[str]:
-    """Name the features that a classifier, or the last step of a Pipeline, sees.
-
-    Parameters
-    ----------
-    model : object
-        The classifier.
-    X : array-like
-        Samples as they enter `model`; the names of their columns are used where the model knows
-        none.
-    n_features : int
-        How many features there are.
-
-    Returns
-    -------
-    list of str
-        Names; "feature 3" where there are none.
-    """
+    """Name the features that a classifier, or the last step of a Pipeline, sees."""
     names = _known_names(model, X)
     if names is None or len(names) != n_features:
         return [f"feature {j}" for j in range(n_features)]

@@ -56,7 +56,7 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.description = (
         "Measure whether a classifier is easier to attack for some groups than for others.\n"
-        "The table goes to stdout; progress, warnings and what fails go to stderr."
+        "The table goes to stdout; progress, warnings and failures go to stderr."
     )
     file_argument(
         parser, "model", metavar="MODEL",
@@ -214,11 +214,11 @@ def run(arguments: argparse.Namespace) -> int:
         for title, result in audits.items()
         for threshold in arguments.fail_if
     ]
-    for found in judged:
-        if found["crossed"]:
-            print(f"robfair: by {found['groups']}, {found['message']}", file=sys.stderr)
+    for row in judged:
+        if row["crossed"]:
+            print(f"robfair: by {row['groups']}, {row['message']}", file=sys.stderr)
     print(_as_json(task, audits, judged) if arguments.json else _as_text(task, audits))
-    return int(any(found["crossed"] for found in judged))
+    return int(any(row["crossed"] for row in judged))
 
 
 @contextmanager

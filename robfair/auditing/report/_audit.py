@@ -28,9 +28,9 @@ class Audit(AuditNumbers, Exports):
     name : str
         Name of the model.
     overall : pandas.DataFrame
-        Columns value, lower and upper (bootstrap interval: the error of sampling), and with
-        certified distances low and high (between which the measure of these samples lies for sure,
-        whatever search or proof comes); rows accuracy, Rob(f), V_f, CV, worst group and gap.
+        A row per measure of ``robfair.metrics.AUDIT_MEASURES``; columns value, lower and upper (the
+        bootstrap interval, for the error of sampling) and, with certified distances, low and high
+        (the measure of these samples lies between them, whatever search or proof comes).
     by_group : pandas.DataFrame
         A row per group: size, accuracy, mean_distance (of the correctly classified samples), their
         product robustness = Rob(P) with lower and upper, with certified distances low and high,
@@ -40,19 +40,19 @@ class Audit(AuditNumbers, Exports):
     check : pandas.DataFrame or None
         A row per group: n rows that were searched again, and their mean distance by each method.
     warnings : tuple of str
-        What speaks against trusting the numbers; a sentence each.
+        Reasons to distrust the numbers; a sentence each.
     y_true : ndarray of shape (n_samples,)
         True labels.
     sensitive_features : array-like
-        The groups, as they were given.
+        The groups, as they were passed.
     examples : pandas.DataFrame
         The most easily flipped of the correctly classified rows of each group: group, row (its
-        position in X), index (if X is a DataFrame), label, label after, distance, and changed: what
-        would have to change, in words. It holds data of single rows.
+        position in X), index (if X is a DataFrame), label, label after, distance, and changed: the
+        change in words. It holds data of single rows.
     settings : dict
-        What else the numbers depend on: tau_max, n_boot, confidence, n_check, random_state, the
-        options of the distance, the date, the versions of libraries; and in which terms `examples`
-        are told.
+        The other things on which the numbers depend: tau_max, n_boot, confidence, n_check,
+        random_state, the options of the distances, the date, the versions of libraries; and
+        "examples", the terms in which the examples are told.
     """
 
     def verdict(self) -> str:

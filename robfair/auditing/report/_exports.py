@@ -41,16 +41,16 @@ class Exports(ABC):
         return str(self)
 
     def to_html(self, path: str | PathLike[str]) -> None:
-        """Write a report: one file that needs no network, for somebody who reads no code.
+        """Write a report: one file that needs no network, for readers who do not program.
 
-        It holds the verdict, the tables, figures, how was measured, the warnings, and the most
-        easily flipped rows of each group in words. These are rows of data, perhaps about people:
+        It holds the verdict, tables, figures, the method, the warnings, and the most easily
+        flipped rows of each group in words. These are rows of data, perhaps about people:
         audit with ``examples=0`` to leave them out.
 
         Parameters
         ----------
         path : str or path-like
-            The file. One that is there is replaced when the new one is complete.
+            The file. An existing file is replaced when the new one is complete.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Exports(ABC):
         Parameters
         ----------
         path : str or path-like, default=None
-            The file. One that is there is replaced when the new one is complete. None: return the
+            The file. An existing file is replaced when the new one is complete. None: return the
             text.
 
         Returns

@@ -1,4 +1,4 @@
-"""How an audit was measured, as terms and sentences."""
+"""The method of an audit, as terms and sentences."""
 
 from __future__ import annotations
 

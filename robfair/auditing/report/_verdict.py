@@ -1,10 +1,10 @@
-"""What an audit shows, in a sentence that claims no more than its numbers do.
+"""The verdict of an audit: a sentence that claims no more than its numbers do.
 
-Three kinds of doubt are kept apart. Another sample of people would give other numbers: groups are
-compared two by two by Welch's t-test, corrected for the number of pairs (Holm), since of forty
-groups that are alike some two have intervals that do not overlap. Distances that a search finds are
-upper bounds: where a second search turns the order round, nothing is claimed. And certified bounds
-prove an order of these samples, whatever search comes, but say nothing of other people.
+It keeps three kinds of doubt apart. Another sample of people would give other numbers: groups are
+compared two by two by Welch's t-test, corrected for the number of pairs (Holm), since among forty
+equal groups some two have intervals that do not overlap. Distances by a search are upper bounds: if
+a second search reverses the order, nothing is claimed. And certified bounds prove an order of these
+samples, whatever search comes, but say nothing of other people.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
         details = [_unseen(pairs, chosen, level), *_proven_pairs(audit), *trust]
         return Verdict(_no_difference(audit, names, a, b), tuple(details))
     proven = _proven(audit, names, a, b)
-    if _turned_round(audit, a, b):
+    if _reversed(audit, a, b):
         return Verdict(_contradicted(audit, names, a, b), (*proven, *trust))
     headline, cause = _difference(audit, names, a, b)
     others = [*_count(apart), *_lower_still(audit, names, a, usable.to_numpy())]
     return Verdict(headline, (cause, *others, *proven, *trust))
 
 
-def _turned_round(audit: AuditNumbers, a: int, b: int) -> bool:
-    """Whether the second searches, where there are enough of them, give the other order."""
+def _reversed(audit: AuditNumbers, a: int, b: int) -> bool:
+    """Tell whether the second searches, if there are enough of them, reverse the order."""
     if audit.check is None or (audit.check["n"].iloc[[a, b]] < LEAST).any():
         return False
     searches = audit.check.iloc[[a, b], 1:]
@@ -71,13 +71,13 @@ def _turned_round(audit: AuditNumbers, a: int, b: int) -> bool:
 def _contradicted(audit: AuditNumbers, names: list[str], a: int, b: int) -> str:
     return (
         f"No verdict: by these distances {names[a]} has a lower Rob(P) than {names[b]} "
-        f"({_rob(audit, a)} against {_rob(audit, b)}), but shorter distances that a second search "
-        "found on some rows turn the order round."
+        f"({_rob(audit, a)} against {_rob(audit, b)}), but shorter distances by a second search on "
+        "some rows reverse the order."
     )
 
 
 def _difference(audit: AuditNumbers, names: list[str], i: int, j: int) -> tuple[str, str]:
-    """Say which group is easier to attack, and whether distances or errors make it so."""
+    """Name the group that is easier to attack, and say whether distances or errors make it so."""
     a, b = names[i], names[j]
     table = audit.by_group.iloc[[i, j]]
     accuracy, mean, rob = (table[c].tolist() for c in ("accuracy", "mean_distance", "robustness"))
@@ -115,7 +115,7 @@ def _unseen(pairs: GroupPairs, chosen: int, level: float) -> str:
     least = pairs.error[chosen] * stats.t.isf(level / 2, pairs.degrees[chosen])
     return (
         "This does not show that there is none: between these two, a difference of less than "
-        f"{sentence_number(least)} could not be told from chance."
+        f"{sentence_number(least)} cannot be told from chance."
     )
 
 
@@ -154,8 +154,8 @@ def _left_out(audit: AuditNumbers, names: list[str]) -> list[str]:
     sentences = []
     if censored:
         sentences.append(
-            f"Nothing is said of {few(censored)}: for some of the rows no adversarial was found, "
-            "so that Rob(P) is unknown (audit with tau_max= to cap the distances)."
+            f"Nothing is said of {few(censored)}: some of the rows could not be flipped, so that "
+            "Rob(P) is unknown (audit with tau_max= to cap the distances)."
         )
     if empty:
         sentences.append(f"Nothing is said of {few(empty)}: no samples.")
@@ -177,8 +177,8 @@ def _distances(audit: AuditNumbers) -> list[str]:
         return [f'Distances by "{method.name}" bound the true ones from neither side.']
     unchecked = audit.check is None and method.checked_by
     return [
-        "The distances were found by a search and bound the true ones from above."
-        + (" No second search has looked at them." if unchecked else "")
+        "The distances come from a search and bound the true ones from above."
+        + (" No second search has checked them." if unchecked else "")
     ]
 
 

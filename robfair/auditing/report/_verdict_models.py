@@ -1,7 +1,7 @@
-"""What a comparison of models shows, in a sentence.
+"""The verdict on several models.
 
-Two models are told apart where their bootstrap intervals do not overlap: they were audited on the
-same samples, so that this asks for more than is needed, and the more so of many models.
+Two models differ if their bootstrap intervals do not overlap. They were audited on the same
+samples, so that this is stricter than a test of the difference would be.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def judge_models(comparison: ComparisonNumbers) -> Verdict:
     details.append(_best(comparison, known, "CV", str(known["CV"].idxmin()), "smallest"))
     if known.loc[least, "Rob(f)"] < known["Rob(f)"].max():
         details.append(
-            f"V_f falls with Rob(f), and {least} has not the largest: read CV and the worst group "
-            "beside it."
+            f"V_f falls with Rob(f), and {least} does not have the largest: read CV and the worst "
+            "group beside it."
         )
     unknown = [name for name in audits if name not in known.index]
     if unknown:
@@ -49,12 +49,12 @@ def judge_models(comparison: ComparisonNumbers) -> Verdict:
 
 
 def _limits(audits: Mapping[str, AuditNumbers]) -> list[str]:
-    """Say what stands against comparing the models."""
+    """Name reasons against comparing the models."""
     sentences = []
     methods = {audit.distances.method for audit in audits.values()}
     if len(methods) > 1:
         sentences.append(
-            f"Distances were found in different ways ({', '.join(sorted(methods))}), and a looser "
+            f"Distances come from different methods ({', '.join(sorted(methods))}), and a looser "
             "upper bound makes a model look better."
         )
     warned = [name for name, audit in audits.items() if audit.warnings]
@@ -73,7 +73,7 @@ def _best(
     against = ", ".join(f"{name} {sentence_number(row['value'])}" for name, row in others.items())
     sentence += f", against {against}"
     if any(np.isnan([*row[["lower", "upper"]]]).any() for row in tables.values()):
-        return f"{sentence}; without intervals nothing is known of the error of sampling."
+        return f"{sentence}; without intervals, the error of sampling is unknown."
     one = tables[best]
     same = [
         name
@@ -83,9 +83,7 @@ def _best(
     if not same:
         return f"{sentence}: by more than the error of sampling."
     if len(same) == len(others):
-        return (
-            f"{sentence}: the intervals overlap, so that nothing is known of one against another."
-        )
+        return f"{sentence}: the intervals overlap, so that the models cannot be ranked."
     return (
         f"{sentence}: by more than the error of sampling, except against {few(same)}, where the "
         "intervals overlap."

@@ -43,7 +43,7 @@ def test_markdown_tables_have_a_row_per_measure_and_group(result):
 def test_markdown_of_a_comparison(comparison):
     text = comparison.to_markdown()
     assert text.startswith("V\\_f is smallest for one, ")
-    assert "without intervals nothing is known of the error of sampling" in text
+    assert "without intervals, the error of sampling is unknown" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert cells(lines[0]) == ["model", "accuracy", "Rob(f)", r"V\_f", "CV", "worst group", "gap"]
     assert [cells(line)[0] for line in lines[2:4]] == ["one", "two"]
