@@ -10,9 +10,10 @@ from robfair.distance.gradient._descent import DescentSchedule
 
 __all__ = ["AUTO", "STRONG", "SearchBudget"]
 
-AMPLE = 200  # budget from which on a single rival gets a second start, ...
-FAR_END = 1000.0  # ... so many times as far; most features are at their walls there
-# Passes that DeepFool takes at most: forwards, the search of a segment, backwards for each rival.
+AMPLE = 200  # passes from which on a single target class gets a second start, ...
+FAR_END = 1000.0  # ... this far beyond the boundary; most features are at their bounds there
+# Passes that DeepFool takes at most: forward passes with its line search, and backward passes per
+# target class.
 DEEPFOOL, DEEPFOOL_TARGET = 96, 50
 
 
@@ -23,13 +24,13 @@ class SearchBudget:
     Attributes
     ----------
     n_candidates : int
-        Rival classes that are linearised, those with the greatest logits.
+        Target classes that are linearised, those with the greatest logits.
     near : float
-        Rivals start whose linearised distance is at most this multiple of the least.
+        Target classes whose linearised distance is at most this multiple of the least get a start.
     far : tuple of float
-        How far beyond the linearised boundary the gradient of a start is taken, as a multiple of
-        the distance to it: the slope behind the boundary is worth more than that at the sample.
-        A start for each.
+        Starts per target class. The gradient of a start is taken this far beyond the linearised
+        boundary, as a multiple of the distance to it, since it points better to the boundary than
+        the gradient at the sample does.
     race : DescentSchedule
         Descent of every start.
     finish : DescentSchedule

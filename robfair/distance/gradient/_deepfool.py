@@ -1,11 +1,10 @@
 """DeepFool, batched: repeated smallest steps to the nearest linearised boundary.
 
-A slot holds one sample until it is flipped, skipped or given up; then a waiting sample takes its
-place, so that one stubborn sample never holds up a batch. The forward pass that tests whether a
-sample is flipped also carries the graph for its next step, and for a sample that has just moved in
-it gives the predicted label: there is no separate prediction. What remains of a
-flipped sample, the search for the boundary between its last two iterates, needs no gradients and
-runs on full batches of such samples in :mod:`._segment`.
+A slot of the batch holds one sample until it is flipped, skipped or given up. Then the next sample
+of the queue takes its place, so that one stubborn sample never holds up a batch. One forward pass
+tests whether a sample is flipped, carries the graph of its next step, and predicts the label of a
+sample that is new. A flipped sample leaves its slot for the search between its last two iterates,
+which needs no gradients and runs on full batches in :mod:`._line_search`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from robfair._problem import Problem, distances, finite, margins
 from robfair.distance._writer import ResultWriter
 from robfair.distance.gradient._deepfool_step import Stepper
 from robfair.distance.gradient._line_search import Segments
-from robfair.distance.gradient._slots import Slots, Waiting
+from robfair.distance.gradient._slots import Queue, Slots
 
 __all__ = ["deepfool_distance"]
 
@@ -36,22 +35,22 @@ def deepfool_distance(
     Parameters
     ----------
     problem, results : Problem, ResultWriter
-        What to compute and where to write it.
+        The samples, and the arrays to fill.
     max_iter : int
         Steps after which a sample is given up as censored.
     overshoot : float
-        How far beyond the linearised boundary a step aims, relative to its distance.
+        Overshoot of a step beyond the linearised boundary, relative to its distance.
     n_candidates : int
-        Rival classes considered at each step: those with the greatest logits.
+        Target classes considered at each step: those with the greatest logits.
     bisect : bool
         True: search the boundary between the last two iterates. False: Eq. 8 of the paper, the
         mean of the norms of the last two perturbations.
     """
     stepper = Stepper(problem, overshoot, n_candidates)
-    waiting = Waiting(problem)
+    queue = Queue(problem)
     with problem.network.forward(problem.shape) as forward:
         segments = Segments(problem, results, forward)
-        slots = waiting.take(problem.batch_size)
+        slots = queue.take(problem.batch_size)
         while len(slots):
             index = slots.index.numpy()
             with torch.enable_grad():
@@ -64,19 +63,19 @@ def deepfool_distance(
             flipped = values.argmax(dim=1) != slots.label
             if bool(flipped.any()):
                 _finish(slots[flipped], values[flipped], results, segments, problem.norm, bisect)
-            lost = ~skipped & ~flipped & (slots.steps >= max_iter)
-            done = skipped | flipped | lost
+            failed = ~skipped & ~flipped & (slots.steps >= max_iter)
+            done = skipped | flipped | failed
             n_done = int(done.sum())
-            # Where many are finished it is cheaper to pass the others once more, beside fresh
-            # samples, than to pull the finished ones through the backward passes.
+            # A backward pass includes the finished samples. Where they are many, it is cheaper to
+            # pass the others forward once more, together with fresh samples.
             if n_done * stepper.n_backward <= len(slots) - n_done:
                 step, reach, stuck = stepper(logits, points, slots)
                 results.n_backward[index] += stepper.n_backward
-                lost, done = lost | (stuck & ~done), done | stuck
+                failed, done = failed | (stuck & ~done), done | stuck
                 _advance(slots, values, step, reach, stepper.box)
-            if bool(lost.any()):
-                results.give_up(slots.index[lost].numpy())
-            slots = waiting.refill(slots, done)
+            if bool(failed.any()):
+                results.give_up(slots.index[failed].numpy())
+            slots = queue.refill(slots, done)
         segments.flush()
 
 
@@ -115,7 +114,7 @@ def _finish(
     norm: float,
     bisect: bool,
 ) -> None:
-    """Take over samples that have just been flipped."""
+    """Search the boundary for samples that have just been flipped, or write their distances."""
     if bisect:
         segments.add(
             index=slots.index,

@@ -1,4 +1,4 @@
-"""One DeepFool step: gradients of the nearest rivals, and the smallest step among them."""
+"""One step of DeepFool: the smallest step to the linearised boundary of a target class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from robfair.distance.gradient._slots import Slots
 
 __all__ = ["Stepper"]
 
-ENOUGH = 0.5
+ENOUGH = 0.5  # of the gap, that a clipped step must close
+GROWTH = 1.5  # of the overshoot from step to step
 
 
 class Stepper:
@@ -24,7 +25,7 @@ class Stepper:
     overshoot : float
         How far beyond the linearised boundary a step aims, relative to its distance.
     n_candidates : int
-        Rivals considered, those with the greatest logits; each costs a backward pass.
+        Target classes considered, those with the greatest logits; each costs a backward pass.
     """
 
     def __init__(self, problem: Problem, overshoot: float, n_candidates: int) -> None:
@@ -37,18 +38,18 @@ class Stepper:
     def __call__(
         self, logits: Tensor, points: Tensor, slots: Slots
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Step of each slot, its reach for Eq. 8, and whether it is stuck (no way to move).
+        """Return the step of each sample, its size for Eq. 8, and whether the sample is stuck.
 
-        Three things would let DeepFool go on for ever without a flip. A gap that is lost in the
-        rounding of the network: a step aims beyond by a part of the way made so far. A positive
-        minimum of the margin, across which steps go back and forth: that part grows with their
-        number. A place where the logits are flat: the direction that led there is followed.
+        DeepFool would run for ever in three cases. The gap is below the rounding of the network: a
+        step overshoots by a share of the perturbation so far. Steps cross a positive minimum of the
+        margin back and forth: the share grows with the number of steps. The logits are flat: the
+        last perturbation is repeated.
         """
         normals, gaps = self._linearise(logits, points, slots.label)
         with torch.no_grad():
-            point, way = points.detach(), points.detach() - slots.start
-            beyond = (self.overshoot * 1.5**slots.steps).clamp(max=1).to(point.dtype)[:, None]
-            made = torch.stack([(normal * way).sum(dim=1).abs() for normal in normals], dim=1)
+            point, delta = points.detach(), points.detach() - slots.start
+            beyond = (self.overshoot * GROWTH**slots.steps).clamp(max=1).to(point.dtype)[:, None]
+            made = torch.stack([(normal * delta).sum(dim=1).abs() for normal in normals], dim=1)
             rounding = 8 * torch.finfo(point.dtype).eps * logits.detach().abs().amax(dim=1)
             aim = gaps + beyond * (gaps + made) + rounding[:, None]
             if bool((aim <= 0).any()):  # all logits are 0: the gap has no scale, the features may
@@ -58,7 +59,7 @@ class Stepper:
                 aim = torch.where(aim > 0, aim, size[:, None] * dual)
             step, stuck = self._smallest(normals, aim, point)
             if bool(stuck.any()):
-                step = torch.where(stuck[:, None], way, step)
+                step = torch.where(stuck[:, None], delta, step)
                 stuck = stuck & (step.abs().amax(dim=1) == 0)
             reach = distances(point + step / (1 + beyond), slots.start, self.norm)
             return step, reach.to(point.dtype), stuck
@@ -67,11 +68,11 @@ class Stepper:
     def _linearise(
         self, logits: Tensor, points: Tensor, label: Tensor
     ) -> tuple[list[Tensor], Tensor]:
-        """Return normals (b, d) that point from the label to each rival, and their gaps (b, m)."""
+        """Return the normals (b, d) towards each target class, and the gaps (b, m)."""
         own = logits.gather(1, label[:, None])
         others = logits.detach().scatter(1, label[:, None], -torch.inf)
-        rivals = others.topk(self.n_backward, dim=1).indices
-        gaps = own - logits.gather(1, rivals)
+        targets = others.topk(self.n_backward, dim=1).indices
+        gaps = own - logits.gather(1, targets)
         normals = []
         for j in range(self.n_backward):
             (gradient,) = torch.autograd.grad(
@@ -86,10 +87,10 @@ class Stepper:
     def _smallest(
         self, normals: list[Tensor], gaps: Tensor, points: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Smallest step to a hyperplane, and whether there is none."""
+        """Return the smallest step to a hyperplane, and whether none can be reached."""
         stack = torch.stack(normals, dim=1)  # (b, m, d)
         dual = stack.norm(dim=2) if self.norm == 2 else stack.abs().sum(dim=2)
-        # Without the box, each rival's distance: no step inside the box is shorter.
+        # The distances without the box, from which a step inside the box can only be longer.
         bound, order = torch.where(dual > 0, gaps / dual, torch.inf).sort(dim=1)
         rows = torch.arange(len(points), device=points.device)
         nearest = order[:, 0]
@@ -97,9 +98,9 @@ class Stepper:
         step, reached = step_to_hyperplane(normal, gap, self.norm)
         if self.box is None:
             return step, ~reached
-        # The step without the box, clipped to it, if that still makes up for most of the gap. To
-        # make up for all of it takes longer moves of the other features, where the linearisation
-        # is worth less: on an adversarially trained network distances come out half as long again.
+        # A clipped step that still closes most of the gap is taken. To close all of it takes longer
+        # moves of the other features, for which the linearisation is poor: on an adversarially
+        # trained network distances come out half as long again.
         clipped = (points + step).clamp(*self.box) - points
         enough = (normal * clipped).sum(dim=1) >= ENOUGH * gap
         rows = (~enough).nonzero()[:, 0]
@@ -109,14 +110,14 @@ class Stepper:
             rows = rows[bound[rows, j] < least[rows]]
             if len(rows) == 0:
                 break
-            rival, point = order[rows, j], points[rows]
-            room = (point - self.box[0], self.box[1] - point)
+            target, point = order[rows, j], points[rows]
+            slack = (point - self.box[0], self.box[1] - point)
             step, reached = step_to_hyperplane(
-                stack[rows, rival], gaps[rows, rival], self.norm, room
+                stack[rows, target], gaps[rows, target], self.norm, slack
             )
             size = norms(step, self.norm)
-            # A rival that the linearisation cannot reach is taken only if none can be: the step
-            # to the corner may bring it within reach. The largest number ranks it last.
+            # A hyperplane beyond the box is taken only if all are: the step to the corner may bring
+            # it within reach. The largest number ranks it last.
             size = torch.where(reached, size, torch.finfo(size.dtype).max)
             size = torch.where(step.abs().amax(dim=1) > 0, size, torch.inf)
             nearer = size < least[rows]

@@ -1,16 +1,16 @@
 """Descent along the boundary: steps that lower the margin while a radius closes on the boundary.
 
-Each row has a radius. A step goes down the gradient of the margin, is scaled back to the radius,
-and the radius follows the boundary: down where the point is flipped, up where it is not, by what
-the gradient predicts but never by more than a factor that shrinks as the steps do. So the
-direction turns towards the nearest boundary while the radius closes on it. Every point on the way
-is predicted, and the nearest flipped one is kept.
+Each row has a radius. A step goes down the gradient of the margin and is scaled back to the radius.
+The radius shrinks where the point is flipped and grows where it is not, by as much as the gradient
+predicts, up to a limit that falls from step to step. So the direction turns towards the nearest
+boundary while the radius closes on it. Every iterate is predicted, and the nearest flipped one is
+kept.
 
 This is DDN [1]_ with three changes. The radius starts at the distance of a given point and all
-steps are relative to it, so that nothing depends on the scale of the features. It follows the
-linearised margin, so that it closes at the rate of Newton's method. And features that the box or
-the threat model holds in place do not count in the direction: a step that is clipped away would
-otherwise be made again and again.
+steps are relative to it, so the search is invariant to the scale of the features. The radius
+follows the linearised margin, so it closes at the rate of Newton's method. Features that the box or
+the threat model holds in place do not count in the direction, since a step that is clipped away
+would be made again and again.
 
 References
 ----------
@@ -33,7 +33,8 @@ from robfair.adapters import ForwardVjp, autograd_vjp
 
 __all__ = ["DescentSchedule", "MarginObjective", "Nearest", "against", "descend", "refine"]
 
-HUGE = 1e30
+HUGE = 1e30  # times any slack is beyond any gradient, and finite in float32
+INWARDS, OUTWARDS = 0.3, 0.01  # least share of the greatest change that a radius gives up, adds
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class DescentSchedule:
 
 
 class MarginObjective:
-    """The margin and its gradient, with the features that cannot move left out.
+    """The margin as an objective: its value, and its gradient in the features that can move.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ class MarginObjective:
     forward : callable
         From points (n, d) to logits.
     forward_vjp : callable, default=None
-        From points (n, d) to logits and their vjp; None: by autograd from `forward`.
+        From points (n, d) to logits and their vector-Jacobian product; None: by autograd.
     """
 
     def __init__(
@@ -95,16 +96,16 @@ class MarginObjective:
         self.mask = problem.mask()
 
     def __call__(
-        self, points: Tensor, label: Tensor, rival: Tensor | None = None
+        self, points: Tensor, label: Tensor, target: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return margin, gap to `rival` (None: to the greatest other logit) and its gradient."""
+        """Return margin, gap to `target` (None: to the greatest other logit) and its gradient."""
         logits, vjp = self.forward_vjp(points)
         own, margin = label[:, None], margins(logits, label)
-        if rival is None:
-            gap, rival = margin, logits.scatter(1, own, -torch.inf).argmax(dim=1)
+        if target is None:
+            gap, target = margin, logits.scatter(1, own, -torch.inf).argmax(dim=1)
         else:
-            gap = (logits.gather(1, own) - logits.gather(1, rival[:, None]))[:, 0]
-        gradient = vjp(against(logits, own, rival[:, None]))
+            gap = (logits.gather(1, own) - logits.gather(1, target[:, None]))[:, 0]
+        gradient = vjp(against(logits, own, target[:, None]))
         if self.mask is not None:
             gradient = gradient * self.mask
         return margin, gap, gradient
@@ -115,11 +116,11 @@ class MarginObjective:
             return margins(self.forward(points), label)
 
     def free(self, gradient: Tensor, points: Tensor) -> Tensor:
-        """Gradient without the features that stand at the wall it would push them through."""
+        """Return the gradient without the features that a step would push out of the box."""
         if self.box is None:
             return gradient
-        # A clamp to [-inf, inf] where there is room, to 0 where there is none: as selections by
-        # masks take several times as long, by way of room times a huge number.
+        # A clamp to [-inf, inf] where there is slack, and to 0 where there is none. Slack times a
+        # huge number does that, and takes a fraction of the time of a selection by masks.
         low, high = (points - side for side in self.box)
         return gradient.clamp(HUGE * high, HUGE * low)
 
@@ -132,7 +133,7 @@ class MarginObjective:
         return points if self.box is None else points.clamp(*self.box)
 
     def steepest(self, gradient: Tensor) -> Tensor:
-        """Direction of norm 1 in which the margin falls fastest; 0 where the gradient is 0."""
+        """Return the direction of norm 1 in which the margin falls fastest; 0 at gradient 0."""
         if self.norm != 2:
             return -gradient.sign()
         size = norms(gradient, 2)
@@ -143,17 +144,17 @@ class MarginObjective:
             size = norms(gradient, 2)
         return gradient / -torch.where(size > 0, size, 1)[:, None]
 
-    def scaled(self, way: Tensor, radius: Tensor) -> Tensor:
+    def scaled(self, delta: Tensor, radius: Tensor) -> Tensor:
         """Bring perturbations to a radius."""
         if self.norm != 2:
-            return torch.maximum(torch.minimum(way, radius[:, None]), -radius[:, None])
-        size = norms(way, 2)
-        return way * (radius / torch.where(size > 0, size, 1))[:, None]
+            return torch.maximum(torch.minimum(delta, radius[:, None]), -radius[:, None])
+        size = norms(delta, 2)
+        return delta * (radius / torch.where(size > 0, size, 1))[:, None]
 
 
-def against(logits: Tensor, label: Tensor, rival: Tensor) -> Tensor:
+def against(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
     """Weights of the logits that sum to the gap between two classes, each of shape (n, 1)."""
-    return torch.zeros_like(logits).scatter_(1, label, 1.0).scatter_(1, rival, -1.0)
+    return torch.zeros_like(logits).scatter_(1, label, 1.0).scatter_(1, target, -1.0)
 
 
 class Nearest:
@@ -175,7 +176,7 @@ class Nearest:
         return Nearest(self.points[rows], self.distance[rows])
 
     def update(self, rows: Tensor, other: Nearest) -> None:
-        """Take over the points of `other`, which has been found for some rows, where nearer."""
+        """Take over the points of `other`, which belong to some rows, where they are nearer."""
         nearer = other.distance < self.distance[rows]
         self.points[rows[nearer]] = other.points[nearer]
         self.distance[rows[nearer]] = other.distance[nearer]
@@ -188,7 +189,7 @@ class Nearest:
 
 
 def descend(
-    field: MarginObjective,
+    objective: MarginObjective,
     start: Tensor,
     label: Tensor,
     points: Tensor,
@@ -201,7 +202,7 @@ def descend(
 
     Parameters
     ----------
-    field : MarginObjective
+    objective : MarginObjective
         Margin and threat model.
     start : Tensor of shape (n, d)
         The samples.
@@ -210,38 +211,38 @@ def descend(
     points : Tensor of shape (n, d)
         Where to begin, flipped or not, but not at the samples themselves.
     nearest : Nearest
-        What has been found before, and is found here.
+        The nearest flipped points so far; updated.
     schedule : DescentSchedule
         Number and length of steps.
     """
-    size = radius = norms(points - start, field.norm)
+    size = radius = norms(points - start, objective.norm)
     for i in range(schedule.n_steps):
         step, change = schedule.at(i)
-        margin, gap, gradient = field(points, label)
+        margin, gap, gradient = objective(points, label)
         nearest.see(points, size, margin)
-        way = points - start
-        radius = _follow(radius, size, gap, -torch.linalg.vecdot(gradient, way), change, nearest)
-        direction = field.steepest(field.free(gradient, points))
-        way = torch.addcmul(way, direction, (step * radius)[:, None])
-        points = field.clip(start + field.scaled(way, radius))
-        size = norms(points - start, field.norm)
-    nearest.see(points, size, field.margin(points, label))
+        delta = points - start
+        radius = _follow(radius, size, gap, -torch.linalg.vecdot(gradient, delta), change, nearest)
+        direction = objective.steepest(objective.free(gradient, points))
+        delta = torch.addcmul(delta, direction, (step * radius)[:, None])
+        points = objective.clip(start + objective.scaled(delta, radius))
+        size = norms(points - start, objective.norm)
+    nearest.see(points, size, objective.margin(points, label))
 
 
 def _follow(
     radius: Tensor, size: Tensor, gap: Tensor, fall: Tensor, change: float, nearest: Nearest
 ) -> Tensor:
-    """Radius of the next step.
+    """Return the radius of the next step.
 
-    `fall` is what the gap falls by over the whole way, were it linear: the boundary on this ray is
-    then at ``size * (1 + gap / fall)``.
+    A linear gap falls by `fall` from the sample to the point, and the boundary on this ray is then
+    at ``size * (1 + gap / fall)``.
     """
     most = change * size
     newton = torch.where(fall > 0, size * gap / torch.where(fall > 0, fall, 1), gap.sign() * most)
-    # A flipped point gives up at least some radius, or nothing would press on; a point that is
-    # not goes a little beyond what is predicted, to be flipped next time.
-    inwards = torch.minimum(newton.clamp(min=-most), -0.3 * most)
-    outwards = torch.minimum(newton + 0.01 * most, most)
+    # A flipped point always gives up some radius, or the search would stall. A point that is not
+    # flipped goes a little beyond the prediction, so that it is flipped next time.
+    inwards = torch.minimum(newton.clamp(min=-most), -INWARDS * most)
+    outwards = torch.minimum(newton + OUTWARDS * most, most)
     return torch.where(
         gap < 0, torch.minimum(radius, nearest.distance + inwards), radius + outwards
     )

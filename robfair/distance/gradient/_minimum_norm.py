@@ -1,10 +1,10 @@
-"""The tight search behind "auto" and "strong": several starts, a race, a long descent.
+"""The minimum-norm search of "auto" and "strong": several starts, a race, a long descent.
 
-Distances have many local minima, one behind every rival class and often several, and the greatest
-error of a search is not to end imprecisely but to end in the wrong one. So each sample gets a start
-for every rival class that is near by the linearised distance; all starts make a few steps of
-descent, and only the best goes on to the end. "strong" then begins anew, from DeepFool's point and
-from random ones around the best, until its budget is spent.
+The distance has many local minima, at least one for each target class. A search errs most by ending
+in the wrong one, not by ending imprecisely. So each sample starts towards every target class whose
+linearised boundary is near. All starts make a few steps of descent, and only the best continues to
+the end. "strong" then restarts, from DeepFool's point and from random points around the best, until
+its budget is spent.
 """
 
 from __future__ import annotations
@@ -35,68 +35,68 @@ __all__ = ["minimum_norm_distance"]
 
 # A descent is repeated where it has shortened the distance by more than this share.
 GAIN = 0.03
-# Other samples that are tried as starts where all else fails.
+# Samples of another class that are tried as starts where all else fails; bounds the passes.
 MOST_OTHERS = 100
 
 
 def minimum_norm_distance(
-    problem: Problem, results: ResultWriter, plan: SearchBudget, seed: int, fallback: bool = True
+    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int, fallback: bool = True
 ) -> None:
-    """Fill `results` by the tight search.
+    """Fill `results` by the minimum-norm search.
 
     Parameters
     ----------
     problem, results : Problem, ResultWriter
-        What to compute and where to write it.
-    plan : SearchBudget
-        What to spend.
+        The samples, and the arrays to fill.
+    budget : SearchBudget
+        Starts, steps and restarts.
     seed : int
-        Seed of the restarts. The random numbers of a sample depend on it and on the sample's
-        position alone.
+        Seed of the restarts. The random numbers of a sample depend only on the seed and on the
+        position of the sample.
     fallback : bool, default=True
         Whether to try more where no start flips a sample: DeepFool, and other samples.
     """
-    lost: list[NDArray[np.intp]] = []
+    failed: list[NDArray[np.intp]] = []
     shape = problem.shape
     with (
         problem.network.forward(shape) as forward,
         problem.network.forward_vjp(shape) as forward_vjp,
     ):
         search = _Search(
-            problem, results, plan, seed, MarginObjective(problem, forward, forward_vjp)
+            problem, results, budget, seed, MarginObjective(problem, forward, forward_vjp)
         )
         for first in range(0, len(problem.X), problem.batch_size):
             index = np.arange(first, min(first + problem.batch_size, len(problem.X)))
-            lost.append(search.run(index))
+            failed.append(search.run(index))
         if not fallback:
             return
-        # What no start has flipped is left to DeepFool, whose steps grow until one does.
-        rest = np.concatenate(lost)
+        # DeepFool's steps grow until one flips the sample, so it takes what no start has flipped.
+        rest = np.concatenate(failed)
         for first in range(0, len(rest), problem.batch_size):
             search.fallback(rest[first : first + problem.batch_size])
 
 
 class _Search:
-    """The search on a batch of samples at a time."""
+    """Searches a batch of samples at a time."""
 
     def __init__(
         self,
         problem: Problem,
         results: ResultWriter,
-        plan: SearchBudget,
+        budget: SearchBudget,
         seed: int,
-        field: MarginObjective,
+        objective: MarginObjective,
     ) -> None:
         self.problem = problem
         self.results = results
-        self.plan = plan
+        self.budget = budget
         self.seed = seed
-        self.field = field
+        self.objective = objective
 
     def run(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Search some samples; return those for which nothing was found."""
+        """Search some samples; return those that no start has flipped."""
         x = self.problem.tensor(index)
-        logits, vjp = self.field.forward_vjp(x)
+        logits, vjp = self.objective.forward_vjp(x)
         label = finite(logits).argmax(dim=1)
         codes = label.cpu().numpy()
         self.results.predicted_codes[index] = codes
@@ -107,17 +107,17 @@ class _Search:
             self.results.skip(index[~right])
             kept = torch.from_numpy(right).to(x.device)
             index, x, label = index[right], x[kept], label[kept]
-            steps, sizes = [(rival[kept], step[kept]) for rival, step in steps], sizes[kept]
+            steps, sizes = [(target[kept], step[kept]) for target, step in steps], sizes[kept]
         if len(index) == 0:
             return index
         nearest = self._race(index, x, label, steps, sizes)
         found = nearest.distance.isfinite()
-        self._finish(index, x, label, nearest, found, self.plan.deepfool)
-        lost: NDArray[np.intp] = index[~found.cpu().numpy()]
-        return lost
+        self._finish(index, x, label, nearest, found, self.budget.deepfool)
+        failed: NDArray[np.intp] = index[~found.cpu().numpy()]
+        return failed
 
     def fallback(self, index: NDArray[np.intp]) -> None:
-        """Search samples from DeepFool's points, or from other samples; else they are censored."""
+        """Start from DeepFool's points or from other samples; censor what this does not flip."""
         x, label, nearest = self._deepfool(index)
         rows = nearest.distance.isinf().nonzero()[:, 0]
         nearest.update(rows, self._others(index[rows.cpu().numpy()], x[rows], label[rows]))
@@ -126,16 +126,16 @@ class _Search:
         self.results.give_up(index[~found.cpu().numpy()])
 
     def _others(self, index: NDArray[np.intp], x: Tensor, label: Tensor) -> Nearest:
-        """Other samples as starts: where logits are flat, nothing else tells where to go."""
+        """Start from samples of another class: flat logits give no direction."""
         nearest = Nearest(x.clone(), x.new_full((len(x),), torch.inf))
         for row, i in enumerate(index):
             other = (self.results.predicted_codes != self.results.predicted_codes[i]).nonzero()[0]
             # Evenly spread over X where there are many, so that the passes stay few.
             other = other[:: max(1, len(other) // MOST_OTHERS)]
             points = self.problem.tensor(other)
-            if self.field.mask is not None:
-                points = torch.where(self.field.mask, points, x[row])
-            margin = self.field.margin(points, label[row].expand(len(points)))
+            if self.objective.mask is not None:
+                points = torch.where(self.objective.mask, points, x[row])
+            margin = self.objective.margin(points, label[row].expand(len(points)))
             size = norms(points - x[row], self.problem.norm)
             size = torch.where(margin < 0, size, torch.inf)
             self.results.n_forward[i] += len(points)
@@ -164,25 +164,23 @@ class _Search:
         label: Tensor,
         index: NDArray[np.intp],
     ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        """Rivals with the steps to their linearised boundaries, and the sizes of these (n, m)."""
+        """Return target classes, steps to their linearised boundaries, and their sizes (n, m)."""
         own = label[:, None]
         others = logits.scatter(1, own, -torch.inf)
-        m = self.plan.n_candidates
-        rivals = others.topk(m, dim=1).indices
-        room = None
-        if self.field.box is not None:
-            room = (x - self.field.box[0], self.field.box[1] - x)
+        m = self.budget.n_candidates
+        targets = others.topk(m, dim=1).indices
+        slack, norm = self.objective.slack(x), self.problem.norm
         steps, sizes = [], []
         flat = torch.ones_like(label, dtype=torch.bool)
         for j in range(m):
-            rival = rivals[:, j : j + 1]
-            gap = (logits.gather(1, own) - logits.gather(1, rival))[:, 0]
-            gradient = vjp(against(logits, own, rival))
-            if self.field.mask is not None:
-                gradient = gradient * self.field.mask
-            step, reached = step_to_hyperplane(-gradient, gap.clamp_min(0), self.problem.norm, room)
-            size = norms(step, self.problem.norm)
-            steps.append((rivals[:, j], step))
+            target = targets[:, j : j + 1]
+            gap = (logits.gather(1, own) - logits.gather(1, target))[:, 0]
+            gradient = vjp(against(logits, own, target))
+            if self.objective.mask is not None:
+                gradient = gradient * self.objective.mask
+            step, reached = step_to_hyperplane(-gradient, gap.clamp_min(0), norm, slack)
+            size = norms(step, norm)
+            steps.append((targets[:, j], step))
             sizes.append(torch.where(reached & (size > 0), size, torch.inf))
             flat &= (gradient == 0).all(dim=1)
         self.results.n_backward[index] += m
@@ -200,28 +198,28 @@ class _Search:
         """Let the starts of each sample descend a little way; return the best of each."""
         least = sizes.amin(dim=1)
         nearest = Nearest(x.clone(), torch.full_like(least, torch.inf))
-        for (j, (rival, step)), far in product(enumerate(steps), self.plan.far):
-            in_race = (sizes[:, j] <= self.plan.near * least) & sizes[:, j].isfinite()
+        for (j, (target, step)), far in product(enumerate(steps), self.budget.far):
+            in_race = (sizes[:, j] <= self.budget.near * least) & sizes[:, j].isfinite()
             rows = in_race.nonzero()[:, 0]
             if len(rows) == 0:
                 continue
-            start = self._start(x[rows], label[rows], rival[rows], step[rows], sizes[rows, j], far)
-            # Of its own, or a longer distance to a new rival would not be followed at all.
+            start = self._start(x[rows], label[rows], target[rows], step[rows], sizes[rows, j], far)
+            # Each start has its own best: a longer distance to a new target is followed, too.
             best = Nearest(start.clone(), torch.full_like(least[rows], torch.inf))
-            descend(self.field, x[rows], label[rows], start, best, self.plan.race)
-            self._count(index[rows.cpu().numpy()], self.plan.race, extra=1)
+            descend(self.objective, x[rows], label[rows], start, best, self.budget.race)
+            self._count(index[rows.cpu().numpy()], self.budget.race, extra=1)
             nearest.update(rows, best)
         return nearest
 
     def _start(
-        self, x: Tensor, label: Tensor, rival: Tensor, step: Tensor, size: Tensor, far: float
+        self, x: Tensor, label: Tensor, target: Tensor, step: Tensor, size: Tensor, far: float
     ) -> Tensor:
-        """Start of a descent: along the gradient far behind the linearised boundary."""
-        _, _, gradient = self.field(self.field.clip(x + far * step), label, rival)
-        direction = self.field.steepest(gradient)
-        start = self.field.clip(x + size[:, None] * direction)
-        flat = (start == x).all(dim=1)  # no gradient there, or all of it into the walls
-        return torch.where(flat[:, None], self.field.clip(x + step), start)
+        """Return the start of a descent, along the gradient far behind the linearised boundary."""
+        _, _, gradient = self.objective(self.objective.clip(x + far * step), label, target)
+        direction = self.objective.steepest(gradient)
+        start = self.objective.clip(x + size[:, None] * direction)
+        flat = (start == x).all(dim=1)  # the gradient there is 0, or points out of the box
+        return torch.where(flat[:, None], self.objective.clip(x + step), start)
 
     def _finish(
         self,
@@ -232,28 +230,28 @@ class _Search:
         found: Tensor,
         deepfool: bool,
     ) -> None:
-        """Descend from the best points to the end, restart as often as planned, write results."""
+        """Descend from the best points, restart as the budget says, and write the results."""
         rows = found.nonzero()[:, 0]
         if len(rows) == 0:
             return
         index, x, label = index[found.cpu().numpy()], x[rows], label[rows]
         nearest = nearest[rows]
-        schedule, rows = self.plan.finish, torch.arange(len(rows), device=x.device)
-        for _ in range(1 + self.plan.n_again):
+        schedule, rows = self.budget.finish, torch.arange(len(rows), device=x.device)
+        for _ in range(1 + self.budget.n_again):
             best = nearest[rows]
             before = best.distance.clone()
-            descend(self.field, x[rows], label[rows], best.points.clone(), best, schedule)
+            descend(self.objective, x[rows], label[rows], best.points.clone(), best, schedule)
             self._count(index[rows.cpu().numpy()], schedule)
             nearest.update(rows, best)
             rows = rows[best.distance < (1 - GAIN) * before]
-            schedule = self.plan.again
+            schedule = self.budget.again
             if len(rows) == 0:
                 break
-        for restart in range(self.plan.n_restarts):
+        for restart in range(self.budget.n_restarts):
             points = self._restart(index, x, nearest, restart, deepfool and restart == 0)
-            descend(self.field, x, label, points, nearest, self.plan.restart)
-            self._count(index, self.plan.restart)
-        points, passes = _step_out(self.field, x, label, nearest.points)
+            descend(self.objective, x, label, points, nearest, self.budget.restart)
+            self._count(index, self.budget.restart)
+        points, passes = _step_out(self.objective, x, label, nearest.points)
         self.results.n_forward[index] += passes.cpu().numpy()
         kept = ~points.isnan().any(dim=1)
         self.results.write_found(
@@ -266,7 +264,7 @@ class _Search:
     def _restart(
         self, index: NDArray[np.intp], x: Tensor, nearest: Nearest, restart: int, deepfool: bool
     ) -> Tensor:
-        """DeepFool's points, or random ones as far from the best as the samples are."""
+        """Return DeepFool's points, or random ones as far from the best as the samples are."""
         if deepfool:
             _, _, other = self._deepfool(index)
             nearest.see(other.points, other.distance, -torch.ones_like(other.distance))
@@ -278,11 +276,12 @@ class _Search:
             ]
         )
         direction = torch.from_numpy(noise).to(x)
-        if self.field.mask is not None:
-            direction = direction * self.field.mask
-        # Of the size of the radius first: in L-inf, what is below it is not scaled.
-        way = self.field.scaled(direction * nearest.distance[:, None], nearest.distance)
-        points = self.field.clip(nearest.points + way)
+        if self.objective.mask is not None:
+            direction = direction * self.objective.mask
+        # Scaled twice, since `scaled` leaves an L-inf perturbation below the radius as it is.
+        radius = nearest.distance
+        delta = self.objective.scaled(direction * radius[:, None], radius)
+        points = self.objective.clip(nearest.points + delta)
         return torch.where((points == x).all(dim=1)[:, None], nearest.points, points)
 
     def _count(self, index: NDArray[np.intp], schedule: DescentSchedule, extra: int = 0) -> None:
@@ -291,16 +290,16 @@ class _Search:
 
 
 def _step_out(
-    field: MarginObjective, x: Tensor, label: Tensor, points: Tensor
+    objective: MarginObjective, x: Tensor, label: Tensor, points: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Step out a little, beyond what rounding can take back, and predict the points once more."""
+    """Step out a little beyond rounding, and predict the points once more."""
     passes = torch.zeros_like(label)
 
     def attempt(rows: Tensor, beyond: float) -> tuple[Tensor, Tensor, Tensor]:
-        tried = field.clip(points[rows] + beyond * (points[rows] - x[rows]))
+        tried = objective.clip(points[rows] + beyond * (points[rows] - x[rows]))
         passes[rows] += 1
         with torch.no_grad():
-            logits = field.forward(tried)
+            logits = objective.forward(tried)
         margin = margins(logits, label[rows])
         return tried, margin < 0, beyond_rounding(margin, logits, points.dtype)
 

@@ -1,4 +1,4 @@
-"""The samples in flight: a fixed number of slots, refilled as samples are finished."""
+"""The slots of a batch: each holds one sample, and takes the next when that is finished."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from robfair._problem import Problem
 
-__all__ = ["Slots", "Waiting"]
+__all__ = ["Queue", "Slots"]
 
 
 @dataclass
 class Slots:
-    """State of the samples in flight; every field has one row a slot."""
+    """State of the samples of a batch; every field has one row per slot."""
 
     index: Tensor  # (b,) position of the sample in X
     start: Tensor  # (b, d) the sample
@@ -37,8 +37,8 @@ class Slots:
         return len(self.index)
 
 
-class Waiting:
-    """The samples that wait for a slot, in the order of X."""
+class Queue:
+    """The samples that have no slot yet, in the order of X."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -61,7 +61,7 @@ class Waiting:
         )
 
     def refill(self, slots: Slots, done: Tensor) -> Slots:
-        """Give the slots of finished samples to waiting ones; drop slots when none waits."""
+        """Give the slots of finished samples to the next ones; drop slots at the end of X."""
         free = done.nonzero()[:, 0]
         if len(free) == 0:
             return slots

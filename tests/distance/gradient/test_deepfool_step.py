@@ -9,7 +9,7 @@ from robfair import ThreatModel
 from robfair._problem import Problem
 from robfair.adapters import LogitModel
 from robfair.distance.gradient._deepfool_step import Stepper
-from robfair.distance.gradient._slots import Waiting
+from robfair.distance.gradient._slots import Queue
 
 WEIGHT = torch.tensor([[3.0, 0], [0, 1], [-1, 0]], dtype=torch.float64)
 POINT = np.array([[1.0, 0.5]])  # logits 3, 0.5, -1
@@ -20,7 +20,7 @@ def one_step(threat_model, n_candidates=2):
     with torch.no_grad():
         layer.weight.copy_(WEIGHT)
     problem = Problem(LogitModel(layer), POINT, None, 3, threat_model, 1)
-    slots = Waiting(problem).take(1)
+    slots = Queue(problem).take(1)
     slots.label = torch.tensor([0])
     points = slots.point.requires_grad_(True)
     step, reach, stuck = Stepper(problem, 1e-3, n_candidates)(layer(points), points, slots)

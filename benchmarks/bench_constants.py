@@ -1,0 +1,217 @@
+"""Every tuned constant of the searches, halved and doubled: what it does to distances and passes.
+
+Distances are upper bounds, and shorter is better; certified radii are lower bounds, and longer is
+better. Numbers are ratios to the default, over all cases, so that they do not depend on the
+machine. Prints a Markdown table, and writes the same to a JSON file with --out.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from cases import Case, _case, dense_cases
+from common import adult, machine, options, table
+from numpy.typing import NDArray
+
+from robfair import AdversarialClassifier, NaturalClassifier, ThreatModel, boundary_distance
+from robfair.datasets import load_adult
+
+ROOM = "robfair.distance"
+Numbers = NDArray[np.float64]
+Run = Callable[[], list[tuple[Numbers, Numbers]]]
+
+SCHEDULES = [
+    ("finish", "n_steps", (5, 20)), ("finish", "step", ((1.0, 0.01), (4.0, 0.01))),
+    ("finish", "step", ((2.0, 0.005), (2.0, 0.02))),
+    ("finish", "change", ((0.15, 0.002), (0.6, 0.002))),
+    ("finish", "change", ((0.3, 0.001), (0.3, 0.004))),
+    ("race", "n_steps", (3, 10)), ("race", "step", ((1.0, 1.0), (4.0, 1.0))),
+    ("race", "step", ((2.0, 0.5), (2.0, 2.0))), ("race", "change", ((0.15, 0.1), (0.6, 0.1))),
+    ("race", "change", ((0.3, 0.05), (0.3, 0.2))), ("again", "n_steps", (8, 32)),
+]  # fmt: skip
+SEARCH = [
+    ("n_candidates", (3, 9)), ("near", (1.15, 1.6)), ("far", ((2.0,), (8.0,))), ("n_again", (3, 12))
+]  # fmt: skip
+STRONG = [("far", ((4.0,), (4.0, 15.0), (4.0, 60.0))), ("n_restarts", (6, 24)), ("near", (1.3,))]
+TABLE = [
+    ("n_targets", (1, 6)), ("width", (1, 6)), ("n_tried", (2, 8)), ("n_listed", (100, 400)),
+    ("n_rounds", (2, 8)), ("n_edits", (4, 16)),
+]  # fmt: skip
+# Room, what runs it, constant, other values.
+NUMBERS = [
+    ("gradient._minimum_norm", "auto", "GAIN", (0.015, 0.06)),
+    ("gradient._budget", "auto", "FAR_END", (500.0, 2000.0)),
+    ("gradient._descent", "auto", "INWARDS", (0.15, 0.6)),
+    ("gradient._descent", "auto", "OUTWARDS", (0.005, 0.02)),
+    ("gradient._deepfool_step", "deepfool", "ENOUGH", (0.25, 0.9)),
+    ("gradient._deepfool_step", "deepfool", "GROWTH", (1.25, 2.0)),
+    ("gradient._line_search", "deepfool", "TOLERANCE", (2.5e-4, 1e-3)),
+    ("labels._decision", "decision", "HALVINGS", (4, 6)),
+    ("labels._decision", "decision", "UNTRIED", (0.01, 0.04)),
+    ("labels._decision", "decision", "ENOUGH", (0.0005, 0.002)),
+    ("labels._normal", "decision", "ROUNDS", (2, 6)),
+    ("labels._normal", "decision", "REACH", (0.15, 0.6)),
+    ("labels._normal", "decision", "SHARES", ((1.0, 0.6), (1.0, 0.8, 0.6, 0.4, 0.2, 0.1))),
+    ("labels._reduce", "decision", "FINE", (5e-4, 2e-3)),
+    ("labels._reduce", "decision", "FIRST", (0.01, 0.04)),
+    ("labels._starts", "decision", "N_STARTS", (50, 200)),
+    ("labels._starts", "decision", "AT_ONCE", (5, 20)),
+    ("labels._starts", "decision", "COARSE", (0.05, 0.2)),
+    ("tabular._edits", "table", "PARTNERS", (5, 20)),
+    ("tabular._gradient_search", "table", "HOPELESS", (1.5, 4.0)),
+    ("tabular._distance", "table labels", "ROWS_SHARE", (0.2, 0.8)),
+    ("tabular._label_search", "table labels", "NEAREST", (50, 200)),
+    ("tabular._label_search", "table labels", "BEAM", (1, 6)),
+    ("tabular._label_search", "table labels", "HALVINGS", (6, 16)),
+    ("tabular._label_search", "table labels", "BATCH", (25, 100)),
+    ("tabular._label_search", "table labels", "LISTED", (0.15, 0.6)),
+    ("certify._crown", "certify", "NEWTON_STEPS", (2, 6)),
+    ("certify._crown", "certify", "TUNING_STEPS", (5, 20)),
+    ("certify._crown", "certify", "LEARNING_RATE", (0.1, 0.4)),
+    ("certify._radius", "certify", "FIRST_GUESS", (0.25, 0.9)),
+    ("certify._radius", "certify", "POWERS", ((0.2, 1.0, 8.0), (0.2, 4.0, 8.0))),
+    ("certify._radius", "certify", "AHEAD", (4, 16)),
+]
+
+
+@contextmanager
+def replaced(module: str, name: str, value: Any) -> Iterator[None]:
+    """Set a constant where it stands; an object also wherever it has been imported."""
+    prefix = "robfair" if module.startswith("certify") else ROOM
+    home = importlib.import_module(f"{prefix}.{module}")
+    old, places = getattr(home, name), [home]
+    if not isinstance(old, int | float):
+        loaded = [m for key, m in sys.modules.items() if key.startswith("robfair")]
+        places = [m for m in loaded if vars(m).get(name) is old]
+    for place in places:
+        setattr(place, name, value)
+    try:
+        yield
+    finally:
+        for place in places:
+            setattr(place, name, old)
+
+
+def variants() -> Iterator[tuple[str, str, str, str, list[tuple[Any, Any]]]]:
+    """Yield room, run, constant, default, and the label and value of each alternative."""
+    budget = importlib.import_module(f"{ROOM}.gradient._budget")
+    tables = importlib.import_module(f"{ROOM}.tabular._budget")
+    for name, values in SEARCH:
+        new = [(v, replace(budget.AUTO, **{name: v})) for v in values]
+        yield "gradient._budget", "auto", f"AUTO.{name}", str(getattr(budget.AUTO, name)), new
+    for part, name, values in SCHEDULES:
+        schedule = getattr(budget.AUTO, part)
+        new = [(v, replace(budget.AUTO, **{part: replace(schedule, **{name: v})})) for v in values]
+        default = str(getattr(schedule, name))
+        yield "gradient._budget", "auto", f"AUTO.{part}.{name}", default, new
+    for name, values in STRONG:
+        new = [(v, replace(budget.STRONG, **{name: v})) for v in values]
+        yield "gradient._budget", "strong", f"STRONG.{name}", str(getattr(budget.STRONG, name)), new
+    for name, values in TABLE:
+        new = [(v, replace(tables.TABLE_AUTO, **{name: v})) for v in values]
+        default = str(getattr(tables.TABLE_AUTO, name))
+        yield "tabular._budget", "table", f"TABLE_AUTO.{name}", default, new
+    for module, run, name, values in NUMBERS:
+        prefix = "robfair" if module.startswith("certify") else ROOM
+        default = str(getattr(importlib.import_module(f"{prefix}.{module}"), name))
+        yield module, run, name, default, [(v, v) for v in values]
+
+
+def adult_cases(n_test: int) -> Iterator[Case]:
+    """Train on 8,000 rows of Adult in the unit box, naturally and with TRADES."""
+    (X, y, X_test, y_test), _, race = adult(unit_interval=True)
+    arrays = (X[:8000], y[:8000], X_test[:n_test], y_test[:n_test])
+    natural = NaturalClassifier(max_epochs=5, random_state=0)
+    robust = AdversarialClassifier(eps=0.05, n_steps=3, max_epochs=5, random_state=0)
+    for title, model in (("natural", natural), ("TRADES", robust)):
+        yield _case(f"Adult, {title}", model, arrays, race[:n_test])
+
+
+def one_hot_blocks() -> list[range]:
+    """Return the columns of each category of Adult, as `adult` encodes them."""
+    data = load_adult(split="train").data
+    first = data.select_dtypes("number").shape[1]
+    blocks = []
+    for name in data.select_dtypes("category"):
+        blocks.append(range(first, first + len(data[name].cat.categories)))
+        first = blocks[-1].stop
+    return blocks
+
+
+def measure(parts: list[tuple[Case, float]], n: int, tables: bool, **how: Any) -> Any:
+    """Distances of the first samples of each case in its norm, and the passes for them."""
+    rules = {"categories": one_hot_blocks()} if tables else {}
+    measured = []
+    for case, norm in parts:
+        threat_model = ThreatModel(norm, case.bounds, **rules)
+        x = case.x[:n].numpy()
+        result = boundary_distance(case.model, x, threat_model=threat_model, random_state=0, **how)
+        distance = result.lower if how.get("certify") else result.distance
+        measured.append((distance, result.n_forward + result.n_backward))
+    return measured
+
+
+def compare(default: Any, other: Any) -> tuple[float, float]:
+    """Mean over the parts of the ratio of mean distances and of mean passes."""
+    lengths, passes = [], []
+    for (d0, n0), (d1, n1) in zip(default, other, strict=True):
+        kept = np.isfinite(d0) & np.isfinite(d1)
+        lengths.append(d1[kept].mean() / d0[kept].mean())
+        passes.append(n1.mean() / n0.mean())
+    return float(np.mean(lengths)), float(np.mean(passes))
+
+
+def main() -> None:
+    """Print the table."""
+    args = options(__doc__ or "", {"--out": {"type": Path}})
+    quick = args.quick
+    digits, rows = list(dense_cases(quick)), list(adult_cases(64 if quick else 256))
+    size = 8 if quick else 64
+    # Each training in another norm, so that four runs cover both.
+    images = list(zip(digits, (2, np.inf), strict=True))
+    adults = list(zip(rows, (np.inf, 2), strict=True))
+    robust = [images[1], adults[1]]
+    runs: dict[str, Run] = {
+        "auto": partial(measure, images + adults, size, False),
+        "strong": partial(measure, images, size // 4, False, method="strong"),
+        "deepfool": partial(measure, images + adults, size, False, method="deepfool"),
+        "decision": partial(measure, robust, size // 4, False, method="decision", budget=500),
+        "table": partial(measure, adults, size // 2, True),
+        "table labels": partial(measure, adults, size // 4, True, method="decision", budget=300),
+        "certify": partial(measure, robust, size // 4, False, certify=True),
+    }
+    torch.set_num_threads(args.threads)
+    defaults = {}
+    for name, run in runs.items():
+        start = time.perf_counter()
+        defaults[name] = run()
+        print(f"{name}: {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+    results = []
+    for room, run, name, default, values in variants():
+        for shown, value in values:
+            with replaced(room, name.split(".")[0], value):
+                length, passes = compare(defaults[run], runs[run]())
+            result = {
+                "room": room, "constant": name, "default": default, "value": str(shown),
+                "run": run, "distance": round(length, 4), "passes": round(passes, 3),
+            }  # fmt: skip
+            results.append(result)
+            print(*result.values(), file=sys.stderr, flush=True)
+    print(machine(), "", table(results), sep="\n")
+    if args.out:
+        args.out.write_text(json.dumps(results, indent=0), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
