@@ -1,10 +1,9 @@
-"""Where attacks climb: weights of the logits whose weighted sum grows fastest with the loss.
+"""Directions of ascent of attacks: weights of the logits, in place of the gradient of a loss.
 
-Only the direction of a gradient counts, since steps have a length of their own. So each loss may be
+Steps have a length of their own, so only the direction of a gradient counts, and a loss may be
 divided by whatever makes its gradient vanish. In float32 the gradient of the cross-entropy loses
-its part at the label where the model is 17 nats sure and is exactly zero from 104 nats on, and a
-plain attack then does not move: gradients masked by confidence, not by robustness. These weights
-keep their size.
+its part at the label from 17 nats of confidence on and is zero from 104 nats on. A plain attack
+then does not move: confidence masks the gradient, not robustness. These weights keep their size.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ TRADES_START = 0.001 / 0.031
 
 
 def away_from_label(logits: Tensor, label: Tensor) -> Tensor:
-    """Direction of the gradient of the cross-entropy.
+    """Return the direction of the gradient of the cross-entropy.
 
     The cross-entropy is ``log(1 + exp(m))`` with ``m = logsumexp(other logits) - logit of label``,
-    so both have one direction of ascent, and m does not saturate.
+    so both have the same direction of ascent, and m does not saturate.
 
     Parameters
     ----------
@@ -39,13 +38,13 @@ def away_from_label(logits: Tensor, label: Tensor) -> Tensor:
         The gradient of m.
     """
     own = label[:, None]
-    if logits.shape[1] == 2:  # all on the one other class; the softmax of one takes its time, too
+    if logits.shape[1] == 2:  # the softmax over one class is 1, and takes time
         return torch.ones_like(logits).scatter_(1, own, -1.0)
     return F.softmax(logits.scatter(1, own, -torch.inf), dim=1).scatter(1, own, -1.0)
 
 
 def away_from_prediction(logits: Tensor, clean: Tensor) -> Tensor:
-    """Direction of the gradient of the Kullback-Leibler divergence of TRADES, KL(p(x) || p(x')).
+    """Return the direction of the gradient of the divergence of TRADES, KL(p(x) || p(x')).
 
     The gradient is p(x') - p(x). The differences of the small probabilities are computed relative
     to the greatest of them, and that of the top class is what makes the sum zero.

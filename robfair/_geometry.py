@@ -1,4 +1,4 @@
-"""The one sub-problem of a minimal perturbation: the least step to a hyperplane inside a box.
+"""The sub-problem of every minimal perturbation: the least step to a hyperplane in a box.
 
 :func:`step_to_hyperplane` solves it exactly, for L2 and L-inf, so that no later clipping can undo a
 step.
@@ -34,14 +34,14 @@ def norms(delta: Tensor, norm: float) -> Tensor:
 
 
 def step_to_hyperplane(
-    normal: Tensor, gap: Tensor, norm: float, room: tuple[Tensor, Tensor] | None = None
+    normal: Tensor, gap: Tensor, norm: float, slack: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Smallest step r with ``normal @ r >= gap`` that stays inside the room around each point.
+    """Return the smallest step r with ``normal @ r >= gap`` within the slack of each point.
 
     The optimum moves every coordinate at its own constant speed (``|w_i|`` for L2, 1 for L-inf)
-    towards the hyperplane until it meets the wall of the box. How far along, the multiplier, is
+    towards the hyperplane until it meets the bound of the box. How far, the multiplier, is
     the root of a concave piecewise linear function; Newton's method from the left finds it
-    exactly in as many rounds as there are sets of walls met on the way, a handful in practice.
+    exactly in as many rounds as there are sets of bounds met on the way, a handful in practice.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def step_to_hyperplane(
         How much ``w . r`` has to grow; not negative.
     norm : {2, inf}
         The norm to minimise.
-    room : tuple of two Tensors of shape (n, d), or None
+    slack : tuple of two Tensors of shape (n, d), or None
         How far each coordinate can go down and up, both not negative; inf where open.
 
     Returns
@@ -71,12 +71,12 @@ def step_to_hyperplane(
     pace = weight * speed
     slope = pace.sum(dim=1)
     distance = torch.where(reached, gap / torch.where(slope > 0, slope, 1), 0)
-    if room is None:
+    if slack is None:
         return distance[:, None] * speed * normal.sign(), reached
 
-    wall = torch.where(normal > 0, room[1], room[0])
-    gain = weight * wall.nan_to_num(posinf=0)  # of a coordinate that has met its wall
-    met = distance[:, None] * speed >= wall
+    bound = torch.where(normal > 0, slack[1], slack[0])
+    gain = weight * bound.nan_to_num(posinf=0)  # of a coordinate that has met its bound
+    met = distance[:, None] * speed >= bound
     rows = (met & (speed > 0)).any(dim=1).nonzero()[:, 0]
     met = met[rows]
     while len(rows):
@@ -84,10 +84,10 @@ def step_to_hyperplane(
         slope = torch.where(met, 0, pace[rows]).sum(dim=1)
         rest = gap[rows] - taken
         reached[rows] &= (slope > 0) | (rest <= 0)
-        # With every coordinate at its wall the multiplier no longer matters.
+        # With every coordinate at its bound the multiplier no longer matters.
         further = torch.where(slope > 0, rest / torch.where(slope > 0, slope, 1), distance[rows])
         distance[rows] = torch.maximum(distance[rows], further)
-        new = distance[rows, None] * speed[rows] >= wall[rows]
+        new = distance[rows, None] * speed[rows] >= bound[rows]
         changed = (new != met).any(dim=1)
         rows, met = rows[changed], new[changed]
-    return torch.minimum(distance[:, None] * speed, wall) * normal.sign(), reached
+    return torch.minimum(distance[:, None] * speed, bound) * normal.sign(), reached

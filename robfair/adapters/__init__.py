@@ -5,11 +5,11 @@ a function from points to logits and their `Vjp`, the vector-Jacobian product: i
 the logits into the gradient of their weighted sum.
 """
 
+from robfair.adapters._affine import affine_map
 from robfair.adapters._labels import LabelModel, as_labels, as_model
 from robfair.adapters._logits import (
     LogitModel,
     NotDifferentiable,
-    affine_map,
     as_logits,
     evaluation_mode,
 )

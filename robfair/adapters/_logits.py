@@ -1,10 +1,9 @@
 """Any differentiable model as a function to logits, in the space that is perturbed.
 
 :func:`as_logits` turns a model into a :class:`LogitModel`: a torch module, the labels of its
-outputs, and the transformers that stand before it. Everything below the adapters (distances,
-attacks) sees only that. The user's model is left as found: modules are put into evaluation mode
-for the time of a pass and every flag is set back, gradients are taken with ``autograd.grad``, which
-fills no ``.grad``, and nothing is moved to another device or dtype.
+outputs, and the transformers before it. Distances and attacks see only that. The user's model is
+left as found: modules are in evaluation mode only during a pass, ``autograd.grad`` fills no
+``.grad``, and nothing is moved to another device or dtype.
 """
 
 from __future__ import annotations
@@ -29,14 +28,12 @@ from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
 from robfair.adapters._vjp import ForwardVjp, autograd_vjp, forward_vjp
-from robfair.models import Standardize
 
 __all__ = [
     "Adapted",
     "Chain",
     "LogitModel",
     "NotDifferentiable",
-    "affine_map",
     "as_logits",
     "evaluation_mode",
     "from_pipeline",
@@ -80,7 +77,7 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 
 
 class Adapted:
-    """What all adapted models share: their inputs and the labels of their classes."""
+    """An adapted model: its inputs, and the labels of its classes."""
 
     classes: NDArray[Any] | None
     transform: Callable[[Any], Any] | None
@@ -112,11 +109,17 @@ class Adapted:
         )
 
     def labels(self, codes: NDArray[np.intp]) -> NDArray[Any]:
-        """Class labels of the outputs `codes`."""
+        """Return the class labels of the outputs `codes`."""
         return codes if self.classes is None else self.classes[codes]
 
     def codes(self, y: Any, n_classes: int) -> NDArray[np.intp]:
-        """Output index of each label in `y`; labels the model does not know are an error."""
+        """Return the output index of each label in `y`.
+
+        Raises
+        ------
+        ValueError
+            If `y` holds a label that the model does not know.
+        """
         y = np.asarray(y)
         classes = np.arange(n_classes) if self.classes is None else self.classes
         order = np.argsort(classes)
@@ -186,9 +189,9 @@ class LogitModel(Adapted):
 
     @contextmanager
     def forward_vjp(self, shape: tuple[int, ...]) -> Iterator[ForwardVjp]:
-        """Yield the function from samples ``(n, *shape)`` to logits and to what these pull back."""
+        """Yield the function from flattened samples to logits and their vector-Jacobian product."""
         with self.forward(shape) as forward:
-            # Logits that are made of what the module returns are not the module's own.
+            # Logits derived from the output of the module need autograd.
             yield autograd_vjp(forward) if self.to_logits else forward_vjp(self.module, forward)
 
     def check_output(self, X: NDArray[Any]) -> int:
@@ -274,7 +277,7 @@ def as_logits(model: Any) -> LogitModel:
 
 
 def is_torch_estimator(model: Any) -> bool:
-    """Whether `model` follows the convention of skorch and robfair: ``module_`` and classes."""
+    """Tell whether `model` has a ``module_``, by the convention of skorch and robfair."""
     return hasattr(type(model), "module_") or "module" in model.get_params(deep=False)
 
 
@@ -357,52 +360,3 @@ def _from_mlp(model: MLPClassifier) -> LogitModel:
     for coef, intercept in zip(model.coefs_, model.intercepts_, strict=True):
         layers += [_linear_module(coef.T, intercept), _ACTIVATIONS[model.activation]()]
     return LogitModel(nn.Sequential(*layers[:-1]), classes=model.classes_)
-
-
-def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """Write a module as one affine map, if it is affine in evaluation mode.
-
-    An ``nn.Linear`` is, alone or in a (nested) Sequential with Flatten, Identity, Dropout,
-    BatchNorm1d that tracks its statistics, and Standardize with a number per feature.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
-
-    Returns
-    -------
-    tuple of (weight, bias), float64, of shapes (n_out, n_in) and (n_out,), or None
-        The map; None if the module is not affine.
-    """
-    found: tuple[Tensor, Tensor] | None = None
-    for layer in _flatten(module):
-        if isinstance(layer, nn.Identity | nn.Dropout) or (
-            isinstance(layer, nn.Flatten) and layer.start_dim == 1 and found is None
-        ):
-            continue
-        if type(layer) is nn.Linear:
-            w = layer.weight.detach().double()
-            b = torch.zeros(len(w)).to(w) if layer.bias is None else layer.bias.detach().double()
-        elif type(layer) is nn.BatchNorm1d and layer.running_mean is not None:
-            scale = (layer.running_var.double() + layer.eps).rsqrt()  # type: ignore[union-attr]
-            if layer.weight is not None:
-                scale = scale * layer.weight.detach().double()
-            w, b = torch.diag(scale), -layer.running_mean.double() * scale
-            if layer.bias is not None:
-                b = b + layer.bias.detach().double()
-        elif type(layer) is Standardize and layer.mean.ndim == 1:
-            w = torch.diag(1 / layer.scale.double())
-            b = -layer.mean.double() / layer.scale.double()
-        else:
-            return None
-        found = (w, b) if found is None else (w @ found[0], w @ found[1] + b)
-    return found
-
-
-def _flatten(module: nn.Module) -> Iterator[nn.Module]:
-    if type(module) is nn.Sequential:
-        for part in module:
-            yield from _flatten(part)
-    else:
-        yield module

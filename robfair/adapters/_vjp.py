@@ -1,8 +1,8 @@
-"""Logits, and what weights of theirs pull back to the input: by autograd, or by hand.
+"""Logits and their vector-Jacobian product (vjp): by autograd, or by hand.
 
 Attacks take the gradient of small dense networks thousands of times, and autograd then spends more
 time on its bookkeeping than on the arithmetic. For a plain sequence of the usual dense layers the
-same kernels are called directly: the gradient is that of autograd, to the last bit.
+same kernels are called directly. The gradient equals that of autograd to the last bit.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def forward_vjp(module: nn.Module, forward: Callable[[Tensor], Tensor] | None = 
 
 def autograd_vjp(forward: Callable[[Tensor], Tensor]) -> ForwardVjp:
     """Return the function from points to logits and vjp, for any differentiable function.
+
+    ``torch.func.vjp`` would refuse modules that hold a plain ``autograd.Function`` or use numpy.
 
     Parameters
     ----------

@@ -2,8 +2,8 @@
 
 A `Builder` applies one operation after the other to such values. Two identities keep the
 nonlinearities few: sigmoid(z) = (1 + tanh(z / 2)) / 2, and max(a, b) = a + relu(b - a), which makes
-a maximum pooling a tournament. The latter is not only simple: neighbours in an image move together,
-so that the difference of two has much tighter bounds than either of them.
+maximum pooling a tournament. The latter is also tight: neighbours in an image move together, so the
+difference of two has much tighter bounds than either of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHUNK = 2**22  # numbers in a dense batch of unit vectors
 
 
 class UnsupportedLayer(ValueError):
-    """The module does something that bounds cannot follow."""
+    """A layer or an operation of the module is not supported by certification."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +93,14 @@ def _clean(matrix: Any) -> Any:
 
 
 class Builder:
-    """Applies operations to values, and collects the nonlinear layers on the way.
+    """Applies operations to values, and collects the nonlinear layers.
 
     Attributes
     ----------
     layers : list of Layer
         The nonlinear layers so far.
     where : str
-        What is being built, for errors.
+        The layer or operation being built, for errors.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Builder:
         self._activated: list[tuple[Affine, Layer]] = []  # what activations gave
 
     def unsupported(self, why: str = "") -> UnsupportedLayer:
-        """Describe what cannot be followed, and where."""
+        """Return the error for the layer or operation being built."""
         because = f": {why}" if why else ""
         return UnsupportedLayer(
             f"certified distances do not support {self.where}{because}. Supported are Linear, "
@@ -122,7 +122,7 @@ class Builder:
     ) -> Affine:
         """Apply a linear function of batches, and add a bias that broadcasts to its result.
 
-        Its matrix is made of what it does to the unit vectors.
+        The columns of its matrix are the images of the unit vectors.
         """
         size = math.prod(value.shape)
         zero = function(torch.zeros(1, *value.shape, dtype=torch.float64))

@@ -25,15 +25,15 @@ __all__ = ["Ball", "Crown"]
 
 BUDGET = 2**21  # numbers in one tensor; a handful of them are alive at the same time
 DENSE = 0.2  # share of non-zeros from which on a dense product is faster
-NEWTON_STEPS = 3
-TUNING_STEPS = 10
-LEARNING_RATE = 0.2
+NEWTON_STEPS = 3  # bench_constants: 2 and 6, the same radii
+TUNING_STEPS = 10  # bench_constants: halved, -0.4 % radius; doubled, the same
+LEARNING_RATE = 0.2  # bench_constants: halved, -0.2 % radius; doubled, the same
 GRAPH = 16  # tensors that the graph of one bound keeps alive
 
 
 @dataclass(frozen=True)
 class Ball:
-    """What an attacker may reach: balls around samples, cut by a box.
+    """The perturbed samples that an attacker can reach: balls, cut by a box.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Ball:
         return Ball(self.x[:, samples], self.radius[samples], self.norm, down, up)
 
     def minimum(self, normal: Tensor, features: Tensor | slice = slice(None)) -> Tensor:
-        """Least value of ``normal . (x' - x)`` in the ball.
+        """Return the least value of ``normal . (x' - x)`` in the ball.
 
         Parameters
         ----------
@@ -98,36 +98,36 @@ def _dot(normal: Tensor, step: Tensor) -> Tensor:
 
 
 def _minimum_in_box(normal: Tensor, down: Tensor, up: Tensor, radius: Tensor) -> Tensor:
-    """Least ``normal . r`` with ``-down <= r <= up`` and L2 norm at most the radius.
+    """Return the least ``normal . r`` with ``-down <= r <= up`` and L2 norm at most the radius.
 
     The Lagrangian with a multiplier m for the norm is minimised feature by feature, by
-    ``r = clip(-normal / m, -down, up)``. Its value bounds the minimum from below whatever m is, so
-    that m may be found by a few steps of Newton's method: they start where nothing is clipped and
-    m can only fall, since the norm that the clipped features leave unused goes to the others.
+    ``r = clip(-normal / m, -down, up)``. Its value bounds the minimum from below for any m, so a
+    few steps of Newton's method suffice. They start where no feature is clipped. From there m can
+    only fall, since the norm that clipped features leave unused goes to the others.
     """
     with torch.no_grad():
-        # Products with zeros and ones: torch.where takes ten times as long. No wall is infinite.
+        # Products with zeros and ones: torch.where takes ten times as long. Both sides are finite.
         down, up = torch.minimum(down, radius), torch.minimum(up, radius)
-        wall = torch.addcmul(up, (normal > 0).to(normal.dtype), down - up)
-        free = normal.abs() * (wall > 0)
-        force, room = free**2, wall**2
+        limit = torch.addcmul(up, (normal > 0).to(normal.dtype), down - up)
+        free = normal.abs() * (limit > 0)
+        force, square = free**2, limit**2
         total = force.sum(dim=0)
         tiny = torch.finfo(radius.dtype).tiny ** 0.5  # its square is no less than the least number
         multiplier = total.sqrt() / radius.clamp(min=tiny)
         for _ in range(NEWTON_STEPS):
-            clipped = (free > multiplier * wall).to(normal.dtype)
+            clipped = (free > multiplier * limit).to(normal.dtype)
             rest = (total - (clipped * force).sum(dim=0)).clamp(min=0)
-            left = radius**2 - (clipped * room).sum(dim=0)
+            left = radius**2 - (clipped * square).sum(dim=0)
             less = (rest / left.clamp(min=tiny)).sqrt()
             multiplier = torch.where(left > 0, torch.minimum(multiplier, less), multiplier)
-        # Without a multiplier the box alone is the limit: every feature goes to its wall.
-        step = torch.minimum(free / multiplier.clamp(min=tiny), wall)
+        # Where the multiplier is 0 the norm does not bind: every feature goes to its limit.
+        step = torch.minimum(free / multiplier.clamp(min=tiny), limit)
     slack = radius**2 - step.square().sum(dim=0)
     return -(normal.abs() * step).sum(dim=0) - multiplier * slack / 2
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Subnetwork:
     """The part of the network that some rows depend on, as torch matrices.
 
     Attributes
@@ -186,12 +186,12 @@ class Crown:
         self.patches = any(
             _sparse(term) for layer in network.layers for term in layer.inputs.terms.values()
         )
-        self.plans = [list(self._plans(layer.inputs)) for layer in network.layers]
+        self.subnets = [list(self._subnets(layer.inputs)) for layer in network.layers]
         self.n_outputs = len(network.output.bias)
-        self.output = self._plan(network.output, np.arange(self.n_outputs))
+        self.output = self._subnet(network.output, np.arange(self.n_outputs))
 
-    def _plans(self, value: Affine) -> Iterator[tuple[Tensor, _Plan]]:
-        """Rows of a layer in chunks; those of an image in chunks that see little of the sample."""
+    def _subnets(self, value: Affine) -> Iterator[tuple[Tensor, _Subnetwork]]:
+        """Split the rows of a layer into chunks; those of an image see little of the sample."""
         order = np.arange(len(value.bias))
         chunk = 128
         if len(value.shape) == 3:
@@ -199,13 +199,13 @@ class Crown:
             chunk = value.shape[0] * math.ceil(64 / value.shape[0])
         for start in range(0, len(order), chunk):
             rows = order[start : start + chunk]
-            yield torch.from_numpy(rows).to(self.device), self._plan(value, rows)
+            yield torch.from_numpy(rows).to(self.device), self._subnet(value, rows)
 
-    def _plan(self, value: Affine, rows: np.ndarray[Any, Any]) -> _Plan:
+    def _subnet(self, value: Affine, rows: np.ndarray[Any, Any]) -> _Subnetwork:
         layers = self.network.layers
         used: dict[int, Any] = {0: rows}
         matrices, biases, columns = {}, {}, {}
-        waiting: dict[int, list[Any]] = {}
+        pending: dict[int, list[Any]] = {}
         blocks: dict[tuple[int, int], Any] = {}
         target, j = value, 0
         while True:
@@ -213,20 +213,20 @@ class Crown:
             for source, term in target.terms.items():
                 block = term[used[j]]
                 blocks[j, source] = block
-                waiting.setdefault(source, []).append(np.unique(block.indices))
-            following = [s for s in waiting if s > 0]
+                pending.setdefault(source, []).append(np.unique(block.indices))
+            following = [s for s in pending if s > 0]
             if not following:
                 break
             j = max(following)
-            used[j] = np.unique(np.concatenate(waiting.pop(j)))
+            used[j] = np.unique(np.concatenate(pending.pop(j)))
             columns[j] = torch.from_numpy(used[j]).to(self.device)
             target = layers[j - 1].inputs
-        used[-1] = np.unique(np.concatenate(waiting.get(0, [np.arange(1)])))
+        used[-1] = np.unique(np.concatenate(pending.get(0, [np.arange(1)])))
         columns[0] = torch.from_numpy(used[-1]).to(self.device)
         for (j, source), block in blocks.items():
             part = block[:, used[source or -1]]
             matrices[j, source] = _torch(part.T.tocsr(), self.device)
-        return _Plan(columns, matrices, biases)
+        return _Subnetwork(columns, matrices, biases)
 
     def logits(self, x: Tensor) -> Tensor:
         """Run the network itself on samples, of shape (n_features, n_samples)."""
@@ -236,7 +236,7 @@ class Crown:
         return self._value(self.network.output, values)
 
     def _reaches(self, ball: Ball) -> Iterator[Reach | None]:
-        """Balls around the arguments of each ReLU layer; their bounds are yet to come."""
+        """Yield the ball around the arguments of each ReLU layer, without their bounds."""
         if ball.norm != 2 or not self.patches:
             yield from [None] * len(self.network.layers)
             return
@@ -260,18 +260,18 @@ class Crown:
         return value.expand(-1, values[0].shape[1])
 
     def intermediate(self, ball: Ball) -> list[tuple[Tensor, Tensor]]:
-        """Bounds of the arguments of every layer, each of shape (n_neurons, n_samples)."""
+        """Return bounds of the arguments of every layer, each of shape (n_neurons, n_samples)."""
         bounds: list[tuple[Tensor, Tensor]] = []
         lines: list[Lines] = []
         n = len(ball.radius)
-        layers = zip(self.network.layers, self.plans, self._reaches(ball), strict=True)
-        for layer, plans, reach in layers:
+        layers = zip(self.network.layers, self.subnets, self._reaches(ball), strict=True)
+        for layer, subnets, reach in layers:
             low, high = (ball.x.new_empty(len(layer.inputs.bias), n) for _ in range(2))
-            for rows, plan in plans:
+            for rows, subnet in subnets:
                 signs = torch.eye(len(rows), dtype=torch.float64, device=self.device)
                 signs = torch.cat([signs, -signs], dim=1)[:, None]
-                for part in self._parts(n, plan.width * signs.shape[2]):
-                    least = self._lower(plan, signs, lines, ball, part)
+                for part in self._parts(n, subnet.width * signs.shape[2]):
+                    least = self._lower(subnet, signs, lines, ball, part)
                     low[rows, part] = least[:, : len(rows)].T
                     high[rows, part] = -least[:, len(rows) :].T
             bounds.append((low, high))
@@ -285,12 +285,12 @@ class Crown:
             yield slice(start, min(start + step, n))
 
     def margins(self, ball: Ball, bounds: list[tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
-        """Lower bounds of linear functions of the output.
+        """Return lower bounds of linear functions of the output.
 
         Parameters
         ----------
         ball : Ball
-            Where.
+            The perturbed samples.
         bounds : list of two Tensors of shape (n_neurons, n_samples)
             Bounds of the arguments of every layer, valid in the ball.
         rows : Tensor of shape (n_outputs, n_samples, n_rows)
@@ -311,7 +311,7 @@ class Crown:
         )
 
     def _tuned(self, rows: Tensor, bounds: list[tuple[Tensor, Tensor]], ball: Ball) -> Tensor:
-        """Lower bounds with the slopes below each ReLU tuned by gradient steps (alpha-CROWN)."""
+        """Tune the slopes below each ReLU by gradient steps (alpha-CROWN); return the bounds."""
         lines, slopes, unstable, least_slope = [], [], [], []
         layers = zip(self.network.layers, bounds, self._reaches(ball), strict=True)
         for layer, (low, high), reach in layers:
@@ -323,8 +323,8 @@ class Crown:
         best = self._lower(self.output, rows, lines, ball, slice(None))
         if not any(bool(free.any()) for free in unstable):
             return best
-        # Adam, written out: torch.optim takes seconds to import. Without an epsilon, since the
-        # gradients are in the unit of the logits, whatever that is.
+        # Adam, written out: the first optimiser that a process builds makes torch import its
+        # compiler, which takes seconds. No epsilon, since the scale of the logits is arbitrary.
         first, second = ([torch.zeros_like(slope) for slope in slopes] for _ in range(2))
         for step in range(1, TUNING_STEPS + 1):
             with torch.enable_grad():
@@ -349,21 +349,21 @@ class Crown:
         return best
 
     def _lower(
-        self, plan: _Plan, rows: Tensor, lines: list[Lines], ball: Ball, part: slice
+        self, subnet: _Subnetwork, rows: Tensor, lines: list[Lines], ball: Ball, part: slice
     ) -> Tensor:
-        """Lower bounds of the plan's rows, combined by the columns of `rows`."""
-        waiting: dict[int, Tensor] = {}
-        constant = self._push(plan, 0, rows, waiting)
-        while j := max(waiting):
-            coefficient = waiting.pop(j)
-            columns, line = plan.columns[j], lines[j - 1]
+        """Return lower bounds of the rows of a subnetwork, combined by the columns of `rows`."""
+        pending: dict[int, Tensor] = {}
+        constant = self._push(subnet, 0, rows, pending)
+        while j := max(pending):
+            coefficient = pending.pop(j)
+            columns, line = subnet.columns[j], lines[j - 1]
             ls, lo, hs, ho = (
                 t[columns, part]
                 for t in (line.low_slope, line.low_offset, line.high_slope, line.high_offset)
             )
             negative = coefficient.clamp(max=0)
             offset = _dot(negative, ho)
-            if self.network.layers[j - 1].kind != "relu":  # whose lower line has no offset
+            if self.network.layers[j - 1].kind != "relu":  # the lower line of a ReLU has no offset
                 offset = offset + _dot(coefficient - negative, lo)
             low, more = ls[:, :, None], (hs - ls)[:, :, None]
             outer, coefficient = coefficient, torch.addcmul(coefficient * low, negative, more)
@@ -371,17 +371,19 @@ class Crown:
                 slope, reach = self.network.layers[j - 1].slope, line.reach[columns, part]
                 offset = torch.maximum(offset, joint_loss(outer, coefficient, slope, reach))
             constant = constant + offset
-            constant = constant + self._push(plan, j, coefficient, waiting)
-        normal, here = waiting[0], ball[part]
-        constant = constant + _dot(normal, here.x[plan.columns[0]])
-        return constant + here.minimum(normal, plan.columns[0])
+            constant = constant + self._push(subnet, j, coefficient, pending)
+        normal, here = pending[0], ball[part]
+        constant = constant + _dot(normal, here.x[subnet.columns[0]])
+        return constant + here.minimum(normal, subnet.columns[0])
 
     @staticmethod
-    def _push(plan: _Plan, j: int, coefficient: Tensor, waiting: dict[int, Tensor]) -> Tensor:
+    def _push(
+        subnet: _Subnetwork, j: int, coefficient: Tensor, pending: dict[int, Tensor]
+    ) -> Tensor:
         """Carry coefficients of a layer's arguments over to its sources; return the constant."""
         flat = coefficient.reshape(len(coefficient), -1)
-        for (layer, source), matrix in plan.matrices.items():
+        for (layer, source), matrix in subnet.matrices.items():
             if layer == j:
                 product = _product(matrix, flat).reshape(-1, *coefficient.shape[1:])
-                waiting[source] = waiting[source] + product if source in waiting else product
-        return (plan.biases[j] @ flat).reshape(coefficient.shape[1:])
+                pending[source] = pending[source] + product if source in pending else product
+        return (subnet.biases[j] @ flat).reshape(coefficient.shape[1:])

@@ -1,4 +1,4 @@
-"""What certification supports: how each module and each operation changes a value."""
+"""The modules and operations that certification supports, each as a change of an `Affine`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _convolution(builder: Builder, value: Affine, layer: nn.Conv1d | nn.Conv2d) 
     if len(value.shape) != layer.weight.ndim - 1:
         raise builder.unsupported(f"it gets a sample of shape {value.shape}, without channels")
     zero = layer(empty(value).zero_())
-    bias = zero[0]  # what it makes of nothing: its bias, whatever its padding
+    bias = zero[0]  # the output for an input of 0, whatever the padding
     return builder.linear(value, lambda v: layer(v) - zero, bias)
 
 
@@ -92,7 +92,7 @@ def _as_is(builder: Builder, function: Any, value: Affine, args: Any, kwargs: An
 
 
 def _reshape(builder: Builder, function: Any, value: Affine, args: Any, kwargs: Any) -> Affine:
-    # The sizes were worked out for a batch of one, so the function itself cannot be called again.
+    # The sizes are those of a batch of one, so the function cannot be called with other batches.
     shape = function(empty(value), *args, **kwargs).shape
     if shape[:1] != (1,):
         raise builder.unsupported("it must keep the first dimension, the samples")

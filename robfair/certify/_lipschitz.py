@@ -1,8 +1,8 @@
-"""What the neurons of a ReLU layer can lose together, if the sample moves in an L2 ball.
+"""Joint bounds of the neurons of a ReLU layer, for samples that move in an L2 ball.
 
-A line below or above each ReLU loses most if every argument goes to one of its bounds. They cannot
-all do that: the arguments move in a ball, too, whose radius is the sample's times a Lipschitz
-constant. Its dual with one multiplier bounds the loss of the whole layer [1]_.
+The lines around each ReLU are loosest if every argument goes to one of its bounds. The arguments
+cannot all do that, since they move in a ball, too: its radius is the sample's times a Lipschitz
+constant. The dual with one multiplier for this ball bounds the loss of the whole layer [1]_.
 
 References
 ----------
@@ -26,13 +26,13 @@ from robfair.certify._affine import Network
 __all__ = ["Reach", "joint_loss", "lipschitz"]
 
 LARGEST = 1536  # side of a dense matrix of which eigenvalues are computed
-MULTIPLIER = 0.3  # in units of the one that is right where no bound is in the way
+MULTIPLIER = 0.3  # in units of the best one without bounds of the arguments
 ROUNDING = 1e-9  # relative, of an eigenvalue
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Where the arguments of a layer can be: between bounds, and in a ball around the sample's.
+    """The set of arguments that a layer can get: between bounds, and in a ball.
 
     Attributes
     ----------
@@ -93,11 +93,11 @@ def joint_loss(outer: Tensor, inner: Tensor, slope: float, reach: Reach) -> Tens
 
 
 def lipschitz(network: Network, size: int) -> list[float]:
-    """Lipschitz constants, in L2, of the arguments of every layer as functions of the sample.
+    """Return L2 Lipschitz constants of the arguments of every layer, as functions of the sample.
 
-    An activation multiplies a difference of its arguments by something between its least and its
+    An activation multiplies a difference of its arguments by a number between its least and its
     greatest slope: by their mean, up to half of their distance. The means are multiplied out, so
-    that the signs of the weights count; the rest is bounded by norms of matrices.
+    the signs of the weights count. The rest is bounded by norms of matrices.
 
     Parameters
     ----------
@@ -109,11 +109,11 @@ def lipschitz(network: Network, size: int) -> list[float]:
     Returns
     -------
     list of float
-        A constant for each layer; inf where a matrix is too large to say.
+        A constant for each layer; inf where a matrix is too large for its eigenvalues.
     """
     constants: list[float] = []
-    linear: list[Any] = [sparse.eye_array(size, format="csr")]  # what a layer does in the mean
-    errors: list[dict[int, Any]] = [{}]  # and what it makes of the deviations of earlier layers
+    linear: list[Any] = [sparse.eye_array(size, format="csr")]  # the mean map of each layer
+    errors: list[dict[int, Any]] = [{}]  # its map of the deviations of earlier layers
     for layer in network.layers:
         mean, rest = 0, dict[int, Any]()
         for source, term in layer.inputs.terms.items():
@@ -136,7 +136,7 @@ def lipschitz(network: Network, size: int) -> list[float]:
 
 
 def _norm(matrix: Any) -> float:
-    """Spectral norm, no less than it is."""
+    """Return the spectral norm, rounded up."""
     matrix = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     if matrix.shape[1] > LARGEST:
         return math.inf

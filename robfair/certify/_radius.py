@@ -18,10 +18,14 @@ from robfair.certify._trace import Network, UnsupportedLayer, trace
 __all__ = ["certified_radius"]
 
 TOLERANCE = 0.01  # relative, of the radius: far below what the relaxation loses
-ROUNDS = 40
-FIRST_GUESS = 0.5  # of the distance that an attack has found
-POWERS = 0.2, 2.0, 8.0  # of the radius, by which a margin falls: least, first guess, greatest
-AHEAD = 8  # times the radius certified so far, at most, as long as none has failed
+ROUNDS = 40  # bisections alone would take about seven for the tolerance
+# Share of the distance that an attack has found; bench_constants: 0.25 and 0.9, +0.1 % radius.
+FIRST_GUESS = 0.5
+# Powers of the radius by which a margin falls: least, first guess, greatest; bench_constants: first
+# guess halved and doubled, +0.1 % radius.
+POWERS = 0.2, 2.0, 8.0
+# Times the certified radius, at most, while none has failed; bench_constants: 4 and 16, the same.
+AHEAD = 8
 NUMBERS = 2**22  # bounds of all neurons of the samples in one batch
 # A margin must exceed this many roundings of the greatest logit in the module's dtype, ...
 ROUNDINGS = 128
@@ -105,7 +109,7 @@ def certified_radius(
         allowance = _allowance(model, x, logits, shape)
         for start in range(0, len(x), step):
             part = slice(start, start + step)
-            down, up = _room(x[part], box, mask)
+            down, up = _slack(x[part], box, mask)
             ball = Ball(x[part].T, torch.zeros_like(x[part, 0]), norm, down, up)
             rows = _margin_rows(label[part], logits.shape[1], crown.n_outputs)
             margins = (rows * output[:, part, None]).sum(dim=0)
@@ -120,23 +124,23 @@ def certified_radius(
 
 
 def _two_logits(logits: Tensor) -> Tensor:
-    """Give a single output the company of a zero; the first axis holds the outputs."""
+    """Write a single output s as two logits, (0, s); the first axis holds the outputs."""
     return torch.cat([torch.zeros_like(logits), logits]) if len(logits) == 1 else logits
 
 
 def _margin_rows(label: Tensor, n_classes: int, n_outputs: int) -> Tensor:
-    """Subtract every rival from the label: weights of shape (output, sample, rival)."""
+    """Subtract every target class from the label: weights of shape (output, sample, target)."""
     unit = torch.eye(n_classes, dtype=torch.float64, device=label.device)
-    rivals = torch.arange(n_classes - 1, device=label.device)[None]
-    rivals = rivals + (rivals >= label[:, None]).long()
-    rows = (unit[label][:, None] - unit[rivals]).permute(2, 0, 1)
+    targets = torch.arange(n_classes - 1, device=label.device)[None]
+    targets = targets + (targets >= label[:, None]).long()
+    rows = (unit[label][:, None] - unit[targets]).permute(2, 0, 1)
     return rows[n_classes - n_outputs :].contiguous()  # of two classes one output may be implied
 
 
-def _room(
+def _slack(
     x: Tensor, box: tuple[Tensor, Tensor] | None, mask: Tensor | None
 ) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """How far each feature can go down and up, of shape (n_features, n_samples)."""
+    """Return how far each feature can go down and up, of shape (n_features, n_samples)."""
     if box is None and mask is None:
         return None, None
     down, up = torch.full_like(x, torch.inf), torch.full_like(x, torch.inf)
@@ -149,7 +153,13 @@ def _room(
 
 
 def _allowance(model: LogitModel, x: Tensor, logits: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Least margin of each sample that rounding cannot turn; raise if `logits` are not its."""
+    """Return the margins that rounding may turn; raise if the module has other logits.
+
+    Raises
+    ------
+    UnsupportedLayer
+        If the traced network does not compute the logits of the module.
+    """
     clone = copy.deepcopy(model.module).to(x.device, torch.float64).eval()
     with model.forward(shape) as forward:
         own = forward(x.to(model.dtype)).double()
@@ -167,7 +177,7 @@ def _allowance(model: LogitModel, x: Tensor, logits: Tensor, shape: tuple[int, .
 
 
 def _affine_radius(network: Network, ball: Ball, rows: Tensor, margins: Tensor) -> Tensor:
-    """Radius of an affine network: the distance to the nearest hyperplane, in closed form."""
+    """Return the radii of an affine network: its distances, in closed form."""
     weight = torch.from_numpy(network.output.terms[0].toarray()).to(rows)
     slack = None if ball.down is None or ball.up is None else (ball.down.T, ball.up.T)
     radius = torch.full_like(ball.radius, torch.inf)
@@ -209,7 +219,7 @@ class _Search:
                 break
             root = self._test(rows, trial[rows])
             # After the first step the power, and so the root, is a guess. In a box, where the
-            # fall has kinks, later roots may even be below a radius that has been certified.
+            # fall has kinks, later roots may even lie below a radius that is certified.
             guess = (root < self.good[rows]) | (step == 0)
             end = torch.where(guess, self.bad[rows], torch.minimum(root, self.bad[rows]))
             active[rows] = end > self.good[rows] * (1 + TOLERANCE)
@@ -217,14 +227,14 @@ class _Search:
         return self.good
 
     def _whole(self) -> Tensor:
-        """Radius of a ball that holds the whole box."""
+        """Return the radius of a ball that holds the whole box."""
         if self.ball.down is None or self.ball.up is None:
             return torch.full_like(self.upper, torch.inf)
         far = torch.maximum(self.ball.down, self.ball.up)
         return norms(far.T, self.ball.norm) * (1 + TOLERANCE)
 
     def _first(self, active: Tensor) -> Tensor:
-        """Part of the attack's distance; without one the whole box, else a linear estimate."""
+        """Begin at a part of the attack's distance, at the whole box, or at a linear estimate."""
         found = torch.where(self.upper.isfinite(), FIRST_GUESS * self.upper, self.whole)
         rows = active[found[active].isinf()]
         if len(rows) > 0:
@@ -235,7 +245,7 @@ class _Search:
         return found
 
     def _fall(self, ball: Ball, bounds: list[tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
-        """By how much the margin may fall in a ball."""
+        """Return by how much the margin may fall in a ball."""
         least = self.crown.margins(ball, bounds, self.rows[:, rows])
         return self.margin[rows] - least.amin(dim=1)
 

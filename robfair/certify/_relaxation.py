@@ -70,7 +70,7 @@ def _relu(slope: float, low: Tensor, high: Tensor) -> Lines:
 
 
 def _above_tanh(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and offset of a line above tanh: a chord where it is convex, else a tangent."""
+    """Return slope and offset of a line above tanh: a chord where it is convex, else a tangent."""
     at_low, at_high = low.tanh(), high.tanh()
     width = high - low
     chord = torch.where(width > 0, (at_high - at_low) / torch.where(width > 0, width, 1), 0)
@@ -87,7 +87,7 @@ def _above_tanh(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _touching(low: Tensor) -> Tensor:
-    """Least point from which on a tangent lies above tanh down to `low`; 0 where that is positive.
+    """Return the least tangent point whose line is above tanh from `low` on; 0 if `low` > 0.
 
     The tangent at t > 0 is above tanh at low < 0 iff tanh'(t) (t - low) <= tanh(t) - tanh(low).
     The bisection keeps the end for which this holds, so that the result is valid at any time.

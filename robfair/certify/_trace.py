@@ -6,7 +6,7 @@ multiplied out into sparse matrices, so that all that remains is
 
     z_j = c_j + sum over i < j of M_ji h_i,    h_j = activation_j(z_j),    h_0 = the sample,
 
-and bounds have to know two things only: matrices and two activations.
+so that bounds deal with matrices and two activations only.
 """
 
 from __future__ import annotations

@@ -75,18 +75,18 @@ def _nearest(
     box: tuple[Tensor, Tensor] | None,
     mask: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Smallest step to any rival's hyperplane, one rival at a time to bound the memory."""
+    """Return the smallest step to a hyperplane; one target class at a time bounds the memory."""
     logits = x @ weight.T + bias
-    room = None if box is None else (x - box[0], box[1] - x)
+    slack = None if box is None else (x - box[0], box[1] - x)
     best = torch.zeros_like(x)
     least = torch.full_like(label, torch.inf, dtype=x.dtype)
-    for rival in range(len(weight)):
-        normal = weight[rival] - weight[label]
+    for target in range(len(weight)):
+        normal = weight[target] - weight[label]
         if mask is not None:
             normal = normal * mask
-        gap = logits.gather(1, label[:, None])[:, 0] - logits[:, rival]
-        step, reached = step_to_hyperplane(normal, gap.clamp_min(0), norm, room)
-        size = torch.where(reached & (label != rival), norms(step, norm), torch.inf)
+        gap = logits.gather(1, label[:, None])[:, 0] - logits[:, target]
+        step, reached = step_to_hyperplane(normal, gap.clamp_min(0), norm, slack)
+        size = torch.where(reached & (label != target), norms(step, norm), torch.inf)
         nearer = size < least
         best[nearer], least[nearer] = step[nearer], size[nearer]
     return best, least.isfinite()
@@ -95,7 +95,7 @@ def _nearest(
 def _beyond(
     forward: Forward, x: Tensor, label: Tensor, step: Tensor, box: tuple[Tensor, Tensor] | None
 ) -> Tensor:
-    """Points a little beyond the boundary that the model itself predicts differently, or NaN."""
+    """Return points beyond the boundary that the model itself predicts differently, or NaN."""
 
     def attempt(rows: Tensor, beyond: float) -> tuple[Tensor, Tensor, Tensor]:
         moved = (x[rows].double() + (1 + beyond) * step[rows]).to(x.dtype)

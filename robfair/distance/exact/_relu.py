@@ -1,15 +1,15 @@
 """Exact distance to the boundary of a small ReLU network, one sample at a time.
 
-For each rival class a mixed-integer linear program (:mod:`._relu_program`) asks for the smallest
-step after which the rival's logit is not below that of the predicted class. In L-inf this is the
+For each target class a mixed-integer linear program (:mod:`._relu_milp`) asks for the smallest step
+after which the logit of the target is not below that of the predicted class. In L-inf this is the
 distance. In L2 the program knows the squares of the coordinates only by tangents, which bound them
 from below. So each solution is improved to the nearest point of its linear region
 (:mod:`._relu_region`), the tangents at that point are added, and the program is solved again until
-bound and point agree. Tangents at the nearest point of a region are all that this region needs:
-there are as many rounds as there are regions that compete.
+bound and point agree. The tangents at its nearest point settle a region, so there are as many
+rounds as there are regions that compete.
 
-The radius of a program is the best distance so far. The smaller it is, the fewer neurons can change
-their sign within it, and only those cost. A good upper bound is worth more than anything else.
+The radius of a program is the best distance so far. Only neurons that can change their sign within
+the radius cost time, so nothing helps more than a good upper bound.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from robfair.distance.exact._relu_region import nearest_in_region
 __all__ = ["TOLERANCE", "relu_distance"]
 
 TOLERANCE = 4 * SAFETY  # an interval this narrow, relative to its end, is closed
-ROUNDS = 60  # of doubling the radius, and of solving a program again
+ROUNDS = 60  # of doubling the radius, and of solving a program again: a guard, not a budget
 # How far beyond the boundary to look for a point that is flipped, relative to the step.
 LEADS = (0.0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # in units of the step
 BEYOND = np.append(0, np.logspace(-8, -2, 25))
@@ -50,7 +50,7 @@ def relu_distance(
     upper: float = np.inf,
     time_limit: float | None = None,
 ) -> tuple[float, float, Array | None]:
-    """Bound the distance of one sample from both sides, a relative 1e-6 or so apart if time allows.
+    """Bound the distance of one sample from both sides, up to a relative 4e-6 if time allows.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def relu_distance(
     Returns
     -------
     low : float
-        Nothing nearer is predicted differently, the weights being what they are and the arithmetic
-        exact. inf if no other class can be reached in the box.
+        Nothing nearer is predicted differently by these weights in exact arithmetic. inf if no
+        other class can be reached in the box.
     high : float
         Distance of a point that the module itself predicts differently: `upper`, or less.
     point : ndarray of shape (n_features,), float64, or None
@@ -106,11 +106,11 @@ def relu_distance(
             f"{shape} has {x.size}: put nn.Flatten first."
         )
     mutable = np.full(x.size, True) if mask is None else mask
-    room = np.full((2, x.size), [[-np.inf], [np.inf]])
-    if box is not None:  # that a sample may lie out of by a rounding error
-        room = np.array([np.minimum(box[0] - x, 0), np.maximum(box[1] - x, 0)])
+    slack = np.full((2, x.size), [[-np.inf], [np.inf]])
+    if box is not None:  # a sample may lie out of it by a rounding error
+        slack = np.array([np.minimum(box[0] - x, 0), np.maximum(box[1] - x, 0)])
     first = (weight[:, mutable], weight @ x + bias)
-    network = Network([first, *layers[1:]], norm, *room[:, mutable])
+    network = Network([first, *layers[1:]], norm, *slack[:, mutable])
     model = LogitModel(module)
     labels = torch.full((len(BEYOND),), label, device=model.device)
     with torch.no_grad(), model.forward(shape) as forward:
@@ -134,7 +134,7 @@ def relu_distance(
 
 
 class _Search:
-    """Closes in on the distance from both sides."""
+    """Raises the lower bounds and lowers the upper bound of a distance until they meet."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class _Search:
         corner = np.maximum(-network.low, network.high)
         self.reach = float(np.linalg.norm(corner, network.norm))
         low, self.linear = _first_bounds(network, label)
-        self.bounds = np.where(low > self.reach, np.inf, low)  # for each rival, from below
+        self.bounds = np.where(low > self.reach, np.inf, low)  # for each target, from below
 
     @property
     def low(self) -> float:
@@ -162,7 +162,7 @@ class _Search:
         return time.perf_counter() > self.deadline
 
     def run(self) -> None:
-        """Treat the rivals in the order of their linearised distances, at growing radii."""
+        """Search the target classes by their linearised distances, at growing radii."""
         radius = self.high
         if np.isinf(radius):
             known = np.append(1.5 * self.linear, 2 * self.bounds)
@@ -172,18 +172,18 @@ class _Search:
             radius = min(radius, self.high, self.reach)
             if radius == 0 or np.isinf(radius):
                 return
-            for rival in np.argsort(self.linear):
-                if rival != self.label:
-                    self._close(int(rival), radius)
+            for target in np.argsort(self.linear):
+                if target != self.label:
+                    self._close(int(target), radius)
             if radius >= min(self.high, self.reach) or self._late():
                 return
             radius *= 2
 
-    def _close(self, rival: int, radius: float) -> None:
-        """Raise the bound of a rival to the radius or the best distance, or lower the latter."""
+    def _close(self, target: int, radius: float) -> None:
+        """Raise the bound of a target to the radius or the best distance, or lower the latter."""
         program: Program | None = None
         for _ in range(ROUNDS):
-            low, high = self.bounds[rival], self.high
+            low, high = self.bounds[target], self.high
             end = min(high, radius)
             if low >= end * (1 - TOLERANCE * np.isfinite(high)) or self._late():
                 return
@@ -191,26 +191,26 @@ class _Search:
                 program = Program(self.network, end, self.deadline)
                 for touched in self.touched:
                     program.add_tangents(touched / end)
-            bound, step, active = program.solve(self.label, rival)
+            bound, step, active = program.solve(self.label, target)
             if np.isinf(bound):
                 whole = program.radius == self.reach
-                self.bounds[rival] = np.inf if whole else max(low, program.radius * (1 - SAFETY))
+                self.bounds[target] = np.inf if whole else max(low, program.radius * (1 - SAFETY))
                 return
-            self.bounds[rival] = max(low, bound * program.radius)
+            self.bounds[target] = max(low, bound * program.radius)
             if step is not None and active is not None:
                 self._take(program, step)
-                self._improve(program, rival, active)
-            if self.bounds[rival] <= low * (1 + 1e-9) and self.high >= high * (1 - 1e-9):
+                self._improve(program, target, active)
+            if self.bounds[target] <= low * (1 + 1e-9) and self.high >= high * (1 - 1e-9):
                 return  # nothing more can be gained within the solver's tolerances
 
-    def _improve(self, program: Program, rival: int, active: list[NDArray[np.bool_]]) -> None:
+    def _improve(self, program: Program, target: int, active: list[NDArray[np.bool_]]) -> None:
         """Go to the nearest point of a linear region, and beyond the boundary inside of it.
 
-        The boundary has edges, and behind an edge the way straight on may lead back.
+        The boundary has edges, and behind an edge a longer step may be on this side again.
         """
         unit = program.radius
         for lead in LEADS:
-            step = nearest_in_region(self.network, active, self.label, rival, unit, lead)
+            step = nearest_in_region(self.network, active, self.label, target, unit, lead)
             if step is None:
                 return
             self._take(program, step, tangents=lead == 0)
@@ -228,9 +228,9 @@ class _Search:
 
 
 def _first_bounds(network: Network, label: int) -> tuple[Array, Array]:
-    """Lipschitz bound of the distance to each rival, and its linearised distance; inf for `label`.
+    """Return Lipschitz bounds of the distance to each target, and the linearised distances.
 
-    The first is what is left if there is no time for anything else.
+    Both are inf for `label`. The first is the result if time runs out at once.
     """
     n, norm = len(network.low), network.norm
     weight: Array = np.eye(n)

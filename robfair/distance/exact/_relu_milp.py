@@ -48,12 +48,12 @@ class Network(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """What the solver proved and what it found, in units of the radius.
+    """The proof and the result of the solver, in units of the radius.
 
     Attributes
     ----------
     bound : float
-        No step to the rival is shorter; inf if there is none within the radius.
+        No step to the target class is shorter; inf if none lies within the radius.
     step : ndarray of shape (n,), or None
         The best one found, correct within the solver's tolerances.
     active : list of ndarray of bool
@@ -66,7 +66,7 @@ class Solution(NamedTuple):
 
 
 class Program:
-    """All steps within a radius, and what the network makes of them.
+    """All steps within a radius, and the outputs of the network after them.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Program:
         return np.arange(len(self.low) - len(low), len(self.low))
 
     def _add_size(self) -> None:
-        """Add what measures the step: t >= |step_i| for L-inf, s_i >= step_i^2 for L2."""
+        """Add the size of the step: t >= |step_i| for L-inf, s_i >= step_i^2 for L2."""
         n = self.n
         if self.norm == 2:
             self.size = self._variables(np.zeros(n), np.ones(n))
@@ -122,7 +122,7 @@ class Program:
             self.blocks.append((np.hstack([np.diag(2 * step), -np.eye(self.n)]), step**2))
 
     def _range(self, weight: Array, bias: Array) -> tuple[Array, Array]:
-        """Interval arithmetic, in which the step is bounded by its norm as well as by its walls."""
+        """Return ranges by interval arithmetic; the norm and the box both bound the step."""
         n, width = self.n, weight.shape[1]
         low, high = self.low[:width], self.high[:width]
 
@@ -143,7 +143,7 @@ class Program:
                 low[j] = max(low[j], bias[j] - self._greatest(-weight[j] / scale) * scale)
 
     def _greatest(self, row: Array) -> float:
-        """Upper bound of ``row @ variables``, with the binaries relaxed."""
+        """Return an upper bound of ``row @ variables``, with the binaries relaxed."""
         result = self._milp(-row, relaxed=True)
         return np.inf if result is None or result.status != 0 else SAFETY - result.fun
 
@@ -176,10 +176,10 @@ class Program:
         after[unstable, outputs] = scale
         return after, bias * active
 
-    def solve(self, label: int, rival: int) -> Solution:
-        """Ask for the smallest step after which `rival`'s logit is not below that of `label`."""
+    def solve(self, label: int, target: int) -> Solution:
+        """Ask for the smallest step after which the logit of `target` is not below `label`'s."""
         weight, bias = self.logits
-        row, shift = weight[[rival]] - weight[label], bias[[rival]] - bias[label]
+        row, shift = weight[[target]] - weight[label], bias[[target]] - bias[label]
         low, high = self._range(row, shift)
         if high[0] < 0:
             return Solution(np.inf)
@@ -196,7 +196,7 @@ class Program:
         return Solution(bound, result.x[: self.n], active)
 
     def _bound(self, result: OptimizeResult | None) -> float:
-        """Return what is proved about the size; 0 if the solver stopped before it had a bound."""
+        """Return the lower bound that is proved; 0 if the solver stopped before it had one."""
         if result is None:
             return 0.0
         # Without a binary it is a linear program, and its optimum the bound.

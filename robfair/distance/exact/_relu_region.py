@@ -15,11 +15,11 @@ def nearest_in_region(
     network: Network,
     active: list[NDArray[np.bool_]],
     label: int,
-    rival: int,
+    target: int,
     unit: float,
     lead: float = 0.0,
 ) -> Array | None:
-    """Smallest step to a rival's side of the boundary within one linear region.
+    """Return the smallest step to the side of a target class within one linear region.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def nearest_in_region(
         The network around a sample.
     active : list of ndarray of bool
         The region: for each hidden layer, which neurons are active.
-    label, rival : int
+    label, target : int
         The predicted class and the one to reach.
     unit : float
         Unit of the step, about its size, so that the arithmetic is with numbers around 1.
@@ -37,20 +37,20 @@ def nearest_in_region(
     Returns
     -------
     ndarray of shape (n,), or None
-        The step in that unit; None if the rival does not win in this region.
+        The step in that unit; None if the target class is nowhere predicted in this region.
     """
-    matrix, values = _region(network, active, label, rival, unit)
+    matrix, values = _region(network, active, label, target, unit)
     values[0] += lead
     n = matrix.shape[1]
     if network.norm == 2:
         # Lawson and Hanson: the least distance problem is one of non-negative least squares.
         dual = np.vstack([matrix.T, values])
-        target = np.append(np.zeros(n), 1)
+        unit_vector = np.append(np.zeros(n), 1)
         try:
-            multipliers, rest = nnls(dual, target)
+            multipliers, rest = nnls(dual, unit_vector)
         except RuntimeError:  # too many iterations
             return None
-        residual = dual @ multipliers - target
+        residual = dual @ multipliers - unit_vector
         # Its last entry is -rest ** 2 < 0, unless rounding of large terms is all that it is.
         rounding = 4 * np.finfo(float).eps * (1 + np.abs(values) @ multipliers)
         nowhere = rest < 1e-9 or residual[n] >= -rounding
@@ -69,9 +69,9 @@ def nearest_in_region(
 
 
 def _region(
-    network: Network, active: list[NDArray[np.bool_]], label: int, rival: int, unit: float
+    network: Network, active: list[NDArray[np.bool_]], label: int, target: int, unit: float
 ) -> tuple[Array, Array]:
-    """Write the rival's lead, the region and the walls as ``matrix @ step >= values``."""
+    """Write the lead of the target, the region and the box as ``matrix @ step >= values``."""
     n = len(network.low)
     weight, bias = np.eye(n) * unit, np.zeros(n)
     rows: list[Array] = []
@@ -79,17 +79,17 @@ def _region(
     for (w, b), on in zip(network.layers, [*active, None], strict=True):
         weight, bias = w @ weight, w @ bias + b
         if on is None:
-            rows.insert(0, weight[[rival]] - weight[label])
-            values.insert(0, bias[label] - bias[[rival]])
+            rows.insert(0, weight[[target]] - weight[label])
+            values.insert(0, bias[label] - bias[[target]])
         else:
             sign = np.where(on, 1, -1)
             rows.append(sign[:, None] * weight)
             values.append(-sign * bias)
             weight, bias = weight * on[:, None], bias * on
-    for side, wall in ((1, network.low), (-1, network.high)):
-        closed = np.isfinite(wall)
+    for side, bound in ((1, network.low), (-1, network.high)):
+        closed = np.isfinite(bound)
         rows.append(side * np.eye(n)[closed])
-        values.append(side * wall[closed] / unit)
+        values.append(side * bound[closed] / unit)
     matrix, limits = np.concatenate(rows), np.concatenate(values)
     size = np.linalg.norm(matrix, axis=1)
     size[size == 0] = 1  # the lead in a region where it is constant, or a neuron there

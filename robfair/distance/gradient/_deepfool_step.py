@@ -11,8 +11,10 @@ from robfair.distance.gradient._slots import Slots
 
 __all__ = ["Stepper"]
 
-ENOUGH = 0.5  # of the gap, that a clipped step must close
-GROWTH = 1.5  # of the overshoot from step to step
+# Share of the gap that a clipped step must close; bench_constants: halved, -0.3 % length and +31 %
+# passes; 0.9, +0.6 % and -32 %.
+ENOUGH = 0.5
+GROWTH = 1.5  # of the overshoot from step to step; bench_constants: 1.25, +4 % passes; 2, -5 %
 
 
 class Stepper:

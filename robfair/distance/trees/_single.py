@@ -2,8 +2,8 @@
 
 A leaf is a box, and the distance to a box is a closed form: clip the sample to it. What remains is
 the nearest leaf of another class, found by walking down the tree with all samples at once. On the
-way a box only shrinks and its distance only grows, so a sample leaves the walk at the first node
-that is farther than the best leaf it has met.
+way down a box only shrinks and its distance only grows, so a sample leaves the walk at the first
+node that is farther than the best leaf so far.
 
 The tree compares ``float32(x) <= threshold``, in float64. That is the same as ``x <= t`` for one
 float64 number t, the largest that float32 rounds to the threshold or lower, so that in float64 the
@@ -39,7 +39,7 @@ def tree_distance(
     mask: NDArray[np.bool_] | None,
     progress: Callable[[int], Any],
 ) -> tuple[Array, Array]:
-    """Distance of each row to the nearest leaf of another class, and the point nearest to it there.
+    """Return the distance of each row to the nearest leaf of another class, and the point there.
 
     Parameters
     ----------
@@ -142,20 +142,20 @@ class _Walk:
                     stack.append((child, rows[inside], size[inside], child_low, child_high))
 
     def _grow(self, size: Array, before: Array, gap: Array) -> Array:
-        """Size of a step, squared for L2, after one coordinate's part of it has grown."""
+        """Return the size of a step, squared for L2, after one coordinate has grown."""
         if self.norm == 2:
             return size + (gap - before) * (gap + before)
         return np.maximum(size, gap)
 
 
 def _gap(column: Array, low: float, high: float) -> Array:
-    """How far each value is from an interval."""
+    """Return the distance of each value from an interval."""
     gap: Array = np.maximum(np.maximum(low - column, column - high), 0)
     return gap
 
 
 def _sides(threshold: Array) -> tuple[Array, Array]:
-    """Last float64 number that goes left at each threshold, and the first that goes right."""
+    """Return the last float64 number that goes left at each threshold, and the next one."""
     below = threshold.astype(np.float32)
     below = np.where(below > threshold, np.nextafter(below, np.float32(-np.inf)), below)
     above = np.nextafter(below, np.float32(np.inf))
