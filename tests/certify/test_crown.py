@@ -11,7 +11,7 @@ from torch import nn
 
 from oracles import linear_layer, network, smallest_step
 from robfair.certify._crown import Ball, Crown
-from robfair.certify._lipschitz import Reach, joint_loss, lipschitz
+from robfair.certify._lipschitz import lipschitz
 from robfair.certify._trace import trace
 
 NORMS = [2, np.inf]
@@ -194,33 +194,6 @@ def test_small_parts_give_the_same(monkeypatch):
     monkeypatch.setattr("robfair.certify._crown.BUDGET", 10)
     for pair, other in zip(whole, crown.intermediate(ball), strict=True):
         torch.testing.assert_close(pair, other)
-
-
-@given(seed=SEEDS, slope=st.sampled_from([0.0, 0.3]), scale=st.sampled_from([1e-3, 1.0, 1e3]))
-@FEW
-def test_joint_loss_is_a_bound(seed, slope, scale):
-    rng = np.random.default_rng(seed)
-    ball = random_ball(rng, 6, 2, 2, False)
-    points = points_of(ball, rng, 200) * scale  # of the ball, and inside of bounds that cut it
-    low = ball.x - torch.from_numpy(rng.exponential(0.2, (6, 2)))
-    high = ball.x + torch.from_numpy(rng.exponential(0.2, (6, 2)))
-    points = torch.minimum(torch.maximum(points, scale * low[:, None]), scale * high[:, None])
-    reach = Reach(*(scale * t for t in (ball.x, low, high, ball.radius)))
-    outer, inner = (torch.from_numpy(rng.normal(size=(6, 2, 3))) for _ in range(2))
-    relu = torch.where(points > 0, points, slope * points)
-    reached = torch.einsum("kpn,knm->pnm", relu, outer)
-    reached = reached - torch.einsum("kpn,knm->pnm", points, inner)
-    assert (reached >= joint_loss(outer, inner, slope, reach) - 1e-9 * scale).all()
-
-
-def test_joint_loss_of_a_kink():
-    # Two arguments of 0, bounds far away: |z_1| + |z_2| is at most sqrt(2) times the radius.
-    zero, far = torch.zeros(2, 1).double(), torch.full((2, 1), 9.0).double()
-    outer = torch.full((2, 1, 1), -2.0).double()  # -2 relu(z) + z = -|z|
-    reach = Reach(zero, -far, far, torch.ones(1).double())
-    with patch("robfair.certify._lipschitz.MULTIPLIER", 1.0):
-        least = float(joint_loss(outer, outer / 2, 0.0, reach))
-    assert least == pytest.approx(-(2**0.5))
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules")
