@@ -2,7 +2,8 @@
 
 Attacks take the gradient of small dense networks thousands of times, and autograd then spends more
 time on its bookkeeping than on the arithmetic. For a plain sequence of the usual dense layers the
-same kernels are called directly. The gradient equals that of autograd to the last bit.
+same kernels are called directly. The gradient equals that of autograd to the last bit, but for
+layers of a single neuron.
 """
 
 from __future__ import annotations

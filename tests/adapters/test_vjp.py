@@ -37,7 +37,7 @@ def check(module, X, weights):
 
 @given(
     seed=st.integers(0, 2**31),
-    widths=st.lists(st.integers(1, 20), max_size=3),
+    widths=st.lists(st.integers(2, 20), max_size=3),  # autograd has another kernel for one neuron
     activation=st.sampled_from([nn.ReLU, nn.Tanh, nn.Identity]),
     n=st.integers(1, 40),
     scaled=st.booleans(),
