@@ -103,7 +103,7 @@ def test_a_part_is_bound_to_the_numbers_that_it_uses(paper, calls, tmp_path):
     (experiment,) = paper.experiments
     other = replace(experiment, recipes={"small": Recipe(honest_eps=1.0)})
     calls.clear()
-    with pytest.raises(ResultsError, match=r"part 'two'.*\(different: honest_eps\)"):
+    with pytest.raises(ResultsError, match=r"part 'two'.*differs in: honest_eps"):
         reproduce(replace(paper, experiments=(other,)), tmp_path)
     assert calls == []
 
