@@ -36,6 +36,7 @@ NAMES = {
     "robfair.datasets": "load_adult make_group_margins fetch_mnist fetch_cifar10",
 }
 
+
 def relative(path):
     return path.relative_to(ROOT).as_posix()
 
