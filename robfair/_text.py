@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the command line's help must not wait for pandas
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # the command line's help must not wait for pandas
 __all__ = [
     "Verdict",
     "arrow",
+    "did_you_mean",
     "escaped",
     "few",
     "group_names",
@@ -100,6 +102,14 @@ def few(values: Iterable[Any], most: int = 5, write: Callable[[Any], str] = str)
     values = list(values)
     rest = len(values) - most
     return ", ".join(map(write, values[:most])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Suggest, in a sentence, the valid name that was meant, or list the valid ones."""
+    names = list(names)
+    by_lower = {each.lower(): each for each in names}
+    close = get_close_matches(name.lower(), by_lower, n=1)
+    return f"Did you mean {by_lower[close[0]]!r}?" if close else f"There are {few(names, 8, repr)}."
 
 
 def arrow(before: float, after: float) -> str:

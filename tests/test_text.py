@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from robfair._text import (
     Verdict,
     arrow,
+    did_you_mean,
     escaped,
     few,
     group_names,
@@ -77,3 +78,13 @@ def test_escaped_text_is_one_line_that_reads_as_before(text):
 
 def test_a_verdict_is_its_sentences():
     assert str(Verdict("One.", ("Two.", "Three."))) == "One. Two. Three."
+
+
+def test_of_many_names_the_rest_is_counted():
+    assert did_you_mean("?", "abc") == "There are 'a', 'b', 'c'."
+    assert did_you_mean("?", "abcdefghij").endswith("'g', 'h' and 2 more.")
+
+
+def test_the_nearest_name_is_suggested_whatever_its_case():
+    assert did_you_mean("RACES", ["Race", "Sex"]) == "Did you mean 'Race'?"
+    assert did_you_mean("xyz", ["Race", "Sex"]) == "There are 'Race', 'Sex'."

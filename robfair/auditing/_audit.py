@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Never
 
 from numpy.typing import ArrayLike
 
 from robfair._problem import as_seed
 from robfair.auditing._run import AuditOptions, run_audit
+from robfair.auditing._unknown_options import refuse_unknown
 from robfair.auditing.report import Audit
 from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
@@ -40,6 +41,7 @@ def audit(
     batch_size: int | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
+    **unknown: Never,
 ) -> Audit:
     """Measure whether a classifier is easier to attack for some groups than for others.
 
@@ -87,6 +89,8 @@ def audit(
         Options of all searches, the second ones included, as for `boundary_distance`.
     verbose : int, default=0
         Greater than 0 shows a progress bar.
+    **unknown : Never
+        Any other keyword is refused, with a hint.
 
     Returns
     -------
@@ -118,6 +122,7 @@ def audit(
     sampling. Its rows lie nearer to the decision boundary (mean distance 0.5... against 1.5...'
     >>> result.to_html("audit.html")  # doctest: +SKIP
     """
+    refuse_unknown(audit, unknown)
     distance = DistanceOptions(
         budget=budget,
         time_limit=time_limit,

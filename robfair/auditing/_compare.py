@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Never
 
 from numpy.typing import ArrayLike
 
 from robfair.auditing._audit import audit
+from robfair.auditing._unknown_options import refuse_unknown
 from robfair.auditing.report import Comparison
 from robfair.threat import ThreatModel
 
@@ -38,6 +39,7 @@ def compare(
     batch_size: int | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
+    **unknown: Never,
 ) -> Comparison:
     """Audit several models on the same samples.
 
@@ -61,6 +63,8 @@ def compare(
         Options of the distances, as for `audit`.
     verbose : int, default=0
         Greater than 0 shows a progress bar for each model.
+    **unknown : Never
+        Any other keyword is refused, with a hint.
 
     Returns
     -------
@@ -83,6 +87,7 @@ def compare(
     >>> compare(models, data.X, data.y, sensitive_features=data.groups).overall.columns.tolist()
     ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap']
     """
+    refuse_unknown(compare, unknown)
     if not isinstance(models, Mapping):
         raise TypeError(f"models must map names to models; got a {type(models).__name__}.")
     if not models:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from robfair.cli._errors import BadInput, did_you_mean, one_line
+from robfair._text import did_you_mean
+from robfair.cli._errors import BadInput, one_line
 
 __all__ = ["check_column", "read_groups", "read_table", "read_target", "sample_rows"]
 

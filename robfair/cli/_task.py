@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from robfair._text import few
+from robfair._text import did_you_mean, few
 from robfair.cli._data import check_column, read_groups, read_table, read_target, sample_rows
-from robfair.cli._errors import BadInput, did_you_mean, one_line
+from robfair.cli._errors import BadInput, one_line
 from robfair.cli._model import load_model, load_network
 from robfair.threat import ThreatModel
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robfair._names import AUDIT_MEASURES
-from robfair.cli._errors import did_you_mean
+from robfair._text import did_you_mean
 
 __all__ = ["Threshold", "parse_threshold"]
 

@@ -260,11 +260,6 @@ def test_errors(options, error, message):
         run(**options)
 
 
-def test_an_unknown_option_is_refused_in_the_name_of_audit():
-    with pytest.raises(TypeError, match=r"audit\(\) got an unexpected keyword argument 'eps'"):
-        run(eps=0.1)
-
-
 def test_the_settings_are_told():
     result = run()
     plain = {"tau_max": None, "n_boot": 20, "confidence": 0.95, "n_check": 100, "random_state": 0}

@@ -103,8 +103,6 @@ def test_errors_of_the_audits():
         compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE[:3])
     with pytest.raises(TypeError, match="cannot get labels from a model of type str"):
         compare({"a": "b"}, DATA.X, DATA.y, sensitive_features=RACE)
-    with pytest.raises(TypeError, match=r"compare\(\) got an unexpected keyword argument 'n_bot'"):
-        compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, n_bot=5)
 
 
 def test_options_reach_the_audits_and_have_the_same_defaults():

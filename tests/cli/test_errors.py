@@ -1,8 +1,8 @@
-"""Errors as one line, and suggestions for names."""
+"""Errors as one line."""
 
 import pytest
 
-from robfair.cli._errors import did_you_mean, one_line
+from robfair.cli._errors import one_line
 
 
 @pytest.mark.parametrize(
@@ -17,13 +17,3 @@ from robfair.cli._errors import did_you_mean, one_line
 )
 def test_one_line(error, line):
     assert one_line(error) == line
-
-
-def test_of_many_names_the_rest_is_counted():
-    assert did_you_mean("?", "abc") == "There are 'a', 'b', 'c'."
-    assert did_you_mean("?", "abcdefghij").endswith("'g', 'h' and 2 more.")
-
-
-def test_the_nearest_name_is_suggested_whatever_its_case():
-    assert did_you_mean("RACES", ["Race", "Sex"]) == "Did you mean 'Race'?"
-    assert did_you_mean("xyz", ["Race", "Sex"]) == "There are 'Race', 'Sex'."

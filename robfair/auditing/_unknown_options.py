@@ -1,0 +1,28 @@
+"""Keywords that `audit` and `compare` do not have, answered in their own name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from robfair._text import did_you_mean
+
+__all__ = ["refuse_unknown"]
+
+# What a reader of a paper on attacks would type, and no option's spelling comes near.
+OF_ATTACKS = ("eps", "n_steps", "step_size")
+
+
+def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str]) -> None:
+    """Raise TypeError with a way out if `function` was called with unknown keywords."""
+    for name in unknown:
+        if name in OF_ATTACKS:
+            hint = (
+                "An audit measures the distance of each row to the decision boundary, not the "
+                "success of an attack of one size: robfair.attacks.robust_accuracy takes eps."
+            )
+        else:
+            parameters = inspect.signature(function).parameters.values()
+            hint = did_you_mean(name, [p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
+        raise TypeError(f"{function.__name__} has no option {name!r}. {hint}")
