@@ -88,12 +88,7 @@ def compare(
     ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap']
     """
     refuse_unknown(compare, unknown)
-    if not isinstance(models, Mapping):
-        raise TypeError(f"models must map names to models; got a {type(models).__name__}.")
-    if not models:
-        raise ValueError("models is empty: pass at least one.")
-    if len({str(name) for name in models}) < len(models):
-        raise ValueError(f"two models have the same name as text: {list(models)}.")
+    _check_models(models)
     audits = {
         str(name): audit(
             model,
@@ -123,3 +118,13 @@ def compare(
         for name, model in models.items()
     }
     return Comparison(audits)
+
+
+def _check_models(models: Any) -> None:
+    """Raise TypeError or ValueError unless models have names, which differ as text."""
+    if not isinstance(models, Mapping):
+        raise TypeError(f"models must map names to models; got a {type(models).__name__}.")
+    if not models:
+        raise ValueError("models is empty: pass at least one.")
+    if len({str(name) for name in models}) < len(models):
+        raise ValueError(f"two models have the same name as text: {list(models)}.")
