@@ -106,7 +106,7 @@ def test_methods_that_do_not_fit_the_model():
         refused("only a classifier", LinearRegression().fit(X, Y), TypeError, method=method)
         refused("an instance|not a fitted instance", nn.ReLU, TypeError, method=method)
         refused("cannot get labels from a model of type int", 3, TypeError, method=method)
-    refused("must be one of auto, strong, linear, exact, decision, deepfool, paper", method="cw")
+    refused(f"must be one of {', '.join(METHODS)}", method="cw")
 
 
 def test_options_that_do_not_fit_the_method():
