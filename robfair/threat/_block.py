@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Block"]
-
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -82,7 +80,7 @@ class Block:
                 f"two categories of the block of columns {at} have the same code {row.tolist()}: "
                 "merge them."
             )
-        values.flags.writeable = False
+        values.flags.writeable = False  # the hash depends on them
         object.__setattr__(self, "columns", at)
         object.__setattr__(self, "codes", values)
         object.__setattr__(self, "name", name)

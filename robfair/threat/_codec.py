@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from robfair.threat._block import Block
 
-__all__ = ["Category", "Codec", "Column", "Number", "Opaque", "as_dtype", "key", "some"]
-
 
 @dataclass(frozen=True)
 class Number:
@@ -140,6 +138,7 @@ class Codec:
             if isinstance(column, Opaque) or name not in self.mutable:
                 continue
             moved, new = column.move(rows[at], frame[name].iloc[at])
+            # Objects, so that any new value fits in before a dtype for all of them is chosen.
             cells = frame[name].to_numpy(dtype=object, copy=True)
             for i, same in zip(at[moved], new, strict=True):
                 words[i].append(f"{name} {_arrow(cells[i], same)}")

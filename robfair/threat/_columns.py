@@ -21,8 +21,6 @@ from sklearn.utils.validation import check_is_fitted
 from robfair.threat._block import Block
 from robfair.threat._codec import Category, Column, Number, Opaque, as_dtype, key
 
-__all__ = ["ColumnReader"]
-
 # Probes show what a feature depends on; that all of X lies on the line found is checked apart, so
 # that a few suffice. The cost is one pass of N_BASES * N_VALUES rows per column.
 N_BASES = 5  # rows in which the values of a column are tried
@@ -219,9 +217,10 @@ class ColumnReader:
 
     def check_apart(self, columns: Sequence[Number | Category]) -> None:
         """Raise unless columns keep their features when they change together."""
+        # Spread over X, which may be sorted.
         at = np.unique(np.linspace(0, len(self.X) - 1, N_SHUFFLED).astype(int))
         frame, expected = self.X.iloc[at].reset_index(drop=True), self.rows[at].copy()
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(0)  # the same rows, and the same verdict, in each run
         for column in columns:
             present = self.X[column.name].dropna().to_numpy(dtype=object)
             frame[column.name] = as_dtype(rng.choice(present, len(at)), column.dtype)

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair.threat._block import Block
 
-__all__ = ["ThreatModelFields"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ThreatModelFields:
@@ -55,6 +53,7 @@ class ThreatModelFields:
         """Check the fields of tables, and make Blocks of the categories."""
         if self.categories is not None:
             blocks = tuple(b if isinstance(b, Block) else Block(b) for b in self.categories)
+            # With an empty part, since there may be no block.
             columns = np.concatenate([(), *(b.columns for b in blocks)])
             column, times = np.unique(columns, return_counts=True)
             if (times > 1).any():
@@ -74,6 +73,7 @@ class ThreatModelFields:
                 "integer must be a mask, or spacings that are positive, or 0 where a feature is "
                 f"continuous; got {_short(spacing)}."
             )
+        # Spacings that are numbers are those of scaled features, whose bounds need not be whole.
         if spacing.dtype == bool and self._has_box():
             for side in self._sides():
                 broken = np.atleast_1d(spacing & np.isfinite(side) & (side != np.round(side)))
@@ -156,6 +156,7 @@ class ThreatModelFields:
                 f'bounds must be a pair (low, high), "data" or None; got {self.bounds!r}.'
             ) from None
         low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+        # Raises where the two do not fit each other.
         np.broadcast_shapes(low.shape, high.shape)
         return low, high
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from robfair.threat._codec import Category, Codec, Number, some
 from robfair.threat._columns import ColumnReader
 
-__all__ = ["Names", "read_fields"]
-
 Names = Hashable | Sequence[Hashable]
 
 
@@ -26,13 +24,7 @@ def read_fields(
     unit: str | Mapping[Hashable, float] | None,
     integer: str | Names,
 ) -> tuple[dict[str, Any], Codec]:
-    """Return fields of a ThreatModel, and the codec of the columns.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :meth:`ThreatModel.from_transformer`, whose arguments these are.
-    """
+    """Return fields of a ThreatModel and the codec; raise what from_transformer raises."""
     _check_frame(X)
     stay = _names(sensitive_features, X, "sensitive_features")
     move = set(X.columns) - stay if mutable is None else _names(mutable, X, "mutable")
@@ -48,6 +40,7 @@ def read_fields(
         _check_sides(name, pair, X, whole)
 
     reader = ColumnReader(transformer, X)
+    # A side that is open cannot be put through the transformer.
     tried = {name: [s for s in pair if np.isfinite(s)] for name, pair in sides.items()}
     columns = reader.read(tried, whole)
     numbers: list[Number] = []
@@ -62,7 +55,8 @@ def read_fields(
         elif mutable is not None or not column.idle:
             raise ValueError(f"column {column.name!r} {column.reason}; leave it out of `mutable`.")
     moving: list[Number | Category] = [*numbers, *categories]
-    reader.check_apart(moving)
+    reader.check_apart(moving)  # each has been probed alone so far
+    # Only now is it known which columns are numbers that move.
     for option, given in (("bounds", [*sides]), ("unit", [*units])):
         idle = [name for name in given if name not in {number.name for number in numbers}]
         if idle:
@@ -88,6 +82,7 @@ def _numeric_fields(
     for number in numbers:
         at = number.feature
         mask[at] = True
+        # A step of 1 in the column is a step of |scale| in the feature.
         spacing[at] = abs(number.scale) if number.integer else 0
         size[at] = abs(number.scale) * units[number.name]
     return {"mutable": mask, "integer": spacing if spacing.any() else None, "unit": size}
@@ -132,7 +127,7 @@ def _by_column(given: Any, argument: str, default: str, X: pd.DataFrame) -> dict
 
 def _whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]:
     """Return the columns that move by whole numbers."""
-    if isinstance(integer, str) and integer == "auto" and "auto" not in X.columns:
+    if isinstance(integer, str) and integer == "auto" and "auto" not in X.columns:  # may be a name
         return frozenset(n for n in X.columns if pd.api.types.is_integer_dtype(X[n].dtype))
     whole = _names(integer, X, "integer")
     for name in whole:
@@ -175,6 +170,7 @@ def _unit(name: Hashable, unit: Any, units: Mapping[Hashable, float], X: pd.Data
     """Return the change of a column that counts as 1, or raise if it is not positive."""
     if unit is None:
         return 1.0
+    # With ddof=0, as in StandardScaler: a column that it has scaled has a unit of 1.
     size = float(units[name]) if name in units else float(X[name].std(ddof=0))
     if not 0 < size < np.inf:
         raise ValueError(
@@ -200,5 +196,5 @@ def _box(
             # Placed by the transformer itself, so that rounding leaves no sample beyond them.
             ends = np.sign(number.scale) * pair
             ends[given] = reader.probe(number.name, pair[given].tolist())[0, :, at]
-        low[at], high[at] = ends.min(), ends.max()
+        low[at], high[at] = ends.min(), ends.max()  # a negative scale turns them around
     return low, high

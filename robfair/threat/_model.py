@@ -14,8 +14,6 @@ from robfair.threat._codec import Codec
 from robfair.threat._from_transformer import Names, read_fields
 from robfair.threat._spread import SpreadFields
 
-__all__ = ["ThreatModel"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ThreatModel(SpreadFields):
@@ -126,6 +124,7 @@ class ThreatModel(SpreadFields):
         if not self._is_unbound():
             return self
         X = np.asarray(X)
+        # A block has no bounds, only its codes.
         in_block = self._in_block(X.shape[1:]).reshape(X.shape[1:])
         low = np.where(in_block, -np.inf, X.min(axis=0))
         return replace(self, bounds=(low, np.where(in_block, np.inf, X.max(axis=0))))
@@ -144,7 +143,7 @@ class ThreatModel(SpreadFields):
             If a sample leaves the box, holds no category or has another shape.
         """
         shape = X.shape[1:]
-        self.mask(shape)
+        self.mask(shape)  # raises where the shapes do not fit, as the calls below do
         flat = X.reshape(len(X), -1)
         if self.is_mixed:
             self.spacing(shape)
@@ -262,7 +261,7 @@ class ThreatModel(SpreadFields):
             transformer, X, mutable, sensitive_features, bounds, unit, integer
         )
         model = cls(norm=norm, category_cost=category_cost, **fields)
-        object.__setattr__(model, "_codec", codec)
+        object.__setattr__(model, "_codec", codec)  # frozen; nor can a user give a codec
         return model
 
     @property

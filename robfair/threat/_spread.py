@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair.threat._fields import ThreatModelFields
 
-__all__ = ["SpreadFields"]
-
 
 class SpreadFields(ThreatModelFields):
     """The fields of a threat model, spread over samples of a shape."""
@@ -65,7 +63,7 @@ class SpreadFields(ThreatModelFields):
         if self.mutable is None:
             return None
         mask: NDArray[np.bool_] = _fit(np.asarray(self.mutable), shape, "mutable")
-        return None if mask.all() else mask
+        return None if mask.all() else mask  # None spares searches the work
 
     def _in_block(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         """Flag the features that belong to a block, or raise if there are fewer features."""
@@ -231,15 +229,17 @@ class SpreadFields(ThreatModelFields):
         valid: NDArray[np.bool_] = np.isfinite(end).all(axis=1)
         mask, box, steps = self.mask(shape), self.box(shape), self.spacing(shape)
         if mask is not None:
+            # To the last bit, since nothing computes a feature that does not move.
             valid &= (start == end)[:, ~mask].all(axis=1)
         if box is not None:
+            # Rounded as the points are, which may lie on a side.
             low, high = (side.astype(end.dtype) for side in box)
             valid &= ((low <= end) & (end <= high)).all(axis=1)
         for block in self.blocks:
             valid &= block.match(end) >= 0
         moving = np.flatnonzero(steps)
         before, after = (a[:, moving].astype(np.float64) for a in (start, end))
-        move = after - before
+        move = after - before  # from the sample's value, which need not be whole
         rest = np.abs(move - np.round(move / steps[moving]) * steps[moving])
         # Only rounding may be left: of both ends to the dtype of the points, and of the spacing.
         rounding = np.finfo(end.dtype).eps * (np.abs(before) + np.abs(after))

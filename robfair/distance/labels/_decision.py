@@ -23,8 +23,6 @@ from robfair.distance.labels._reduce import polish, return_features
 from robfair.distance.labels._starts import AT_ONCE, Starts
 from robfair.distance.labels._state import DecisionState
 
-__all__ = ["DecisionResult", "decision_distance"]
-
 CHUNK = 256  # samples; fixed, so that results do not depend on the number of processes
 MEMORY = 2**25  # numbers in the largest array of points
 HALVINGS = 5  # of a feature's move, which is returned to a thirty-second of it
@@ -34,21 +32,11 @@ ENOUGH = 0.001  # a sample is done when no move is expected to gain more
 
 @dataclass(frozen=True)
 class DecisionResult:
-    """The results of the search.
+    """Distances, the points behind them, and the predictions that they took."""
 
-    Attributes
-    ----------
-    distance : ndarray of shape (n,)
-        Distances; inf without a flipped point.
-    points : ndarray of shape (n, d)
-        The points behind them, which the model labels differently; NaN without one.
-    n_queries : ndarray of shape (n,)
-        Number of points predicted for each sample.
-    """
-
-    distance: Array
-    points: Array
-    n_queries: Indices
+    distance: Array  # (n,); inf without a flipped point
+    points: Array  # (n, d), of another label than the samples; NaN without one
+    n_queries: Indices  # (n,), points predicted for each sample
 
 
 def decision_distance(
@@ -72,10 +60,8 @@ def decision_distance(
     ----------
     predict : callable
         From points (m, d) to labels (m,).
-    X : ndarray of shape (n, d)
-        Samples, inside the box.
-    labels : ndarray of shape (n,)
-        Their predicted labels.
+    X, labels : ndarray of shape (n, d) and of shape (n,)
+        Samples, inside the box, and their predicted labels.
     norm : {2, inf}
         Norm of the distance.
     box : tuple of two ndarrays of shape (d,), or None
@@ -86,10 +72,8 @@ def decision_distance(
         Samples to start from, such as training data, and their predicted labels. None: X itself.
     budget : int
         Points that may be predicted for each sample.
-    random_state : int
-        Seed.
-    n_jobs : int or None
-        Processes, as in joblib.
+    random_state, n_jobs : int, and int or None
+        Seed; processes, as in joblib.
     progress : callable
         Called with the number of samples that are done.
 
@@ -104,6 +88,7 @@ def decision_distance(
     width = min(d, max(1, budget // 4))
     size = int(np.clip(MEMORY // (AT_ONCE * width * d), 1, CHUNK))
     chunks = [np.arange(start, min(start + size, n)) for start in range(0, n, size)]
+    # Made one by one, when a process is free for it.
     states = (
         DecisionState(predict, X[i], labels[i], norm, box, mask, budget, _rngs(i, random_state))
         for i in chunks
@@ -111,20 +96,16 @@ def decision_distance(
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_search_chunk)(state, background, background_labels) for state in states
     )
-    parts = []
+    parts = [(np.zeros(0), np.zeros((0, d)), np.zeros(0, dtype=np.intp))]  # if there is no chunk
     for part in results:
         parts.append(part)
         progress(len(part[0]))
-    distance, points, n_queries = (
-        (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        if parts
-        else (np.zeros(0), np.zeros((0, d)), np.zeros(0, dtype=np.intp))
-    )
-    return DecisionResult(distance, points, n_queries)
+    return DecisionResult(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _rngs(samples: Indices, seed: int) -> list[np.random.Generator]:
     """Make a stream for each sample, from the seed and the sample's place in X."""
+    # Spawned by place, so that neither the chunks nor the number of processes matter.
     seeds = [np.random.SeedSequence(seed, spawn_key=(int(sample),)) for sample in samples]
     return [np.random.default_rng(s) for s in seeds]
 

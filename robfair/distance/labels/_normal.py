@@ -10,8 +10,6 @@ from robfair.distance._arrays import Array, Indices
 from robfair.distance.labels._reduce import FINE, polish
 from robfair.distance.labels._state import DecisionState
 
-__all__ = ["BoundaryNormals"]
-
 ROUNDS = 3  # queries for each feature of an estimate
 REACH = 0.3  # of the points that are asked, relative to the length of the perturbation
 SHARES = (1.0, 0.6, 0.3, 0.1)  # of the step that are tried, since a boundary may be curved
@@ -45,10 +43,12 @@ class BoundaryNormals:
         towards = step.numpy()
         size = state.sizes(towards)
         a = np.flatnonzero(size > 0)
+        # As long as the best perturbation, so that the two can be mixed by shares.
         towards[a] *= (distance[a] / size[a])[:, None]
         nearer = []
         for share in SHARES:
             delta = share * towards[a] + (1 - share) * (best[a] - x[a])
+            # Shorter than the best by more than the precision of a point, or nothing is gained.
             delta *= ((1 - 2 * FINE) * distance[a] / state.sizes(delta))[:, None]
             flipped = state.flipped(samples[a], state.inside(samples[a], x[a] + delta))
             nearer.append(a[flipped])
@@ -65,6 +65,7 @@ class BoundaryNormals:
         probe = self._probes(samples, best, REACH * length)
         i, j = np.nonzero(probe)
         e = probe[i, j]
+        # By the last normal, within bounds that keep a bad one from going far out.
         log_share = -np.log(np.clip(1 + e * normal[i, j], 0.5, 2))
         low, high = np.full(len(i), -np.inf), np.full(len(i), np.inf)
         step = REACH / np.sqrt(state.mask.sum())  # as if the normal were spread evenly

@@ -7,7 +7,7 @@ import numpy as np
 from robfair.distance._arrays import Array, Flags, Indices
 from robfair.distance.labels._state import DecisionState
 
-__all__ = ["FINE", "polish", "return_features", "shrink"]
+Pairs = tuple[Indices, Indices]  # of a sample and one of its features
 
 FINE = 1e-3  # relative precision of the points that are returned
 FIRST = 0.02  # first step inwards from a point that is probably near the boundary
@@ -29,6 +29,7 @@ def shrink(
         if len(a) == 0:
             return points
         t = (inner[a] + outer[a]) / 2
+        # No further inwards than the middle of the bracket, however long the step.
         t = np.where(failed[a], t, np.maximum(t, outer[a] - step[a]))
         tried = state.inside(samples[a], _between(state, samples[a], ends[a], t))
         flipped = state.flipped(samples[a], tried)
@@ -64,12 +65,13 @@ def return_features(state: DecisionState, samples: Indices, points: Array, halvi
     delta = points - x
     if len(samples) == 0:
         return
+    # The longest moves, since their return would gain most.
     order = np.argsort(-np.abs(delta), axis=1, kind="stable")
     tried = np.zeros(delta.shape, dtype=bool)
     np.put_along_axis(tried, order[:, : state.n_features], True, axis=1)
     i, j = np.nonzero(tried & (delta != 0))
     kept = np.ones(delta.shape)
-    kept[i, j] = np.where(_alone(state, samples, x, delta, i, j, np.zeros(len(i))), 0, 1)
+    kept[i, j] = np.where(_alone(state, samples, x, delta, (i, j), np.zeros(len(i))), 0, 1)
     delta = _together(state, samples, x, delta, kept)
     if halvings == 0:
         return
@@ -77,7 +79,7 @@ def return_features(state: DecisionState, samples: Indices, points: Array, halvi
     low, high = np.zeros(len(i)), np.ones(len(i))
     for _ in range(halvings):
         share = (low + high) / 2
-        flipped = _alone(state, samples, x, delta, i, j, share)
+        flipped = _alone(state, samples, x, delta, (i, j), share)
         low, high = np.where(flipped, low, share), np.where(flipped, share, high)
     kept = np.ones(delta.shape)
     kept[i, j] = high
@@ -85,15 +87,10 @@ def return_features(state: DecisionState, samples: Indices, points: Array, halvi
 
 
 def _alone(
-    state: DecisionState,
-    samples: Indices,
-    x: Array,
-    delta: Array,
-    i: Indices,
-    j: Indices,
-    share: Array,
+    state: DecisionState, samples: Indices, x: Array, delta: Array, at: Pairs, share: Array
 ) -> Flags:
     """Tell whether a point stays flipped when a share of one feature's move is kept."""
+    i, j = at
     points = x[i] + delta[i]
     points[np.arange(len(i)), j] = x[i, j] + share * delta[i, j]
     return state.flipped(samples[i], state.inside(samples[i], points))

@@ -12,8 +12,6 @@ from robfair.distance._arrays import Array, Indices
 from robfair.distance.labels._reduce import polish, return_features, shrink
 from robfair.distance.labels._state import DecisionState
 
-__all__ = ["AT_ONCE", "Starts"]
-
 N_STARTS = 100  # samples of another label, at most, that are tried as starts
 AT_ONCE = 10  # starts of a sample that are tried in one move
 COARSE = 0.1  # relative precision of a start
@@ -34,6 +32,7 @@ class Starts:
         self.scale = apart.max(axis=1, initial=0)  # the greatest distance to any sample
         apart[background_labels[None] == state.labels[:, None]] = np.inf
         order = np.argsort(apart, axis=1, kind="stable")[:, : min(N_STARTS, len(background))]
+        # A background of few other labels leaves samples of the same label at the end.
         order[np.isinf(np.take_along_axis(apart, order, axis=1))] = -1
         self.order = order  # (n, k), -1 where there are no more
         self.n_tried = np.zeros(len(order), dtype=np.intp)
@@ -53,12 +52,14 @@ class Starts:
         state = self.state
         samples = samples[np.isinf(state.distance[samples])]
         for i in samples:
+            # Where all samples are the same, the sizes of their features are the only scale.
             self.scale[i] = self.scale[i] or np.abs(state.X[i]).max() or 1.0
         for size in 4.0 ** np.arange(-1, 6):
             samples = samples[np.isinf(state.distance[samples]) & (state.left(samples) > 0)]
             if len(samples) == 0:
                 return
             repeated = np.repeat(samples, AT_ONCE)
+            # Each from the sample's own stream: another sample's queries do not shift it.
             direction = np.stack([state.rngs[i].normal(size=state.X.shape[1]) for i in repeated])
             direction /= state.sizes(direction)[:, None]
             far = size * self.scale[repeated, None] * direction

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from robfair.distance._arrays import Array, Flags, Indices, rank
 
-__all__ = ["DecisionState"]
-
 
 class DecisionState:
     """State of the search for one chunk of samples X, of shape (n, d).
@@ -38,8 +36,8 @@ class DecisionState:
     ) -> None:
         self.predict, self.X, self.labels, self.norm = predict, X, labels, norm
         n, d = X.shape
-        everywhere: tuple[Array, Array] = (np.full(d, -np.inf), np.full(d, np.inf))
-        self.low, self.high = everywhere if box is None else box
+        open_box: tuple[Array, Array] = (np.full(d, -np.inf), np.full(d, np.inf))
+        self.low, self.high = open_box if box is None else box
         self.mask = np.ones(d, dtype=bool) if mask is None else mask
         self.budget, self.rngs = budget, rngs
         # Features that one move may try for one sample: moves of a wide table, too, leave queries.
@@ -73,6 +71,7 @@ class DecisionState:
             return flipped
         samples, points = samples[asked], points[asked]
         self.n_queries += np.bincount(samples, minlength=len(self.X))
+        # Measured after clipping, which may have changed them; 0 is the sample itself.
         size = self.sizes(points - self.X[samples])
         flipped[asked] = hit = (self.predict(points) != self.labels[samples]) & (size > 0)
         nearer = np.flatnonzero(hit & (size < self.distance[samples]))

@@ -10,8 +10,6 @@ import numpy as np
 from robfair.distance._arrays import Array, Flags, Indices
 from robfair.distance.tabular._space import TableRows, TableSpace
 
-__all__ = ["BestRows", "CheapestChanges"]
-
 # Changes that are tried in one call of the model. Their results bound the cost of later ones, so
 # that larger batches predict rows in vain; smaller ones only cost calls.
 AT_ONCE = 20
@@ -36,9 +34,8 @@ class BestRows:
         kept = kept[::-1][np.argsort(-cost[kept[::-1]], kind="stable")]
         sample = rows.sample[kept]
         self.cost[sample] = cost[kept]
-        self.rows.categories[sample] = rows.categories[kept]
-        self.rows.steps[sample] = rows.steps[kept]
-        self.rows.points[sample] = rows.points[kept]
+        for stored, offered in zip(self.rows.arrays(), rows.arrays(), strict=True):
+            stored[sample] = offered[kept]
         return np.unique(sample)
 
     def known(self, samples: Indices) -> Indices:
@@ -59,6 +56,7 @@ class CheapestChanges:
         widest = np.maximum(
             -space.least_steps.min(axis=0, initial=0), space.most_steps.max(axis=0, initial=0)
         )
+        # An integer may stay, or go up to `widest` steps either way.
         sizes = [*(len(block.codes) for block in space.blocks), *(1 + 2 * widest)]
         # Every choice is reached once: from the one before in its last feature that has changed.
         heap = [(0.0, (0,) * len(sizes))]
@@ -73,6 +71,7 @@ class CheapestChanges:
                     heappush(heap, (self._cost(after), after))
         # All changes that cost less are in the list.
         self.limit = self._cost(listed[-1]) if heap else np.inf
+        # The first one listed changes nothing.
         options = np.array(listed[1:], dtype=np.intp).reshape(len(listed) - 1, len(sizes))
         # Categories are counted from that of the sample: (n_changes, n_blocks).
         self.turns, options = options[:, : space.n_blocks], options[:, space.n_blocks :]
@@ -80,9 +79,8 @@ class CheapestChanges:
 
     def _cost(self, choice: tuple[int, ...]) -> float:
         """Cost of a choice: other category r of a block, (r + 1) // 2 steps of an integer."""
-        n_blocks = self.space.n_blocks
-        numbers = [min(r, 1) for r in choice[:n_blocks]]
-        numbers += [(r + 1) // 2 for r in choice[n_blocks:]]
+        n = self.space.n_blocks
+        numbers = [*(min(r, 1) for r in choice[:n]), *((r + 1) // 2 for r in choice[n:])]
         return float(np.linalg.norm(np.multiply(numbers, self._price), self.space.norm))
 
     def apply(self, samples: Indices, changes: slice) -> TableRows:
@@ -106,4 +104,5 @@ class CheapestChanges:
         samples = samples[(best.cost[samples] <= self.limit) | np.isinf(best.cost[samples])]
         for first in range(0, len(self.turns), AT_ONCE):
             rows = self.apply(samples, slice(first, first + AT_ONCE))
+            # Those tried before may have lowered the cost to beat.
             ask(self.space.build(rows[self.space.discrete_cost(rows) < best.cost[rows.sample]]))

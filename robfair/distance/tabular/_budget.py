@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 from robfair.distance.gradient import AUTO, STRONG, DescentSchedule, SearchBudget
 
-__all__ = ["TABLE_AUTO", "TABLE_STRONG", "TableBudget"]
-
 
 @dataclass(frozen=True)
 class TableBudget:

@@ -21,8 +21,6 @@ from robfair.distance.tabular._label_search import LabelSearch
 from robfair.distance.tabular._oracle import TableOracle
 from robfair.distance.tabular._space import TableRows, TableSpace
 
-__all__ = ["table_decision", "table_distance"]
-
 CHUNK = 1024  # samples that are searched together, so that the memory is bounded
 # Of a budget of labels, the rest being for the continuous features. In bench_table_constants.py 0.2
 # gives distances that are 1 % longer, 0.8 such that are 0.2 % longer with a third fewer passes.

@@ -13,8 +13,6 @@ from robfair.distance.tabular._best import BestRows
 from robfair.distance.tabular._oracle import TableOracle
 from robfair.distance.tabular._space import TableRows, TableSpace
 
-__all__ = ["EditSearch", "distinct", "least"]
-
 # Edits that are paired, of those that cost less and of those that flip more; 5 and 20 give the same
 # distances in bench_table_constants.py.
 PARTNERS = 10
@@ -117,6 +115,7 @@ def least(samples: Indices, value: Array, k: int) -> Indices:
 
 def distinct(rows: TableRows) -> Indices:
     """Find the first of all rows with the same categories and steps."""
+    # Points are left out: they follow from the keys, or are out of date.
     keys = np.concatenate([rows.sample[:, None], rows.categories, rows.steps], axis=1)
     _, first = np.unique(keys, axis=0, return_index=True)
     return np.sort(first)

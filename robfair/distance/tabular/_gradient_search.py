@@ -22,8 +22,6 @@ from robfair.distance.tabular._numeric import NumericSearch
 from robfair.distance.tabular._oracle import TableOracle
 from robfair.distance.tabular._space import TableRows, TableSpace
 
-__all__ = ["GradientSearch"]
-
 # An expected cost beyond this multiple of the best is not tried. In bench_table_constants.py, 1 and
 # 4 give the same distances, 1 with a fifth fewer passes; the estimate is rough, hence the margin.
 HOPELESS = 2.0
@@ -73,6 +71,7 @@ class GradientSearch:
                 self.best.rows[left], self.margin[left], self.budget.n_edits
             )
             left = self._refine(edited, self.budget.refine)
+        # Its steps get smaller than those of the budget's schedule, for the last digits.
         rows = self.best.rows[samples]
         self._refine(rows[self.space.continuous_cost(rows) > 0], AUTO.again)
 

@@ -18,8 +18,6 @@ from robfair.distance._arrays import Array, Flags, Indices, rank
 from robfair.distance.tabular._best import BestRows, CheapestChanges
 from robfair.distance.tabular._space import TableRows, TableSpace
 
-__all__ = ["LabelSearch"]
-
 MOST_OTHERS = 4000  # rows that are looked at as starts
 NEAREST = 100  # of them that are tried, ...
 AT_ONCE = 20  # ... so many before others are
@@ -39,11 +37,7 @@ class LabelSearch:
     """
 
     def __init__(
-        self,
-        space: TableSpace,
-        best: BestRows,
-        flips: Callable[[TableRows], Flags],
-        budget: int,
+        self, space: TableSpace, best: BestRows, flips: Callable[[TableRows], Flags], budget: int
     ) -> None:
         self.space, self.best, self.flips = space, best, flips
         self.cheapest = CheapestChanges(space, int(LISTED * budget))
@@ -62,6 +56,7 @@ class LabelSearch:
 
         `labels` are those of all samples, `other_labels` those of the other rows.
         """
+        # Every k-th, so that sorted data give rows of all classes; k is 0 without other rows.
         some = slice(None, None, -(-len(others) // MOST_OTHERS) or 1)
         others, other_labels = others[some], other_labels[some]
         size = max(1, MEMORY // max(1, len(others)))
@@ -145,6 +140,7 @@ class LabelSearch:
         for halving in range(1 + HALVINGS):
             share = (low + high) / 2 if halving else low
             tried = self._shorter(rows, features, share)
+            # Rows that coincide with one whose label is known are not asked about again.
             flipped = (tried.points == outer.points).all(axis=1)
             known = flipped | (tried.points == inner.points).all(axis=1)
             tried_cost = self.space.cost(tried)
@@ -158,6 +154,7 @@ class LabelSearch:
     def _costs(self, rows: TableRows) -> Array:
         """Cost of each feature, of shape (m, n_features): blocks, integers, continuous ones."""
         space, on = self.space, self.continuous
+        # In float64, or the differences of float32 rows would lose digits.
         delta = rows.points[:, on].astype(np.float64) - space.X[np.ix_(rows.sample, on)]
         changed = space.category_cost * (rows.categories != space.own_categories[rows.sample])
         stepped = np.abs(rows.steps) * space.step_cost
@@ -189,13 +186,11 @@ class LabelSearch:
         if self.space.n_discrete == 0:
             return samples[:0]
         size = max(1, EXCHANGES // (self.n_features * len(self.space.edit_feature)))
-        improved = [
-            self._exchange_some(samples[first : first + size])
-            for first in range(0, len(samples), size)
-        ]
-        return np.concatenate([samples[:0], *improved])
+        parts = (samples[first : first + size] for first in range(0, len(samples), size))
+        return np.concatenate([samples[:0], *map(self._exchange_some, parts)])
 
     def _exchange_some(self, samples: Indices) -> Indices:
+        """Exchange features of a few samples, whose edits fit in memory together."""
         space, best = self.space, self.best
         before = best.cost[samples].copy()
         rows = best.rows[samples]

@@ -29,8 +29,6 @@ from robfair.distance.tabular._oracle import TableOracle
 from robfair.distance.tabular._space import TableRows
 from robfair.threat import ThreatModel
 
-__all__ = ["NumericSearch"]
-
 
 class _InUnits(nn.Module):
     """A network that multiplies its input by the units of the threat model."""
@@ -54,9 +52,11 @@ class NumericSearch:
         self.unit = self.space.unit.astype(self.space.X.dtype)
         network, shape = self.problem.network, self.problem.shape
         unit = network.tensor(self.unit.reshape(1, *shape)).reshape(shape)
+        # The numeric moves of an affine model have a closed form.
         self.affine = affine_map(network.module) if network.to_logits is None else None
         if self.affine is not None:
             self.affine = (self.affine[0] * unit.double().ravel(), self.affine[1])
+        # Integers move like continuous features here; blocks stay, since the mask leaves them out.
         box = [(side / self.unit).reshape(shape) for side in (self.space.low, self.space.high)]
         threat_model = ThreatModel(
             norm=self.space.norm,
@@ -74,6 +74,7 @@ class NumericSearch:
         self.continuous = replace(self.numeric, threat_model=threat_model)
 
     def _mask(self, flags: Flags) -> NDArray[np.bool_] | None:
+        # ThreatModel refuses a mask that is False everywhere; nothing is searched then.
         return flags.reshape(self.problem.shape) if flags.any() else None
 
     def search(self, rows: TableRows, budget: SearchBudget) -> tuple[TableRows, Flags]:
@@ -126,7 +127,7 @@ class NumericSearch:
             ]
             moved = replace(warm, points=np.concatenate(parts))
         flipped[left] = self.oracle.margin(moved) < 0
-        fixed.points[left] = moved.points
+        fixed.points[left] = moved.points  # build has made a copy: the caller's rows stay
         return fixed, flipped
 
     def _forward(self, z: Tensor) -> Tensor:

@@ -17,8 +17,6 @@ from robfair.distance._arrays import Array, Flags, Indices
 from robfair.distance._writer import ResultWriter
 from robfair.distance.tabular._space import TableRows, TableSpace
 
-__all__ = ["TableOracle"]
-
 
 class TableOracle:
     """Ask a network about rows of a space, and count the passes for each sample in `results`."""
@@ -36,10 +34,8 @@ class TableOracle:
     def count(self, samples: Indices, forward: Any, backward: Any) -> None:
         """Add passes to the samples, which may repeat: a number for all, or one for each."""
         size = len(self.results.distance)
-        for total, times in (
-            (self.results.n_forward, forward),
-            (self.results.n_backward, backward),
-        ):
+        totals = (self.results.n_forward, self.results.n_backward)
+        for total, times in zip(totals, (forward, backward), strict=True):
             weights = np.broadcast_to(times, samples.shape)
             total += np.bincount(samples, weights, size).astype(np.int32)
 
@@ -85,11 +81,16 @@ class TableOracle:
             with torch.enable_grad():
                 logits = self.forward(x)
                 own = logits.gather(1, label[:, None])
+                # The predicted class itself is not a target.
                 others = logits.detach().scatter(1, label[:, None], -torch.inf)
                 gaps = own - logits.gather(1, others.topk(n_targets, dim=1).indices)
                 for j in range(n_targets):
                     (gradient,) = torch.autograd.grad(
-                        gaps[:, j].sum(), x, retain_graph=True, materialize_grads=True
+                        # Rows do not depend on each other, so the sum gives each its own.
+                        gaps[:, j].sum(),
+                        x,
+                        retain_graph=True,
+                        materialize_grads=True,
                     )
                     gradients[j, batch] = gradient.double().cpu().numpy()
         self.count(rows.sample, 1, n_targets)
@@ -103,6 +104,7 @@ class TableOracle:
             i = index.numpy()
             tried = points[i] + beyond * (points[i] - x[i])
             tried = np.clip(tried, self.space.low, self.space.high).astype(points.dtype)
+            # Integers and categories must stay whole.
             tried = np.where(self.space.continuous, tried, points[i])
             margin, sure = self._margins(rows.sample[i], tried)
             return torch.from_numpy(tried), torch.from_numpy(margin < 0), torch.from_numpy(sure)

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from robfair.distance._arrays import Array, Flags, Indices
 from robfair.threat import ThreatModel
 
-__all__ = ["TableRows", "TableSpace"]
-
 
 @dataclass(frozen=True)
 class TableRows:
@@ -32,29 +30,22 @@ class TableRows:
         return len(self.sample)
 
     def __getitem__(self, index: Any) -> TableRows:
-        return TableRows(
-            self.sample[index], self.categories[index], self.steps[index], self.points[index]
-        )
+        return TableRows(*(array[index] for array in self.arrays()))
+
+    def arrays(self) -> tuple[Indices, Indices, Array, NDArray[Any]]:
+        """Return the four arrays."""
+        return self.sample, self.categories, self.steps, self.points
 
     def where(self, flags: Flags, others: TableRows) -> TableRows:
         """Take these rows where `flags` are set, and others elsewhere."""
-        taken = flags[:, None]
-        return TableRows(
-            self.sample,
-            np.where(taken, self.categories, others.categories),
-            np.where(taken, self.steps, others.steps),
-            np.where(taken, self.points, others.points),
-        )
+        pairs = zip(self.arrays()[1:], others.arrays()[1:], strict=True)
+        return TableRows(self.sample, *(np.where(flags[:, None], a, b) for a, b in pairs))
 
     @staticmethod
     def join(parts: list[TableRows]) -> TableRows:
         """Concatenate rows."""
-        return TableRows(
-            np.concatenate([part.sample for part in parts]),
-            np.concatenate([part.categories for part in parts]),
-            np.concatenate([part.steps for part in parts]),
-            np.concatenate([part.points for part in parts]),
-        )
+        arrays = zip(*(part.arrays() for part in parts), strict=True)
+        return TableRows(*map(np.concatenate, arrays))
 
 
 class TableSpace:
@@ -73,12 +64,12 @@ class TableSpace:
         self.spacing = spacing[self.integers]
         self.step_cost = self.spacing / self.unit[self.integers]
         box = threat_model.box(shape)
-        d = self.X.shape[1]
-        self.low, self.high = (
-            (np.full(d, -np.inf), np.full(d, np.inf))
-            if box is None
-            else (box[0].astype(dtype), box[1].astype(dtype))
+        open_side = np.full(self.X.shape[1], np.inf)
+        # Rounded as X is, or the rounding alone could put a sample outside.
+        box = (
+            (-open_side, open_side) if box is None else (box[0].astype(dtype), box[1].astype(dtype))
         )
+        self.low, self.high = box
         self.least_steps, self.most_steps = self._step_limits()
         self.blocks = [threat_model.blocks[b] for b in threat_model.mutable_blocks(shape)]
         self.columns = [np.array(block.columns) for block in self.blocks]
@@ -111,6 +102,7 @@ class TableSpace:
         eps = np.finfo(self.X.dtype).eps
         limits = []
         for sign, side in zip((-1, 1), sides, strict=True):
+            # So that a sample that lies a whole number of steps from the bound may go all of them.
             slack = sign * (side.astype(np.float64) - x)
             rounding = np.where(np.isfinite(slack), eps * (np.abs(x) + np.abs(side)), 0)
             limits.append(sign * np.floor((slack + rounding) / self.spacing))

@@ -9,9 +9,9 @@ from tables import NORMS, check, enumerated, enumerated_linear, table
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_integers_and_categories_of_a_network(norm, n_classes):
-    X, threat_model = table(n_classes, 25, norm=norm)
+@pytest.mark.parametrize(("n_classes", "cost"), [(2, 1), (3, 1), (3, 0.8)])
+def test_integers_and_categories_of_a_network(norm, n_classes, cost):
+    X, threat_model = table(n_classes, 25, norm=norm, category_cost=cost)
     net = network([X.shape[1], 12, n_classes], seed=n_classes)
     exact = enumerated(predict_with(net), X, threat_model)
     for method, share in (("auto", 0.9), ("strong", 1.0)):
@@ -22,9 +22,9 @@ def test_integers_and_categories_of_a_network(norm, n_classes):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("n_classes", [2, 4])
-def test_continuous_features_of_a_linear_model(norm, n_classes):
-    X, threat_model = table(n_classes, 20, 2, 2, norm)
+@pytest.mark.parametrize(("n_classes", "cost"), [(2, 1), (4, 1), (2, 0.8)])
+def test_continuous_features_of_a_linear_model(norm, n_classes, cost):
+    X, threat_model = table(n_classes, 20, 2, 2, norm, category_cost=cost)
     rng = np.random.default_rng(n_classes)
     weight, bias = rng.normal(size=(n_classes, X.shape[1])), rng.normal(size=n_classes)
     exact = enumerated_linear(weight, bias, X, threat_model)

@@ -1,5 +1,6 @@
 """Searches of tables by labels alone: against enumeration, and against gradients."""
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.ensemble import RandomForestClassifier
@@ -10,9 +11,9 @@ from robfair import boundary_distance
 from tables import NORMS, check, enumerated, table
 
 
-@pytest.mark.parametrize("norm", NORMS)
-def test_a_forest(norm):
-    X, threat_model = table(0, 150, norm=norm)
+@pytest.mark.parametrize(("norm", "cost"), [(2, 1), (np.inf, 1), (2, 0.8)])
+def test_a_forest(norm, cost):
+    X, threat_model = table(0, 150, norm=norm, category_cost=cost)
     y = predict_with(network([X.shape[1], 12, 3], seed=1, gain=1))(X)
     forest = RandomForestClassifier(10, random_state=0).fit(X, y)
     test = X[:20]
