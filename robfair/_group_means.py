@@ -24,18 +24,10 @@ _DRAWS_AT_ONCE = 2**18
 
 @dataclass(frozen=True, eq=False)
 class GroupMeans:
-    """Means of a value, or of several, within each group.
-
-    Attributes
-    ----------
-    labels : pandas Index of length n_groups
-        The names of the groups.
-    blocks : list of ndarray of shape (n_in_group,) or (n_in_group, n_values)
-        The values of each group's samples.
-    """
+    """Means of a value, or of several, within each group."""
 
     labels: pd.Index[Any]
-    blocks: list[NDArray[np.float64]]
+    blocks: list[NDArray[np.float64]]  # a group's samples: (n_in_group,) or (n_in_group, n_values)
 
     @cached_property
     def count(self) -> NDArray[np.intp]:
@@ -57,19 +49,10 @@ class GroupMeans:
         )
 
     def replicates(self, n_boot: int, generator: np.random.Generator) -> NDArray[np.float64]:
-        """Draw the means again from samples resampled within each group.
+        """Resample within each group, of n samples to n; return the n_boot means of each.
 
-        Parameters
-        ----------
-        n_boot : int
-            The number of bootstrap samples. Each has as many samples of a group as the data.
-        generator : numpy Generator
-            The source of the draws.
-
-        Returns
-        -------
-        ndarray of shape (n_boot, n_groups) or (n_boot, n_groups, n_values)
-            The resampled means; NaN for a group whose mean is NaN.
+        They have shape (n_boot, n_groups) or (n_boot, n_groups, n_values), and are NaN where the
+        mean of the group is.
         """
         drawn = np.full((n_boot, *self.mean.shape), np.nan)
         for group, block in enumerate(self.blocks):

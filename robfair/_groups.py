@@ -17,50 +17,22 @@ SMALL_GROUP = 30
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """A partition of the samples.
+    """A partition of the samples."""
 
-    Attributes
-    ----------
-    codes : ndarray of shape (n_samples,)
-        The position in `labels` of each sample's group.
-    labels : pandas Index of length n_groups
-        The names of the groups, empty ones included; a MultiIndex where columns are crossed.
-    """
-
-    codes: NDArray[np.intp]
-    labels: pd.Index[Any]
+    codes: NDArray[np.intp]  # (n_samples,): position in `labels` of the sample's group
+    labels: pd.Index[Any]  # empty groups included; a MultiIndex where columns are crossed
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 def encode_groups(features: Any, n_samples: int, name: str = "sensitive_features") -> Groups:
-    """Encode group membership.
+    """Encode group membership of shape (n_samples,) or (n_samples, n_columns).
 
     One column gives the sorted distinct values. Several columns are crossed: the combinations that
     occur are the groups. A pandas Categorical declares its groups, so that a category without
-    samples is an empty group; crossed with others, so is every combination without samples.
-
-    Parameters
-    ----------
-    features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Values that name the group.
-    n_samples : int
-        The number of samples that `features` must have.
-    name : str
-        The argument's name, for messages.
-
-    Returns
-    -------
-    Groups
-        The codes and the labels.
-
-    Raises
-    ------
-    TypeError
-        If `features` is None.
-    ValueError
-        If the shape or the length is wrong, or group labels are missing.
+    samples is an empty group; crossed with others, so is every combination without samples. Raises
+    TypeError if `features` is None, ValueError if its shape or length is wrong or a label missing.
     """
     if features is None:
         raise TypeError(

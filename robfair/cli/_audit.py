@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any
 from robfair._names import ARCHITECTURES, AUDIT_MEASURES, DISTANCE_METHODS
 from robfair._version import __version__
 from robfair.cli._errors import BadInput, one_line
-from robfair.cli._options import (
-    file_argument,
-    names,
-    positive_float,
-    positive_int,
-    seed,
-)
+from robfair.cli._options import file_argument, names, positive_float, positive_int, seed
 from robfair.cli._thresholds import parse_threshold
 
 if TYPE_CHECKING:
@@ -45,13 +39,7 @@ exit code:
 
 
 def add_audit(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``robfair audit``.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        The parser of the command.
-    """
+    """Add the options of ``robfair audit`` to its parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.description = (
@@ -165,18 +153,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Its arguments.
-
-    Returns
-    -------
-    int
-        1 if a condition of ``--fail-if`` holds, else 0.
-    """
+    """Run the command; return 1 if a condition of ``--fail-if`` holds, else 0."""
     for path in (arguments.model, arguments.data):
         path.stat()  # raises where there is none, before torch is imported, which takes seconds
         if path.is_dir():

@@ -24,14 +24,8 @@ PARQUET = b"PAR1"
 def read_table(path: Path, *, encoding: str = "utf-8", text: Collection[str] = ()) -> pd.DataFrame:
     """Read a Parquet file, or a CSV file with a header and commas, semicolons or tabs.
 
-    Columns named in `text` are read from a CSV file as text. All column names are strings.
-
-    Raises
-    ------
-    BadInput
-        If it is another kind of file, is damaged, or has no rows.
-    OSError
-        If it cannot be read.
+    Columns named in `text` are read from a CSV file as text; all column names are strings. Raises
+    BadInput if it is another kind of file, is damaged, or has no rows.
     """
     raw = path.read_bytes()
     if raw.startswith(PARQUET):
@@ -59,7 +53,7 @@ def _read_csv(path: Path, raw: bytes, encoding: str, text: Collection[str]) -> p
     if raw.startswith(b"PK\x03\x04"):
         raise BadInput(f"{path} is a zip archive (an Excel sheet?): save the table as CSV.")
     try:
-        decoded = raw.decode(encoding).removeprefix("\ufeff")
+        decoded = raw.decode(encoding)
     except LookupError:
         raise BadInput(f"there is no encoding {encoding!r}; try --encoding latin-1.") from None
     except UnicodeDecodeError as error:
@@ -99,10 +93,7 @@ def check_column(frame: pd.DataFrame, name: str, option: str) -> None:
 def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Return the column of true labels.
 
-    Raises
-    ------
-    BadInput
-        If the column does not exist, values are missing, or there is only one class.
+    Raises BadInput if it does not exist, values are missing, or there is only one class.
     """
     check_column(frame, name, "--target")
     target = _plain(frame[name])
@@ -118,11 +109,7 @@ def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
 def read_groups(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return the columns that form the groups; several are crossed.
 
-    Raises
-    ------
-    BadInput
-        If a column does not exist, values are missing, or there are fewer than two groups or too
-        many.
+    Raises BadInput if one does not exist, values are missing, or there are too few or many groups.
     """
     for name in names:
         check_column(frame, name, "--sensitive")

@@ -42,13 +42,7 @@ class Completion(argparse.Action):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        The parser.
-    """
+    """Build the parser of all commands."""
     parser = Parser(
         prog="robfair",
         description="Is a classifier easier to attack for some groups than for others?",

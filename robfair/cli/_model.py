@@ -45,13 +45,8 @@ NO_PICKLE = (
 def load_model(path: Path, trust: list[str]) -> Any:
     """Load a fitted classifier from a skops file, in which the types of `trust` may be, too.
 
-    Raises
-    ------
-    BadInput
-        If the file is of another kind, is damaged, or does not hold a fitted classifier of known
-        types.
-    ImportError
-        If skops is not installed.
+    Raises BadInput if the file is of another kind, is damaged, or holds something else, and
+    ImportError if skops is not installed.
     """
     try:
         import skops.io
@@ -127,16 +122,9 @@ def _is_safetensors(data: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Rules to make the network that fits given weights.
+    """Rules to make the network that fits given weights."""
 
-    Attributes
-    ----------
-    make : callable
-        From the shapes of the dense layers' weights, in their order, to the module.
-    shape : callable
-        From the same to the shape of one sample.
-    """
-
+    # From the shapes of the dense layers' weights, in their order: the module, a sample's shape.
     make: Callable[[list[tuple[int, ...]]], Any]
     shape: Callable[[list[tuple[int, ...]]], tuple[int, ...]]
 
@@ -185,11 +173,7 @@ def load_network(
     """Load a network of robfair.models from a safetensors file, and the shape of a sample.
 
     `architecture` is a key of `ARCHITECTURES`; `classes` labels the outputs (None: 0, 1, 2 ...).
-
-    Raises
-    ------
-    BadInput
-        If the file does not hold such weights, or `classes` has another length.
+    Raises BadInput if the file does not hold such weights, or `classes` has another length.
     """
     from safetensors import SafetensorError, safe_open
 

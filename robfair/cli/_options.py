@@ -8,50 +8,21 @@ import math
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    "file_argument",
-    "names",
-    "positive_float",
-    "positive_int",
-    "seed",
-]
+__all__ = ["file_argument", "names", "positive_float", "positive_int", "seed"]
 
 # How the shells complete names of files, in shtab's words.
 _FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
 
 
 def file_argument(parser: Any, name: str, **options: Any) -> None:
-    """Add an argument that is the name of a file, which shells complete.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser or group
-        Receives the argument.
-    name : str
-        Its name.
-    **options
-        Passed to ``add_argument``.
-    """
+    """Add an argument that is the name of a file, which shells complete."""
     parser.add_argument(name, type=Path, **options).complete = _FILES
 
 
 def names(text: str) -> list[str]:
     """Parse names that are separated by commas; one that holds a comma stands in double quotes.
 
-    Parameters
-    ----------
-    text : str
-        The names.
-
-    Returns
-    -------
-    list of str
-        Each of them.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If one is empty.
+    Raises argparse.ArgumentTypeError, as do the parsers below, if the text is not valid.
     """
     parsed = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
     if not parsed or "" in parsed:
@@ -60,72 +31,24 @@ def names(text: str) -> list[str]:
 
 
 def positive_int(text: str) -> int:
-    """Parse a number that is at least 1.
-
-    Parameters
-    ----------
-    text : str
-        The number.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is less than 1.
-    """
+    """Parse a number that is at least 1."""
     return _at_least(1, text)
 
 
 def seed(text: str) -> int:
-    """Parse a seed, a number that is at least 0.
-
-    Parameters
-    ----------
-    text : str
-        The number.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is less than 0.
-    """
+    """Parse a seed, a number that is at least 0."""
     return _at_least(0, text)
 
 
 def _at_least(least: int, text: str) -> int:
-    number = int(text)
+    number = int(text)  # argparse makes a usage error of a ValueError
     if number < least:
         raise argparse.ArgumentTypeError(f"must be at least {least}; got {number}")
     return number
 
 
 def positive_float(text: str) -> float:
-    """Parse a finite number above 0.
-
-    Parameters
-    ----------
-    text : str
-        The number.
-
-    Returns
-    -------
-    float
-        The number.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is not finite, or not above 0.
-    """
+    """Parse a finite number above 0."""
     number = float(text)
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a finite number above 0; got {number:g}")

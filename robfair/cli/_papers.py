@@ -18,13 +18,7 @@ FIGURES = (1, 2, 3, 4, 5, 6)
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``robfair demo``.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        The parser of the command.
-    """
+    """Add the options of ``robfair demo`` to its parser."""
     parser.description = (
         "Train natural, TRADES and FARMUR classifiers on UCI Adult, compare their robustness by "
         "race and by sex, and write tables, curves and models. Needs no network."
@@ -47,13 +41,7 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reproduce(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``robfair reproduce``.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        The parser of the command.
-    """
+    """Add the options of ``robfair reproduce`` to its parser."""
     parser.description = "Run a paper's experiments, and put its numbers beside ours."
     papers = parser.add_subparsers(dest="paper", required=True, metavar="PAPER")
     _add_fairness(

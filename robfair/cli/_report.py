@@ -13,26 +13,10 @@ __all__ = ["check_reports", "write_report"]
 
 
 def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
-    """Name a report for each audit.
+    """Return the path of each audit's report: `path`, or for several one with the audit's title.
 
-    Parameters
-    ----------
-    path : Path or None
-        The path that was given; None: no reports.
-    titles : list of str
-        The audits.
-
-    Returns
-    -------
-    dict of str to Path
-        The path itself for one audit, else one with the name of the audit in it.
-
-    Raises
-    ------
-    BadInput
-        If a report could not be written there.
-    ImportError
-        If jinja2 or matplotlib is not installed.
+    `path` None gives none. Raises BadInput if a report could not be written there, and ImportError
+    if jinja2 or matplotlib is not installed.
     """
     if path is None:
         return {}
@@ -54,20 +38,7 @@ def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
 
 
 def write_report(audit: Audit, path: Path) -> None:
-    """Write the report of an audit.
-
-    Parameters
-    ----------
-    audit : Audit
-        The audit.
-    path : Path
-        The file.
-
-    Raises
-    ------
-    BadInput
-        If it cannot be written.
-    """
+    """Write the report of an audit; raises BadInput if that is impossible."""
     try:
         audit.to_html(path)
     except OSError as error:

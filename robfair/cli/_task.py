@@ -24,27 +24,13 @@ __all__ = ["Loaded", "Task", "prepare"]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model with the labels and columns that it knows.
-
-    Attributes
-    ----------
-    model : object
-        A model for `robfair.audit`.
-    classes : ndarray or None
-        The labels it knows.
-    columns : list of str or None
-        The columns it was fitted on.
-    n_features : int or None
-        The number of columns it takes.
-    shape : tuple of int or None
-        Shape of a sample, where rows are reshaped for a network.
-    """
+    """A model for `robfair.audit`, with the labels and columns that it knows."""
 
     model: Any
-    classes: NDArray[Any] | None
-    columns: list[str] | None = None
+    classes: NDArray[Any] | None  # None where the model does not name them
+    columns: list[str] | None = None  # it was fitted on, in their order
     n_features: int | None = None
-    shape: tuple[int, ...] | None = None
+    shape: tuple[int, ...] | None = None  # of a sample, where a network takes images
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -60,56 +46,21 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Task:
-    """The arguments of one or several audits.
-
-    Attributes
-    ----------
-    model : object
-        The model.
-    X : DataFrame or ndarray
-        The rows, as the model takes them.
-    y : ndarray
-        True labels.
-    partitions : dict of str to Series or DataFrame
-        The groups of each audit.
-    threat_model : ThreatModel
-        The changes that an attacker may make.
-    missing : dict of str to int
-        Rows with missing values, by feature.
-    source : str
-        The file and the rows that were taken.
-    """
+    """The arguments of one or several audits."""
 
     model: Any
-    X: Any
+    X: Any  # a DataFrame if the model knows columns, else an array
     y: NDArray[Any]
-    partitions: dict[str, Any]
+    partitions: dict[str, Any]  # the groups of each audit, by its title
     threat_model: ThreatModel
-    missing: dict[str, int]
-    source: str
+    missing: dict[str, int]  # rows with missing values, by feature
+    source: str  # the file and the rows that were taken, for people
 
 
 def prepare(arguments: argparse.Namespace) -> Task:
     """Read the files and check them against each other.
 
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Those of ``robfair audit``.
-
-    Returns
-    -------
-    Task
-        The arguments of the audits.
-
-    Raises
-    ------
-    BadInput
-        If files and options do not fit together.
-    OSError
-        If a file cannot be read.
-    ImportError
-        If a library that reads it is not installed.
+    Raises BadInput if files and options do not fit together.
     """
     loaded = _load(arguments)
     text = [arguments.target] if loaded.knows_text else []

@@ -25,38 +25,19 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Threshold:
-    """A condition on a measure.
+    """A condition on a measure."""
 
-    Attributes
-    ----------
-    measure : str
-        Key of a measure of an audit.
-    symbol : str
-        A key of `OPERATORS`.
-    limit : float
-        What the measure is compared with.
-    """
-
-    measure: str
-    symbol: str
+    measure: str  # key of a measure of an audit
+    symbol: str  # key of OPERATORS
     limit: float
 
     def __str__(self) -> str:
         return f"{self.measure} {self.symbol} {self.limit:g}"
 
     def judge(self, audit: Any) -> dict[str, Any]:
-        """Apply the condition to an audit.
+        """Return the condition, the value, whether the condition holds, and a sentence if it does.
 
-        Parameters
-        ----------
-        audit : Audit
-            The audit.
-
-        Returns
-        -------
-        dict
-            The condition, the value of the measure (None for NaN), whether the condition holds,
-            and a sentence if it does. NaN meets every condition, since nobody knows the value.
+        NaN meets every condition, since nobody knows the value.
         """
         from robfair.metrics import find_measure  # not for a help text, which must be fast
 
@@ -83,20 +64,7 @@ class Threshold:
 def parse_threshold(text: str) -> Threshold:
     """Parse a condition such as ``v_f > 0.05``.
 
-    Parameters
-    ----------
-    text : str
-        The condition.
-
-    Returns
-    -------
-    Threshold
-        The condition.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If the text cannot be parsed, or names a measure that does not exist.
+    Raises argparse.ArgumentTypeError if the text is not one, or names an unknown measure.
     """
     parts = re.fullmatch(r"\s*([^<>=\s]*)\s*([<>=]+)\s*(\S*)\s*", text)
     if parts is None:

@@ -33,10 +33,7 @@ def load_adult(
 
 @overload
 def load_adult(
-    *,
-    split: _Split = ...,
-    sensitive_features: str | Sequence[str] = ...,
-    return_X_y: Literal[True],
+    *, split: _Split = ..., sensitive_features: str | Sequence[str] = ..., return_X_y: Literal[True]
 ) -> tuple[pd.DataFrame, "pd.Series[str]"]: ...
 
 

@@ -83,10 +83,7 @@ _SOURCE = Source(
                 ["755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"],
             ],
         ),
-        "test": Part(
-            {"X_test": (10_000, 32, 32, 3), "y_test": (10_000,)},
-            [_SHA256_TEST],
-        ),
+        "test": Part({"X_test": (10_000, 32, 32, 3), "y_test": (10_000,)}, [_SHA256_TEST]),
     },
 )
 
@@ -174,11 +171,7 @@ def fetch_cifar10(
     ['cat', 'ship', 'ship', 'airplane']
     """
     bunch = fetch_images(
-        _SOURCE,
-        _NAMES,
-        data_home=data_home,
-        split=split,
-        download_if_missing=download_if_missing,
+        _SOURCE, _NAMES, data_home=data_home, split=split, download_if_missing=download_if_missing
     )
     bunch.exact = _exact(bunch.images, split)
     return (bunch.data, bunch.target) if return_X_y else bunch

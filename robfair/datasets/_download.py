@@ -27,47 +27,21 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Part:
-    """Verified contents of one part of a data set, such as its test split.
+    """Verified contents of one part of a data set, such as its test split."""
 
-    Parameters
-    ----------
-    shapes : mapping of str to tuple of int
-        The arrays of this part in the ``.npz`` file, in the order that `load` returns them in,
-        all of them of dtype uint8.
-    sha256 : sequence of (sequence of str)
-        For each original file of this part, the SHA-256 of its bytes; several where more than one
-        content is accepted.
-    """
-
-    shapes: Mapping[str, tuple[int, ...]]
-    sha256: Sequence[Sequence[str]]
+    shapes: Mapping[str, tuple[int, ...]]  # of the arrays, all uint8, in the order of `load`
+    sha256: Sequence[Sequence[str]]  # of each original file; several if two contents are accepted
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: its downloads, and its verified contents.
+    """A data set: its downloads, and its verified contents."""
 
-    Parameters
-    ----------
-    title : str
-        Its name, for messages.
-    file_name : str
-        Of the file in the cache, ``*.npz``.
-    downloads : mapping of str to str
-        The MD5 of the file behind each URL.
-    unpack : callable
-        From the paths of the downloaded files to all arrays, by name.
-    rebuild : callable
-        From the arrays of one part to the bytes of its original files, one after the other.
-    parts : mapping of str to Part
-        The parts, such as ``"train"`` and ``"test"``.
-    """
-
-    title: str
-    file_name: str
-    downloads: Mapping[str, str]
-    unpack: Callable[[Sequence[Path]], Mapping[str, Bytes]]
-    rebuild: Callable[..., Iterable[bytes]]
+    title: str  # for messages
+    file_name: str  # in the cache, *.npz
+    downloads: Mapping[str, str]  # URL -> MD5 of the file
+    unpack: Callable[[Sequence[Path]], Mapping[str, Bytes]]  # files -> all arrays, by name
+    rebuild: Callable[..., Iterable[bytes]]  # arrays of a part -> bytes of its original files
     parts: Mapping[str, Part]
 
 
@@ -78,35 +52,12 @@ def load(
     data_home: str | os.PathLike[str] | None,
     download_if_missing: bool,
 ) -> list[Bytes]:
-    """Load one part of a data set, or all of them, from the cache; download it first if need be.
+    """Load a part of a data set, or "all" of them, from the cache; download it first if need be.
 
-    Parameters
-    ----------
-    source : Source
-        The data set.
-    split : str
-        A part, or ``"all"`` for all parts, one after the other.
-    data_home : path-like or None
-        The folder of the cache; None for the environment variable ROBFAIR_DATA or, where that is
-        not set, a folder ``robfair`` in the user's cache.
-    download_if_missing : bool
-        Whether to download the data set if the cache does not hold it.
-
-    Returns
-    -------
-    list of ndarray
-        The arrays, in the order of `Part.shapes`.
-
-    Raises
-    ------
-    ValueError
-        If `split` is unknown.
-    ImportError
-        If pooch is needed and not installed.
-    OSError
-        If the data set is missing and may not be downloaded, if the download fails or brings
-        something else, if the folder cannot be written to, or if the file in it fails the check. A
-        failed download leaves no file behind.
+    Returns the arrays in the order of `Part.shapes`. Raises ValueError if `split` is unknown,
+    ImportError if pooch is needed and not installed, and OSError if the data is missing and may
+    not be downloaded, the download fails, the folder cannot be written to, or the file in it fails
+    the check. A failed download leaves no file behind.
     """
     splits = [*source.parts, "all"]
     if split not in splits:
@@ -129,7 +80,7 @@ def load(
 
 
 def data_folder(data_home: str | os.PathLike[str] | None) -> Path:
-    """Return the folder of the cache; `data_home` is as in `load`."""
+    """Return the folder of the cache: `data_home`, $ROBFAIR_DATA or the user's cache folder."""
     if data_home is None:
         # pooch knows the cache folder of each operating system; a named folder does not need it.
         data_home = os.environ.get("ROBFAIR_DATA") or _pooch().os_cache("robfair")
@@ -137,10 +88,7 @@ def data_folder(data_home: str | os.PathLike[str] | None) -> Path:
 
 
 def scratch_beside(file: Path) -> tempfile.TemporaryDirectory[str]:
-    """Make a folder next to `file`, from which a finished file can be moved there in one step.
-
-    Another process thus sees all of the file or none of it.
-    """
+    """Make a folder next to `file`: moving the finished file there is then one atomic step."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}-")

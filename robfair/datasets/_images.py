@@ -57,10 +57,9 @@ def fetch_images(
     split: str,
     download_if_missing: bool,
 ) -> Bunch:
-    """Load data, target, images, target_names and DESCR as a Bunch.
+    """Load data, target, images, target_names and DESCR as a Bunch; other arguments as in `load`.
 
-    The parts of `source` have two arrays: images of shape (n, height, width) or (n, height, width,
-    channels), and labels. ``data/<file_name>.md`` describes them. Other arguments are as in `load`.
+    A part of `source` has two arrays: images of shape (n, height, width[, channels]), and labels.
     """
     images, labels = load(
         source, split, data_home=data_home, download_if_missing=download_if_missing

@@ -29,27 +29,13 @@ _OLDEST = 116
 
 @dataclass(frozen=True)
 class Faces:
-    """Images kept from a folder, and the numbers of files left out.
+    """Images kept from a folder, and the numbers of files left out."""
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, size, size, 3)
-        Pixels, uint8.
-    names : ndarray of shape (n_samples,)
-        Names of the files, sorted.
-    n_malformed : int
-        Files left out because their name lacks a label.
-    n_conflicting : int
-        Files left out because an equal file has another label.
-    n_duplicates : int
-        Files left out because an equal file with the same label is kept.
-    """
-
-    images: Bytes
-    names: npt.NDArray[np.str_]
-    n_malformed: int
-    n_conflicting: int
-    n_duplicates: int
+    images: Bytes  # (n_samples, size, size, 3)
+    names: npt.NDArray[np.str_]  # of the files, sorted
+    n_malformed: int  # whose name lacks a label
+    n_conflicting: int  # equal to a file with another label
+    n_duplicates: int  # equal to a file with the same label, which is kept
 
 
 def labels_of(name: str) -> tuple[int, int, int] | None:
@@ -61,31 +47,11 @@ def labels_of(name: str) -> tuple[int, int, int] | None:
 
 
 def load_faces(file: Path, folder: Path | None, size: int) -> Faces:
-    """Load the images from a file in the cache; make that file first if need be.
+    """Load the images from the file in the cache; make that file from JPEG files first if need be.
 
-    Parameters
-    ----------
-    file : Path
-        The file in the cache, ``*.npz``.
-    folder : Path or None
-        The folder with the JPEG files, from which `file` is made again. None: `file` as it is or,
-        if it is missing, made from the folder ``utkface`` beside it.
-    size : int
-        Height and width of the images.
-
-    Returns
-    -------
-    Faces
-        The images, their names and the numbers of files left out.
-
-    Raises
-    ------
-    ValueError
-        If an image is not square, or smaller than `size`.
-    ImportError
-        If Pillow is needed and not installed.
-    OSError
-        If a folder or a file is missing, cannot be read or written, or is of another kind.
+    It is made again where `folder` is given; without one, from the folder ``utkface`` beside it if
+    it is missing. Raises ValueError if an image is not square or too small, ImportError if Pillow
+    is needed and not installed, and OSError if a file is missing or of another kind.
     """
     if folder is None:
         if file.exists():
@@ -152,8 +118,7 @@ def _read_folder(folder: Path, size: int) -> Faces:
 def _select(paths: Sequence[Path]) -> tuple[list[Path], int, int]:
     """Return the files to keep, and the numbers of conflicting and duplicate ones left out.
 
-    Of equal files with equal labels the first is kept; of equal files whose labels differ none,
-    for nobody knows which label is right.
+    Of equal files with equal labels the first is kept; if labels differ, none: which is right?
     """
     groups: dict[bytes, list[Path]] = {}
     for path in paths:

@@ -33,11 +33,7 @@ the sampling error for groups of these sizes. It does not cover the error of the
 meaning. ``AUDIT_MEASURES`` are those of the tables of an audit, in their order.
 """
 
-from robfair.metrics._bounds import (
-    certified_ordering,
-    group_robustness_bounds,
-    robustness_bounds,
-)
+from robfair.metrics._bounds import certified_ordering, group_robustness_bounds, robustness_bounds
 from robfair.metrics._class_accuracy import class_accuracy_unfairness
 from robfair.metrics._class_robustness import class_robustness, class_robustness_unfairness
 from robfair.metrics._curve import RobustnessCurve, group_robustness_curves, robustness_curve
@@ -55,11 +51,7 @@ from robfair.metrics._leave_one_out import (
     leave_one_out_unfairness,
 )
 from robfair.metrics._registry import AUDIT_MEASURES, MEASURES, Measure, find_measure
-from robfair.metrics._robustness import (
-    classifier_robustness,
-    group_robustness,
-    robustness_score,
-)
+from robfair.metrics._robustness import classifier_robustness, group_robustness, robustness_score
 
 __all__ = [
     "AUDIT_MEASURES",

@@ -63,18 +63,11 @@ _RELATIVE = _Spread(lambda n, total, squares: squares / total, lambda c: 1.0 / c
 
 
 def variance_extremes(low: Array, high: Array) -> tuple[float, float]:
-    """Find the least and the greatest variance (ddof=0) of numbers in intervals.
+    """Return the least and the greatest variance (ddof=0) of numbers in at least two intervals.
 
-    Parameters
-    ----------
-    low, high : ndarray of shape (n,)
-        The ends of at least two intervals, 0 <= low <= high. An infinite end means unbounded.
-
-    Returns
-    -------
-    tuple of (float, float)
-        The extremes. The greatest may be too high if the search reached its limit, by at most
-        (w/2n)^2 for a widest interval of width w.
+    `low` and `high`, of shape (n,), are the ends, 0 <= low <= high; an infinite end means
+    unbounded. The greatest may be too high if the search reached its limit, by at most (w/2n)^2
+    for a widest interval of width w.
     """
     if np.isinf(low).any():
         least = 0.0 if np.isinf(high).all() else np.inf
@@ -84,19 +77,10 @@ def variance_extremes(low: Array, high: Array) -> tuple[float, float]:
 
 
 def dispersion_extremes(low: Array, high: Array) -> tuple[float, float]:
-    """Find the least and the greatest CV of numbers in intervals, where they are not all 0.
+    """Return the least and the greatest CV of numbers in at least two intervals, if not all are 0.
 
-    Parameters
-    ----------
-    low, high : ndarray of shape (n,)
-        The ends of at least two intervals, 0 <= low <= high. An infinite end means unbounded.
-
-    Returns
-    -------
-    tuple of (float, float)
-        The extremes; NaN if all numbers must be 0. CV is at most sqrt(n - 1): it reaches this where
-        all numbers but one are 0, and approaches it as one number grows. The greatest may be too
-        high if the search reached its limit.
+    The ends are as in `variance_extremes`; NaN if all numbers must be 0. CV is at most sqrt(n - 1):
+    it reaches this where all numbers but one are 0, and approaches it as one number grows.
     """
     if not high.any():
         return np.nan, np.nan

@@ -19,50 +19,22 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Confidence:
-    """Confidences and their classes.
+    """Confidences and their classes."""
 
-    Attributes
-    ----------
-    proba : ndarray of shape (n_samples, n_columns)
-        The confidences: one column for the last label alone, or one for each label.
-    codes : ndarray of shape (n_samples,)
-        The position in `labels` of each sample's true label.
-    labels : pandas Index of length n_classes
-        The classes.
-    """
-
-    proba: NDArray[np.float64]
-    codes: NDArray[np.intp]
+    proba: NDArray[np.float64]  # (n_samples, n_columns): all labels, or the last one alone
+    codes: NDArray[np.intp]  # (n_samples,): position in `labels` of the true label
     labels: pd.Index[Any]
 
 
 def check_confidence(y_true: Any, y_proba: Any, labels: Any) -> Confidence:
     """Check true labels and confidences, and find the class of each column.
 
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,)
-        True labels. Unused categories of a Categorical are left out: the columns of a fitted
-        classifier are the sorted classes that it saw.
-    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Confidences.
-    labels : array-like of shape (n_classes,) or None
-        The classes in the order of the columns.
-
-    Returns
-    -------
-    Confidence
-        The confidences as two-dimensional array, and the labels.
-
-    Raises
-    ------
-    TypeError
-        If the confidences are not numbers.
-    ValueError
-        If shapes, values or labels are wrong.
+    Raises TypeError if the confidences are not numbers, ValueError if shapes, values or labels are
+    wrong.
     """
     true = check_vector(y_true, "y_true")
     proba = _check_proba(y_proba, len(true))
+    # Of the array: unused categories have no column, since a classifier did not see them.
     observed = encode_groups(true, len(true), "y_true")
     n_classes = 2 if proba.ndim == 1 else proba.shape[1]
     if labels is None:

@@ -120,25 +120,8 @@ def estimate(
 ) -> Estimate:
     """Reduce group means to a measure and, if asked for, its percentile bootstrap interval.
 
-    Parameters
-    ----------
-    measure : str
-        Its symbol, for warnings.
-    statistic : callable
-        Maps means of shape (n, n_groups, ...) to n values.
-    sample : GroupMeans
-        The values by group.
-    resampling : Resampling or None
-        The bootstrap; None for none.
-    min_groups : int
-        With fewer groups the measure is NaN, with a warning.
-    offsets : tuple of (float, float)
-        Added to the value and to the replicates.
-
-    Returns
-    -------
-    Estimate
-        The value and the interval; NaN, with a warning, if the measure is undefined.
+    `statistic` maps means of shape (n, n_groups, ...) to n values; `offsets` are added to the value
+    and to the replicates. NaN, with a warning, if the measure is undefined or of too few groups.
     """
     value = float("nan")
     if not warn_undefined(measure, sample, min_groups):

@@ -18,10 +18,7 @@ from robfair.plotting._style import MARKERS, add_legend, axes_for, looks, name_o
 
 __all__ = ["AttackSuccessDisplay"]
 
-YLABELS = {
-    "correct": "fooled, of those classified correctly",
-    "all": "wrong, or fooled",
-}
+YLABELS = {"correct": "fooled, of those classified correctly", "all": "wrong, or fooled"}
 
 
 class AttackSuccessDisplay:
