@@ -64,7 +64,7 @@ class GroupMeans:
 
 def group_means(values: NDArray[np.float64], groups: Groups) -> GroupMeans:
     """Sort a per-sample value, of shape (n_samples,) or (n_samples, n_values), into its groups."""
-    order = np.argsort(groups.codes, kind="stable")
+    order = np.argsort(groups.codes, kind="stable")  # a group keeps its order, and its sum its bits
     ends = np.cumsum(np.bincount(groups.codes, minlength=len(groups)))
     return GroupMeans(groups.labels, np.split(values[order], ends[:-1]))
 

@@ -84,7 +84,7 @@ def _is_categorical(values: Any) -> bool:
 def _encode_column(values: Any, label: Any) -> tuple[NDArray[np.intp], pd.Index[Any]]:
     if _is_categorical(values):
         column = pd.Categorical(values)
-        codes, uniques = np.asarray(column.codes), column.categories
+        codes, uniques = np.asarray(column.codes), column.categories  # -1 where missing
     else:
         codes, distinct = pd.factorize(to_array(values), sort=True)
         uniques = pd.Index(distinct).infer_objects()
@@ -104,7 +104,9 @@ def _check_missing(codes: list[NDArray[np.intp]], name: str) -> None:
 def _cross(encoded: list[tuple[NDArray[np.intp], pd.Index[Any]]], declared: bool) -> Groups:
     columns = [labels for _, labels in encoded]
     shape = tuple(len(labels) for labels in columns)
+    # Each combination as one number.
     cells = np.ravel_multi_index(tuple(codes for codes, _ in encoded), shape)
+    # Empty combinations too, if declared.
     used = np.arange(np.prod(shape)) if declared else np.unique(cells)
     positions = np.unravel_index(used, shape)
     crossed = pd.MultiIndex.from_arrays(

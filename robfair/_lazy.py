@@ -27,7 +27,7 @@ def lazy_names(
             return importlib.import_module(f"{package}.{name}")
         else:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        setattr(sys.modules[package], name, value)
+        setattr(sys.modules[package], name, value)  # Python asks `get` no second time
         return value
 
     def names() -> list[str]:

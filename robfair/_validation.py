@@ -117,7 +117,7 @@ def check_distance(
             f"{name} must hold numbers; got values of type {raw.dtype}. Pass floats, with inf "
             "where no adversarial was found and NaN where a sample was skipped."
         ) from error
-    n_negative = int((numbers < 0).sum())
+    n_negative = int((numbers < 0).sum())  # NaN is not counted
     if n_negative:
         raise ValueError(
             f"{name} is negative for {n_negative} of {len(numbers)} samples (the least is "

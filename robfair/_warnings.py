@@ -7,6 +7,7 @@ import warnings
 
 __all__ = ["warn"]
 
+# Their frames are between the user and the cause.
 _PASSED_ON = {__name__.partition(".")[0], "sklearn", "skorch", "joblib"}
 
 

@@ -164,6 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with _shown_warnings():
         task = prepare(arguments)
+        # Before the audits, which may take hours.
         reports = check_reports(arguments.html, list(task.partitions))
         audits = {}
         for title, groups in task.partitions.items():
@@ -207,7 +208,7 @@ def _shown_warnings() -> Iterator[None]:
         print(f"robfair: warning: {text}", file=sys.stderr)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # such as DeprecationWarning
         warnings.simplefilter("default", UserWarning)
         warnings.simplefilter("default", RuntimeWarning)
         warnings.showwarning = show  # type: ignore[assignment]
@@ -243,4 +244,4 @@ def _as_json(task: Task, audits: dict[str, Audit], judged: list[dict[str, Any]])
         "audits": {title: json.loads(str(result.to_json())) for title, result in audits.items()},
         "fail_if": judged,
     }
-    return json.dumps(document, indent=2, allow_nan=False)
+    return json.dumps(document, indent=2, allow_nan=False)  # NaN is not JSON: audits write null

@@ -18,7 +18,7 @@ __all__ = ["check_column", "read_groups", "read_table", "read_target", "sample_r
 
 # A column with more groups is not a partition: each group has too few rows to be compared.
 MAX_GROUPS = 100
-PARQUET = b"PAR1"
+PARQUET = b"PAR1"  # the first bytes
 
 
 def read_table(path: Path, *, encoding: str = "utf-8", text: Collection[str] = ()) -> pd.DataFrame:
@@ -63,17 +63,19 @@ def _read_csv(path: Path, raw: bytes, encoding: str, text: Collection[str]) -> p
             f"{path} is not {encoding}: byte 0x{raw[error.start]:02x} in line {line}. If it is "
             f"{other}, say --encoding {other}."
         ) from None
-    header = decoded.split("\n", 1)[0]
+    header = decoded.split("\n", 1)[0]  # its most frequent mark separates the columns
     try:
         with warnings.catch_warnings():
+            # Pandas drops cells that are too many, and only warns of it.
             warnings.simplefilter("error", pd.errors.ParserWarning)
+            # It skips a byte order mark.
             return pd.read_csv(
                 io.StringIO(decoded),
                 sep=max(",;\t", key=header.count),
                 # Or rows that are longer than the header would shift all columns by one.
                 index_col=False,
                 dtype=dict.fromkeys(text, str),
-                low_memory=False,
+                low_memory=False,  # one type for a column, not for each piece of it
             )
     except pd.errors.EmptyDataError:
         raise BadInput(f"{path} is empty.") from None
@@ -152,4 +154,5 @@ def sample_rows(n: int, max_rows: int | None, seed: int) -> Any:
     """Draw at most `max_rows` of n rows without replacement; return their positions in order."""
     if max_rows is None or max_rows >= n:
         return np.arange(n)
+    # In the order of the file.
     return np.sort(np.random.default_rng(seed).choice(n, max_rows, replace=False))

@@ -103,4 +103,5 @@ def _drop_output() -> None:
     try:
         sys.stdout.flush()
     except OSError:
+        # The interpreter flushes stdout once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

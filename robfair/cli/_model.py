@@ -74,7 +74,7 @@ def load_model(path: Path, trust: list[str]) -> Any:
             + f"If you made the file, or trust who did, add: {flags}"
         )
     try:
-        as_model(model)
+        as_model(model)  # a skops file can hold any object
     except (TypeError, ValueError) as error:
         raise BadInput(
             f"{path} does not hold a classifier that can be audited: {one_line(error)}"
@@ -184,6 +184,7 @@ def load_network(
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise BadInput(f"{path} is damaged or cut off: {one_line(error)}.") from error
+    # Only dense layers have matrices.
     dense = [shapes[name] for name in sorted(shapes, key=_place) if len(shapes[name]) == 2]
     if not dense:
         raise BadInput(f"{path} does not hold weights of a dense layer.")
@@ -198,7 +199,7 @@ def load_network(
     shape = kind.shape(dense)
     return (
         LogitModel(
-            module.requires_grad_(False),
+            module.requires_grad_(False),  # attacks need gradients by the inputs only
             classes=np.arange(n_classes) if classes is None else np.array(classes),
             transform=Reshape(shape),
         ),

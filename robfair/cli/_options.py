@@ -24,6 +24,7 @@ def names(text: str) -> list[str]:
 
     Raises argparse.ArgumentTypeError, as do the parsers below, if the text is not valid.
     """
+    # Quoted as in the header of a CSV.
     parsed = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
     if not parsed or "" in parsed:
         raise argparse.ArgumentTypeError(f"must be names separated by commas; got {text!r}")

@@ -21,13 +21,14 @@ def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
     if path is None:
         return {}
     for name in ("jinja2", "matplotlib"):
-        if importlib.util.find_spec(name) is None:
+        if importlib.util.find_spec(name) is None:  # not imported: that takes a second
             raise ImportError(f'the report needs {name}: pip install "robfair[cli]"')
     paths = dict.fromkeys(titles, path)
     if len(titles) > 1:
+        # Titles may hold what file names may not.
         slugs = {title: re.sub(r"[^\w-]+", "-", title).strip("-") for title in titles}
         paths = {t: path.with_name(f"{path.stem}-{slugs[t]}{path.suffix}") for t in titles}
-    if len(set(paths.values())) < len(titles):
+    if len(set(paths.values())) < len(titles):  # titles may differ in such characters only
         raise BadInput(f"the reports by {' and by '.join(titles)} would have the same name.")
     for each in paths.values():
         if each.is_dir():

@@ -35,7 +35,7 @@ class Loaded:
     @property
     def pipeline(self) -> Pipeline | None:
         """The Pipeline, if there is one with transformers before its last step."""
-        inner = getattr(self.model, "best_estimator_", self.model)
+        inner = getattr(self.model, "best_estimator_", self.model)  # of a search
         return inner if isinstance(inner, Pipeline) and len(inner.steps) > 1 else None
 
     @property
@@ -63,13 +63,13 @@ def prepare(arguments: argparse.Namespace) -> Task:
     Raises BadInput if files and options do not fit together.
     """
     loaded = _load(arguments)
-    text = [arguments.target] if loaded.knows_text else []
+    text = [arguments.target] if loaded.knows_text else []  # or "01" would be read as a number
     frame = read_table(arguments.data, encoding=arguments.encoding, text=text)
     target = read_target(frame, arguments.target)
     if arguments.classes is not None:
         target = target.astype(str)  # as the labels are in --classes
     _check_labels(target, loaded, arguments)
-    sensitive = list(dict.fromkeys(arguments.sensitive))
+    sensitive = list(dict.fromkeys(arguments.sensitive))  # each once, in their order
     if arguments.cross and len(sensitive) < 2:
         raise BadInput("--cross needs several --sensitive columns.")
     combinations = [[name] for name in sensitive] + ([sensitive] if arguments.cross else [])
@@ -81,13 +81,14 @@ def prepare(arguments: argparse.Namespace) -> Task:
     source = f"{len(frame):,} rows of {arguments.data}"
     if len(rows) < len(frame):
         source = f"{len(rows):,} of {source}, drawn at random with seed {arguments.seed}"
-    table = table.iloc[rows].reset_index(drop=True)
+    table = table.iloc[rows].reset_index(drop=True)  # rows are matched by position, not by index
     missing = table.isna().sum()
     return Task(
         loaded.model,
         table if loaded.columns is not None else table.to_numpy(),
         target.to_numpy()[rows],
         {
+            # A single column as Series: its groups are then not tuples.
             title: chosen.iloc[rows].reset_index(drop=True).squeeze(axis="columns")
             for title, chosen in groups.items()
         },
@@ -182,6 +183,7 @@ def _threat_model(
             )
     if loaded.pipeline is None:
         moves = table.columns.isin(named) == (option == "--mutable")
+        # As the network takes a sample.
         return ThreatModel(norm=norm, mutable=moves.reshape(loaded.shape or -1))
     if arguments.certify:
         raise BadInput(

@@ -57,6 +57,7 @@ class Threshold:
             return f"{name} is NaN (see the warnings), and counts as crossing {self}."
         side = "above" if value > self.limit else "below"
         apart = abs(value - self.limit)
+        # <= and >= hold at the limit.
         by = f"{apart:.3g} {side} the limit" if apart else "the limit itself"
         return f"{name} is {value:.4g}, {by} of {self}."
 
@@ -81,6 +82,6 @@ def parse_threshold(text: str) -> Threshold:
         limit = float(number)
     except ValueError:
         limit = math.nan
-    if not math.isfinite(limit):
+    if not math.isfinite(limit):  # words, nan and inf alike
         raise argparse.ArgumentTypeError(f"{number!r} in {text!r} is not a finite number")
     return Threshold(measure, symbol, limit)

@@ -36,8 +36,9 @@ def _unpack(paths: Sequence[Path]) -> dict[str, Bytes]:
     arrays = {}
     for split, records in {"train": np.concatenate(train), "test": test}.items():
         planes = records[:, 1:].reshape(-1, 3, 32, 32)
+        # As figures take images: channels last.
         arrays[f"X_{split}"] = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
-        arrays[f"y_{split}"] = records[:, 0].copy()
+        arrays[f"y_{split}"] = records[:, 0].copy()  # a view would keep all records alive
     return arrays
 
 
@@ -184,5 +185,5 @@ def _exact(images: Bytes, split: str) -> npt.NDArray[np.bool_]:
         (n_test,) = _SOURCE.parts["test"].shapes["y_test"]
         suspects = len(images) - n_test + np.array(_DECODED)
         content = hashlib.sha256(images[suspects].tobytes()).hexdigest()
-        exact[suspects] = content != _SHA256_DECODED
+        exact[suspects] = content != _SHA256_DECODED  # all of them are decoded, or none
     return exact

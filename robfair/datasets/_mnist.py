@@ -29,6 +29,7 @@ def _unpack(paths: Sequence[Path]) -> dict[str, Bytes]:
 
 def _rebuild(images: Bytes, labels: Bytes) -> Iterator[bytes]:
     """Yield the IDX file of the images, then that of the labels, both uncompressed."""
+    # Magic numbers of IDX: 8 for unsigned bytes, then the number of dimensions.
     yield struct.pack(">4i", 0x803, *images.shape) + images.tobytes()
     yield struct.pack(">2i", 0x801, *labels.shape) + labels.tobytes()
 

@@ -127,6 +127,7 @@ def make_group_margins(
     positive_share = _shares("class_balance", class_balance, n_groups)
     _check_numbers(n_features, spread, scale)
 
+    # The draws below keep their order, so that a seed gives the same data in every version.
     rng = _generator(random_state)
     normal = rng.standard_normal(n_features)
     coef = normal / np.linalg.norm(normal)
@@ -146,7 +147,7 @@ def make_group_margins(
     )
 
     along = scale * rng.standard_normal((len(groups), n_features))
-    along -= np.outer(along @ coef, coef)
+    along -= np.outer(along @ coef, coef)  # within the hyperplane: distances stay exact
     signed = np.where(positive, distance, -distance)
     X = along + np.outer(signed - intercept, coef)
 
@@ -161,7 +162,7 @@ def make_group_margins(
         coef=coef,
         intercept=intercept,
         distance=distance[order],
-        distance_linf=distance[order] / np.abs(coef).sum(),
+        distance_linf=distance[order] / np.abs(coef).sum(),  # by the dual norm, L1, of the normal
         group_error=pd.Series(n_flipped / sizes, index=labels, name="error"),
         group_robustness=pd.Series(robustness, index=labels, name="group_robustness"),
         classifier_robustness=float(robustness.mean()),
@@ -221,7 +222,7 @@ def _group_sizes(n_samples: int | Sequence[int], n_groups: int) -> _Ints:
         sizes = given.astype(np.int64)
     else:
         sizes = np.full(n_groups, given // n_groups, dtype=np.int64)
-        sizes[: given % n_groups] += 1
+        sizes[: given % n_groups] += 1  # the first groups take the rest
     if (sizes < 1).any():
         raise ValueError(
             f"Each of the {n_groups} groups needs a sample; got n_samples={n_samples!r}."

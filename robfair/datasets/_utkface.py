@@ -197,9 +197,10 @@ def _rows(names: npt.NDArray[np.str_], split: str) -> npt.NDArray[np.intp]:
     """Return the positions of the images of a split, ordered by the hash of their names."""
     # Without what follows the first dot: some copies of the data end in .jpg.chip.jpg.
     hashes = [hashlib.sha256(name.partition(".")[0].encode()).digest() for name in names]
+    # Eight bytes: a tie is out of reach.
     key = np.array([int.from_bytes(digest[:8]) for digest in hashes], dtype=np.uint64)
     in_test = key % 5 == 0
-    order = np.lexsort((key, in_test))
+    order = np.lexsort((key, in_test))  # the test split comes last
     return order if split == "all" else order[in_test[order] == (split == "test")]
 
 

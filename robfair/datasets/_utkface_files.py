@@ -24,7 +24,7 @@ __all__ = ["Faces", "labels_of", "load_faces"]
 
 # age_gender_race_date: the date starts with year, month and day; what follows it varies.
 _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d{8}")
-_OLDEST = 116
+_OLDEST = 116  # no file of the data set says more
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def load_faces(file: Path, folder: Path | None, size: int) -> Faces:
     with scratch_beside(file) as scratch:
         faces = _read_folder(folder, size)
         finished = Path(scratch) / file.name
-        np.savez(finished, **vars(faces))
+        np.savez(finished, **vars(faces))  # read back by the same names
         finished.replace(file)
     return faces
 

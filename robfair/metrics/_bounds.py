@@ -188,8 +188,9 @@ def robustness_bounds(
     """
     lower_means, sample = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
     low, high = lower_means.mean, sample.mean
-    rows = dict.fromkeys(_BOUNDED, (np.nan, np.nan))
+    rows = dict.fromkeys(_BOUNDED, (np.nan, np.nan))  # what stays undefined below is NaN
     if not warn_undefined("Every measure across groups", sample, min_groups=1):
+        # Rob(f) and the worst group rise with each Rob(P).
         rows["rob_f"] = low.mean(), high.mean()
         rows["worst_group"] = low.min(), high.min()
         if not warn_undefined("Each of V_f, CV and the gap", sample, min_groups=2):
@@ -279,6 +280,7 @@ def certified_ordering(
         sensitive_features=sensitive_features,
         tau_max=tau_max,
     )
+    # False where a bound is NaN.
     less = bounds["high"].to_numpy()[:, np.newaxis] < bounds["low"].to_numpy()
     return pd.DataFrame(less, index=bounds.index, columns=bounds.index)
 
@@ -293,7 +295,9 @@ def _intervals(
 ) -> tuple[GroupMeans, GroupMeans]:
     """Return the group means at the lower and at the upper ends of the intervals of Rob(P)."""
     check_tau_max(tau_max)
+    # `lower` is compared with distances that are not capped.
     correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
+    # Or rounding could turn an interval around.
     certified = np.minimum(check_lower(lower, correct, upper), upper)
     groups = encode_groups(sensitive_features, len(correct))
     low, high = (
@@ -305,6 +309,7 @@ def _intervals(
 
 def _gap_extremes(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
     """Return the least and the greatest max - min; an infinite end means unbounded."""
+    # The difference of two infinite ends would be NaN.
     least = 0.0 if np.isinf(high).all() else max(0.0, low.max() - high.min())
     if np.isinf(high).any():
         return least, np.inf

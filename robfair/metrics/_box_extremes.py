@@ -50,6 +50,7 @@ class _Spread:
 
     def around(self, c: float, r: Array) -> float:
         """Return the weighted mean square distance of r from c."""
+        # Not sum of squares less square of sum, which cancels.
         return float(((r - c) ** 2).mean() * self.weight(c))
 
     def of(self, r: Array) -> float:
@@ -70,6 +71,7 @@ def variance_extremes(low: Array, high: Array) -> tuple[float, float]:
     for a widest interval of width w.
     """
     if np.isinf(low).any():
+        # All can be equal, far away.
         least = 0.0 if np.isinf(high).all() else np.inf
     else:
         least = _least(low, high, _VARIANCE)
@@ -85,6 +87,7 @@ def dispersion_extremes(low: Array, high: Array) -> tuple[float, float]:
     if not high.any():
         return np.nan, np.nan
     ends = np.array([low, high])
+    # Or 1: all positive ends may be infinite.
     scale = ends[np.isfinite(ends)].max(initial=0.0) or 1.0
     # CV does not depend on the scale. Negligible ends would only underflow when squared.
     low, high = np.where(ends < _NOTHING * scale, 0.0, ends / scale)

@@ -29,6 +29,7 @@ from robfair.metrics._estimate import (
     warn_undefined,
 )
 
+# For warnings: a group may have samples, but none that counts.
 _OF_THE = {"correct": " over the correctly classified samples", "all": ""}
 
 
@@ -267,6 +268,7 @@ def _attacked(
         )
     counted = correct if population == "correct" else np.ones_like(correct)
     return _Attacked(
+        # Labels as they were: a group of which no sample counts stays, and is NaN.
         group_means(values[counted], Groups(groups.codes[counted], groups.labels)),
         np.bincount(groups.codes, minlength=len(groups)),
         None if censored is None else np.bincount(groups.codes[censored], minlength=len(groups)),
@@ -279,6 +281,7 @@ def _check_least_eps(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the least eps, 0 where the prediction is wrong, and where it is censored."""
     check_tau_max(eps_max, "eps_max", "least_eps")
+    # Where it is wrong, no attack is needed.
     raw = np.where(correct, check_distance(least_eps, correct, "least_eps"), 0.0)
     if eps_max is None:
         censored = np.isinf(raw)
@@ -301,7 +304,7 @@ def _check_success(
             f"{type(success).__name__} of shape {raw.shape}."
         )
     check_length(len(raw), "success", len(correct))
-    missing = pd.isna(raw)
+    missing = pd.isna(raw)  # None and NaN cannot be looked up by isin
     n_other = int((missing | ~np.isin(np.where(missing, 0, raw), (0, 1))).sum())
     if n_other:
         raise ValueError(
@@ -309,6 +312,8 @@ def _check_success(
             "neither. Pass, for instance, robfair.attacks.attack(model, X, y, eps=0.1).success."
         )
     if raw.ndim == 1:
+        # A wrong prediction is a success of any attack.
         return np.where(correct, raw, True).astype(np.float64), None
     values = np.where(correct[:, np.newaxis], raw, True).astype(np.float64)
+    # Eps, where a DataFrame names them.
     return values, list(getattr(success, "columns", range(raw.shape[1])))

@@ -47,6 +47,7 @@ class RobustnessCurve:
     fraction: NDArray[np.float64]
 
     def __post_init__(self) -> None:
+        # Copies, which are frozen below.
         tau, fraction = np.array(self.tau, dtype=float), np.array(self.fraction, dtype=float)
         if tau.ndim != 1 or len(tau) == 0 or tau.shape != fraction.shape:
             raise ValueError(
@@ -84,6 +85,7 @@ class RobustnessCurve:
         at = np.asarray(tau, dtype=float)
         if not (np.isfinite(at).all() and (at >= 0).all()):
             raise ValueError(f"tau must be finite and not negative; got {tau!r}.")
+        # The last breakpoint at or below tau: the curve is right-continuous.
         values = self.fraction[np.searchsorted(self.tau, at, side="right") - 1]
         return float(values) if at.ndim == 0 else np.asarray(values)
 
@@ -241,9 +243,10 @@ def group_robustness_curves(
 
 
 def _curve(correct: NDArray[np.bool_], distance: NDArray[np.float64]) -> RobustnessCurve:
-    if len(correct) == 0:
+    if len(correct) == 0:  # or 0 / 0 would warn in numpy's words
         return RobustnessCurve(np.zeros(1), np.full(1, np.nan))
     ordered = np.sort(distance[correct])
+    # The curve never drops for an infinite distance.
     tau = np.unique(np.append(ordered[np.isfinite(ordered)], 0.0))
     beyond = len(ordered) - np.searchsorted(ordered, tau, side="right")
     return RobustnessCurve(tau, beyond / len(correct))

@@ -215,6 +215,7 @@ def robustness_dispersion(
 
     def cv(rob: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = rob.mean(axis=-1)
+        # A replicate may happen to draw only distances of 0.
         return np.asarray(rob.std(axis=-1, ddof=ddof) / np.where(mean > 0, mean, np.nan))
 
     return estimate("CV", cv, sample, resampling)

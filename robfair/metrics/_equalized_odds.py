@@ -36,12 +36,13 @@ class _Cells:
 
     def differences(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
         """EOU(a, y) from means of shape (n, n_cells, ...), of shape (n, n_labels, n_columns)."""
+        # Cells come label by label.
         by_label = mean.reshape(len(mean), len(self.labels), len(self.groups), -1)
         return np.asarray(np.ptp(by_label, axis=2))
 
     def warn_of_one_group(self) -> bool:
         """Warn and return True if there is only one group."""
-        if len(self.groups) > 1:
+        if len(self.groups) > 1:  # `estimate` counts cells: one group has one for each label
             return False
         warn(
             "EOU is undefined and NaN is returned: it compares groups, and there is only one "
@@ -273,10 +274,12 @@ def _cells(
         )
     confidence = check_confidence(y_true, y_proba, labels)
     groups = encode_groups(sensitive_features, len(confidence.proba))
+    # A single column is of the last class.
     columns = confidence.labels[-confidence.proba.shape[1] :]
     if condition_on is None:
-        everyone = pd.Index(["all"])
+        everyone = pd.Index(["all"])  # in place of the labels
         return _Cells(group_means(confidence.proba, groups), everyone, groups.labels, columns)
+    # Label by label, as `differences` reads them.
     codes = confidence.codes * len(groups) + groups.codes
     crossed = Groups(codes, _label_by_group(confidence.labels, groups.labels))
     sample = group_means(confidence.proba, crossed)

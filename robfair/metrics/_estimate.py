@@ -60,6 +60,7 @@ class Estimate(float):
             return float.__repr__(self)
         return f"Estimate({float.__repr__(self)}, interval={self.interval!r})"
 
+    # The oldest pickle protocols do not know slots.
     def __reduce__(self) -> tuple[type[Estimate], tuple[float, tuple[float, float] | None]]:
         return type(self), (float(self), self.interval)
 
@@ -125,6 +126,7 @@ def estimate(
     """
     value = float("nan")
     if not warn_undefined(measure, sample, min_groups):
+        # The data count as one replicate.
         value = float(statistic(sample.mean[np.newaxis])[0]) + offsets[0]
     if resampling is None:
         return Estimate(value)

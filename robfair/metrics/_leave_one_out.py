@@ -81,7 +81,7 @@ def leave_one_out_unfairness(
     """
     resampling = check_resampling(n_boot, ci_quantiles, random_state)
     luf = _largest_change(*_check(y_proba, y_proba_left_out))
-    everyone = GroupMeans(pd.Index(["all"]), [luf])
+    everyone = GroupMeans(pd.Index(["all"]), [luf])  # one group: it compares models, not groups
     return estimate("LUF", lambda mean: mean[..., 0], everyone, resampling, min_groups=1)
 
 
@@ -182,8 +182,8 @@ def leave_one_out_summary(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd
     return pd.Series(
         {
             "luf": table["luf"].mean(),
-            "luf_t": n_flipped / len(table),
-            "luf_l": n_flipped / len(to_array(y_proba_left_out)),
+            "luf_t": n_flipped / len(table),  # per sample
+            "luf_l": n_flipped / len(to_array(y_proba_left_out)),  # per model
         }
     )
 
@@ -191,7 +191,7 @@ def leave_one_out_summary(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd
 def _largest_change(
     full: NDArray[np.float64], left_out: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    return np.asarray(np.abs(left_out - full).max(axis=(0, 2)))
+    return np.asarray(np.abs(left_out - full).max(axis=(0, 2)))  # over the models and the classes
 
 
 def _check(y_proba: Any, y_proba_left_out: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -223,7 +223,7 @@ def _check(y_proba: Any, y_proba_left_out: Any) -> tuple[NDArray[np.float64], ND
         )
     full = check_fractions(full, "y_proba")
     left_out = check_fractions(left_out, "y_proba_left_out")
-    if full.ndim == 1:
+    if full.ndim == 1:  # a column for each class, so that argmax is the prediction
         full, left_out = (
             np.stack([1 - positive, positive], axis=-1) for positive in (full, left_out)
         )

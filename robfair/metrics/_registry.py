@@ -57,6 +57,7 @@ def _accuracy(y_true: ArrayLike, y_pred: ArrayLike, **_: Any) -> float:
     return float(check_correct(y_true, y_pred).mean())
 
 
+# In the order of the tables of an audit.
 AUDIT_MEASURES: tuple[Measure, ...] = (
     Measure(
         "accuracy", "accuracy", _accuracy, True, "1", "share of rows that are classified correctly"
@@ -90,6 +91,7 @@ MEASURES: tuple[Measure, ...] = (
         "greatest accuracy of a class less the least",
     ),
     Measure(
+        # One function for both forms: its argument chooses.
         "cru_eps", "CRU_eps", class_robustness_unfairness, False, "eps",
         "greatest mean least eps of a class less the least",
     ),

@@ -217,6 +217,7 @@ def classifier_robustness(
     """
     resampling = check_resampling(n_boot, ci_quantiles, random_state)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
+    # A mean is defined even of one group.
     return estimate("Rob(f)", lambda rob: rob.mean(axis=-1), sample, resampling, min_groups=1)
 
 
@@ -237,7 +238,7 @@ def _values(
 ) -> NDArray[np.float64]:
     """Return the value of each sample whose mean is Rob(P); NaN where it is censored."""
     correct, values = check_robustness_inputs(y_true, y_pred, distance, tau_max)
-    censored = np.isinf(values)
+    censored = np.isinf(values)  # only among correct samples: the others are 0
     if censored.any():
         warn(
             f"The distance is infinite for {int(censored.sum())} of {int(correct.sum())} "
@@ -246,4 +247,4 @@ def _values(
             "tau_max= to cap the distances at a value that matters.",
             CensoredDistanceWarning,
         )
-    return np.where(censored, np.nan, values)
+    return np.where(censored, np.nan, values)  # not inf, whose differences are undefined

@@ -65,6 +65,7 @@ def alexnet(n_classes: int = 10) -> nn.Sequential:
         *(nn.Conv2d(128, 256, 3, padding=1), nn.ReLU()),
         *(nn.Conv2d(256, 256, 3, padding=1), nn.MaxPool2d(3, stride=2), nn.ReLU()),
         nn.Flatten(),
+        # The poolings leave 14, 7 and 3 of 28 pixels.
         *(nn.Dropout(0.5), nn.Linear(256 * 3 * 3, 1024), nn.ReLU()),
         *(nn.Dropout(0.5), nn.Linear(1024, 512), nn.ReLU()),
         nn.Linear(512, n_classes),

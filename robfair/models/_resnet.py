@@ -18,6 +18,7 @@ class _Block(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
+        # No bias: the batch normalisation that follows would subtract it.
         self.residual = nn.Sequential(
             *(nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(n_out)),
             nn.ReLU(),

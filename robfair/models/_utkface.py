@@ -61,7 +61,7 @@ def utkface_network(n_classes: int = 5, *, image_size: int = 48) -> nn.Sequentia
         raise ValueError(
             f"image_size must be at least 6, or nothing is left of the image; got {image_size}."
         )
-    pooled = (image_size - 2) // 2 // 2
+    pooled = (image_size - 2) // 2 // 2  # 7 x 7 takes two pixels off
     return nn.Sequential(
         *(nn.Conv2d(3, 32, 7, padding=2), nn.ReLU(), nn.Dropout(0.3), nn.MaxPool2d(2)),
         *(nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.Dropout(0.3), nn.MaxPool2d(2)),

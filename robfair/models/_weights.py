@@ -81,7 +81,7 @@ def load_weights(module: nn.Module, path: Any) -> nn.Module:
         raise FileNotFoundError(f"there is no file {path}.")
     try:
         load_model(module, path)
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError) as error:  # torch's, if names or shapes differ
         raise ResultsError(
             f"{path} does not hold the weights of this {type(module).__name__}: {error}"
         ) from error

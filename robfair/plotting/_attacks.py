@@ -164,6 +164,7 @@ default=None
         else:
             assert eps_max is not None  # as checked above
             correct = check_correct(y_true, y_pred)
+            # A wrong prediction needs no attack.
             eps = np.where(correct, np.asarray(least_eps, dtype=float), 0.0)
             groups = (
                 encode_groups(y_true, len(eps), "y_true")
@@ -267,11 +268,12 @@ default=None
             if named and self.sizes is not None:
                 style["label"] += f" (n={self.sizes[label]:,})"
             if self.steps:
-                style["drawstyle"] = "steps-post"
+                style["drawstyle"] = "steps-post"  # a rate holds from its eps to the next
             elif named:
                 style |= {"marker": MARKERS[i % len(MARKERS)], "markersize": 5}
             self.lines_ += ax.plot(rate.index, rate, **style)
         name_others(ax, styles)
+        # Lines at 0 and 1 stay visible.
         ax.set(xlabel="eps", ylabel=YLABELS[self.population], ylim=(-0.03, 1.03))
         if self.name:
             ax.set_title(text(self.name, width=60))
@@ -294,4 +296,5 @@ def _height(rate: pd.Series, steps: bool) -> float:
     """Return the mean of the rates; steps are weighted by their lengths."""
     if not steps or len(rate) < 2:
         return float(rate.mean())
+    # The last rate holds for no length.
     return float(np.average(rate[:-1], weights=np.diff(rate.index)))

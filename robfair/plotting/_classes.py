@@ -102,9 +102,10 @@ class ClassAccuracyDisplay:
         size = np.bincount(classes.codes, minlength=len(classes))
         right = np.bincount(classes.codes[correct], minlength=len(classes))
         rows = [
+            # Not the normal interval, which has no width at an accuracy of 0 or 1.
             (n, k / n, *binomtest(k, n).proportion_ci(confidence, method="wilson"))
             if n
-            else (0, np.nan, np.nan, np.nan)
+            else (0, np.nan, np.nan, np.nan)  # a declared category without samples
             for k, n in zip(right.tolist(), size.tolist(), strict=True)
         ]
         return cls(
@@ -177,7 +178,7 @@ class ClassAccuracyDisplay:
         ax = axes_for(ax, "ClassAccuracyDisplay.plot", self.figsize)
         table = self.by_class.rename(columns={"accuracy": "value"})
         if sort:
-            table = table.sort_values("value", kind="stable")
+            table = table.sort_values("value", kind="stable")  # ties keep the order of the classes
         if not np.isnan(self.cau):
             ax.axvspan(table["value"].min(), table["value"].max(), color="0.93", zorder=0,
                        label=f"CAU = {self.cau:.3g}")  # fmt: skip

@@ -122,6 +122,7 @@ class RobustnessCurveDisplay:
         if lower is None:
             return cls(curves=curves, mean=mean, name=name)
         correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
+        # A bound may exceed its distance by rounding.
         keywords["distance"] = np.minimum(check_lower(lower, correct, upper), upper)
         return cls(
             curves=curves,
@@ -222,6 +223,7 @@ class RobustnessCurveDisplay:
         style = {"label": "mean, $I_f$", "color": "black", "linewidth": 2.5}
         self._draw(ax, self.mean, self.lower_mean, end, style | (mean_kwargs or {}))
         if self.bands_:
+            # One entry in the legend for all bands.
             ax.fill_between([], [], color=GREY, label="certified: $I_P$ is\nin the band")
         ax.set(
             xlabel=r"distance $\tau$ to the decision boundary",
@@ -239,7 +241,7 @@ class RobustnessCurveDisplay:
     def _end(self) -> float:
         """Return the tau at which the mean curve has fallen to 0.01."""
         ends = self.mean.tau[self.mean.fraction <= 0.01]
-        return float(ends[0] if len(ends) else self.mean.tau[-1]) or 1.0
+        return float(ends[0] if len(ends) else self.mean.tau[-1]) or 1.0  # an axis needs a width
 
     def _draw(
         self,
@@ -251,7 +253,9 @@ class RobustnessCurveDisplay:
     ) -> None:
         tau = np.append(curve.tau[curve.tau < end], end)
         self.lines_ += ax.step(tau, curve(tau), where="post", **style)
+        # Bands of grey curves would hide the others.
         if below is not None and style["label"] is not None:
+            # A band has a step where either edge has one.
             tau = np.union1d(tau, below.tau[below.tau < end])
             self.bands_.append(
                 ax.fill_between(

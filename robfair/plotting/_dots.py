@@ -29,7 +29,7 @@ class Kind:
 
 def figsize(n: int) -> tuple[float, float]:
     """Return width and height in inches that n rows need."""
-    return WIDTH, FIXED + ROW * max(n, 3)
+    return WIDTH, FIXED + ROW * max(n, 3)  # the legend needs three rows
 
 
 def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) -> list[Any]:
@@ -41,7 +41,7 @@ def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) ->
     at = np.arange(len(table))
     names = [f"{text(g)} (n={size:,})" for g, size in table["size"].items()]
     ax.set_yticks(at, names)
-    ax.set_ylim(len(table) - 0.4, -0.6)
+    ax.set_ylim(len(table) - 0.4, -0.6)  # upside down: the first row is on top
     ax.grid(alpha=0.25)
     ax.set_axisbelow(True)
     if "low" in table:
@@ -60,7 +60,7 @@ def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) ->
                 dots += ax.plot(values[rows], at[rows], kind.marker, color=kind.colour,
                                 markerfacecolor="white" if hollow else kind.colour,
                                 markersize=7, markeredgewidth=1.5)  # fmt: skip
-        if kind.rows.any():
+        if kind.rows.any():  # one entry of the legend, for full and hollow dots
             ax.plot([], [], kind.marker, color=kind.colour, markersize=7, label=kind.label)
     if small.any():
         ax.plot(
@@ -77,7 +77,7 @@ def _certified(ax: Any, at: NDArray[np.intp], table: pd.DataFrame) -> None:
     """Draw bars from low to high; to the edge, with an arrow, where high is infinite."""
     low, high = table["low"].to_numpy(float), table["high"].to_numpy(float)
     known = table.select_dtypes("number").drop(columns="size").to_numpy(float)
-    edge = 1.1 * np.max(known, where=np.isfinite(known), initial=0.0)
+    edge = 1.1 * np.max(known, where=np.isfinite(known), initial=0.0)  # beyond all that is drawn
     endless = np.isinf(high)
     ax.hlines(at, low, np.where(endless, edge, high), color="#56B4E9", alpha=0.45, linewidth=9,
               label="certified: Rob(P) of\nthese samples is in it")  # fmt: skip

@@ -164,7 +164,7 @@ class GroupRobustnessDisplay:
         mean = float(classifier_robustness(y_true, y_pred, **common))
         if lower is not None:
             by_group = by_group.join(group_robustness_bounds(y_true, y_pred, lower=lower, **common))
-        by_group["vulnerable"] = by_group["robustness"] < mean
+        by_group["vulnerable"] = by_group["robustness"] < mean  # False where either is NaN
         overall = pd.DataFrame({"value": [mean]}, index=["Rob(f)"])
         return cls(by_group, overall, name=name, confidence=None if n_boot is None else confidence)
 
@@ -251,7 +251,7 @@ class GroupRobustnessDisplay:
         ax = axes_for(ax, "GroupRobustnessDisplay.plot", self.figsize)
         table = self.by_group.rename(columns={"robustness": "value"})
         if sort:
-            table = table.sort_values("value", kind="stable")
+            table = table.sort_values("value", kind="stable")  # ties keep the order of the groups
         mean = float(self.overall["value"]["Rob(f)"])
         vulnerable = table["vulnerable"].to_numpy(bool)
         if np.isnan(mean):  # nothing to compare a group with

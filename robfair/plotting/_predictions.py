@@ -19,5 +19,5 @@ def predictions(estimator: Any, X: Any) -> NDArray[Any]:
         return np.asarray(estimator.predict(X))
     model = as_labels(estimator)
     rows = model.inputs(X)
-    size = default_batch_size(rows.shape[1:])
+    size = default_batch_size(rows.shape[1:])  # all rows at once might not fit into memory
     return np.concatenate([model.predict(rows[batch]) for batch in batches(len(rows), size)])

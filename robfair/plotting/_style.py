@@ -22,9 +22,9 @@ GREY = "0.75"
 
 def axes_for(ax: Any, caller: str, figsize: tuple[float, float] | None = None) -> Any:
     """Return `ax`, or those of a new figure."""
-    check_matplotlib_support(caller)
+    check_matplotlib_support(caller)  # matplotlib is optional: this says how to install it
     if ax is None:
-        import matplotlib.pyplot as plt
+        import matplotlib.pyplot as plt  # late: it chooses a backend
 
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
     return ax
@@ -42,7 +42,7 @@ def text(label: Any, width: int = 28) -> str:
         tail = (width - 1) // 2
         name = f"{name[: width - 1 - tail]}…{name[-tail:]}"
     name = name.replace("$", r"\$")
-    return f"\u200b{name}" if name.startswith("_") else name
+    return f"\u200b{name}" if name.startswith("_") else name  # a space of no width
 
 
 def look(i: int) -> dict[str, Any]:
@@ -63,6 +63,7 @@ def looks(scores: Mapping[Any, float]) -> dict[Hashable, dict[str, Any]]:
         return {label: {"label": text(label), **look(i)} for i, label in enumerate(scores)}
     known = [label for label, score in scores.items() if not math.isnan(score)]
     ranked = sorted(known, key=lambda label: scores[label], reverse=True)
+    # Without NaN the two ends may overlap.
     named = ranked[:EXTREMES] + ranked[max(EXTREMES, len(ranked) - EXTREMES) :]
     styles: dict[Hashable, dict[str, Any]] = {
         label: {"label": text(label), **look(i)} for i, label in enumerate(named)

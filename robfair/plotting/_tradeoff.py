@@ -173,6 +173,7 @@ class TradeoffDisplay:
                     random_state=random_state,
                 )
                 values.loc[model, name] = float(value)
+                # Accuracy is a plain float.
                 if isinstance(value, Estimate) and value.interval is not None:
                     lower.loc[model, name], upper.loc[model, name] = value.interval
         ends = {} if n_boot is None else {"lower": lower, "upper": upper}
@@ -290,6 +291,7 @@ class TradeoffDisplay:
         named = on_front | (len(self.measures) <= MANY)
         self.points_ = []
         for i, model in enumerate(self.measures.index):
+            # Counted among the named, so that few looks repeat.
             style = _look(int(named[:i].sum())) if named[i] else OTHER
             edge = "black" if front and on_front[i] else "none"
             x, y = self.measures[[self.x, self.y]].iloc[i].astype(float)
@@ -311,7 +313,7 @@ class TradeoffDisplay:
     def _on_front(self) -> NDArray[np.bool_]:
         """Return a mask of the models that no other equals in both measures and beats in one."""
         signs = [1 if _MEASURES[name].greater_is_better else -1 for name in (self.x, self.y)]
-        values = self.measures[[self.x, self.y]].to_numpy(float) * signs
+        values = self.measures[[self.x, self.y]].to_numpy(float) * signs  # greater is better
         no_worse = (values[:, np.newaxis] >= values).all(axis=-1)  # row than column
         better = (values[:, np.newaxis] > values).any(axis=-1)
         beaten = (no_worse & better).any(axis=0)
@@ -319,7 +321,7 @@ class TradeoffDisplay:
 
     def _draw_intervals(self, ax: Any, lower: pd.DataFrame, upper: pd.DataFrame) -> None:
         at = self.measures
-        lower, upper = lower.loc[at.index], upper.loc[at.index]
+        lower, upper = lower.loc[at.index], upper.loc[at.index]  # in the order of the points
         style = {"color": "0.6", "linewidth": 1, "zorder": 1}
         if self.x in lower:
             ax.hlines(at[self.y], lower[self.x], upper[self.x], **style)

@@ -79,7 +79,7 @@ def get_scorer(name: str) -> RobustnessScorer:
     make_robustness_scorer(robustness_variance, greater_is_better=False)
     """
     try:
-        return copy.deepcopy(_SCORERS[name])
+        return copy.deepcopy(_SCORERS[name])  # set_score_request changes a scorer in place
     except KeyError:
         raise ValueError(
             f"name must be a scorer ({', '.join(get_scorer_names())}); got {name!r}."

@@ -66,17 +66,18 @@ class RobustnessScorer:
         self.distance_params = distance_params
         self.attack_params = attack_params
         self.metric_params = metric_params
-        self._alias: bool | str = True
+        self._alias: bool | str = True  # request sensitive_features by this name
         parameters = inspect.signature(metric).parameters
         names = list(parameters)
         self._needs_distance = "distance" in names
         self._needs_attack = self._check_attack(names)
         self._takes_groups = "sensitive_features" in names
+        # CRU takes groups, but does without.
         self._needs_groups = self._takes_groups and (
             parameters["sensitive_features"].default is inspect.Parameter.empty
         )
         self._needs_proba = names[1:2] == ["y_proba"]
-        self._needs_labels = self._needs_proba and "labels" in names
+        self._needs_labels = self._needs_proba and "labels" in names  # a fold may lack a class
         if not callable(groups) and not isinstance(groups, str | int | pd.Series | None):
             raise TypeError(
                 "groups must be the name or number of a column of X, a function of X, or a pandas "
@@ -116,7 +117,7 @@ class RobustnessScorer:
             options = {"threat_model": self.threat_model, **self.attack_params}
             attacked = shared_attack(estimator, X, y, options)
             params[self._needs_attack] = attacked.result
-            response = attacked.predicted
+            response = attacked.predicted  # the attack predicted them anyway
         if self._needs_distance:
             options = {"threat_model": self.threat_model, **self.distance_params}
             distances = shared_distance(estimator, X, y, **options)
@@ -125,7 +126,7 @@ class RobustnessScorer:
         elif self._needs_proba:
             response = estimator.predict_proba(X)
             if self._needs_labels:
-                params.setdefault("labels", estimator.classes_)
+                params.setdefault("labels", estimator.classes_)  # metric_params come first
         elif not self._needs_attack:
             response = estimator.predict(X)
         return self.sign * float(self.metric(y, response, **params))
@@ -193,6 +194,7 @@ class RobustnessScorer:
         self._alias = sensitive_features
         return self
 
+    # Scikit-learn asks before it passes sample weights.
     def _accept_sample_weight(self) -> bool:
         return False
 
@@ -202,7 +204,7 @@ class RobustnessScorer:
             parts.append("greater_is_better=False")
         if self.groups is not None:
             parts.append(f"groups={_short(self.groups)}")
-        others = dict(self.distance_params)
+        others = dict(self.distance_params)  # a copy, to take the method out
         options = {
             "method": others.pop("method", None),
             "threat_model": self.threat_model,
@@ -238,7 +240,7 @@ def _look_up(series: pd.Series[Any], X: Any) -> Any:
             f"groups is a Series that lacks {int(missing.sum())} of the {len(index)} rows of X, "
             f"first index {index[missing][0]!r}."
         )
-    return series.loc[index].to_numpy()
+    return series.loc[index].to_numpy()  # matched by position from here on
 
 
 def make_robustness_scorer(
