@@ -173,6 +173,7 @@ def test_affine(norm, n_classes):
             assert_allclose(found, distance, rtol=3e-6)
 
 
+@pytest.mark.slow
 @given(seed=SEEDS, norm=st.sampled_from(NORMS), boxed=st.booleans(), masked=st.booleans())
 @settings(max_examples=8, deadline=None)
 def test_deepfool_is_never_nearer(seed, norm, boxed, masked):

@@ -101,6 +101,7 @@ def test_on_a_network_that_is_harder(trained, norm):
     method=st.sampled_from([*BOTH, "deepfool"]),
 )
 # One output, far away: the nearest point of a region was once what rounding had left.
+@pytest.mark.slow
 @example(
     seed=98761, n_features=2, hidden=[4, 4], k=1, norm=2, boxed=False, masked=False, method="auto"
 )
@@ -199,6 +200,7 @@ def test_batch_size_order_and_company_do_not_matter(method, norm):
     assert_allclose(skipped.distance[kept], whole.distance[kept], rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_random_states():
     module, X = network([4, 16, 16, 3], nn.ReLU, gain=3), normal(25, 4)
     one, again, other = (tight(module, X, method="strong", random_state=seed) for seed in (1, 1, 2))
