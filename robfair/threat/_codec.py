@@ -37,8 +37,7 @@ class Number:
 
     def read(self, feature: NDArray[Any]) -> NDArray[np.float64]:
         """Return the values that features stand for."""
-        x: NDArray[np.float64] = (feature.astype(np.float64) - self.offset) / self.scale
-        return x
+        return np.asarray((feature.astype(np.float64) - self.offset) / self.scale)
 
     def decode(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Read the column back from transformed rows."""

@@ -120,26 +120,24 @@ class ColumnReader:
             made, output = features[name], outputs[name]
             step = f"by {self.steps[name]!r}" if name in self.steps else "by the transformer"
             others = [other for f in made for other in owners[int(f)] if other != name]
-            dtype = self.X[name].dtype
-            if name in self.used and len(values) < 2:
-                columns.append(Opaque(name, "holds one value only in X", idle=True))
+            dtype, single = self.X[name].dtype, name in self.used and len(values) < 2
+            column: Column | None = None
+            if single:
+                reason = "holds one value only in X"
             elif not len(made):
-                columns.append(Opaque(name, "changes nothing for the transformer", idle=True))
+                reason = "changes nothing for the transformer"
             elif dtype.kind in "mM":
-                columns.append(
-                    Opaque(name, f"is of dtype {dtype}, neither a number nor a category")
-                )
+                reason = f"is of dtype {dtype}, neither a number nor a category"
             elif others:
-                columns.append(Opaque(name, f"is mixed with {others[0]!r} {step}"))
+                reason = f"is mixed with {others[0]!r} {step}"
             elif not self._is_number(name):
-                columns.append(self._category(name, values, made, output[0]))
+                column = self._category(name, values, made, output[0])
             elif len(made) > 1:
                 reason = f"is made into {len(made)} features {step}, not an affine function of it"
-                columns.append(Opaque(name, reason))
             else:
-                number = self._number(name, values, int(made[0]), output[0], name in integer)
                 reason = f"is not mapped by an affine function of the column {step}"
-                columns.append(Opaque(name, reason) if number is None else number)
+                column = self._number(name, values, int(made[0]), output[0], name in integer)
+            columns.append(column or Opaque(name, reason, idle=single or not len(made)))
         return tuple(columns)
 
     def _is_number(self, name: Hashable) -> bool:
@@ -176,8 +174,7 @@ class ColumnReader:
         low = np.minimum(self.rows.min(axis=0), output.min(axis=(0, 1)))
         high = np.maximum(self.rows.max(axis=0), output.max(axis=(0, 1)))
         size = np.maximum(np.abs(low), np.abs(high))
-        rounding: NDArray[np.float64] = 1e-6 * (high - low) + 8 * np.finfo(output.dtype).eps * size
-        return rounding
+        return np.asarray(1e-6 * (high - low) + 8 * np.finfo(output.dtype).eps * size)
 
     def _features(self, output: NDArray[Any]) -> NDArray[np.intp]:
         """Return the features that differ between the values of a column."""

@@ -88,8 +88,7 @@ class BoundaryNormals:
         unfit = ~(np.einsum("nd,nd->n", normal, v) > 0)
         normal[unfit] = v[unfit]
         normal[:, ~self.state.mask] = 0
-        scaled: Array = normal / np.einsum("nd,nd->n", normal, v)[:, None]
-        return scaled
+        return np.asarray(normal / np.einsum("nd,nd->n", normal, v)[:, None])
 
     def _probes(self, samples: Indices, best: Array, size: Array) -> Array:
         """Draw how far to go along each feature, up or down; 0 for those that are not tried."""

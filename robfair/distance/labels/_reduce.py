@@ -113,5 +113,4 @@ def _together(state: DecisionState, samples: Indices, x: Array, delta: Array, ke
         flipped = state.flipped(samples[a], state.inside(samples[a], moved))
         possible[a[flipped]], too_many[a[~flipped]] = count[a[flipped]], count[a[~flipped]]
         count = (possible + too_many) // 2
-    shares: Array = np.where(place < possible[:, None], kept, 1)
-    return delta * shares
+    return np.asarray(delta * np.where(place < possible[:, None], kept, 1))

@@ -52,8 +52,7 @@ class DecisionState:
 
     def sizes(self, delta: Array) -> Array:
         """Return the norm of each row of `delta`."""
-        norms: Array = np.linalg.norm(delta, self.norm, axis=1)
-        return norms
+        return np.asarray(np.linalg.norm(delta, self.norm, axis=1))
 
     def inside(self, samples: Indices, points: Array) -> Array:
         """Put points into the box, with the immutable features of their samples."""

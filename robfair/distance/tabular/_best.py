@@ -40,8 +40,7 @@ class BestRows:
 
     def known(self, samples: Indices) -> Indices:
         """Return those samples for which an adversarial row is known."""
-        known: Indices = samples[np.isfinite(self.cost[samples])]
-        return known
+        return np.asarray(samples[np.isfinite(self.cost[samples])])
 
 
 class CheapestChanges:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,8 @@ def table_decision(
     assert isinstance(model, LabelModel)
     assert labels is not None
     space = TableSpace(problem.threat_model, problem.X, np.float64)
-    best, predict = BestRows(space), _InUnits(model, problem.shape, np.ones_like(space.unit))
+    # Partial functions and not closures, so that processes can have them.
+    best, predict = BestRows(space), partial(_predict, model, problem.shape, 1.0)
 
     def flips(rows: TableRows) -> Flags:
         if len(rows) == 0:  # not every model predicts no rows
@@ -130,11 +132,11 @@ def table_decision(
     if left > 0 and len(flipped):
         # The continuous features alone: in the best row, and in the sample's own.
         ends = best.rows[flipped].points / space.unit
-        scaled = replace(predict, unit=space.unit)
+        in_units = partial(_predict, model, problem.shape, space.unit)
         for start in (best.rows[flipped], space.unperturbed(flipped)):
             start = space.build(start, continuous=False)
             nearest = decision_distance(
-                scaled,
+                in_units,
                 start.points / space.unit,
                 labels[flipped],
                 norm=space.norm,
@@ -155,16 +157,11 @@ def table_decision(
     _write(problem, results, best.rows[np.isfinite(best.cost)])
 
 
-@dataclass(frozen=True)
-class _InUnits:
-    """Predicts flattened points that are given in units; a class so that processes can have it."""
-
-    model: LabelModel
-    shape: tuple[int, ...]
-    unit: Array
-
-    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
-        return self.model.predict((points * self.unit).reshape(-1, *self.shape))
+def _predict(
+    model: LabelModel, shape: tuple[int, ...], unit: Array | float, points: NDArray[Any]
+) -> NDArray[Any]:
+    """Predict the labels of flattened points that are given in units."""
+    return model.predict((points * unit).reshape(-1, *shape))
 
 
 def _chunks(index: Indices) -> list[Indices]:

@@ -90,7 +90,7 @@ class EditSearch:
         self, rows: TableRows, margin: Array, discrete: Array, steep: Array, scale: Array
     ) -> Array:
         """Estimate costs of edited rows, whose margins are those without a further numeric move."""
-        moved = self.space.continuous_cost(rows)[:, None]
+        moved = self.space.move_cost(rows, self.space.continuous)[:, None]
         left = margin / np.where(steep > 0, steep, 1)
         sloped = self.space.combine(discrete, (moved + left).clip(min=0))
         # Without a gradient: the further from flipped, the less of the saving is to be believed.

@@ -52,7 +52,8 @@ class GradientSearch:
         np.divide(1, steepest, out=rate, where=steepest > 0)
         if self.space.numeric.any():
             moved, flipped = self._move(own, self.budget.first)
-            rate = np.where(flipped, self.space.numeric_cost(moved) / margin, rate)
+            cost = self.space.move_cost(moved, self.space.numeric)
+            rate = np.where(flipped, cost / margin, rate)
         self.rate[samples] = rate
         if self.space.n_blocks:
             tried = [_steepest_switches(self.space, own, gradients), self._greedy_switches(own)]
@@ -73,7 +74,7 @@ class GradientSearch:
             left = self._refine(edited, self.budget.refine)
         # Its steps get smaller than those of the budget's schedule, for the last digits.
         rows = self.best.rows[samples]
-        self._refine(rows[self.space.continuous_cost(rows) > 0], AUTO.again)
+        self._refine(rows[self.space.move_cost(rows, self.space.continuous) > 0], AUTO.again)
 
     # --- Numeric moves
 
@@ -181,5 +182,4 @@ def _steepest_switches(space: TableSpace, own: TableRows, gradients: Array) -> T
 
 def _round_away(steps: Array) -> Array:
     """Round away from 0, except for what rounding has left."""
-    away: Array = np.sign(steps) * np.ceil(np.abs(steps) - 1e-3)
-    return away
+    return np.asarray(np.sign(steps) * np.ceil(np.abs(steps) - 1e-3))

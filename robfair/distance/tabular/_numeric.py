@@ -104,8 +104,7 @@ class NumericSearch:
         """Points for ends in units; features that have not moved from z keep those of the start."""
         end = end.reshape(z.shape)
         moved = np.clip(end * self.unit, self.space.low, self.space.high)
-        points: NDArray[Any] = np.where((end == z) | np.isnan(end), start, moved)
-        return points
+        return np.asarray(np.where((end == z) | np.isnan(end), start, moved))
 
     def refine(self, rows: TableRows, schedule: DescentSchedule) -> tuple[TableRows, Flags]:
         """Move the continuous features only, from where they are, as little as flips the rows.

@@ -78,22 +78,11 @@ class TableSpace:
         # An edit each: the feature (a block, or n_blocks + an integer) and the category or step.
         sizes = [len(block.codes) for block in self.blocks]
         n_integers = len(self.integers)
-        self.edit_feature = np.repeat(
-            np.arange(len(sizes) + n_integers), [*sizes, *[2] * n_integers]
-        )
+        self.n_blocks, self.n_discrete = len(sizes), len(sizes) + n_integers
+        self.edit_feature = np.repeat(np.arange(self.n_discrete), [*sizes, *[2] * n_integers])
         self.edit_value = np.concatenate(
             [*map(np.arange, sizes), np.tile([-1, 1], n_integers)]
         ).astype(np.intp)
-
-    @property
-    def n_blocks(self) -> int:
-        """Number of mutable blocks."""
-        return len(self.blocks)
-
-    @property
-    def n_discrete(self) -> int:
-        """Number of mutable blocks and integers."""
-        return len(self.blocks) + len(self.integers)
 
     def _step_limits(self) -> tuple[Array, Array]:
         """Least and greatest whole steps of each integer of each sample inside the box."""
@@ -153,8 +142,7 @@ class TableSpace:
 
     def combine(self, a: Array, b: Array) -> Array:
         """Return the norm of a vector whose two parts have these norms."""
-        combined: Array = np.hypot(a, b) if self.norm == 2 else np.maximum(a, b)
-        return combined
+        return np.asarray(np.hypot(a, b) if self.norm == 2 else np.maximum(a, b))
 
     def discrete_cost(self, rows: TableRows) -> Array:
         """Return the cost of the categories and the whole steps."""
@@ -162,26 +150,17 @@ class TableSpace:
         parts = np.concatenate([changed, rows.steps * self.step_cost], axis=1)
         return np.linalg.norm(parts, self.norm, axis=1) if parts.shape[1] else np.zeros(len(rows))
 
-    def continuous_cost(self, rows: TableRows) -> Array:
-        """Return the cost of the continuous part."""
-        return self._norm_of_move(rows, self.continuous)
-
-    def numeric_cost(self, rows: TableRows) -> Array:
-        """Return the cost of the continuous part and the integers, as they are in the points."""
-        return self._norm_of_move(rows, self.numeric)
-
-    def _norm_of_move(self, rows: TableRows, features: Flags) -> Array:
-        """Norm of the perturbation of some numeric features, in units."""
+    def move_cost(self, rows: TableRows, features: Flags) -> Array:
+        """Return the cost of the move of some numeric features, as they are in the points."""
         if not features.any():
             return np.zeros(len(rows))
         x = self.X[np.ix_(rows.sample, features)]
         delta = rows.points[:, features].astype(np.float64) - x
-        sizes: Array = np.linalg.norm(delta / self.unit[features], self.norm, axis=1)
-        return sizes
+        return np.asarray(np.linalg.norm(delta / self.unit[features], self.norm, axis=1))
 
     def cost(self, rows: TableRows) -> Array:
         """Return the cost of rows that are up to date."""
-        return self.combine(self.discrete_cost(rows), self.continuous_cost(rows))
+        return self.combine(self.discrete_cost(rows), self.move_cost(rows, self.continuous))
 
     def steepness(self, gradient: Array, features: Flags) -> Array:
         """Return the steepest fall of a margin per unit of cost, by moves of some features.

@@ -45,7 +45,7 @@ def test_the_least_numeric_move_of_a_linear_model(norm, is_affine):
     free = threat_model.numeric(X.shape[1:])
     exact = linear_distances(weight * unit, bias, X / unit, norm, -4 / unit, 4 / unit, free)
     assert_array_equal(flipped, np.isfinite(exact))
-    cost = search.space.numeric_cost(rows)
+    cost = search.space.move_cost(rows, search.space.numeric)
     assert_allclose(cost[flipped], exact[flipped], rtol=1e-3)
     assert_array_equal(rows.points[:, ~free], X[:, ~free])
     assert (np.abs(rows.points[:, free]) <= 4).all()

@@ -56,7 +56,7 @@ def test_edits_are_valid_rows_at_their_cost(seed, norm, dtype):
         rtol = 1e-6 if dtype == "f" else 1e-12
         assert_allclose(space.cost(after), threat_model.cost(start, after.points), rtol=rtol)
         assert_allclose(
-            space.combine(space.discrete_cost(after), space.continuous_cost(after)),
+            space.combine(space.discrete_cost(after), space.move_cost(after, space.continuous)),
             space.cost(after),
         )
         rows = after
