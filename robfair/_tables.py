@@ -6,26 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Cell", "Table", "markdown_table", "text_table"]
-
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of a table.
-
-    Attributes
-    ----------
-    text : str
-        The entry as it is shown.
-    key : float or str
-        The value by which its column is sorted; "" sorts to the end.
-    beside : str
-        An interval that may stand on a line of its own.
-    """
+    """One entry of a table."""
 
     text: str
-    key: float | str
-    beside: str = ""
+    key: float | str  # the value by which a reader sorts the column; "" sorts to the end
+    beside: str = ""  # an interval, which may stand on a line of its own
 
     def __str__(self) -> str:
         return f"{self.text} {self.beside}".rstrip()
@@ -33,15 +21,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first cell of each names the row.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Their titles.
-    rows : tuple of tuple of Cell
-        The cells.
-    """
+    """Titles of columns, and rows of cells; the first cell of each names the row."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -58,24 +38,11 @@ class Table:
 
 
 def text_table(table: Table, *, beside: bool = True) -> str:
-    """Write a table for a terminal: words to the left, numbers to the right.
-
-    Parameters
-    ----------
-    table : Table
-        The table.
-    beside : bool, default=True
-        Whether intervals beside the numbers are shown.
-
-    Returns
-    -------
-    str
-        Its lines.
-    """
+    """Write a table for a terminal: words to the left, numbers to the right."""
     rows = [[str(cell) if beside else cell.text for cell in row] for row in table.rows]
+    # A line break within a name would break the row.
     cells = [[" ".join(cell.split()) for cell in row] for row in [list(table.columns), *rows]]
-    widths = _widths(cells)
-    to_right = table.is_number
+    widths, to_right = _widths(cells), table.is_number
     return "\n".join(
         "  ".join(
             cell.rjust(width) if right else cell.ljust(width)
@@ -86,20 +53,8 @@ def text_table(table: Table, *, beside: bool = True) -> str:
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table in Markdown, with aligned columns.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Their titles.
-    rows : sequence of sequence of str
-        The cells, in Markdown. Bars that are not escaped yet are escaped.
-
-    Returns
-    -------
-    str
-        Its lines.
-    """
+    """Write a table of cells in Markdown, with aligned columns."""
+    # A bar ends a cell, in code too; `escaped` has put a backslash before those in plain text.
     cells = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in row] for row in (columns, *rows)]
     widths = _widths(cells)
     lines = [

@@ -13,34 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the command line's help must not wait for pandas
     import pandas as pd
 
-__all__ = [
-    "Verdict",
-    "arrow",
-    "did_you_mean",
-    "escaped",
-    "few",
-    "group_names",
-    "interval",
-    "interval_title",
-    "sentence_number",
-    "table_number",
-]
-
 
 @dataclass(frozen=True)
 class Verdict:
-    """A headline, and the sentences that belong beside it.
-
-    Attributes
-    ----------
-    headline : str
-        The result.
-    details : tuple of str
-        Its cause, how far it holds, and what it leaves open.
-    """
+    """A headline, and the sentences that belong beside it."""
 
     headline: str
-    details: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()  # the cause, how far it holds, and what it leaves open
 
     def __str__(self) -> str:
         return " ".join([self.headline, *self.details])
@@ -73,24 +52,9 @@ def interval_title(confidence: float) -> str:
 
 
 def interval(row: pd.Series[Any], column: str, confidence: float | None = None) -> str:
-    """Write a value of a sentence with its interval: "0.33 (95 % interval 0.29 to 0.37)".
-
-    Parameters
-    ----------
-    row : pandas.Series
-        The value, lower and upper; without an interval these are NaN.
-    column : str
-        Where the value stands.
-    confidence : float, default=None
-        Level of the interval. None: the interval is not named.
-
-    Returns
-    -------
-    str
-        The text.
-    """
+    """Write a value with its interval, named if its level is given: "0.33 (0.29 to 0.37)"."""
     value = sentence_number(row[column])
-    if math.isnan(row["lower"]):
+    if math.isnan(row["lower"]):  # it has no interval
         return value
     title = "" if confidence is None else f"{interval_title(confidence)} "
     ends = f"{sentence_number(row['lower'])} to {sentence_number(row['upper'])}"
@@ -107,6 +71,7 @@ def few(values: Iterable[Any], most: int = 5, write: Callable[[Any], str] = str)
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Suggest, in a sentence, the valid name that was meant, or list the valid ones."""
     names = list(names)
+    # A slip of the shift key costs difflib as much as a wrong letter would.
     by_lower = {each.lower(): each for each in names}
     close = get_close_matches(name.lower(), by_lower, n=1)
     return f"Did you mean {by_lower[close[0]]!r}?" if close else f"There are {few(names, 8, repr)}."
@@ -114,7 +79,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 def arrow(before: float, after: float) -> str:
     """Write a change with as many digits as tell the two numbers apart, and at least three."""
-    for digits in range(3, 18):
+    for digits in range(3, 18):  # 17 tell any two doubles apart
         sides = f"{before:.{digits}g}", f"{after:.{digits}g}"
         if sides[0] != sides[1]:
             break
@@ -123,5 +88,5 @@ def arrow(before: float, after: float) -> str:
 
 def escaped(text: str) -> str:
     """Return Markdown that shows a text as it is, HTML in it included, on one line."""
-    text = html.escape(" ".join(text.split()), quote=False)
+    text = html.escape(" ".join(text.split()), quote=False)  # names are the user's, and may be HTML
     return re.sub(r"([\\`*_\[\]|#~$!])", r"\\\1", text)

@@ -13,8 +13,6 @@ from robfair.auditing.report import Audit
 from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
 
-__all__ = ["audit"]
-
 
 def audit(
     model: Any,
@@ -132,7 +130,7 @@ def audit(
         background=background,
         batch_size=batch_size,
         n_jobs=n_jobs,
-        random_state=as_seed(random_state),
+        random_state=as_seed(random_state),  # drawn before the bootstrap draws from a generator
     )
     options = AuditOptions(
         method=method,

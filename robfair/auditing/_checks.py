@@ -19,11 +19,9 @@ from robfair._text import interval_title
 from robfair.distance import METHODS, BoundaryDistance, DistanceOptions, measure_distance
 from robfair.threat import ThreatModel
 
-__all__ = ["search_again", "warn_of_gaps", "warn_of_small_groups"]
-
 # Relative differences of mean distances above which a reader is warned.
-LOOSE = 0.03
-MASKED = 0.03
+LOOSE = 0.03  # of the quick search to "strong"
+MASKED = 0.03  # of the best search by gradients to "decision"
 LEAST = 5  # rows of a group without which nothing is said of it
 
 
@@ -32,18 +30,14 @@ def search_again(
     X: Any,
     distances: BoundaryDistance,
     groups: Groups,
-    *,
     n_check: int,
     threat_model: ThreatModel | None,
     options: DistanceOptions,
 ) -> pd.DataFrame | None:
     """Compute distances of some rows of each group by other methods, with the same options.
 
-    Returns
-    -------
-    DataFrame or None
-        A row per group: n, the rows compared, and their mean distance by each method. Rows that
-        one method could not flip are left out for all. None if there is nothing to compare.
+    Returns a row per group: n, the rows compared, and their mean distance by each method; None if
+    there is nothing to compare.
     """
     methods = METHODS[distances.method].checked_by
     rows = _some_of_each(groups, np.isfinite(distances.distance), n_check)
@@ -60,6 +54,7 @@ def search_again(
             return_adversarial=False,
         )
         searches[method] = again.distance
+    # A row that one method could not flip is left out for all, so that means are of the same rows.
     flipped = np.isfinite(list(searches.values())).all(axis=0)
     codes = groups.codes[rows[flipped]]
     n = np.bincount(codes, minlength=len(groups.labels))
@@ -71,11 +66,12 @@ def search_again(
 
 
 def _some_of_each(groups: Groups, usable: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
-    """Choose up to `n` rows in all, the same number from each group, spread evenly over it."""
+    """Choose up to `n` rows in all, the same number from each group."""
     share = n // len(groups.labels)
     chosen = []
     for code in range(len(groups.labels)):
         rows = np.flatnonzero((groups.codes == code) & usable)
+        # Spread evenly, not drawn: no random state is used up, and sorted data are covered.
         spread = np.linspace(0, len(rows) - 1, min(share, len(rows)))
         chosen.append(rows[spread.astype(np.intp)])
     return np.sort(np.concatenate(chosen))
@@ -85,7 +81,7 @@ def warn_of_gaps(check: pd.DataFrame | None) -> list[str]:
     """Say where another search finds clearly shorter distances."""
     if check is None:
         return []
-    quick, *others = check.columns[1:]
+    quick, *others = check.columns[1:]  # the first is n
     enough = check[check["n"] >= LEAST]
     warnings = []
     if "strong" in others and quick != "strong":

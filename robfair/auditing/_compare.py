@@ -12,8 +12,6 @@ from robfair.auditing._unknown_options import refuse_unknown
 from robfair.auditing.report import Comparison
 from robfair.threat import ThreatModel
 
-__all__ = ["compare"]
-
 
 def compare(
     models: Mapping[str, Any],

@@ -17,19 +17,9 @@ from robfair._text import arrow
 from robfair.adapters import as_labels, as_model
 from robfair.distance import BoundaryDistance
 
-__all__ = ["feature_names", "nearest_rows", "wants_points"]
-
-# Inputs with more features are images or texts, where a list of features says nothing.
-WIDE = 500
-# Features that are named; the others that change, by less, are counted.
-NAMED = 3
-# Relative to the greatest change of a row: less is rounding.
-NEGLIGIBLE = 1e-6
-
-
-def wants_points(X: Any, examples: int) -> bool:
-    """Tell whether the points behind the distances are needed to tell rows in words."""
-    return examples > 0 and getattr(X, "ndim", 2) == 2
+WIDE = 500  # inputs with more features are images or texts: a list of features says nothing
+NAMED = 3  # features that are named; the others that change, by less, are counted
+NEGLIGIBLE = 1e-6  # relative to the greatest change of a row: less is rounding
 
 
 def nearest_rows(
@@ -38,18 +28,11 @@ def nearest_rows(
     distances: BoundaryDistance,
     groups: Groups,
     correct: NDArray[np.bool_],
-    *,
     examples: int,
 ) -> tuple[pd.DataFrame, str]:
-    """Tell the rows of each group that the least change flips.
+    """Tell the rows of each group that the least change flips, and in which terms they are told.
 
-    Returns
-    -------
-    frame : pandas.DataFrame
-        Columns group, row (position in X), index (if X is a pandas object), label, label after the
-        change, distance, and changed, in words.
-    note : str
-        In which terms the rows are told, or why they are not.
+    `Audit.examples` describes the table. If it is empty, the second result says why.
     """
     columns = ["group", "row", "label", "label after", "distance", "changed"]
     nothing = pd.DataFrame(columns=columns)
@@ -84,6 +67,7 @@ def _nearest(
 ) -> NDArray[np.intp]:
     """Return the `k` rows of least distance of each group, group by group."""
     usable = np.flatnonzero(correct & np.isfinite(distances.distance))
+    # Stable: of equal distances the first row is told, on every machine.
     order = usable[np.argsort(distances.distance[usable], kind="stable")]
     codes = groups.codes[order]
     return np.concatenate([order[codes == code][:k] for code in range(len(groups))])
@@ -96,12 +80,12 @@ def _in_words(
     try:
         words = distances.threat_model.as_rows(points, start)["changed"].tolist()
         return [w or "less than rounding" for w in words], "Told in the original columns."
-    except ValueError as error:
+    except ValueError as error:  # the threat model knows no columns, or cannot turn back to them
         reason = str(error).rstrip(".")
     inputs = as_model(model).inputs(start)
     names = feature_names(model, start, inputs.shape[1])
     units = distances.threat_model.units(inputs.shape[1:])
-    moves = (points.astype(np.float64) - inputs) / units
+    moves = (points.astype(np.float64) - inputs) / units  # comparable between columns
     words = [_sentence(*parts, names) for parts in zip(inputs, points, moves, strict=True)]
     note = (
         "Told in the features that the classifier itself sees; a changed row need not be one that "
@@ -128,7 +112,7 @@ def _sentence(
 def feature_names(model: Any, X: Any, n_features: int) -> list[str]:
     """Name the features that a classifier, or the last step of a Pipeline, sees."""
     names = _known_names(model, X)
-    if names is None or len(names) != n_features:
+    if names is None or len(names) != n_features:  # as after a step that hides what it makes
         return [f"feature {j}" for j in range(n_features)]
     return [str(name) for name in names]
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from robfair.distance import BoundaryDistance
 from robfair.metrics import certified_ordering
 
-__all__ = ["AuditNumbers", "ComparisonNumbers"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AuditNumbers:
@@ -23,12 +21,12 @@ class AuditNumbers:
     overall: pd.DataFrame
     by_group: pd.DataFrame
     distances: BoundaryDistance
-    check: pd.DataFrame | None
+    check: pd.DataFrame | None  # None: no second search
     warnings: tuple[str, ...]
     y_true: NDArray[Any]
-    sensitive_features: Any
+    sensitive_features: Any  # as passed, for figures and tests that need the rows' groups
     examples: pd.DataFrame
-    settings: dict[str, Any]
+    settings: dict[str, Any]  # plain values, so that they can be written as JSON
 
     def ordering(self) -> pd.DataFrame:
         """Tell which groups are provably less robust than which others.

@@ -17,8 +17,6 @@ from robfair.auditing._examples import WIDE, feature_names
 from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
 
-__all__ = ["changed_options", "plain_seed", "provenance"]
-
 
 def plain_seed(random_state: Any) -> Any:
     """Return a seed, or the kind of generator that was given in its place."""
@@ -31,7 +29,7 @@ def changed_options(options: DistanceOptions, certify: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"certify": True} if certify else {}
     for field in fields(options):
         value = getattr(options, field.name)
-        if not isinstance(value, bool | int | float | str | None):
+        if not isinstance(value, bool | int | float | str | None):  # background: rows of data
             told[field.name] = f"{type(value).__name__} of shape {np.shape(value)}"
         elif value != field.default:
             told[field.name] = value
@@ -64,7 +62,7 @@ def _mutable(model: Any, X: Any, threat_model: ThreatModel) -> str:
     if threat_model.mutable is None:
         return "every feature"
     mask = np.asarray(threat_model.mutable)
-    if mask.ndim != 1 or mask.size > WIDE:
+    if mask.ndim != 1 or mask.size > WIDE:  # an image, or too many names to read
         return f"{int(mask.sum())} of {mask.size} features"
     names = feature_names(model, X, mask.size)
     return ", ".join(name for name, free in zip(names, mask, strict=True) if free)

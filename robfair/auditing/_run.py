@@ -14,7 +14,7 @@ from robfair._cache import shared_distance
 from robfair._group_means import group_means
 from robfair._groups import encode_groups
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
-from robfair.auditing._examples import nearest_rows, wants_points
+from robfair.auditing._examples import nearest_rows
 from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing._provenance import changed_options, plain_seed, provenance
 from robfair.distance import BoundaryDistance, DistanceOptions
@@ -27,31 +27,23 @@ from robfair.metrics import (
 )
 from robfair.threat import ThreatModel
 
-__all__ = ["AuditOptions", "run_audit"]
+KEPT = ("tau_max", "n_boot", "confidence", "n_check")  # options that the result repeats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AuditOptions:
-    """The options of `audit`, checked.
-
-    Raises
-    ------
-    TypeError
-        If `n_check` or `examples` is not an integer.
-    ValueError
-        If `confidence` is not between 0 and 1, or `n_check` or `examples` is negative.
-    """
+    """The options of `audit`; raises TypeError or ValueError for a number that it cannot use."""
 
     method: str
     threat_model: ThreatModel | None
     tau_max: float | None
     certify: bool
-    n_check: int
-    n_boot: int | None
+    n_check: int  # rows in all
+    n_boot: int | None  # None: no interval
     confidence: float
-    examples: int
-    random_state: Any
-    distance: DistanceOptions
+    examples: int  # rows of each group
+    random_state: Any  # of the bootstrap, as it was passed: a generator advances
+    distance: DistanceOptions  # with the seed of the searches
     verbose: int
 
     def __post_init__(self) -> None:
@@ -76,29 +68,25 @@ def run_audit(
         threat_model=options.threat_model,
         certify=options.certify,
         options=options.distance,
-        return_adversarial=wants_points(X, options.examples),
+        # The points behind the distances tell examples in words, unless X holds images.
+        return_adversarial=options.examples > 0 and getattr(X, "ndim", 2) == 2,
         verbose=options.verbose,
     )
-    check = search_again(
-        model,
-        X,
-        distances,
-        groups,
-        n_check=options.n_check,
-        threat_model=options.threat_model,
-        options=options.distance,
-    )
+    n_check, distance = options.n_check, options.distance
+    check = search_again(model, X, distances, groups, n_check, options.threat_model, distance)
     correct = np.asarray(y_true == distances.predicted)
-    examples, terms = nearest_rows(model, X, distances, groups, correct, examples=options.examples)
-    distances = replace(distances, adversarial=None)  # as large as X
+    examples, terms = nearest_rows(model, X, distances, groups, correct, options.examples)
+    distances = replace(distances, adversarial=None)  # as large as X, and a result is kept long
     overall, by_group = _tables(y_true, distances, sensitive_features, options)
     accuracy = group_means(correct.astype(float), groups)
     by_group.insert(0, "size", accuracy.count)
     by_group.insert(1, "accuracy", accuracy.mean)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no row is right
         by_group.insert(2, "mean_distance", by_group["robustness"] / by_group["accuracy"])
+    # Below the mean over groups: if groups differ at all, some are, by more than chance or not.
     mean = overall.loc[find_measure("rob_f").symbol, "value"]
     by_group["vulnerable"] = by_group["robustness"] < mean
+    # Those of the searches come first: without distances that hold, the rest says little.
     warnings = [*distances.warnings_, *warn_of_gaps(check)]
     if options.n_boot is not None:
         warnings += warn_of_small_groups(by_group["size"], options.confidence)
@@ -113,9 +101,7 @@ def run_audit(
         sensitive_features=sensitive_features,
         examples=examples,
         settings={
-            **{
-                key: getattr(options, key) for key in ("tau_max", "n_boot", "confidence", "n_check")
-            },
+            **{key: getattr(options, key) for key in KEPT},
             "examples": terms,
             "random_state": plain_seed(options.random_state),
             "distance_options": changed_options(options.distance, options.certify),
@@ -127,7 +113,7 @@ def run_audit(
 def _tables(
     y_true: ArrayLike, distances: BoundaryDistance, sensitive_features: Any, options: AuditOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the measures over all groups, and Rob(P) of each, with all their intervals."""
+    """Return the measures over all groups, and Rob(P) of each, with their intervals."""
     predicted = distances.predicted
     measured: dict[str, Any] = {
         "distance": distances.distance,
@@ -140,10 +126,11 @@ def _tables(
         "ci_quantiles": (tail, 1 - tail),
         "random_state": options.random_state,
     }
+    # In this order: a Generator as random_state advances with each measure.
     rows = {}
     for measure in AUDIT_MEASURES:
         value = measure.function(y_true, predicted, **measured, **bootstrap)
-        ends = getattr(value, "interval", None) or (np.nan, np.nan)
+        ends = getattr(value, "interval", None) or (np.nan, np.nan)  # accuracy has none
         rows[measure.symbol] = (float(value), *ends)
     overall = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper"])
     robustness = group_robustness(y_true, predicted, **measured, **bootstrap)

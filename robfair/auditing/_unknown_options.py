@@ -8,8 +8,6 @@ from typing import Any
 
 from robfair._text import did_you_mean
 
-__all__ = ["refuse_unknown"]
-
 # What a reader of a paper on attacks would type, and no option's spelling comes near.
 OF_ATTACKS = ("eps", "n_steps", "step_size")
 

@@ -52,8 +52,9 @@ class Measure:
     meaning: str
 
 
+# An audit passes the same keywords to every measure: distances and groups, which this one ignores.
 def _accuracy(y_true: ArrayLike, y_pred: ArrayLike, **_: Any) -> float:
-    """Return the fraction of correct predictions; what other measures need is ignored."""
+    """Return the fraction of correct predictions."""
     return float(check_correct(y_true, y_pred).mean())
 
 
@@ -61,7 +62,7 @@ def _accuracy(y_true: ArrayLike, y_pred: ArrayLike, **_: Any) -> float:
 AUDIT_MEASURES: tuple[Measure, ...] = (
     Measure(
         "accuracy", "accuracy", _accuracy, True, "1", "share of rows that are classified correctly"
-    ),
+    ),  # of all rows, so that a large group counts more, unlike in the other measures
     Measure(
         "rob_f", "Rob(f)", classifier_robustness, True, "distance",
         "mean of Rob(P) over the groups: how much change the model withstands",
@@ -75,9 +76,7 @@ AUDIT_MEASURES: tuple[Measure, ...] = (
         "standard deviation of Rob(P) between the groups, divided by Rob(f)",
     ),
     Measure("worst_group", "worst group", worst_group_robustness, True, "distance", "least Rob(P)"),
-    Measure(
-        "gap", "gap", robustness_gap, False, "distance", "greatest Rob(P) less the least"
-    ),
+    Measure("gap", "gap", robustness_gap, False, "distance", "greatest Rob(P) less the least"),
 )  # fmt: skip
 
 MEASURES: tuple[Measure, ...] = (

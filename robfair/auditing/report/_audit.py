@@ -16,8 +16,6 @@ from robfair.auditing.report._method import method_line, notes, status_line
 from robfair.auditing.report._print import print_audit
 from robfair.auditing.report._verdict import judge_audit
 
-__all__ = ["Audit"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Audit(AuditNumbers, Exports):

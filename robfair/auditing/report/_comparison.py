@@ -11,13 +11,11 @@ from robfair.auditing._numbers import ComparisonNumbers
 from robfair.auditing.report._audit import Audit
 from robfair.auditing.report._exports import Exports
 from robfair.auditing.report._html import comparison_html
-from robfair.auditing.report._json import comparison_record
+from robfair.auditing.report._json import audit_record
 from robfair.auditing.report._markdown import comparison_markdown
 from robfair.auditing.report._print import print_comparison
 from robfair.auditing.report._verdict_baseline import judge_against
 from robfair.auditing.report._verdict_models import judge_models
-
-__all__ = ["Comparison"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,7 +28,7 @@ class Comparison(ComparisonNumbers, Exports):
         The audit of each model.
     """
 
-    audits: dict[str, Audit]
+    audits: dict[str, Audit]  # each can be printed and written by itself too
 
     def verdict(self, baseline: str | None = None) -> str:
         """Say in words what the numbers show, and how far that holds.
@@ -72,7 +70,8 @@ class Comparison(ComparisonNumbers, Exports):
         return print_comparison(self)
 
     def _record(self) -> dict[str, Any]:
-        return comparison_record(self, self.verdict())
+        models = [audit_record(audit) for audit in self.audits.values()]
+        return {"verdict": self.verdict(), "models": models}
 
     def _markdown(self) -> list[str]:
         return comparison_markdown(self)

@@ -13,8 +13,6 @@ from robfair._tensorfile import replacing
 from robfair._text import escaped
 from robfair.auditing.report._json import plain
 
-__all__ = ["Exports", "write_file"]
-
 SECTION = "Adversarial robustness by group"
 
 
@@ -80,6 +78,7 @@ class Exports(ABC):
         OSError
             If the file cannot be written; an old one is then as it was.
         """
+        # allow_nan=False: a NaN that `plain` missed would make JSON that others cannot read.
         text = json.dumps(plain(self._record()), indent=2, ensure_ascii=False, allow_nan=False)
         if path is None:
             return text
@@ -126,14 +125,9 @@ class Exports(ABC):
 
 
 def write_file(path: str | PathLike[str], make: Callable[[], str]) -> None:
-    """Make a text and write it, once it is clear that the file can be written.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; an old one is then as it was.
-    """
+    """Make a text and write it; raises OSError, with an old file as it was, if that fails."""
     path = Path(path)
+    # Looked at first: making a report takes long.
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file, such as {path / 'audit.html'}.")
     if not path.parent.is_dir():

@@ -15,29 +15,17 @@ from robfair._text import few, group_names, interval, sentence_number
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.plotting import GroupRobustnessDisplay, RobustnessCurveDisplay, TradeoffDisplay
 
-__all__ = ["Picture", "audit_figures", "model_figures"]
-
 DRAWN = 40  # groups in the figure of groups: those of the lowest Rob(P)
 STEPS = 1000  # in which distances are drawn
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image and what it shows.
+    """An image and what it shows."""
 
-    Attributes
-    ----------
-    source : str
-        Data URI of an SVG, in which nothing can run since it stands in an img.
-    alt : str
-        The content in words, with the numbers.
-    caption : str
-        The way to read it.
-    """
-
-    source: str
-    alt: str
-    caption: str
+    source: str  # data URI of an SVG, in which nothing can run since it stands in an img
+    alt: str  # the content in words, with the numbers
+    caption: str  # the way to read it
 
 
 def audit_figures(audit: AuditNumbers) -> list[Picture]:
@@ -71,6 +59,7 @@ def _curves(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     distance = np.minimum(audit.distances.distance, cap)
     lower = audit.distances.lower if "low" in audit.by_group else None
     # Bands of thousands of corners would make megabytes, where a screen shows a thousand.
+    # By a quantile, since one far row would make all steps coarse; 1 where most distances are 0.
     step = float(np.quantile(distance[np.isfinite(distance)], 0.99)) / STEPS or 1.0
     display = RobustnessCurveDisplay.from_predictions(
         audit.y_true,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from robfair.metrics import find_measure
 
-__all__ = ["GLOSSARY"]
-
 
 def _measure(key: str, *more: str) -> tuple[str, str]:
     """Explain a measure by its meaning in the registry, and by what a beginner needs beside it."""
@@ -26,10 +24,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "under the threat model named above. A search may miss a smaller one, so that the true "
         "distance can be less, unless it is called exact.",
     ),
-    (
-        "Threat model",
-        "The changes that an attacker may make, and how their size is measured.",
-    ),
+    ("Threat model", "The changes that an attacker may make, and how their size is measured."),
     _measure("rob_p", "It is the accuracy times the mean distance of the rows that are right."),
     _measure("rob_f", "Each group counts the same, however large it is."),
     _measure("v_f", "It also falls when all groups become easier to attack: read it with Rob(f)."),

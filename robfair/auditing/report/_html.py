@@ -9,19 +9,11 @@ from typing import Any
 from robfair._text import Verdict, group_names, interval_title
 from robfair._version import __version__
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing.report import _tables
 from robfair.auditing.report._figures import audit_figures, model_figures
 from robfair.auditing.report._glossary import GLOSSARY
 from robfair.auditing.report._method import method_rows
-from robfair.auditing.report._tables import (
-    group_table,
-    measure_table,
-    model_group_table,
-    model_table,
-    row_table,
-)
 from robfair.auditing.report._verdict import judge_audit
-
-__all__ = ["audit_html", "comparison_html"]
 
 
 def audit_html(audit: AuditNumbers) -> str:
@@ -37,15 +29,7 @@ def audit_html(audit: AuditNumbers) -> str:
         ("audit-method", "How this was measured"),
         ("glossary", "Glossary"),
     ]
-    return _fill(
-        environment,
-        audit,
-        title=audit.name,
-        verdict=part["verdict"],
-        contents=contents,
-        audits=[part],
-        models=None,
-    )
+    return _fill(environment, audit, audit.name, part["verdict"], contents, [part])
 
 
 def comparison_html(comparison: ComparisonNumbers, verdict: Verdict) -> str:
@@ -55,8 +39,8 @@ def comparison_html(comparison: ComparisonNumbers, verdict: Verdict) -> str:
     audits = list(comparison.audits.values())
     parts = [_part(audit, f"model-{i}") for i, audit in enumerate(audits)]
     models = {
-        "table": model_table(comparison),
-        "groups": model_group_table(comparison),
+        "table": _tables.model_table(comparison),
+        "groups": _tables.model_group_table(comparison),
         "figures": model_figures(comparison),
         "interval": ""
         if audits[0].settings["n_boot"] is None
@@ -70,18 +54,11 @@ def comparison_html(comparison: ComparisonNumbers, verdict: Verdict) -> str:
         ("glossary", "Glossary"),
     ]
     title = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
-    return _fill(
-        environment,
-        audits[0],
-        title=title,
-        verdict=verdict,
-        contents=contents,
-        audits=parts,
-        models=models,
-    )
+    return _fill(environment, audits[0], title, verdict, contents, parts, models)
 
 
 def _environment() -> Any:
+    # Before anything is drawn, so that one message names all that is missing.
     try:
         import matplotlib  # noqa: F401
         from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -91,19 +68,28 @@ def _environment() -> Any:
         ) from error
     return Environment(
         loader=PackageLoader("robfair.auditing.report"),
-        autoescape=True,
+        autoescape=True,  # names of groups and models come from data
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def _fill(environment: Any, first: AuditNumbers, **context: Any) -> str:
+def _fill(
+    environment: Any,
+    first: AuditNumbers,
+    title: str,
+    verdict: Verdict,
+    contents: list[tuple[str, str]],  # id and title of each section
+    audits: list[dict[str, Any]],
+    models: dict[str, Any] | None = None,
+) -> str:
     def ours(name: str) -> str:
         text: str = environment.loader.get_source(environment, name)[0]
         return text
 
     script = ours("report.js")
+    # The page allows this script alone: no other that names or data might smuggle in.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     html: str = environment.get_template("report.html").render(
         facts=_facts(first),
@@ -113,7 +99,11 @@ def _fill(environment: Any, first: AuditNumbers, **context: Any) -> str:
         style=ours("report.css"),
         version=__version__,
         date=first.settings["date"],
-        **context,
+        title=title,
+        verdict=verdict,
+        contents=contents,
+        audits=audits,
+        models=models,
     )
     return html
 
@@ -124,10 +114,10 @@ def _part(audit: AuditNumbers, name: str) -> dict[str, Any]:
         "name": audit.name,
         "verdict": judge_audit(audit),
         "warnings": [text[:1].upper() + text[1:] for text in audit.warnings],
-        "measures": measure_table(audit),
-        "groups": group_table(audit),
+        "measures": _tables.measure_table(audit),
+        "groups": _tables.group_table(audit),
         "figures": audit_figures(audit),
-        "rows": row_table(audit),
+        "rows": _tables.row_table(audit),
         "rows_note": audit.settings["examples"],
         "method": method_rows(audit),
     }

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing.report._verdict import judge_audit
-
-__all__ = ["audit_record", "comparison_record", "plain"]
 
 
 def audit_record(audit: AuditNumbers) -> dict[str, Any]:
@@ -34,29 +32,13 @@ def audit_record(audit: AuditNumbers) -> dict[str, Any]:
     }
 
 
-def comparison_record(comparison: ComparisonNumbers, verdict: str) -> dict[str, Any]:
-    """Return all that the audits of a comparison measured."""
-    return {"verdict": verdict, "models": [audit_record(a) for a in comparison.audits.values()]}
-
-
 def plain(node: Any) -> Any:
-    """Turn values of numpy and pandas into what JSON can hold.
-
-    Parameters
-    ----------
-    node : object
-        A value, or dicts and lists of values.
-
-    Returns
-    -------
-    object
-        The same, with None for NaN, "inf" for infinity, and text for what JSON does not know.
-    """
+    """Turn values into what JSON can hold: None for NaN, "inf", and text for unknown types."""
     if isinstance(node, dict):
         return {str(key): plain(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
         return [plain(value) for value in node]
-    if isinstance(node, np.generic):
+    if isinstance(node, np.generic):  # np.float64 is a float, but np.float32 and np.int64 are not
         node = node.item()
     if isinstance(node, float) and not np.isfinite(node):
         return None if np.isnan(node) else str(node)

@@ -8,8 +8,6 @@ from robfair._text import interval_title, sentence_number
 from robfair.auditing._numbers import AuditNumbers
 from robfair.distance import METHODS
 
-__all__ = ["check_line", "method_line", "method_rows", "notes", "status_line"]
-
 
 def method_line(audit: AuditNumbers) -> str:
     """Name the method, the threat model and the cap on distances."""
@@ -31,7 +29,7 @@ def check_line(audit: AuditNumbers) -> str | None:
     if audit.check is None:
         return None
     quick, *others = audit.check.columns[1:]
-    rows = audit.check[audit.check["n"] > 0]
+    rows = audit.check[audit.check["n"] > 0]  # the means of other groups are NaN
     mean = rows.iloc[:, 1:].mul(rows["n"], axis=0).sum() / rows["n"].sum()
     parts = ", ".join(f'{sentence_number(mean[name])} by "{name}"' for name in (quick, *others))
     return f"{int(rows['n'].sum())} rows searched again: mean distance {parts}."
@@ -57,6 +55,8 @@ def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
     distances, settings = audit.distances, audit.settings
     norm = distances.threat_model.norm
     cap = settings["tau_max"]
+    exact = set(distances.counts()) <= {"exact", "skipped"}
+    unchecked = "not needed: the distances are exact" if exact else "none"
     rows = [
         ("Distance", f"{distances.method}: {METHODS[distances.method].summary}"),
         ("Norm", "L-inf, the largest change of a feature" if np.isinf(norm) else "L2, Euclidean"),
@@ -67,10 +67,11 @@ def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
         ("Searches", status_line(audit)),
         (
             "Passes through the model",
+            # int32 for each row, and their sum may be larger
             f"{int(distances.n_forward.sum(dtype=np.int64)):,} forward, "
             f"{int(distances.n_backward.sum(dtype=np.int64)):,} backward",
         ),
-        ("Second search", check_line(audit) or _unchecked(audit)),
+        ("Second search", check_line(audit) or unchecked),
         ("Intervals", _bootstrap(audit)),
     ]
     if settings["distance_options"]:
@@ -89,11 +90,6 @@ def _unit(audit: AuditNumbers) -> str:
     if threat_model.categories:
         text += f", and the change of a category counts {threat_model.category_cost:g}"
     return f"{text}."
-
-
-def _unchecked(audit: AuditNumbers) -> str:
-    exact = set(audit.distances.counts()) <= {"exact", "skipped"}
-    return "not needed: the distances are exact" if exact else "none"
 
 
 def _bootstrap(audit: AuditNumbers) -> str:

@@ -12,16 +12,14 @@ from robfair._group_means import GroupMeans, group_means
 from robfair._groups import encode_groups
 from robfair.auditing._numbers import AuditNumbers
 
-__all__ = ["GroupPairs", "holm", "pair_groups"]
-
 
 @dataclass(frozen=True, eq=False)
 class GroupPairs:
-    """Every two groups, by position: `a` has the lower Rob(P) of the two."""
+    """Every two groups, by position; arrays of shape (n_pairs,)."""
 
-    a: NDArray[np.intp]
+    a: NDArray[np.intp]  # the one of the lower Rob(P)
     b: NDArray[np.intp]
-    difference: NDArray[np.float64]
+    difference: NDArray[np.float64]  # of their Rob(P), never negative
     error: NDArray[np.float64]  # standard error of the difference
     degrees: NDArray[np.float64]  # of freedom
     p: NDArray[np.float64]
@@ -38,6 +36,7 @@ def pair_groups(audit: AuditNumbers, usable: NDArray[np.intp]) -> GroupPairs:
         parts = values.squared_error[[a, b]]  # inf less inf in a group that is left out
         error = np.sqrt(parts.sum(axis=0))
         spread = (parts**2 / (values.count[[a, b]] - 1)).sum(axis=0)
+        # Welch and Satterthwaite's degrees of freedom; infinitely many give the normal law.
         degrees = np.where(error > 0, error**4 / spread, np.inf)
         # Without any spread, as where all distances are capped, there is no error of sampling.
         t = np.where(difference > 0, difference / error, 0.0)
@@ -47,7 +46,7 @@ def pair_groups(audit: AuditNumbers, usable: NDArray[np.intp]) -> GroupPairs:
 
 def holm(p: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
     """Tell which differences stand when all pairs are looked at (Holm's step-down correction)."""
-    order = np.argsort(p, kind="stable")
+    order = np.argsort(p, kind="stable")  # from the least p on, until the first that fails
     passes = p[order] <= level / np.arange(len(p), 0, -1)
     stands = np.empty(len(p), dtype=bool)
     stands[order] = np.logical_and.accumulate(passes)

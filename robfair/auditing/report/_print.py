@@ -8,27 +8,19 @@ from collections.abc import Iterable
 from robfair._tables import text_table
 from robfair._text import interval_title
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing.report import _tables
 from robfair.auditing.report._method import method_line, notes, status_line
-from robfair.auditing.report._tables import (
-    certified_table,
-    group_table,
-    measure_table,
-    model_group_table,
-    model_table,
-)
 
-__all__ = ["print_audit", "print_comparison"]
-
-WIDTH = 96
+WIDTH = 96  # of sentences; tables are as wide as they are
 
 
 def print_audit(audit: AuditNumbers) -> str:
     """Write an audit as text: method, measures, groups, notes."""
     blocks = [
         "\n".join([audit.name, _wrapped([method_line(audit)]), status_line(audit)]),
-        text_table(measure_table(audit, meanings=False)),
-        text_table(group_table(audit)),
-        _wrapped(notes(audit)),
+        text_table(_tables.measure_table(audit, meanings=False)),
+        text_table(_tables.group_table(audit)),
+        _wrapped(notes(audit)),  # none: no empty block either
     ]
     return "\n\n".join(filter(None, blocks))
 
@@ -40,17 +32,17 @@ def print_comparison(comparison: ComparisonNumbers) -> str:
     title = "Rob(P) of each group"
     if settings["n_boot"] is not None:
         title += f", with its {interval_title(settings['confidence'])}"
-    methods: dict[str, list[str]] = {}
+    methods: dict[str, list[str]] = {}  # a method that all models share is told once
     for name, audit in audits.items():
         methods.setdefault(method_line(audit), []).append(name)
     lines = [
         method if len(methods) == 1 else f"{', '.join(names)}: {method}"
         for method, names in methods.items()
     ]
-    certified = certified_table(comparison)
+    certified = _tables.certified_table(comparison)
     blocks = [
-        text_table(model_table(comparison), beside=False),
-        f"{title}:\n{text_table(model_group_table(comparison))}",
+        text_table(_tables.model_table(comparison), beside=False),
+        f"{title}:\n{text_table(_tables.model_group_table(comparison))}",
         ""
         if certified is None
         else "Where each measure lies for certain, by proof from below and search from above:\n"

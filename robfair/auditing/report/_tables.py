@@ -12,16 +12,7 @@ from robfair._text import group_names, interval_title, table_number
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.metrics import find_measure
 
-__all__ = [
-    "certified_table",
-    "group_table",
-    "measure_table",
-    "model_group_table",
-    "model_table",
-    "row_table",
-]
-
-ROWS_OF = 40  # groups of which single rows are shown
+ROWS_OF = 40  # groups of which single rows are shown: more make a report of megabytes
 
 
 def measure_table(audit: AuditNumbers, *, meanings: bool = True) -> Table:
@@ -88,6 +79,7 @@ def certified_table(comparison: ComparisonNumbers) -> Table | None:
     audits = {name: a for name, a in comparison.audits.items() if "low" in a.by_group}
     if not audits:
         return None
+    # All but accuracy, which is known exactly.
     tables = [pd.concat([a.overall.iloc[1:], a.by_group]) for a in audits.values()]
     first = next(iter(audits.values()))
     names = [*map(str, first.overall.index[1:]), *group_names(first.by_group.index)]
@@ -102,7 +94,8 @@ def row_table(audit: AuditNumbers) -> Table:
     """Tell the most easily flipped rows of the groups that have the lowest Rob(P)."""
     frame = audit.examples
     weakest = audit.by_group["robustness"].sort_values().index[:ROWS_OF]
-    frame = frame[frame["group"].isin(list(weakest))]
+    frame = frame[frame["group"].isin(list(weakest))]  # of tuples if columns are crossed
+    # An index that only counts the rows would repeat their positions.
     indexed = "index" in frame and (frame["index"] != frame["row"]).any()
     rows = [
         (
@@ -144,7 +137,7 @@ def _interval(low: float, high: float) -> Cell:
 
 
 def _with_interval(row: pd.Series[Any], column: str) -> Cell:
-    cell = _number(row[column])
+    cell = _number(row[column])  # sorted by the value, not by the ends of its interval
     if np.isnan(row["lower"]):
         return cell
     return Cell(cell.text, cell.key, f"({_interval(row['lower'], row['upper']).text})")

@@ -22,8 +22,6 @@ from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing.report._pairs import GroupPairs, holm, pair_groups
 from robfair.distance import METHODS
 
-__all__ = ["judge_audit"]
-
 
 def judge_audit(audit: AuditNumbers) -> Verdict:
     """Say whether some group is easier to attack than another."""
@@ -31,6 +29,7 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
     names = group_names(table.index)
     if len(table) == 1:
         return Verdict(f"No comparison: all samples are in one group, {names[0]}.")
+    # Welch's t-test leans on means being near normal, which small samples do not give.
     usable = np.isfinite(table["robustness"]) & (table["size"] >= SMALL_GROUP)
     left_out = _left_out(audit, names)
     if usable.sum() < 2:
@@ -48,13 +47,25 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
     chosen = int(np.argmax(np.where(candidates, pairs.difference, -1.0)))
     a, b = int(pairs.a[chosen]), int(pairs.b[chosen])
     if not apart.any():
+        headline = (
+            "No difference between groups is larger than the error of sampling: Rob(P) is lowest "
+            f"for {names[a]}, {_rob(audit, a)}, and highest for {names[b]}, {_rob(audit, b)}."
+        )
         details = [_unseen(pairs, chosen, level), *_proven_pairs(audit), *trust]
-        return Verdict(_no_difference(audit, names, a, b), tuple(details))
+        return Verdict(headline, tuple(details))
     proven = _proven(audit, names, a, b)
     if _reversed(audit, a, b):
-        return Verdict(_contradicted(audit, names, a, b), (*proven, *trust))
+        headline = (
+            f"No verdict: by these distances {names[a]} has a lower Rob(P) than {names[b]} "
+            f"({_rob(audit, a)} against {_rob(audit, b)}), but shorter distances by a second "
+            "search on some rows reverse the order."
+        )
+        return Verdict(headline, (*proven, *trust))
     headline, cause = _difference(audit, names, a, b)
-    others = [*_count(apart), *_lower_still(audit, names, a, usable.to_numpy())]
+    others = [*_lower_still(audit, names, a, usable.to_numpy())]
+    if len(apart) > 1:
+        count = f"{int(apart.sum()):,} of {len(apart):,} pairs of groups"
+        others.insert(0, f"{count} differ by more than the error of sampling.")
     return Verdict(headline, (cause, *others, *proven, *trust))
 
 
@@ -63,17 +74,10 @@ def _reversed(audit: AuditNumbers, a: int, b: int) -> bool:
     if audit.check is None or (audit.check["n"].iloc[[a, b]] < LEAST).any():
         return False
     searches = audit.check.iloc[[a, b], 1:]
+    # The factor by which other searches shorten the first one's distances, by group.
     shrink = (searches.min(axis=1) / searches.iloc[:, 0]).to_numpy()
     rob = audit.by_group["robustness"].iloc[[a, b]].to_numpy() * shrink
     return bool(rob[0] >= rob[1])
-
-
-def _contradicted(audit: AuditNumbers, names: list[str], a: int, b: int) -> str:
-    return (
-        f"No verdict: by these distances {names[a]} has a lower Rob(P) than {names[b]} "
-        f"({_rob(audit, a)} against {_rob(audit, b)}), but shorter distances by a second search on "
-        "some rows reverse the order."
-    )
 
 
 def _difference(audit: AuditNumbers, names: list[str], i: int, j: int) -> tuple[str, str]:
@@ -89,6 +93,7 @@ def _difference(audit: AuditNumbers, names: list[str], i: int, j: int) -> tuple[
         return f"{numbers}: the model is wrong on every row of {a}.", f"That is: {right}."
     # Rob(P) is accuracy times mean distance: the part of the ratio that the distances make.
     nearer = math.log(mean[1] / mean[0]) / math.log(rob[1] / rob[0]) if mean[0] > 0 else 1.0
+    # The quarters are a choice: what makes less of the difference than one is not named a cause.
     if nearer < 0.25:
         return (
             f"{numbers}: {a} withstands less, {more}, because the model is wrong there more often.",
@@ -104,28 +109,13 @@ def _difference(audit: AuditNumbers, names: list[str], i: int, j: int) -> tuple[
     return f"{numbers}: {a} is easier to attack, {more}.", cause
 
 
-def _no_difference(audit: AuditNumbers, names: list[str], a: int, b: int) -> str:
-    return (
-        "No difference between groups is larger than the error of sampling: Rob(P) is lowest for "
-        f"{names[a]}, {_rob(audit, a)}, and highest for {names[b]}, {_rob(audit, b)}."
-    )
-
-
 def _unseen(pairs: GroupPairs, chosen: int, level: float) -> str:
+    # Half the width of Welch's confidence interval, for this pair alone.
     least = pairs.error[chosen] * stats.t.isf(level / 2, pairs.degrees[chosen])
     return (
         "This does not show that there is none: between these two, a difference of less than "
         f"{sentence_number(least)} cannot be told from chance."
     )
-
-
-def _count(apart: NDArray[np.bool_]) -> list[str]:
-    if len(apart) == 1:
-        return []
-    return [
-        f"{int(apart.sum()):,} of {len(apart):,} pairs of groups differ by more than the error of "
-        "sampling."
-    ]
 
 
 def _lower_still(
@@ -151,19 +141,14 @@ def _left_out(audit: AuditNumbers, names: list[str]) -> list[str]:
         for name, n, out in zip(names, size, unknown, strict=True)
         if 0 < n < SMALL_GROUP and not out
     ]
-    sentences = []
-    if censored:
-        sentences.append(
-            f"Nothing is said of {few(censored)}: some of the rows could not be flipped, so that "
-            "Rob(P) is unknown (audit with tau_max= to cap the distances)."
-        )
-    if empty:
-        sentences.append(f"Nothing is said of {few(empty)}: no samples.")
-    if small:
-        sentences.append(
-            f"Nothing is said of {few(small)}: fewer than {SMALL_GROUP} samples are too few."
-        )
-    return sentences
+    reasons = [
+        "some of the rows could not be flipped, so that Rob(P) is unknown (audit with tau_max= to "
+        "cap the distances)",
+        "no samples",
+        f"fewer than {SMALL_GROUP} samples are too few",
+    ]
+    left_out = zip((censored, empty, small), reasons, strict=True)
+    return [f"Nothing is said of {few(who)}: {reason}." for who, reason in left_out if who]
 
 
 def _distances(audit: AuditNumbers) -> list[str]:
@@ -184,12 +169,8 @@ def _distances(audit: AuditNumbers) -> list[str]:
 
 def _warned(audit: AuditNumbers) -> list[str]:
     n = len(audit.warnings)
-    if n == 0:
-        return []
-    return [
-        f"The audit gives {f'{n} warnings, which limit' if n > 1 else 'a warning, which limits'} "
-        "what this can mean."
-    ]
+    warnings = f"{n} warnings, which limit" if n > 1 else "a warning, which limits"
+    return [f"The audit gives {warnings} what this can mean."] if n else []
 
 
 def _proven(audit: AuditNumbers, names: list[str], a: int, b: int) -> list[str]:
@@ -212,7 +193,7 @@ def _proven_pairs(audit: AuditNumbers) -> list[str]:
     if "low" not in audit.by_group:
         return []
     proven = audit.ordering().to_numpy()
-    pairs = len(proven) * (len(proven) - 1) // 2
+    pairs = len(proven) * (len(proven) - 1) // 2  # each can be proven in one direction only
     return [
         f"On these very samples {int(proven.sum()):,} of {pairs:,} pairs "
         "of groups are provably ordered; that says nothing of other people."

@@ -8,18 +8,13 @@ from robfair._text import Verdict, interval_title, sentence_number
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.metrics import AUDIT_MEASURES
 
-__all__ = ["judge_against"]
-
-UNFAIRNESS = ("V_f", "CV")
+UNFAIRNESS = ("V_f", "CV")  # CV too, since V_f falls when every group is easier to attack
 
 
 def judge_against(comparison: ComparisonNumbers, baseline: str) -> Verdict:
     """Say of each model whether V_f and CV are lower than those of a baseline, and at what cost.
 
-    Raises
-    ------
-    ValueError
-        If `baseline` is not one of the models, or is the only one.
+    Raises ValueError if `baseline` is not one of the models, or is the only one.
     """
     others = [name for name in comparison.audits if name != baseline]
     if baseline not in comparison.audits or not others:
@@ -65,7 +60,7 @@ def _change(
     """Tell a change of a measure that should be high, in the digits in which it is shown."""
     old, new = (float(a.overall["value"][measure]) for a in (before, after))
     was, now = sentence_number(old), sentence_number(new)
-    if was == now:
+    if was == now:  # "rises from 0.5 to 0.5" would puzzle
         return f"For {name} {measure} stays at {was}."
     if np.isnan([old, new]).any():
         return f"{measure} is {was} for {baseline} and {now} for {name}."

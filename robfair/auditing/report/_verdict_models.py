@@ -15,8 +15,6 @@ from robfair._text import Verdict, few, interval, sentence_number
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.auditing.report._verdict import judge_audit
 
-__all__ = ["judge_models"]
-
 
 def judge_models(comparison: ComparisonNumbers) -> Verdict:
     """Say which of several models is best by V_f and by Rob(f), as far as can be told."""
