@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from robfair.threat._block import Block
 
+Moves = tuple[NDArray[np.bool_], list[tuple[Any, ...]]]  # rows that move, and their new values
+
 
 @dataclass(frozen=True)
 class Number:
@@ -20,10 +22,10 @@ class Number:
     name: Hashable
     dtype: Any
     feature: int
-    scale: float
+    scale: float  # feature = scale * value + offset
     offset: float
     missing: float  # the feature of a missing value; NaN where none was seen
-    integer: bool
+    integer: bool  # whether it moves by whole numbers
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.float64]:
         """Return the feature that the transformer gives for values."""
@@ -45,9 +47,7 @@ class Number:
         # A whole number may lie where an imputer has put it, between whole values.
         return np.round(x) if pd.api.types.is_integer_dtype(self.dtype) else x
 
-    def move(
-        self, rows: NDArray[Any], start: pd.Series[Any]
-    ) -> tuple[NDArray[np.bool_], list[tuple[Any, ...]]]:
+    def move(self, rows: NDArray[Any], start: pd.Series[Any]) -> Moves:
         """Flag the rows that differ from their start; return the new value of each of these."""
         before, after = self.encode(start), rows[:, self.feature].astype(np.float64)
         steps = (after - before) / self.scale
@@ -88,9 +88,7 @@ class Category:
         """Read the column back from transformed rows."""
         return [self.values[i][0] for i in self.block.find(rows)]
 
-    def move(
-        self, rows: NDArray[Any], start: pd.Series[Any]
-    ) -> tuple[NDArray[np.bool_], list[tuple[Any, ...]]]:
+    def move(self, rows: NDArray[Any], start: pd.Series[Any]) -> Moves:
         """Flag the rows that differ from their start; return the new value of each of these."""
         before, after = self.encode(start), self.block.find(rows)
         moved = before != after

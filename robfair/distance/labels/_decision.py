@@ -73,7 +73,7 @@ def decision_distance(
     budget : int
         Points that may be predicted for each sample.
     random_state, n_jobs : int, and int or None
-        Seed; processes, as in joblib.
+        Seed, and processes as in joblib.
     progress : callable
         Called with the number of samples that are done.
 

@@ -100,10 +100,8 @@ def table_decision(
         Rows to start from. None: the samples.
     budget : int
         Rows that may be predicted for each sample.
-    seed : int
-        Seed of the search of the continuous features.
-    n_jobs : int or None
-        Processes of the same.
+    seed, n_jobs : int, and int or None
+        Seed and processes of the search of the continuous features.
     """
     model, labels = problem.model, results.predicted
     assert isinstance(model, LabelModel)
