@@ -19,7 +19,6 @@ from robfair.training import (
     RobustNet,
     TensorBatches,
     WeightControl,
-    as_schedule,
 )
 
 __all__ = ["OPTIMIZERS", "make_net"]
@@ -89,7 +88,7 @@ def make_net(
         attack=spec.attack,
         evaluator=evaluator,
         plan=spec.plan(len(labels), device),
-        schedule=as_schedule(estimator.lr_schedule),
+        schedule=estimator.lr_schedule,
         **(params | others),
     )
 

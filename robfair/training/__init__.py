@@ -23,7 +23,7 @@ from robfair.training._objectives import (
     PgdObjective,
     TradesObjective,
 )
-from robfair.training._schedule import SCHEDULES, as_schedule
+from robfair.training._schedule import SCHEDULES
 from robfair.training._stopping import EarlyStopping
 from robfair.training._strategies import Farmur, GroupPlan, Strategy
 from robfair.training._weight_control import WeightControl
@@ -50,7 +50,6 @@ __all__ = [
     "TensorBatches",
     "TradesObjective",
     "WeightControl",
-    "as_schedule",
     "draw_held_out",
     "draw_seed",
     "held_out_mask",

@@ -15,7 +15,7 @@ from robfair.adapters import evaluation_mode
 from robfair.training._batches import Batch
 from robfair.training._evaluator import GroupEvaluator
 from robfair.training._objectives import Attack, Losses, Objective
-from robfair.training._schedule import Schedule
+from robfair.training._schedule import SCHEDULES, Schedule
 from robfair.training._strategies import GroupPlan, Strategy
 
 __all__ = ["RobustNet"]
@@ -38,8 +38,8 @@ class RobustNet(NeuralNet):
         Held-out data for strategies that need them.
     plan : GroupPlan
         The plan that treats all groups alike, from which the strategy starts.
-    schedule : Schedule or None, default=None
-        Factor of the learning rate, from the part of the run that is done.
+    schedule : str, Schedule or None, default=None
+        Factor of the learning rate, from the part of the run that is done; or a key of `SCHEDULES`.
     **kwargs
         Parameters of :class:`skorch.NeuralNet`.
     """
@@ -53,7 +53,7 @@ class RobustNet(NeuralNet):
         attack: Attack,
         evaluator: GroupEvaluator | None,
         plan: GroupPlan,
-        schedule: Schedule | None = None,
+        schedule: str | Schedule | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(module, criterion=nn.CrossEntropyLoss, **kwargs)
@@ -62,7 +62,7 @@ class RobustNet(NeuralNet):
         self.attack = attack
         self.evaluator = evaluator
         self.plan = plan
-        self.schedule = schedule
+        self.schedule = SCHEDULES[schedule] if isinstance(schedule, str) else schedule
 
     # The run
 
@@ -111,7 +111,7 @@ class RobustNet(NeuralNet):
     def on_epoch_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Record the (weighted) mean of both losses over the samples that have them."""
         super().on_epoch_end(net, *args, **kwargs)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: no sample has this loss
             natural, robust = self._sums[:, 0] / self._sums[:, 1]
         if not (np.isfinite(self._sums).all() and self._finite_logits(kwargs["dataset_train"])):
             raise ValueError(
@@ -135,6 +135,7 @@ class RobustNet(NeuralNet):
         super().on_batch_begin(net, *args, **kwargs)
         if self.schedule is None:
             return
+        # By its place: batches that are left out move the learning rate on, too.
         part = (self.batches_.place + 0.5) / len(self.batches_)
         factor = self.schedule((self.epoch_ + part) / self.max_epochs)
         if not 0 <= factor < np.inf:
@@ -150,14 +151,14 @@ class RobustNet(NeuralNet):
         X, groups = inputs["X"], inputs["groups"]
         self._set_training(True)
         plan = self.plan_
-        eps, beta = plan.eps[groups], plan.beta[groups]
+        eps, beta = plan.eps[groups], plan.beta[groups]  # of each sample
         losses = self.objective(self.module_, X, y, eps, beta, self.attack)
         if "weight" in inputs:
             losses = replace(losses, weight=inputs["weight"])
         detached = losses.detach()
         loss = self.strategy.on_batch(plan, detached, groups).reduce(losses, groups)
         loss.backward()
-        self._sums += _sums(detached)
+        self._sums += _sums(detached)  # in float64: an epoch has many batches
         return {"loss": loss, "y_pred": None}
 
     # Its state
@@ -165,8 +166,7 @@ class RobustNet(NeuralNet):
     def state(self) -> dict[str, Any]:
         """Return everything on which the rest of the run depends, after an epoch.
 
-        Random numbers are part of it: all are drawn from seeds that come with the order of an
-        epoch, so that the generator of that order is enough.
+        The generator of the order stands for all random numbers: their seeds come from it.
         """
         plan = {field.name: getattr(self.plan_, field.name) for field in fields(GroupPlan)}
         return {
@@ -191,7 +191,7 @@ class RobustNet(NeuralNet):
         self.iterator_train__generator.set_state(state["order"])
         self.epoch_ = state["epoch"]
         self.history.clear()
-        self.history.extend({**row, "batches": []} for row in state["history"])
+        self.history.extend({**row, "batches": []} for row in state["history"])  # skorch's key
         self.ended_ = state.get("ended", False)
         if "plan" in state:
             plan: dict[str, Any] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["SCHEDULES", "Schedule", "as_schedule"]
+__all__ = ["SCHEDULES", "Schedule"]
 
 # From the part of the run that is done, between 0 and 1, to a factor of the learning rate. Nothing
 # else: a schedule without a state of its own cannot be wrong after a run was resumed.
@@ -30,19 +30,3 @@ def cyclic(done: float) -> float:
 
 
 SCHEDULES: dict[str, Schedule] = {"step": step, "cosine": cosine, "cyclic": cyclic}
-
-
-def as_schedule(given: str | Schedule | None) -> Schedule | None:
-    """Return the schedule of a name, or the given function as it is.
-
-    Parameters
-    ----------
-    given : str, callable or None
-        A key of `SCHEDULES`, a schedule, or None.
-
-    Returns
-    -------
-    callable or None
-        From the part of the run that is done to a factor of the learning rate.
-    """
-    return SCHEDULES[given] if isinstance(given, str) else given

@@ -6,7 +6,7 @@ import torch
 from skorch.callbacks import Callback
 
 from robfair import FarmurClassifier, NaturalClassifier
-from robfair.training._schedule import SCHEDULES
+from robfair.training import SCHEDULES
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((25, 3)), np.arange(25) % 2
