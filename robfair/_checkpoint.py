@@ -19,41 +19,14 @@ __all__ = ["read_checkpoint", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, description: Mapping[str, Any], content: Any) -> None:
-    """Write a checkpoint: the file is there whole, or as it was before.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder must exist.
-    description : mapping of str to object
-        Everything on which the run depends.
-    content : object
-        A tree for `robfair._tensorfile.write_tree`.
-    """
+    """Write a checkpoint: the file is there whole, or as it was before."""
     write_tree(path, {"description": dict(description), "content": content})
 
 
 def read_checkpoint(path: Path, description: Mapping[str, Any]) -> Any:
-    """Read a checkpoint of the same run.
+    """Read the content of a checkpoint; None if there is no such file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    description : mapping of str to object
-        Everything on which this run depends.
-
-    Returns
-    -------
-    object
-        The content; None if there is no such file.
-
-    Raises
-    ------
-    DamagedFileError
-        If the file is damaged or not a checkpoint.
-    ResultsError
-        If it is of another run.
+    Raises DamagedFileError if it is not a checkpoint, ResultsError if it is of another run.
     """
     if not path.exists():
         return None
@@ -61,7 +34,7 @@ def read_checkpoint(path: Path, description: Mapping[str, Any]) -> Any:
     if not isinstance(tree, dict) or tree.keys() != {"description", "content"}:
         raise DamagedFileError(path, "it holds something else")
     differ = differences(tree["description"], description)
-    if differ:
+    if differ:  # never overwritten: the other run may have taken days
         raise ResultsError(
             f"checkpoint {path} is of another run, which differs in: {differ}. Name another one, "
             "or delete this one."

@@ -21,26 +21,11 @@ __all__ = ["describe", "differences"]
 def describe(
     estimator: Any, data: Mapping[str, Any], *, without: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Describe everything on which a run depends, for comparison with another run.
+    """Name everything on which a run depends, with values or their hashes that go into JSON.
 
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator, unfitted, with its seeds.
-    data : mapping of str to object
-        Everything else, under the names that an error is to use.
-    without : iterable of str, default=()
-        Parameters of the estimator on which the run does not depend.
-
-    Returns
-    -------
-    dict of str to object
-        Names, and values or their hashes, that go into JSON.
-
-    Raises
-    ------
-    TypeError
-        If a value can be neither written as JSON nor pickled.
+    This is the unfitted estimator but for the parameters in `without`, the versions of libraries,
+    and `data`, under the names that an error is to use. Raises TypeError if a value can be neither
+    written as JSON nor pickled.
     """
     versions = {
         "robfair": __version__,
@@ -48,9 +33,8 @@ def describe(
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
-    params = {
-        name: value for name, value in estimator.get_params().items() if name not in set(without)
-    }
+    left_out = set(without)
+    params = {n: value for n, value in estimator.get_params().items() if n not in left_out}
     parts = {
         **{f"version of {name}": version for name, version in versions.items()},
         "estimator": estimator,
@@ -99,17 +83,9 @@ def _qualified_name(value: Any) -> str:
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """Name the differences of two descriptions, with both values unless they are hashes.
+    """Name the differences between the descriptions of an earlier run and of this one.
 
-    Parameters
-    ----------
-    theirs, ours : mapping of str to object
-        Descriptions, of an earlier run and of this one.
-
-    Returns
-    -------
-    str
-        Names, with commas between them; empty if there is no difference.
+    Both values are shown unless they are hashes. The text is empty if there is no difference.
     """
     return ", ".join(
         _difference(name, theirs.get(name), ours.get(name))
@@ -120,6 +96,5 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
 
 
 def _difference(name: str, theirs: Any, ours: Any) -> str:
-    """Name a difference, with both values unless they are hashes."""
     hashed = isinstance(theirs, dict) or isinstance(ours, dict)
     return name if hashed else f"{name} ({theirs!r}, now {ours!r})"

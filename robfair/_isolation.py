@@ -26,7 +26,7 @@ class SharedSetting:
     def __init__(self, save: Callable[[], Any], restore: Callable[[Any], Any]) -> None:
         self.save, self.restore = save, restore
         self.lock = threading.Lock()
-        self.inside = 0
+        self.inside = 0  # blocks entered and not left
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -55,28 +55,14 @@ def one_thread() -> Iterator[None]:
     another network. joblib gives its workers fewer threads, so that without this the result of a
     fit would depend on `n_jobs`. The networks in question are too small to gain from a second
     thread.
-
-    Yields
-    ------
-    None
     """
     with _threads():
-        torch.set_num_threads(1)
+        torch.set_num_threads(1)  # in each block: OpenMP has a number per thread
         yield
 
 
 @contextmanager
 def untouched_random_state(cuda: bool) -> Iterator[None]:
-    """Leave torch's global generators as they were.
-
-    Parameters
-    ----------
-    cuda : bool
-        Whether this includes the generators of CUDA devices.
-
-    Yields
-    ------
-    None
-    """
+    """Leave torch's global generators as they were, with `cuda` those of CUDA devices too."""
     with _random(), torch.random.fork_rng(enabled=cuda):
         yield

@@ -20,10 +20,8 @@ from robfair.exceptions import ResultsError
 
 __all__ = ["DamagedFileError", "read_tree", "replacing", "write_tree"]
 
-# In the metadata of the file: the structure as JSON, with a reference for each tensor, and the
-# CRC-32 of the structure and all tensors, since safetensors does not notice a changed byte.
-STRUCTURE = "structure"
-CHECKSUM = "crc32"
+STRUCTURE = "structure"  # in the metadata: JSON, with a reference for each tensor
+CHECKSUM = "crc32"  # of structure and tensors: safetensors does not notice a changed byte
 
 
 class DamagedFileError(ResultsError):
@@ -37,19 +35,9 @@ class DamagedFileError(ResultsError):
 
 
 def write_tree(path: Path, tree: Any) -> None:
-    """Write a tree: the file is there whole, or as it was before.
+    """Write dicts, lists and tuples of tensors, arrays and plain values to a file in one go.
 
-    Parameters
-    ----------
-    path : Path
-        The file; its folder must exist.
-    tree : dict, list, tuple, Tensor, ndarray, None, bool, int, float or str
-        What to write, nested at will. Keys of dicts are strings or integers.
-
-    Raises
-    ------
-    TypeError
-        If the tree holds anything else.
+    Raises TypeError if there is anything else, or a key that is neither a string nor an integer.
     """
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_take_apart(tree, tensors))
@@ -61,52 +49,28 @@ def write_tree(path: Path, tree: Any) -> None:
 def _checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
     checksum = zlib.crc32(structure.encode())
     for name in sorted(tensors):
-        raw = tensors[name].reshape(-1).view(torch.uint8).numpy()
+        raw = tensors[name].reshape(-1).view(torch.uint8).numpy()  # numpy has no bfloat16
         checksum = zlib.crc32(raw.data, checksum)
     return str(checksum)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield the path of a new file that takes the place of `path`, unless there is an error.
-
-    Parameters
-    ----------
-    path : Path
-        The file that is to be there whole, or as it was before.
-
-    Yields
-    ------
-    Path
-        Where to write, in the same folder.
-    """
+    """Yield the path of a new file that takes the place of `path`, unless there is an error."""
     # Not by mkstemp, whose files nobody else may read.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         yield temporary
-        os.replace(temporary, path)
-    except BaseException:
+        os.replace(temporary, path)  # atomic, since both are in one folder
+    except BaseException:  # Ctrl-C too
         temporary.unlink(missing_ok=True)
         raise
 
 
 def read_tree(path: Path) -> Any:
-    """Read a tree that `write_tree` has written.
+    """Read a tree that `write_tree` has written; its tensors are on the CPU.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    object
-        The tree; its tensors are on the CPU.
-
-    Raises
-    ------
-    DamagedFileError
-        If the file is damaged, or holds something else.
+    Raises DamagedFileError if the file is damaged, or holds something else.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -126,18 +90,18 @@ def _take_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
         node = node.item()
     if node is None or isinstance(node, bool | int | float | str):
         return node
-    if isinstance(node, torch.Tensor | np.ndarray):
-        name = str(len(tensors))
-        # Clones: safetensors refuses tensors that share memory.
-        tensors[name] = (
-            torch.as_tensor(np.array(node))
-            if isinstance(node, np.ndarray)
-            else node.detach().cpu().contiguous().clone()
-        )
-        return ["array" if isinstance(node, np.ndarray) else "tensor", name]
+    # Copies: safetensors refuses tensors that share memory.
+    name = str(len(tensors))
+    if isinstance(node, np.ndarray):
+        tensors[name] = torch.as_tensor(np.array(node))
+        return ["array", name]
+    if isinstance(node, torch.Tensor):
+        tensors[name] = node.detach().cpu().contiguous().clone()
+        return ["tensor", name]
     if isinstance(node, dict):
         if not all(isinstance(key, str | int) for key in node):
             raise TypeError(f"keys must be strings or integers; got {list(node)}.")
+        # Pairs, since JSON would turn the key 1 into "1".
         return ["dict", [[key, _take_apart(value, tensors)] for key, value in node.items()]]
     if isinstance(node, list | tuple):
         kind = "list" if isinstance(node, list) else "tuple"

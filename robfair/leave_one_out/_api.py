@@ -139,6 +139,7 @@ def leave_one_out(
     array([0., 1.])
     """
     data = check_data(estimator, X, y, X_test, groups, sample_weight)
+    # Three streams, so that the seeds are the same if `left_out` is given.
     drawing, own, other = np.random.default_rng(random_state).spawn(3)
     rows = (
         draw(data.present, n_left_out, drawing)
@@ -153,7 +154,7 @@ def leave_one_out(
     others = [with_seeds(estimator, other, keep=False) for _ in range(n_baseline)]
     refits = [
         Refit("all", fixed),
-        Refit("repeat", fixed),
+        Refit("repeat", fixed),  # shows whether a fit can be repeated at all
         *(Refit(f"without-{i}", fixed, int(i)) for i in rows),
         *(Refit(f"seed-{j}", seeded) for j, seeded in enumerate(others)),
     ]

@@ -17,24 +17,14 @@ __all__ = ["Data", "check_classes", "check_data", "check_n_baseline", "check_row
 
 @dataclass(frozen=True)
 class Data:
-    """Training and test samples of all refits.
+    """Training and test samples of all refits."""
 
-    Attributes
-    ----------
-    X, y, groups, sample_weight : array-like of shape (n_train, ...) or None
-        Arguments of `fit`.
-    X_test : array-like of shape (n_test, ...)
-        Samples at which models are compared.
-    classes : ndarray of shape (n_classes,)
-        Class labels.
-    """
-
-    X: Any
+    X: Any  # of any kind that the estimator takes, with n_train rows
     y: NDArray[Any]
     groups: Any
     sample_weight: NDArray[np.float64] | None
-    X_test: Any
-    classes: NDArray[Any]
+    X_test: Any  # the samples at which models are compared
+    classes: NDArray[Any]  # sorted
 
     @property
     def present(self) -> NDArray[np.intp]:
@@ -52,14 +42,9 @@ class Data:
 def check_data(
     estimator: Any, X: Any, y: Any, X_test: Any, groups: Any, sample_weight: Any
 ) -> Data:
-    """Check the estimator and the samples.
+    """Check the arguments of `leave_one_out`.
 
-    Raises
-    ------
-    TypeError
-        If the estimator has no `predict_proba`.
-    ValueError
-        If lengths or widths differ.
+    Raises TypeError if the estimator has no `predict_proba`, ValueError if shapes differ.
     """
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
@@ -82,34 +67,25 @@ def check_data(
 def draw(
     present: NDArray[np.intp], n_left_out: int, generator: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Draw the samples to leave out.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer samples.
-    """
+    """Draw the samples to leave out. Raises ValueError if there are fewer."""
     n = operator.index(n_left_out)
     if not 1 <= n <= len(present):
         raise ValueError(
             f"n_left_out must be between 1 and {len(present)}, the number of training samples of "
             f"weight above 0; got {n}."
         )
+    # Of one permutation: a larger draw by the same seed holds the smaller one.
     return np.sort(generator.permutation(present)[:n])
 
 
 def check_rows(left_out: ArrayLike, present: NDArray[np.intp]) -> NDArray[np.intp]:
     """Check the positions of the samples to leave out.
 
-    Raises
-    ------
-    TypeError
-        If they are not integers.
-    ValueError
-        If there are none, or one is repeated or not that of a training sample.
+    Raises TypeError if they are not integers, ValueError if there are none, or one is repeated or
+    not that of a training sample.
     """
     rows = np.asarray(left_out)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":  # a mask of bool is not a list of positions
         raise TypeError(
             "left_out must be a list of positions in X, integers; got "
             f"{rows.dtype} of shape {rows.shape}. For a number drawn at random use n_left_out."
@@ -129,13 +105,7 @@ def check_rows(left_out: ArrayLike, present: NDArray[np.intp]) -> NDArray[np.int
 
 
 def check_classes(y: NDArray[Any], present: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
-    """Check that every refit sees two classes.
-
-    Raises
-    ------
-    ValueError
-        If one would see a single class.
-    """
+    """Check that every refit sees two classes, or raise ValueError."""
     values, counts = np.unique(y[present], return_counts=True)
     if len(values) < 2:
         raise ValueError(f"y has one class only, {values.tolist()}: a classifier needs two.")
@@ -150,10 +120,7 @@ def check_classes(y: NDArray[Any], present: NDArray[np.intp], rows: NDArray[np.i
 def check_n_baseline(n_baseline: int | None, n_left_out: int, takes_seed: bool) -> int:
     """Return the number of fits with other seeds.
 
-    Raises
-    ------
-    ValueError
-        If it is negative, or the estimator takes no seed.
+    Raises ValueError if it is negative, or the estimator takes no seed.
     """
     if n_baseline is None:
         return n_left_out if takes_seed else 0

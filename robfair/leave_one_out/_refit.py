@@ -19,28 +19,16 @@ from robfair._isolation import SharedSetting, one_thread
 
 __all__ = ["Refit", "refit_proba", "seed_names", "with_seeds"]
 
-
-# A softmax in single precision can exceed 1 by rounding.
-ROUNDING = 1e-6
+ROUNDING = 1e-6  # a softmax in single precision can exceed 1 by that
 
 
 @dataclass(frozen=True)
 class Refit:
-    """A model to be trained.
+    """A model to be trained."""
 
-    Attributes
-    ----------
-    name : str
-        Names it in the checkpoint.
-    estimator : estimator
-        Unfitted, with its seeds.
-    left_out : int or None
-        Position of the sample that it is trained without.
-    """
-
-    name: str
-    estimator: Any
-    left_out: int | None = None
+    name: str  # of its file in the checkpoint
+    estimator: Any  # unfitted, with its seeds
+    left_out: int | None = None  # position of the sample that it is trained without
 
     def __str__(self) -> str:
         without = "" if self.left_out is None else f", without training sample {self.left_out}"
@@ -58,6 +46,7 @@ def with_seeds(estimator: Any, generator: np.random.Generator, *, keep: bool) ->
     estimator = clone(estimator)
     params = estimator.get_params(deep=True)
     for name in seed_names(estimator):
+        # Drawn also if it is not used, so that the seeds of other parts do not depend on it.
         seed = int(generator.integers(2**31 - 1))
         if params[name] is None or not keep:
             estimator.set_params(**{name: seed})
@@ -76,14 +65,8 @@ def refit_proba(
     """Train a model and return its name and its confidences, a column for each class."""
     try:
         with _one_thread():
-            model = _fit_without(
-                refit.left_out,
-                clone(refit.estimator),
-                _aligned(X),
-                _aligned(y),
-                _aligned(groups),
-                _aligned(sample_weight),
-            )
+            data = map(_aligned, (X, y, groups, sample_weight))
+            model = _fit_without(refit.left_out, clone(refit.estimator), *data)
             return refit.name, _confidences(model, _aligned(X_test), classes)
     except Exception as error:
         error.add_note(f"robfair: this happened in {refit}.")
@@ -115,6 +98,7 @@ def _fit_without(
     rows = others
     if i is not None and getattr(estimator, "leaves_out_by_weight", False):
         rows = np.arange(n)
+        # A copy, since other refits in this process share it.
         weight = np.ones(n) if weight is None else weight.copy()
         weight[i] = 0
     params = {}
@@ -131,10 +115,10 @@ def _take(array: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def _aligned(array: Any) -> Any:
-    """Return data that are aligned in memory.
+    """Return data that are aligned in memory, as those that Dask sends may not be.
 
-    Dask's workers may get them otherwise. Then numpy adds up in another order, and the last bits of
-    the model differ from those of one that is trained elsewhere, or on all rows but one.
+    Or numpy adds up in another order, and the last bits of the model differ from those of one that
+    is trained elsewhere, or on all rows but one.
     """
     if array is None:
         return None
@@ -144,13 +128,7 @@ def _aligned(array: Any) -> Any:
 
 
 def _confidences(model: Any, X_test: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
-    """Predict confidences, a column for each of `classes`.
-
-    Raises
-    ------
-    ValueError
-        If `predict_proba` returns something else.
-    """
+    """Predict confidences, a column for each of `classes`, or raise ValueError."""
     proba = np.asarray(model.predict_proba(X_test), dtype=np.float64)
     known = np.asarray(model.classes_)
     if proba.ndim != 2 or proba.shape[1] != len(known) or not np.isin(known, classes).all():
@@ -158,7 +136,7 @@ def _confidences(model: Any, X_test: Any, classes: NDArray[Any]) -> NDArray[np.f
             f"predict_proba must return a column for each of classes_, and classes_ labels of y; "
             f"got shape {proba.shape}, classes_ {known.tolist()}, labels {classes.tolist()}."
         )
-    if not (np.abs(proba - 0.5) <= 0.5 + ROUNDING).all():
+    if not (np.abs(proba - 0.5) <= 0.5 + ROUNDING).all():  # NaN is not, either
         raise ValueError("predict_proba must return confidences in [0, 1]; some are not, or NaN.")
     # Without its only sample a class is unknown to a model: a confidence of 0.
     aligned = np.zeros((len(proba), len(classes)))

@@ -33,31 +33,11 @@ def run_refits(
 ) -> NDArray[np.float64]:
     """Return the confidences of all refits, from the checkpoint or by training.
 
-    Parameters
-    ----------
-    refits : sequence of Refit
-        The models.
-    data : Data
-        Training and test samples.
-    store : RefitStore or None
-        Finished refits on disk.
-    n_jobs : int or None
-        Refits at a time.
-    verbose : int
-        Greater than 0 shows a progress bar.
-
-    Returns
-    -------
-    ndarray of shape (n_refits, n_test, n_classes)
-        Confidences, in the order of `refits`.
-
-    Raises
-    ------
-    RuntimeError
-        If workers were lost again and again.
+    They have the shape (n_refits, n_test, n_classes), in the order of `refits`. Raises RuntimeError
+    if workers were lost again and again.
     """
     proba = np.empty((len(refits), _num_samples(data.X_test), len(data.classes)))
-    pending = {}
+    pending = {}  # name of each unfinished refit, with its place
     for j, refit in enumerate(refits):
         finished = None if store is None else store.load(refit.name)
         if finished is None:
@@ -75,6 +55,7 @@ def run_refits(
             # Unordered, so that a finished refit is written at once.
             parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
             try:
+                # A list, since joblib takes tasks while others finish and leave `pending`.
                 for name, each in parallel(train(refits[j]) for j in list(pending.values())):
                     lost = False
                     proba[pending[name]] = each

@@ -1,8 +1,7 @@
 """Finished refits on disk, so that a run that was cut off goes on where it stopped.
 
-The calling process writes them, and not its workers: those may be machines that share no disk with
-it, and a result that has not come back is not to be relied upon. If the caller itself is killed,
-only refits in flight are lost.
+The calling process writes them, and not its workers, which may share no disk with it. If the caller
+itself is killed, only refits in flight are lost.
 """
 
 from __future__ import annotations
@@ -27,27 +26,11 @@ __all__ = ["RefitStore"]
 class RefitStore:
     """Confidences of finished refits in a folder, a checkpoint each.
 
-    Parameters
-    ----------
-    folder : path-like
-        The folder; made if it is not there.
-    estimator : estimator
-        The estimator, with its seeds.
-    data : Data
-        Training and test samples.
-    rows : ndarray of int
-        Positions of the samples that are left out.
-    others : sequence of estimator
-        The estimators of the baseline, with their seeds.
+    They are of one run: of this estimator, these `rows` left out, and `others` as its baseline.
     """
 
     def __init__(
-        self,
-        folder: Any,
-        estimator: Any,
-        data: Data,
-        rows: NDArray[np.intp],
-        others: Sequence[Any],
+        self, folder: Any, estimator: Any, data: Data, rows: NDArray[np.intp], others: Sequence[Any]
     ) -> None:
         self.folder = Path(folder)
         seeds = [other.get_params()[name] for other in others for name in seed_names(other)]
@@ -58,10 +41,7 @@ class RefitStore:
     def load(self, name: str) -> NDArray[np.float64] | None:
         """Read a refit; None if it has not been done, or its file is damaged.
 
-        Raises
-        ------
-        ResultsError
-            If the file is of another run or refit.
+        Raises ResultsError if the file is of another run or refit.
         """
         try:
             proba: NDArray[np.float64] | None = read_checkpoint(*self._file(name))
