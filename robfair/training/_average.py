@@ -36,7 +36,7 @@ class Average:
     def _average(self, averaged: Any, current: Any, n: Any) -> None:
         decay = min(self.decay, float((1 + n) / (10 + n)))
         for mean, weights in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
+            if mean.is_floating_point():  # batch normalisation also counts batches
                 mean.lerp_(weights, 1 - decay)
 
     @property
@@ -51,21 +51,11 @@ class Average:
 
     @torch.no_grad()
     def module(self, net: NeuralNet, arrays: dict[str, Any]) -> nn.Module:
-        """Return the averaged module, its batch normalisation up to date.
+        """Return the averaged module, its batch normalisation up to date with `arrays["X"]`.
 
-        Parameters
-        ----------
-        net : NeuralNet
-            The net that is being trained.
-        arrays : dict of str to ndarray
-            The training samples "X", with their "weight" if they have one.
-
-        Returns
-        -------
-        torch.nn.Module
-            The module; the next step averages it further.
+        The next step averages it further.
         """
-        net.attack.noise.begin_batch(0, None, torch.device(net.device))  # for dropout
+        net.attack.noise.begin_batch(0, None, torch.device(net.device))  # a seed for dropout
         update_bn(_batches(net, arrays), self.model_)
         module: nn.Module = self.model_.module
         return module
@@ -74,6 +64,6 @@ class Average:
 def _batches(net: NeuralNet, arrays: dict[str, Any]) -> Iterator[Tensor]:
     X = arrays["X"]
     if "weight" in arrays:
-        X = X[arrays["weight"] > 0]
+        X = X[arrays["weight"] > 0]  # those of weight 0 are left out of training
     for start in range(0, len(X), net.batch_size):
         yield torch.as_tensor(X[start : start + net.batch_size], device=net.device)

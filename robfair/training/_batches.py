@@ -62,7 +62,7 @@ class TensorBatches:
         if "weight" in self.arrays:
             weight = self.arrays["weight"]
             kept = weight > 0
-            self.kept = None if bool(kept.all()) else kept
+            self.kept = None if bool(kept.all()) else kept  # None: spares the indexing
             if weight[kept].unique().numel() == 1:  # a plain mean, to the last bit
                 del self.arrays["weight"]
 
@@ -72,13 +72,14 @@ class TensorBatches:
     def __iter__(self) -> Iterator[Batch]:
         device = self.y.device
         order = torch.randperm(len(self.y), generator=self.generator).to(device)
+        # Seeds come with the order, so that a checkpoint needs the state of one generator.
         seeds = torch.randint(2**63 - 1, (len(self),), generator=self.generator).tolist()
         batches = zip(order.split(self.batch_size), seeds, strict=True)
         for self.place, (rows, seed) in enumerate(batches):
             kept = None if self.kept is None else self.kept[rows]
             if kept is not None:
                 rows = rows[kept]
-                if len(rows) == 0:
+                if len(rows) == 0:  # a mean of nothing would be NaN
                     continue
             self.noise.begin_batch(seed, kept, device)
             yield {name: a[rows] for name, a in self.arrays.items()}, self.y[rows]

@@ -35,13 +35,14 @@ class Checkpoint(Callback):
         self.path = Path(path)
         self.description = description
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Read now, so that a file of another run ends `fit` before it trains.
         self.earlier: dict[str, Any] | None = read_checkpoint(self.path, description)
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Go on where the file ends."""
         if self.earlier is not None:
             net.load_state(self.earlier)
-            self.earlier = None
+            self.earlier = None  # a copy of all weights
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Write the state."""

@@ -55,8 +55,7 @@ class GroupEvaluator:
         """Rob(P) of each group, of shape (n_groups,).
 
         Samples for which no boundary was found count with the largest distance that was found, and
-        a warning says how many they are. If none was found for any sample (a constant classifier),
-        all groups are equally robust.
+        a warning says how many they are. A constant classifier is equally robust for all groups.
         """
         result = boundary_distance(
             self.module,
@@ -66,6 +65,7 @@ class GroupEvaluator:
             threat_model=self.threat_model,
             return_adversarial=False,
         )
+        # A misclassified sample is on the wrong side already: a distance of 0.
         distance = np.where(result.status == "skipped", 0.0, result.distance)
         censored = result.status == "censored"
         if censored.any():
@@ -86,23 +86,13 @@ class GroupEvaluator:
 
     def part(self, n: int) -> GroupEvaluator:
         """Keep at most `n` samples of each group, the first ones."""
-        rows = np.sort(
-            np.concatenate(
-                [np.flatnonzero(self.groups == group)[:n] for group in range(self.n_groups)]
-            )
-        )
+        groups = range(self.n_groups)
+        first = [np.flatnonzero(self.groups == group)[:n] for group in groups]
+        rows = np.sort(np.concatenate(first))
         return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
 
     def robustly_correct(self, module: nn.Module) -> tuple[NDArray[np.intp], ...]:
-        """Count the correct samples of each group: unattacked, after one step and after ten.
-
-        FGSM, and PGD on the cross-entropy from the same random starts each time.
-
-        Returns
-        -------
-        right, single, several : ndarray of shape (n_groups,)
-            For each group.
-        """
+        """Count each group's correct samples: unattacked, after one step (FGSM) and ten (PGD)."""
         attacks = ((0.0, "fgsm"), (self.eps, "fgsm"), (self.eps, "pgd"))
         return tuple(
             np.bincount(self.groups[~self._fooled(module, *each)], minlength=self.n_groups)
@@ -122,6 +112,6 @@ class GroupEvaluator:
             method=method,
             n_steps=N_STEPS,
             threat_model=replace(self.threat_model, norm=self.norm),
-            random_state=0,
+            random_state=0,  # the same starts after every epoch, so that epochs can be compared
         )
         return np.asarray(fooled)

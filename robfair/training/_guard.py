@@ -43,7 +43,7 @@ class OverfittingGuard:
     def has_collapsed(self, net: NeuralNet) -> bool:
         """Attack the groups, and warn if one has collapsed."""
         evaluator = net.evaluator.part(SAMPLES_PER_GROUP)
-        right, single, several = evaluator.robustly_correct(net.module_)
+        right, single, several = evaluator.robustly_correct(net.module_)  # the average lags behind
         net.history.record("robust_accuracy", float(several.sum() / evaluator.sizes().sum()))
         fooled = single - several
         collapsed = (single > right / 2) & (several < single / 4) & (fooled >= AT_LEAST)

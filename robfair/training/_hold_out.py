@@ -112,6 +112,6 @@ def draw_held_out(
                 "held-out samples need at least one each. Merge it with another group, or leave it "
                 "out."
             )
-        n = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        n = min(max(round(fraction * len(members)), 1), len(members) - 1)  # 1 on either side
         mask[members[((np.arange(n) + 0.5) * len(members) / n).astype(int)]] = True
     return mask

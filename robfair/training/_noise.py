@@ -51,6 +51,7 @@ class Noise:
         """
         masks = [mask for mask in (self.kept, rows) if mask is not None]
         n_places = len(masks[0]) if masks else len(X)
+        # On the CPU, so that numbers do not depend on the device.
         noise = distribution((n_places, *X.shape[1:]), generator=self.generator).to(X)
         for mask in masks:
             noise = noise[mask]

@@ -30,25 +30,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses of a batch, each of shape (n,).
+    """Losses of a batch, each of shape (n,)."""
 
-    Attributes
-    ----------
-    natural : Tensor
-        Natural loss; 0 where the objective has none for the sample.
-    robust : Tensor
-        Robust loss, beta included; 0 for samples that are not attacked.
-    has_natural, attacked : Tensor of bool
-        Masks of the samples that have a natural and a robust loss.
-    weight : Tensor or None
-        Weights of the samples, above 0; None: all alike. The net fills them in.
-    """
-
-    natural: Tensor
-    robust: Tensor
-    has_natural: Tensor
-    attacked: Tensor
-    weight: Tensor | None = None
+    natural: Tensor  # 0 where the objective has none for the sample
+    robust: Tensor  # beta included; 0 for samples that are not attacked
+    has_natural: Tensor  # mask of the samples that have a natural loss
+    attacked: Tensor  # mask of the samples that have a robust loss
+    weight: Tensor | None = None  # above 0, filled in by the net; None: all alike
 
     def detach(self) -> Losses:
         """Return the same losses without their graph."""
@@ -96,11 +84,10 @@ class Attack:
         """Return adversarial examples for a loss of the logits, in evaluation mode.
 
         `weights` gives its gradient with respect to the logits, up to a factor for each sample.
-
         Where X holds only some samples of the batch, `rows` is the mask that selects them.
         """
         ball = Ball(X, self.radius * eps, self.norm, self.threat_model)
-        wide = ball.per_sample(eps)
+        wide = ball.per_sample(eps)  # with the axes of X, to multiply
         if uniform_start:
             noise = self.spread * (self.noise.draw(torch.rand, X, rows) * 2 - 1)
         else:
@@ -172,7 +159,7 @@ class TradesObjective:
         ).sum(dim=1)
         if whole:
             return Losses(natural, beta * divergence, every, attacked)
-        robust = robust.masked_scatter(attacked, beta[attacked] * divergence)
+        robust = robust.masked_scatter(attacked, beta[attacked] * divergence)  # keeps the graph
         return Losses(natural, robust, every, attacked)
 
 
@@ -215,6 +202,7 @@ _SAME_IN_BOTH_MODES = (
 
 
 def _clean_probabilities(module: nn.Module, x: Tensor, logits: Tensor) -> Tensor:
+    # By type and not isinstance: a subclass may do anything.
     if not all(type(part) in _SAME_IN_BOTH_MODES for part in module.modules()):
         with torch.no_grad(), evaluation_mode(module):
             logits = module(x)

@@ -35,12 +35,7 @@ class EarlyStopping:
     def measure(self, net: NeuralNet, module: nn.Module) -> None:
         """Measure the robust accuracy of `module`, and stop the net if it has not risen for long.
 
-        Parameters
-        ----------
-        net : NeuralNet
-            The net that is being trained.
-        module : torch.nn.Module
-            The network that would result if the run ended here.
+        `module` is the network that would result if the run ended here.
         """
         accuracy = float(net.evaluator.robust_accuracy(module))
         net.history.record("robust_accuracy", accuracy)
@@ -48,7 +43,7 @@ class EarlyStopping:
             self.phase_, self.best_ = net.plan_.phase, -1.0
         if accuracy > self.best_:
             self.best_, self.waited_ = accuracy, 0
-            self.weights_ = copy.deepcopy(module.state_dict())
+            self.weights_ = copy.deepcopy(module.state_dict())  # which the next step overwrites
         else:
             self.waited_ += 1
         if self.waited_ >= self.patience and net.strategy.may_stop(net.epoch_):
@@ -56,14 +51,9 @@ class EarlyStopping:
 
     def state(self) -> dict[str, Any]:
         """Return the state that a run is resumed from."""
-        return {
-            "phase": self.phase_,
-            "best": self.best_,
-            "waited": self.waited_,
-            "weights": self.weights_,
-        }
+        names = ("phase", "best", "waited", "weights")
+        return {name: getattr(self, f"{name}_") for name in names}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self.phase_, self.best_ = state["phase"], state["best"]
-        self.waited_, self.weights_ = state["waited"], state["weights"]
+        self.__dict__.update({f"{name}_": value for name, value in state.items()})

@@ -46,22 +46,7 @@ class GroupPlan:
     def uniform(
         cls, n_groups: int, eps: float, beta: float, device: torch.device | None = None
     ) -> GroupPlan:
-        """Build the plan that treats all groups alike.
-
-        Parameters
-        ----------
-        n_groups : int
-            Number of groups.
-        eps, beta : float
-            Radius of the attack, and weight of the robust loss inside the objective.
-        device : torch.device, default=None
-            Device of the training. None: the CPU.
-
-        Returns
-        -------
-        GroupPlan
-            The plan.
-        """
+        """Build the plan that treats all groups alike, with tensors on `device`."""
         ones = torch.ones(n_groups, device=device)
         return cls(eps * ones, beta * ones, ones, ones)
 
@@ -129,93 +114,39 @@ class Strategy(BaseEstimator):
     needs_held_out = False
 
     def start(self, plan: GroupPlan) -> GroupPlan:
-        """Plan the first epoch.
-
-        Parameters
-        ----------
-        plan : GroupPlan
-            The plan that treats all groups alike, by the estimator's eps and beta.
-
-        Returns
-        -------
-        GroupPlan
-            The plan of the first epoch.
-        """
+        """Plan the first epoch, given the plan that treats all groups alike."""
         self.uniform_ = plan
         return plan
 
     def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
-        """Plan the epoch that is about to begin.
+        """Return the plan from the epoch on that is about to begin, given the plan so far.
 
-        Parameters
-        ----------
-        epoch : int
-            Number of the epoch, from 0.
-        plan : GroupPlan
-            The plan so far.
-        evaluator : GroupEvaluator or None
-            Gives Rob(P) of each group on held-out data, if `needs_held_out`.
-
-        Returns
-        -------
-        GroupPlan
-            The plan from now on.
+        Epochs count from 0. The evaluator gives Rob(P) of each group on held-out data, and is None
+        unless the run holds samples out, as it does if `needs_held_out`.
         """
         return plan
 
     def may_stop(self, epoch: int) -> bool:
-        """Tell whether a run may end early after an epoch.
-
-        Parameters
-        ----------
-        epoch : int
-            Number of the epoch, from 0.
-
-        Returns
-        -------
-        bool
-            True, unless the strategy is incomplete without a later epoch.
-        """
+        """Tell whether a run may end early after an epoch: is the strategy complete by then."""
         return True
 
     def state(self) -> dict[str, Any]:
         """Return all that was learnt, to resume a run: attributes that end in an underscore.
 
-        Returns
-        -------
-        dict of str to object
-            Tensors, arrays, numbers, strings, and dicts and lists of them.
+        They may be tensors, arrays, numbers and strings, and dicts and lists of them.
         """
         learnt = {name: value for name, value in vars(self).items() if name.endswith("_")}
         learnt.pop("uniform_", None)  # given anew to every run
         return learnt
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restore what an earlier run has learnt.
-
-        Parameters
-        ----------
-        state : dict of str to object
-            The value that `state` has returned.
-        """
+        """Restore what an earlier run has learnt, as `state` has returned it."""
         self.__dict__.update(state)
 
     def on_batch(self, plan: GroupPlan, losses: Losses, groups: Tensor) -> GroupPlan:
-        """Plan the reduction of the losses of a batch, which are already computed.
+        """Return the plan for a batch, given that of the epoch, its detached losses and groups.
 
-        Parameters
-        ----------
-        plan : GroupPlan
-            The plan of the epoch.
-        losses : Losses
-            Losses of each sample, detached.
-        groups : Tensor of shape (n,)
-            Group of each sample.
-
-        Returns
-        -------
-        GroupPlan
-            The plan for this batch.
+        Only the weights and the reduction still matter, since the losses are already computed.
         """
         return plan
 
@@ -249,57 +180,20 @@ class Farmur(Strategy):
         self.reduction = reduction
 
     def start(self, plan: GroupPlan) -> GroupPlan:
-        """Plan the first epoch: all groups are attacked.
-
-        Parameters
-        ----------
-        plan : GroupPlan
-            The plan that treats all groups alike.
-
-        Returns
-        -------
-        GroupPlan
-            The plan of the first epoch.
-        """
+        """Plan the first epoch: all groups are attacked."""
         return replace(super().start(plan), phase="adversarial")
 
     def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
-        """Find the vulnerable groups when the warm-up is over.
-
-        Parameters
-        ----------
-        epoch : int
-            Number of the epoch, from 0.
-        plan : GroupPlan
-            The plan so far.
-        evaluator : GroupEvaluator or None
-            Gives Rob(P) of each group on held-out data.
-
-        Returns
-        -------
-        GroupPlan
-            The plan from now on.
-        """
+        """Find the vulnerable groups when the warm-up is over."""
         if epoch != self.n_adversarial or evaluator is None:
             return plan
         self.robustness_ = evaluator.robustness()
-        self.vulnerable_ = self.robustness_ < np.mean(self.robustness_)
+        self.vulnerable_ = self.robustness_ < np.mean(self.robustness_)  # each group counts once
         vulnerable = torch.from_numpy(self.vulnerable_).to(plan.beta)
         return replace(
             plan, beta=plan.beta * vulnerable, reduction=self.reduction, phase="retraining"
         )
 
     def may_stop(self, epoch: int) -> bool:
-        """Tell whether the groups have been evaluated.
-
-        Parameters
-        ----------
-        epoch : int
-            Number of the epoch, from 0.
-
-        Returns
-        -------
-        bool
-            False in the first phase: without retraining there is no FARMUR.
-        """
+        """Tell whether the groups have been evaluated: without retraining there is no FARMUR."""
         return epoch >= self.n_adversarial

@@ -99,13 +99,8 @@ class WeightControl(Callback):
         if self.guard is None:
             return {}
         average = None if self.average is None else self.average.model_.state_dict()
-        return copy.deepcopy(
-            {
-                "module": net.module_.state_dict(),
-                "optimizer": net.optimizer_.state_dict(),
-                "average": average,
-            }
-        )
+        module, optimizer = net.module_.state_dict(), net.optimizer_.state_dict()
+        return copy.deepcopy({"module": module, "optimizer": optimizer, "average": average})
 
     def _fall_back(self, net: NeuralNet) -> None:
         """Attack by several steps from now on."""
@@ -127,7 +122,7 @@ class WeightControl(Callback):
         if self.average is not None:
             self.average.model_.load_state_dict(state["average"])
         self.epoch_began_ = state["epoch_began"]
-        if state["fallen_back"]:
+        if state["fallen_back"]:  # the net does not save its attack
             self._fall_back(net)
         if self.stopping is not None:
             self.stopping.load_state(state["stopping"])

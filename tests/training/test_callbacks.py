@@ -7,7 +7,7 @@ import pytest
 from skorch.callbacks import GradientNormClipping
 
 from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
-from robfair.training._callbacks import EpochProgress
+from robfair.training import EpochProgress
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((40, 3)), np.arange(40) % 2
