@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 __all__ = ["batches", "check_batch_size", "default_batch_size"]
 
-FEATURES = 2**18
-LEAST = 64
+# Rows of a table are cheap, and small batches would spend their time between the passes; what a
+# network computes for hundreds of images at a time falls out of the caches.
+FEATURES, LEAST = 2**18, 64
 
 
 def check_batch_size(batch_size: int | None) -> None:
@@ -19,11 +20,7 @@ def check_batch_size(batch_size: int | None) -> None:
 
 
 def default_batch_size(shape: tuple[int, ...]) -> int:
-    """Return the number of samples of some shape that have 2**18 features together, at least 64.
-
-    Rows of a table are cheap, and small batches would spend their time between the passes; what a
-    network computes for hundreds of images at a time falls out of the caches.
-    """
+    """Return the number of samples of some shape that have 2**18 features together, at least 64."""
     return max(LEAST, FEATURES // math.prod(shape))
 
 

@@ -28,18 +28,10 @@ ASIDE = ("return_adversarial", "verbose")
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """Result of an attack for each sample, without the adversarial points.
+    """Result of an attack for each sample, without the adversarial points."""
 
-    Attributes
-    ----------
-    result : ndarray of shape (n_samples,)
-        The least eps, or whether the attack succeeded.
-    predicted : ndarray of shape (n_samples,)
-        Labels that the model predicts for the samples.
-    """
-
-    result: NDArray[Any]
-    predicted: NDArray[Any]
+    result: NDArray[Any]  # the least eps, or whether the attack succeeded
+    predicted: NDArray[Any]  # labels, without a perturbation
 
 
 class _ContentHasher(NumpyHasher):
@@ -64,27 +56,16 @@ class _RecentResults:
         self.results: dict[str, Any] = {}
 
     def get(
-        self,
-        compute: Callable[..., _Result],
-        estimator: Any,
-        X: Any,
-        y: Any,
-        options: dict[str, Any],
+        self, compute: Callable[..., _Result], estimator: Any, X: Any, y: Any, **options: Any
     ) -> _Result:
         """Return the result of the same content, or compute it."""
-        content = (
-            compute.__name__,
-            type(estimator),
-            as_model(estimator),
-            X,
-            y,
-            sorted((name, value) for name, value in options.items() if name not in ASIDE),
-        )
+        counting = sorted((name, value) for name, value in options.items() if name not in ASIDE)
+        content = (compute.__name__, type(estimator), as_model(estimator), X, y, counting)
         try:
             key = _ContentHasher(hash_name="md5").hash(content)
         except Exception:  # what cannot be pickled has no content to compare
             return compute(estimator, X, y, **options)
-        with self.lock:
+        with self.lock:  # held while it computes: an equal call waits instead of computing too
             value: Any = self.results.pop(key, None)
             # A result with points serves a call that needs none, but not the reverse.
             if value is None or (options.get("return_adversarial") and value.adversarial is None):
@@ -137,50 +118,21 @@ def shared_distance(
 ) -> BoundaryDistance:
     """Compute the distances of the correctly classified samples, or return those of an equal call.
 
-    A second call with the same content of model, X, y and options returns the result of the first.
-
-    Parameters
-    ----------
-    estimator : object
-        A model that `boundary_distance` takes.
-    X : array-like of shape (n_samples, n_features)
-        Samples.
-    y : array-like of shape (n_samples,)
-        True labels.
-    method : str, default="auto"
-        Method of `boundary_distance`.
-    threat_model : ThreatModel, default=None
-        Norm, box and mutable features.
-    certify : bool, default=False
-        Whether to compute certified lower bounds too.
-    options : DistanceOptions, default=None
-        Options of the method. None: the defaults.
-    return_adversarial : bool, default=False
-        Whether the points behind the distances are needed; without, they may be there or not.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
-    **keywords
-        Single options, in place of those in `options`.
-
-    Returns
-    -------
-    BoundaryDistance
-        The distances.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `boundary_distance`.
+    Arguments and errors are those of `measure_distance`; `keywords` are single options, in place of
+    those in `options`. Without `return_adversarial` the points may be there or not.
     """
-    arguments = {
-        "method": method,
-        "threat_model": threat_model,
-        "certify": certify,
-        "return_adversarial": return_adversarial,
-        "verbose": verbose,
-        "options": replace(options or DistanceOptions(), **keywords),
-    }
-    return _RECENT.get(_distance, estimator, X, y, arguments)
+    return _RECENT.get(
+        _distance,
+        estimator,
+        X,
+        y,
+        method=method,
+        threat_model=threat_model,
+        certify=certify,
+        options=replace(options or DistanceOptions(), **keywords),
+        return_adversarial=return_adversarial,
+        verbose=verbose,
+    )
 
 
 def shared_attack(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Attacked:
@@ -189,4 +141,4 @@ def shared_attack(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> At
     `options` are keywords of `attack` if ``"eps"`` is one of them, else of `least_eps`; errors are
     theirs.
     """
-    return _RECENT.get(_success if "eps" in options else _least_eps, estimator, X, y, options)
+    return _RECENT.get(_success if "eps" in options else _least_eps, estimator, X, y, **options)

@@ -23,19 +23,7 @@ def away_from_label(logits: Tensor, label: Tensor) -> Tensor:
     """Return the direction of the gradient of the cross-entropy.
 
     The cross-entropy is ``log(1 + exp(m))`` with ``m = logsumexp(other logits) - logit of label``,
-    so both have the same direction of ascent, and m does not saturate.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n, n_classes)
-        Logits.
-    label : Tensor of shape (n,)
-        The classes whose cross-entropy is to grow.
-
-    Returns
-    -------
-    Tensor of shape (n, n_classes)
-        The gradient of m.
+    so both have the same direction of ascent, and m does not saturate: its gradient is returned.
     """
     own = label[:, None]
     if logits.shape[1] == 2:  # the softmax over one class is 1, and takes time
@@ -48,18 +36,6 @@ def away_from_prediction(logits: Tensor, clean: Tensor) -> Tensor:
 
     The gradient is p(x') - p(x). The differences of the small probabilities are computed relative
     to the greatest of them, and that of the top class is what makes the sum zero.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n, n_classes)
-        Logits of the perturbed samples x'.
-    clean : Tensor of shape (n, n_classes)
-        Logits of the samples x.
-
-    Returns
-    -------
-    Tensor of shape (n, n_classes)
-        The gradient times a positive number for each row.
     """
     top = clean.argmax(dim=1, keepdim=True)
     before, after = (F.log_softmax(z, dim=1).scatter(1, top, -torch.inf) for z in (clean, logits))

@@ -18,17 +18,6 @@ from robfair._geometry import norms
 from robfair.adapters import LabelModel, LogitModel
 from robfair.threat import ThreatModel
 
-__all__ = [
-    "Forward",
-    "Problem",
-    "as_problem",
-    "as_seed",
-    "distances",
-    "finite",
-    "margins",
-    "progress_bar",
-]
-
 Forward = Callable[[Tensor], Tensor]
 
 
@@ -38,8 +27,8 @@ class Problem:
 
     model: LogitModel | LabelModel
     X: NDArray[Any]
-    true_codes: NDArray[np.intp] | None
-    n_classes: int
+    true_codes: NDArray[np.intp] | None  # None where y is, or where the model has no logits
+    n_classes: int  # 0 where the model has no logits
     threat_model: ThreatModel
     batch_size: int
     y: NDArray[Any] | None = None
@@ -106,7 +95,7 @@ def finite(logits: Tensor) -> Tensor:
 def margins(logits: Tensor, label: Tensor) -> Tensor:
     """Logit of `label` minus the greatest other logit, of shape (n,); negative once flipped."""
     own = logits.gather(1, label[:, None])[:, 0]
-    if logits.shape[1] == 2:
+    if logits.shape[1] == 2:  # the most frequent case, without the copy of all logits
         return own - logits.gather(1, 1 - label[:, None])[:, 0]
     return own - logits.scatter(1, label[:, None], -torch.inf).amax(dim=1)
 
@@ -127,7 +116,7 @@ def as_seed(random_state: Any) -> int:
         random_state = np.random.default_rng()
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31))
-    if isinstance(random_state, int | np.integer) and random_state >= 0:
+    if isinstance(random_state, int | np.integer) and random_state >= 0:  # itself, also 2**32 on
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
 
@@ -156,7 +145,7 @@ def as_problem(
         n_classes = adapted.check_output(array)
         codes = None if y is None else adapted.codes(y, n_classes)
     elif y is not None and adapted.classes is not None:
-        adapted.codes(y, len(adapted.classes))
+        adapted.codes(y, len(adapted.classes))  # raises for labels that the model does not know
     if batch_size is None:
         batch_size = default_batch_size(array.shape[1:])
     return Problem(adapted, array, codes, n_classes, threat_model, batch_size, y)

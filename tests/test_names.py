@@ -1,7 +1,7 @@
 """The command line offers the names that the library has."""
 
 from robfair import _names
-from robfair.attacks._methods import METHODS as ATTACKS
+from robfair.attacks._options import METHODS as ATTACKS
 from robfair.cli._model import ARCHITECTURES
 from robfair.distance import METHODS
 from robfair.metrics import AUDIT_MEASURES as MEASURES

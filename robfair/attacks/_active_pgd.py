@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from robfair._geometry import norms
 from robfair._problem import margins
 from robfair.adapters import ForwardVjp
+from robfair.attacks._options import Weights
 from robfair.attacks._pgd import Ball
 
 __all__ = ["ActiveSamples", "AttackGoal", "active_pgd", "into_ball"]
@@ -21,19 +21,10 @@ LEAVE = 1 / 16
 
 @dataclass(frozen=True)
 class AttackGoal:
-    """The decision that an attack wants, and the loss that leads there.
+    """The decision that an attack wants, and the loss that leads there."""
 
-    Attributes
-    ----------
-    loss : callable
-        From logits, labels and the logits of the samples, to the weights of the logits whose
-        weighted sum grows fastest with the loss.
-    targeted : bool
-        Whether the labels are to be reached, instead of left.
-    """
-
-    loss: Callable[[Tensor, Tensor, Tensor], Tensor]
-    targeted: bool
+    loss: Weights
+    targeted: bool  # whether the labels are to be reached, instead of left
 
     def margin(self, logits: Tensor, label: Tensor) -> Tensor:
         """Margin to the decision that is wanted, of shape (n,); negative once it is made."""
@@ -67,27 +58,10 @@ class ActiveSamples:
 def active_pgd(
     forward_vjp: ForwardVjp, goal: AttackGoal, active: ActiveSamples, points: Tensor, n_steps: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Take PGD steps from some points of the balls.
+    """Take up to `n_steps` PGD steps from some points of the balls.
 
-    Parameters
-    ----------
-    forward_vjp : callable
-        From points to logits and their vjp.
-    goal : AttackGoal
-        The decision that is wanted.
-    active : ActiveSamples
-        The samples of a batch.
-    points : Tensor of the shape of the balls
-        First points, inside the balls.
-    n_steps : int
-        The greatest number of steps.
-
-    Returns
-    -------
-    points : Tensor of the shape of the balls
-        The first points that are fooled, else the last ones.
-    n_forward, n_backward : Tensor of int, of shape (n,)
-        Passes made.
+    Returns the first points that are fooled, else the last ones, and the passes made forwards and
+    backwards, each of shape (n,).
     """
     ended, stay = points.clone(), torch.ones_like(active.rows, dtype=torch.bool)
     n_forward = torch.full_like(active.rows, n_steps)
@@ -135,21 +109,7 @@ def _free(gradient: Tensor, points: Tensor, ball: Ball) -> Tensor:
 def into_ball(points: Tensor, x: Tensor, eps: Tensor, norm: float) -> tuple[Tensor, Tensor]:
     """Move points towards x until they are at most eps away, whatever was rounded before.
 
-    Parameters
-    ----------
-    points, x : Tensor of shape (n, ...)
-        Points, at most a rounding error outside of the balls, and the centres.
-    eps : Tensor of float64, of shape (n,)
-        Radii.
-    norm : {2, inf}
-        The norm of the radii.
-
-    Returns
-    -------
-    points : Tensor of shape (n, ...)
-        The points.
-    size : Tensor of float64, of shape (n,)
-        Their distances, at most eps.
+    Returns them and their distances (n,), both of these and eps in float64.
     """
     centre, eps = x.double(), eps.reshape(-1, *[1] * (x.ndim - 1))
     delta = points.double() - centre

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from robfair._batches import batches
 from robfair._confirm import rounding
 from robfair._problem import Problem, finite
 from robfair.adapters import ForwardVjp
@@ -39,17 +40,8 @@ class Attempt:
 class GradientAttack:
     """Runs of an attack on some samples of a problem at a time.
 
-    Parameters
-    ----------
-    problem : Problem
-        Samples, model and threat model.
-    options : AttackOptions
-        Which attack.
-    seed : int
-        Seed of the random starts.
-    target : ndarray of int, of shape (n,), or None
-        Classes to be reached; None to get away from the true classes of the problem, or from the
-        predicted ones if it has none.
+    Its targets are classes to be reached. None: it gets away from the true classes of the problem,
+    or from the predicted ones if that has none.
     """
 
     def __init__(
@@ -59,14 +51,10 @@ class GradientAttack:
         seed: int,
         target: NDArray[np.intp] | None = None,
     ) -> None:
-        self.problem = problem
-        self.options = options
-        self.seed = seed
+        self.problem, self.options, self.seed = problem, options, seed
         self.targeted = target is not None
         self.goal = AttackGoal(options.entry.weights, self.targeted)
-        n = len(problem.X)
-        self.n_forward = np.zeros(n, dtype=np.int32)
-        self.n_backward = np.zeros(n, dtype=np.int32)
+        self.n_forward, self.n_backward = np.zeros((2, len(problem.X)), dtype=np.int32)
         self.clean = self._clean()
         self.predicted_codes = self.clean.argmax(dim=1).cpu().numpy()
         label = target if target is not None else problem.true_codes
@@ -78,39 +66,25 @@ class GradientAttack:
         self,
         index: NDArray[np.intp],
         eps: NDArray[np.float64],
-        *,
         start: Tensor | None = None,
         restart: int = 0,
         every_step: bool = False,
         progress: Callable[[Attempt], None] = lambda attempt: None,
     ) -> Attempt:
-        """Attack some samples once.
+        """Attack m samples once, at increasing positions `index` and with budgets `eps` (m,).
 
-        Parameters
-        ----------
-        index : ndarray of int, of shape (m,), increasing
-            Their positions in X.
-        eps : ndarray of float64, of shape (m,)
-            Their budgets.
-        start : Tensor of shape (m, d), default=None
-            First points. None: as the options say.
-        restart : int, default=0
-            Number of the restart, for its random numbers.
-        every_step : bool, default=False
-            Whether to make all steps, also with samples that are fooled.
-        progress : callable, default=lambda attempt: None
-            Called with each batch that is finished.
+        They start from `start` (m, d), or as the options say; the number of the restart is for the
+        random starts. With `every_step` also fooled samples make all steps. `progress` gets each
+        batch that is finished.
         """
         parts, size = [], self.problem.batch_size
         with self.problem.network.forward_vjp(self.problem.shape) as forward_vjp:
-            for first in range(0, len(index), size):
-                rows = slice(first, first + size)
-                first_points = None if start is None else start[rows]
-                attempt = self._batch(
-                    forward_vjp, index[rows], eps[rows], first_points, restart, every_step
+            for rows in batches(len(index), size):
+                first = None if start is None else start[rows]
+                parts.append(
+                    self._batch(forward_vjp, index[rows], eps[rows], first, restart, every_step)
                 )
-                parts.append(attempt)
-                progress(attempt)
+                progress(parts[-1])
         columns = zip(*(vars(part).values() for part in parts), strict=True)
         return Attempt(*(torch.cat(column) for column in columns))
 
@@ -140,25 +114,19 @@ class GradientAttack:
         rows = torch.arange(len(x), device=x.device)
         first = ball.project(start.reshape(images.shape))
         active = ActiveSamples(ball, rows, label, self._step(eps), sure_margin, clean)
-        points, n_forward, n_backward = active_pgd(
-            forward_vjp, self.goal, active, first, self._n_steps()
-        )
+        n_steps = 1 if self.options.entry.is_one_step else self.options.n_steps
+        points, n_forward, n_backward = active_pgd(forward_vjp, self.goal, active, first, n_steps)
         unmoved = (points == first).flatten(1).all(dim=1)
+        # A step in the model's dtype may end a rounding error outside.
         points, size = into_ball(points, images, radius, problem.norm)
         with torch.no_grad():
             logits = finite(forward_vjp(points)[0])
-        self.n_forward[index] += n_forward.cpu().numpy() + 1
+        self.n_forward[index] += n_forward.cpu().numpy() + 1  # and the one that confirms
         self.n_backward[index] += n_backward.cpu().numpy()
         codes = logits.argmax(dim=1)
         fooled = (codes == label) == self.targeted
-        return Attempt(
-            points=points.flatten(1),
-            size=size,
-            codes=codes,
-            margin=self.goal.margin(logits, label),
-            fooled=fooled,
-            unmoved=unmoved & ~fooled,
-        )
+        margin = self.goal.margin(logits, label)
+        return Attempt(points.flatten(1), size, codes, margin, fooled, unmoved & ~fooled)
 
     def _start(self, x: Tensor, eps: Tensor, index: NDArray[np.intp], restart: int) -> Tensor:
         options, key = self.options, (self.seed, restart)
@@ -168,9 +136,6 @@ class GradientAttack:
             return x
         return in_ball(x, eps, self.problem.norm, index, key)
 
-    def _n_steps(self) -> int:
-        return 1 if self.options.entry.is_one_step else self.options.n_steps
-
     def _step(self, eps: Tensor) -> Tensor:
         if self.options.step_size is not None:
             return torch.full_like(eps, self.options.step_size)
@@ -179,7 +144,7 @@ class GradientAttack:
     def _clean(self) -> Tensor:
         problem, parts = self.problem, []
         with torch.no_grad(), problem.network.forward(problem.shape) as forward:
-            for first in range(0, len(problem.X), problem.batch_size):
-                parts.append(finite(forward(problem.rows(first, first + problem.batch_size))))
+            for rows in batches(len(problem.X), problem.batch_size):
+                parts.append(finite(forward(problem.rows(rows.start, rows.stop))))
         self.n_forward += 1
         return torch.cat(parts)

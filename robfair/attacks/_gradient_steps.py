@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from robfair._problem import Problem, progress_bar
 from robfair.attacks._gradient_attack import Attempt, GradientAttack
 from robfair.attacks._options import AttackOptions
-from robfair.attacks._result import Examples
+from robfair.attacks._result import AttackResult
 
 __all__ = ["GradientSteps", "unmoved_warning"]
 
@@ -42,47 +41,54 @@ class GradientSteps:
         """The best examples so far."""
         return BestExamples(self.attack)
 
+    @property
+    def targeted(self) -> bool:
+        """Whether labels are to be reached, not left."""
+        return self.target is not None
+
+    @property
+    def label(self) -> NDArray[Any]:
+        """The labels to be left or reached, of shape (n,)."""
+        return self.problem.model.labels(self.attack.label)
+
     def bar(self, title: str) -> Any:
         """Return a progress bar over the samples."""
         return progress_bar(self.problem, f"{title} ({self.options.method})", self.options.verbose)
 
-    def run(self, eps: NDArray[np.float64]) -> Examples:
+    def run(self, eps: NDArray[np.float64]) -> AttackResult:
         """Attack the samples that have not been fooled yet, at budgets not below the last ones."""
         if self.transfers:
             self.best = BestExamples(self.attack)
         best = self.best
         pending = eps > 0 if self.transfers else (eps > 0) & ~best.fooled
         with self.bar("attack") as bar:
+
+            def count(attempt: Attempt) -> None:  # the fooled; after the last restart all
+                last = restart == self.options.n_restarts - 1
+                bar.update(len(attempt.codes) if last else int(attempt.fooled.sum()))
+
             bar.update(len(eps) - int(pending.sum()))
             for restart in range(self.options.n_restarts):
                 index = pending.nonzero()[0]
                 if len(index) == 0:
                     break
-                attempt = self.attack.run(
-                    index,
-                    eps[index],
-                    restart=restart,
-                    every_step=self.transfers,
-                    progress=_counting(bar, restart == self.options.n_restarts - 1),
-                )
+                attempt = self.attack.run(index, eps[index], None, restart, self.transfers, count)
                 best.take(index, attempt, keep_fooled=not self.transfers)
                 if not self.transfers:
                     pending[index] = ~best.fooled[index]
-        return self._examples(eps)
-
-    def _examples(self, eps: NDArray[np.float64]) -> Examples:
-        attack, best, labels = self.attack, self.best, self.problem.model.labels
-        return Examples(
-            points=best.points.copy(),
-            size=best.size.copy(),
-            label=labels(attack.label),
+        attack, labels = self.attack, self.problem.model.labels
+        return AttackResult(  # copies: the next eps goes on in these arrays
+            adversarial=best.points.copy(),
+            success=best.fooled.copy(),
             predicted=labels(attack.predicted_codes),
             predicted_adversarial=labels(best.predicted_codes),
-            success=best.fooled.copy(),
+            size=best.size.copy(),
+            eps=eps,
             method=self.options.method,
+            threat_model=self.problem.threat_model,
             n_forward=attack.n_forward.copy(),
             n_backward=attack.n_backward.copy(),
-            warnings=unmoved_warning((eps > 0) & ~best.moved),
+            warnings_=unmoved_warning((eps > 0) & ~best.moved),
         )
 
 
@@ -121,12 +127,3 @@ def unmoved_warning(unmoved: NDArray[np.bool_]) -> tuple[str, ...]:
         f"no step moved {n} of {len(unmoved)} samples: the gradient is zero there, and a search "
         'that follows gradients is blind. Compare boundary_distance(method="decision").',
     )
-
-
-def _counting(bar: Any, last: bool) -> Callable[[Attempt], None]:
-    """Count fooled samples, and on the last restart all."""
-
-    def progress(attempt: Attempt) -> None:
-        bar.update(len(attempt.codes) if last else int(attempt.fooled.sum()))
-
-    return progress

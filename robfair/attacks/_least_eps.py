@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from robfair.adapters import as_model
 from robfair.attacks._gradient_attack import GradientAttack
 from robfair.attacks._gradient_steps import GradientSteps, unmoved_warning
-from robfair.attacks._methods import METHODS
-from robfair.attacks._options import AttackOptions, as_threat_model, searches_rows
+from robfair.attacks._options import METHODS, AttackOptions, as_threat_model, searches_rows
 from robfair.attacks._prepared import check_eps, prepare_steps
 from robfair.attacks._result import CENSORED, FOUND, WRONG, LeastEps
 from robfair.distance import DistanceOptions, measure_distance
@@ -54,11 +53,9 @@ def least_eps(
 
     Parameters
     ----------
-    model : object
-        As for :func:`attack`; with ``method="distance"`` any that
+    model, X : object
+        As for :func:`attack`; with ``method="distance"`` any model that
         :func:`robfair.boundary_distance` takes.
-    X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-        The samples.
     y : array-like of shape (n_samples,), default=None
         True labels. Where the model is wrong the least eps is 0. None: the labels that the model
         predicts.
@@ -83,14 +80,8 @@ def least_eps(
     random_start : bool, default=True
         Whether the first search starts at a random point of the ball, as all others do, or at the
         sample.
-    target : label or array-like of shape (n_samples,), default=None
-        Label to be reached, instead of `y` to be left.
-    batch_size : int, default=None
+    target, batch_size, random_state, verbose : Any
         As for :func:`attack`.
-    random_state : int, RandomState, Generator or None, default=0
-        As for :func:`attack`.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
 
     Returns
     -------
@@ -221,7 +212,7 @@ class _Brackets:
         for share in LADDER:
             index = np.isinf(self.high).nonzero()[0]
             if len(index):
-                self._try(index, np.full(len(index), share * eps_max), None, restart)
+                self._try(index, np.full(len(index), share * eps_max), restart=restart)
 
     def halve(self, tolerance: float) -> int:
         """Attack in the middle of the intervals that are too long; return how many were."""
@@ -232,23 +223,21 @@ class _Brackets:
         middle = (self.low[index] + self.high[index]) / 2
         start = None
         if not self.attack.options.entry.is_one_step:  # which starts at the sample itself
-            x, last = (
-                self.attack.problem.tensor(index),
-                self.attack.problem.model.tensor(self.points[index]),
-            )
+            problem = self.attack.problem
+            x, last = problem.tensor(index), problem.model.tensor(self.points[index])
             share = torch.from_numpy(middle / self.high[index]).to(x)
             start = x + share[:, None] * (last - x)
-        self._try(index, middle, start, 0)
+        self._try(index, middle, start)
         return len(index)
 
     def _try(
         self,
         index: NDArray[np.intp],
         eps: NDArray[np.float64],
-        start: torch.Tensor | None,
-        restart: int,
+        start: torch.Tensor | None = None,
+        restart: int = 0,
     ) -> None:
-        attempt = self.attack.run(index, eps, start=start, restart=restart)
+        attempt = self.attack.run(index, eps, start, restart)
         fooled = attempt.fooled.cpu().numpy()
         self.low[index[~fooled]] = eps[~fooled]
         rows = index[fooled]
@@ -259,7 +248,7 @@ class _Brackets:
         self.moved[index] |= ~attempt.unmoved.cpu().numpy()
 
     def take(self, other: _Brackets) -> None:
-        """Take over what is less."""
+        """Take over what is less; a failure counts whichever search has met it."""
         low = np.maximum(self.low, other.low)
         rows = other.high < self.high
         self.high[rows], self.points[rows] = other.high[rows], other.points[rows]

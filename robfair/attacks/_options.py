@@ -1,33 +1,67 @@
-"""`AttackOptions`, all that a caller may set of an attack, checked once."""
+"""The registry of attacks by gradient steps, and the options that a caller may set, checked once.
+
+To add an attack, give it an entry in `METHODS`: the weights of the logits whose weighted sum its
+steps make grow, and where its first run starts. Its name also goes into :mod:`robfair._names`.
+"""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from robfair._batches import check_batch_size
-from robfair.attacks._methods import METHODS, AttackMethod
+from robfair._directions import away_from_label, away_from_prediction
 from robfair.threat import ThreatModel
 
-__all__ = ["AttackOptions", "as_threat_model", "searches_rows"]
+__all__ = ["METHODS", "AttackOptions", "Weights", "as_threat_model", "searches_rows"]
+
+# From logits, labels and the logits of the samples, to the weights (n, n_classes) of the logits
+# whose weighted sum grows fastest with the loss.
+Weights = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 # Options of steps, which a search of valid rows does not make.
 STEPS = ("n_steps", "step_size", "n_restarts", "random_start")
 
 
+@dataclass(frozen=True)
+class AttackMethod:
+    """One attack by gradient steps."""
+
+    name: str
+    weights: Weights
+    is_one_step: bool = False  # of length eps, from the sample itself
+    starts_nearby: bool = False  # since its loss has no gradient at the sample
+    takes_target: bool = True
+
+
+def _cross_entropy(logits: Tensor, label: Tensor, clean: Tensor) -> Tensor:
+    return away_from_label(logits, label)
+
+
+def _divergence(logits: Tensor, label: Tensor, clean: Tensor) -> Tensor:
+    return away_from_prediction(logits, clean)
+
+
+_ENTRIES = (
+    AttackMethod("pgd", _cross_entropy),
+    AttackMethod("fgsm", _cross_entropy, is_one_step=True),
+    AttackMethod("kl", _divergence, starts_nearby=True, takes_target=False),
+)
+METHODS: Mapping[str, AttackMethod] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AttackOptions:
-    """Options of an attack; `attack` describes each.
+    """Options of an attack, as `attack` describes them.
 
-    Raises
-    ------
-    TypeError
-        If a number of something is not an integer.
-    ValueError
-        If an option is out of its range, or does not go with the method.
+    Raises TypeError for a number of something that is not an integer, and ValueError for what is
+    out of its range or does not go with the method.
     """
 
     method: str = "pgd"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from robfair._batches import batches, default_batch_size
 from robfair._problem import Problem, as_problem, as_seed
@@ -37,35 +37,22 @@ class PreparedAttack:
 
     def run(self, eps: NDArray[np.float64]) -> AttackResult:
         """Attack at budgets that are not below those of the last call."""
-        examples = self.strategy.run(eps)
-        predicted, after = examples.predicted, examples.predicted_adversarial
-        success, n_forward = examples.success, examples.n_forward
-        if self.other is not None:
-            predicted, after = self.other.predict(self.other.X), self.other.predict(examples.points)
-            targeted = isinstance(self.strategy, GradientSteps) and self.strategy.target is not None
-            success, n_forward = (after == examples.label) == targeted, n_forward + 2
-        return AttackResult(
-            adversarial=examples.points,
-            success=success,
+        result = self.strategy.run(eps)
+        if self.other is None:
+            return result
+        predicted, after = (self.other.predict(x) for x in (self.other.X, result.adversarial))
+        return replace(
+            result,
+            success=(after == self.strategy.label) == self.strategy.targeted,
             predicted=predicted,
             predicted_adversarial=after,
-            size=examples.size,
-            eps=eps,
-            method=examples.method,
-            threat_model=self.strategy.problem.threat_model,
-            transfer_from=self.transfer_from,
-            n_forward=n_forward,
-            n_backward=examples.n_backward,
-            warnings_=examples.warnings,
+            n_forward=result.n_forward + 2,
+            transfer_from=self.other.made_for,
         )
 
 
 def prepare(
-    model: Any,
-    X: Any,
-    y: ArrayLike | None,
-    threat_model: ThreatModel | None,
-    options: AttackOptions,
+    model: Any, X: Any, y: Any, threat_model: ThreatModel | None, options: AttackOptions
 ) -> PreparedAttack:
     """Check everything before any work starts; raise TypeError or ValueError as `attack` does."""
     _check_labels(y, options)
@@ -76,7 +63,7 @@ def prepare(
         labels = as_labels(model)
         model = as_logits(source)
         other = OtherModel(labels, name, _same_inputs(labels, model, X))
-        if y is None and options.target is None:
+        if y is None and options.target is None:  # the labels of the model that is asked in the end
             y = other.predict(other.X)
     if not searches_rows(threat_model, options):
         steps = prepare_steps(model, X, y, threat_model, options)
@@ -87,11 +74,7 @@ def prepare(
 
 
 def prepare_steps(
-    model: Any,
-    X: Any,
-    y: ArrayLike | None,
-    threat_model: ThreatModel | None,
-    options: AttackOptions,
+    model: Any, X: Any, y: Any, threat_model: ThreatModel | None, options: AttackOptions
 ) -> GradientSteps:
     """Prepare gradient steps of a model with logits; see :func:`prepare`."""
     _check_labels(y, options)
@@ -118,16 +101,16 @@ class OtherModel:
 
     model: LabelModel
     made_for: str
-    X: NDArray[Any]
+    X: NDArray[Any]  # in the space that is perturbed
 
     def predict(self, points: NDArray[Any]) -> NDArray[Any]:
         """Return the labels of points, of shape (n,)."""
-        size = default_batch_size(points.shape[1:])
+        size = default_batch_size(points.shape[1:])  # all at once may not fit the memory
         parts = [self.model.predict(points[part]) for part in batches(len(points), size)]
         return np.concatenate(parts)
 
 
-def _check_labels(y: ArrayLike | None, options: AttackOptions) -> None:
+def _check_labels(y: Any, options: AttackOptions) -> None:
     if y is not None and options.target is not None:
         raise ValueError("give y, the labels to be left, or target, the labels to be reached.")
 

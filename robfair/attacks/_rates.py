@@ -56,10 +56,8 @@ def robust_accuracy(
 
     Parameters
     ----------
-    model : object
+    model, X : object
         As for :func:`attack`.
-    X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-        The samples.
     y : array-like of shape (n_samples,)
         True labels.
     eps : float or sequence of float
@@ -117,18 +115,8 @@ def attack_success(
 
     Parameters
     ----------
-    model : object
-        As for :func:`attack`.
-    X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-        The samples.
-    y : array-like of shape (n_samples,)
-        True labels.
-    eps : float or sequence of float
-        Greatest size of a perturbation, or an increasing grid of them.
-    transfer_from : object, default=None
+    model, X, y, eps, transfer_from, **options : Any
         As for :func:`robust_accuracy`.
-    **options : Any
-        Further keywords of :func:`attack`, except `target`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robfair.threat import ThreatModel
 
-__all__ = ["AttackResult", "Examples", "LeastEps"]
+__all__ = ["AttackResult", "LeastEps"]
 
 FOUND, WRONG, CENSORED = STATUSES = ("found", "wrong", "censored")
 
@@ -28,10 +28,8 @@ class AttackResult:
         attack failed it is the last point tried; `success` tells.
     success : ndarray of bool, of shape (n_samples,)
         Whether the example is predicted other than the true label, or as the target.
-    predicted : ndarray of shape (n_samples,)
-        Labels that the model predicts for the samples.
-    predicted_adversarial : ndarray of shape (n_samples,)
-        Labels that the model predicts for `adversarial`.
+    predicted, predicted_adversarial : ndarray of shape (n_samples,)
+        Labels that the model predicts for the samples, and for `adversarial`.
     size : ndarray of shape (n_samples,), float64
         Norm of the perturbation, at most `eps`.
     eps : ndarray of shape (n_samples,), float64
@@ -40,12 +38,12 @@ class AttackResult:
         The attack.
     threat_model : ThreatModel
         Norm, box and mutable features.
-    transfer_from : str or None
-        The model that the examples were made for, if it is another one.
     n_forward, n_backward : ndarray of shape (n_samples,), int32
         Times that the sample went through a model, forwards and backwards.
     warnings_ : tuple of str
         What speaks against trusting the attack: a sentence each. Empty if nothing was seen.
+    transfer_from : str or None
+        The model that the examples were made for, if it is another one.
 
     Examples
     --------
@@ -64,10 +62,10 @@ class AttackResult:
     eps: NDArray[np.float64]
     method: str
     threat_model: ThreatModel
-    transfer_from: str | None
     n_forward: NDArray[np.int32]
     n_backward: NDArray[np.int32]
     warnings_: tuple[str, ...] = ()
+    transfer_from: str | None = None
 
     def __len__(self) -> int:
         return len(self.success)
@@ -155,19 +153,3 @@ class LeastEps:
             f"mean eps of those found {mean}; eps_max={self.eps_max:g}, method={self.method!r}, "
             f"{self.threat_model!r})"
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Examples that an attack has made for a model, before another model may be asked."""
-
-    points: NDArray[Any]
-    size: NDArray[np.float64]
-    label: NDArray[Any]  # to be left, or reached
-    predicted: NDArray[Any]
-    predicted_adversarial: NDArray[Any]
-    success: NDArray[np.bool_]
-    method: str
-    n_forward: NDArray[np.int32]
-    n_backward: NDArray[np.int32]
-    warnings: tuple[str, ...]

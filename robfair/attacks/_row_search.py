@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robfair._problem import Problem
 from robfair.adapters import as_labels
-from robfair.attacks._result import Examples
+from robfair.attacks._result import AttackResult
 from robfair.distance import BoundaryDistance, DistanceOptions, measure_distance
 
 __all__ = ["RowSearch"]
@@ -30,6 +30,7 @@ class RowSearch:
     seed: int
     verbose: int
     transfers: bool  # another model will be asked: this one need not predict the rows again
+    targeted: ClassVar[bool] = False  # a row that is predicted differently, no matter how
 
     @cached_property
     def distances(self) -> BoundaryDistance:
@@ -44,7 +45,12 @@ class RowSearch:
             verbose=self.verbose,
         )
 
-    def run(self, eps: NDArray[np.float64]) -> Examples:
+    @property
+    def label(self) -> NDArray[Any]:
+        """The labels to be left, of shape (n,)."""
+        return self.distances.predicted if self.problem.y is None else self.problem.y
+
+    def run(self, eps: NDArray[np.float64]) -> AttackResult:
         """Return the rows within these budgets; elsewhere the samples themselves."""
         distances, problem = self.distances, self.problem
         assert distances.adversarial is not None
@@ -55,15 +61,16 @@ class RowSearch:
         if near.any() and not self.transfers:
             n_forward = n_forward + near
             after[near] = as_labels(problem.model).predict(points[near])
-        return Examples(
-            points=points,
-            size=np.where(near, distances.distance, 0),
-            label=distances.predicted if problem.y is None else problem.y,
+        return AttackResult(
+            adversarial=points,
+            success=near | (distances.status == "skipped"),
             predicted=distances.predicted,
             predicted_adversarial=after,
-            success=near | (distances.status == "skipped"),
+            size=np.where(near, distances.distance, 0),
+            eps=eps,
             method=distances.method,
+            threat_model=problem.threat_model,
             n_forward=n_forward,
             n_backward=distances.n_backward,
-            warnings=distances.warnings_,
+            warnings_=distances.warnings_,
         )

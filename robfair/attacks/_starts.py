@@ -15,57 +15,28 @@ from robfair._directions import TRADES_START
 __all__ = ["in_ball", "near_centre"]
 
 WORDS = 4  # numbers that a step of the counter of Philox gives
+Key = tuple[int, int]  # seed of the attack, and number of the restart
 CLOSE = 16  # positions that take as long to draw as to begin a stretch anew
 
 
 def in_ball(x: Tensor, eps: Tensor, norm: float, index: NDArray[np.intp], key: Key) -> Tensor:
-    """Draw points uniformly from balls.
+    """Draw points (n, d) uniformly from balls of centres (n, d) and radii (n,).
 
-    Parameters
-    ----------
-    x : Tensor of shape (n, d)
-        Centres.
-    eps : Tensor of shape (n,)
-        Radii.
-    norm : {2, inf}
-        The norm of the radii.
-    index : ndarray of int, of shape (n,), increasing
-        Positions of the samples in X.
-    key : tuple of int
-        Seed of the attack, and number of the restart.
-
-    Returns
-    -------
-    Tensor of shape (n, d)
-        The points.
+    `index` has the positions of the samples in X, increasing.
     """
     d = x.shape[1]
     if norm == torch.inf:
         return x + eps[:, None] * torch.from_numpy(2 * _uniform(index, d, key) - 1).to(x)
-    numbers = _uniform(index, d + 1, key)
+    numbers = _uniform(index, d + 1, key)  # the first for the radius
     direction = ndtri(numbers[:, 1:])
     direction *= (numbers[:, 0] ** (1 / d) / np.linalg.norm(direction, axis=1))[:, None]
     return x + eps[:, None] * torch.from_numpy(direction).to(x)
 
 
 def near_centre(x: Tensor, eps: Tensor, index: NDArray[np.intp], key: Key) -> Tensor:
-    """Draw points as TRADES does, normally distributed around the centres.
-
-    Parameters
-    ----------
-    x, eps, index, key
-        As for :func:`in_ball`.
-
-    Returns
-    -------
-    Tensor of shape (n, d)
-        The points.
-    """
+    """Draw points (n, d) as TRADES does, normally distributed around the centres."""
     normal = torch.from_numpy(ndtri(_uniform(index, x.shape[1], key))).to(x)
     return x + TRADES_START * eps[:, None] * normal
-
-
-Key = tuple[int, int]
 
 
 def _uniform(index: NDArray[np.intp], d: int, key: Key) -> NDArray[np.float64]:

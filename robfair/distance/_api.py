@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 
 from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.distance._diagnostics import diagnose
-from robfair.distance._lower_bounds import add_lower_bounds
 from robfair.distance._methods import resolve
 from robfair.distance._options import DistanceOptions
 from robfair.distance._result import BoundaryDistance
+from robfair.distance._runners import add_lower_bounds
 from robfair.distance._writer import ResultWriter
 from robfair.threat import ThreatModel
 
@@ -196,29 +196,14 @@ def measure_distance(
 ) -> BoundaryDistance:
     """Distance d(x) of each sample, with the options in one object.
 
-    :func:`robfair.boundary_distance` is the same with each option as a keyword, and describes all.
-    This one is for code that hands the same options to several computations.
+    For code that hands the same options to several computations.
 
     Parameters
     ----------
-    model : object
-        A model, as for :func:`robfair.boundary_distance`.
-    X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-        The samples.
-    y : array-like of shape (n_samples,), default=None
-        True labels. Samples that the model gets wrong are then skipped.
-    method : str, default="auto"
-        A name of ``robfair.distance.METHODS``.
-    threat_model : ThreatModel, default=None
-        Norm, box and mutable features. None: L2, no box, everything mutable.
-    certify : bool, default=False
-        Whether to compute certified lower bounds too.
+    model, X, y, method, threat_model, certify, return_adversarial, verbose : Any
+        As for :func:`robfair.boundary_distance`.
     options : DistanceOptions, default=None
         Options of the method. None: the defaults.
-    return_adversarial : bool, default=True
-        Whether to keep the points behind the distances.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
 
     Returns
     -------
@@ -235,8 +220,7 @@ def measure_distance(
     >>> from sklearn.linear_model import LogisticRegression
     >>> from robfair.distance import DistanceOptions, measure_distance
     >>> X, y = [[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 1]
-    >>> model = LogisticRegression().fit(X, y)
-    >>> options = DistanceOptions(batch_size=2)
+    >>> model, options = LogisticRegression().fit(X, y), DistanceOptions(batch_size=2)
     >>> measure_distance(model, X, y, options=options).distance.round(3)
     array([2., 1., 1., 2.])
     """
@@ -246,11 +230,12 @@ def measure_distance(
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     adapted, chosen, run = resolve(model, method, threat_model, options, certify)
     problem = as_problem(adapted, X, y, threat_model, options.batch_size)
+    # One integer: a generator would be advanced by each part of the search that draws from it.
     options = replace(options, random_state=as_seed(options.random_state))
     with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
         results = ResultWriter(problem, return_adversarial, bar.update)
         run(problem, results, options)
-    if certify and results.lower is None:
+    if certify and results.lower is None:  # exact distances have brought their own
         with progress_bar(problem, "certified bounds", verbose) as bar:
             add_lower_bounds(problem, results, bar.update)
     diagnose(problem, results)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["Array", "Flags", "Indices", "rank"]
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 
 def rank(samples: Indices) -> Indices:
-    """Count the equal entries before each entry.
-
-    It numbers the points of a sample that are asked about together, so that a budget or a beam can
-    keep the first few of each.
-    """
-    order = np.argsort(samples, kind="stable")  # equal entries keep their order
+    """Count the equal entries before each: a budget or a beam keeps the first few of a sample."""
+    order = np.argsort(samples, kind="stable")  # the first of a sample stays the first
     ordered = samples[order]
     out = np.empty(len(samples), dtype=np.intp)
     out[order] = np.arange(len(samples)) - np.searchsorted(ordered, ordered)

@@ -43,7 +43,6 @@ def diagnose(problem: Problem, results: ResultWriter) -> None:
 
 
 def _labels_twice(problem: Problem, results: ResultWriter) -> None:
-    """Predict some rows again."""
     assert isinstance(problem.model, LabelModel)
     assert results.predicted is not None
     rows = problem.X[:ROWS]
@@ -66,20 +65,19 @@ def _logits_twice(problem: Problem, results: ResultWriter) -> None:
         results.n_forward[:n] += 2
         scale = NOISE * logits.abs().amax()
         if bool(((logits - parts).abs() > scale).any()):
-            again = forward(x).double()
+            again = forward(x).double()  # the same batch: only a random model differs now
             results.n_forward[:n] += 1
             if bool(((logits - again).abs() > scale).any()):
-                text = (
+                results.warnings.append(
                     "two predictions of the same rows differ: the model is random in evaluation "
                     "mode, and so are the distances."
                 )
             else:
-                text = (
+                results.warnings.append(
                     "the prediction of a row depends on the other rows of its batch, as batch "
                     "normalisation without running statistics does: distances of single rows mean "
                     "little."
                 )
-            results.warnings.append(text)
     if problem.network.to_logits is None and _probabilities(logits):
         results.warnings.append(
             "the outputs look like probabilities, where logits are expected: their gradients "

@@ -21,7 +21,7 @@ from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
 from robfair.threat import ThreatModel
 
-__all__ = ["METHODS", "Method", "resolve"]
+__all__ = ["METHODS", "resolve"]
 
 ModelKind = Literal["affine", "network", "tree", "labels"]
 # A norm ball in a box, or the valid rows of a table: categories, integers, units.
@@ -36,53 +36,28 @@ BOUNDS = ("budget", "time_limit")
 
 @dataclass(frozen=True)
 class Runner:
-    """The function of a method for one kind of model and one kind of threat model.
-
-    Attributes
-    ----------
-    run : callable
-        From a problem, the results to fill and the options.
-    uses : tuple of str or None
-        Options it uses, where these are not all those of its method.
-    check : callable or None
-        Raises ValueError for a model that is of the right kind and still does not fit.
-    """
+    """The function of a method for one kind of model and one kind of threat model."""
 
     run: Run
-    uses: tuple[str, ...] | None = None
+    uses: tuple[str, ...] | None = None  # options; None: all those of its method
+    # Raises ValueError for a model that is of the right kind and still does not fit.
     check: Callable[[LogitModel], Any] | None = None
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way to compute distances.
-
-    Attributes
-    ----------
-    name : str
-        The name that :func:`robfair.boundary_distance` takes.
-    summary : str
-        What it does, in a phrase that completes "name: ...".
-    fits : str
-        The models it takes, as an error message says it.
-    proves : {"exact", "upper bound", "neither"}
-        What its numbers are. "exact" includes the intervals that a time limit leaves.
-    uses : tuple of str
-        Names of the :class:`DistanceOptions` that it uses.
-    runners : mapping of (str, str) to Runner or str
-        By kind of model and kind of threat model, from the special to the general; the first that
-        fits runs. A name hands the case over to that method.
-    checked_by : tuple of str
-        Methods by which an audit computes some of its distances again.
-    """
+    """One way to compute distances."""
 
     name: str
-    summary: str
-    fits: str
-    proves: Literal["exact", "upper bound", "neither"]
-    uses: tuple[str, ...]
+    summary: str  # a phrase that completes "name: ..."
+    fits: str  # the models it takes, as an error message says it
+    proves: Literal[
+        "exact", "upper bound", "neither"
+    ]  # "exact": also the intervals of a time limit
+    uses: tuple[str, ...]  # names of fields of `DistanceOptions`
+    # From the special to the general: the first that fits runs. A name hands over to that method.
     runners: Mapping[tuple[ModelKind, ThreatKind], Runner | str]
-    checked_by: tuple[str, ...] = ()
+    checked_by: tuple[str, ...] = ()  # methods by which an audit computes some distances again
 
 
 _SEARCH = ("budget", "batch_size", "background", "random_state")
@@ -184,8 +159,9 @@ def resolve(
             users = [other.name for other in METHODS.values() if option in other.uses]
             raise ValueError(f"{option} is for method={_either(users)}; got method={name!r}.")
     threat: ThreatKind = "rows" if threat_model.is_mixed else "ball"
-    if threat == "rows" and not _takes_rows(method):
-        names = _either(other.name for other in METHODS.values() if _takes_rows(other))
+    searches_rows = [m for m in METHODS.values() if any(kind == "rows" for _, kind in m.runners)]
+    if threat == "rows" and method not in searches_rows:
+        names = _either(other.name for other in searches_rows)
         raise ValueError(f"{ROWS}, method must be {names}; got method={name!r}.")
     if threat == "rows" and certify:
         raise ValueError(f"{ROWS}, nothing is certified: leave out certify=True.")
@@ -204,15 +180,11 @@ def resolve(
     return adapted, method, runner.run
 
 
-def _takes_rows(method: Method) -> bool:
-    return any(threat == "rows" for _, threat in method.runners)
-
-
 def _adapt(method: Method, model: Any) -> LogitModel | LabelModel:
-    """Adapt a model to what the method sees of it: logits, labels, or logits if there are any."""
+    """Adapt a model to what the method sees of it: logits, labels or either."""
     sees_logits = {kind in LOGITS for kind, _ in method.runners}
     if sees_logits == {True, False}:
-        return as_model(model)
+        return as_model(model)  # logits where there are any
     return as_logits(model) if True in sees_logits else as_labels(model)
 
 
@@ -221,7 +193,7 @@ def _find(
 ) -> tuple[Method, Runner]:
     """Return the first runner that fits, and the method that it belongs to."""
     for case, runner in method.runners.items():
-        if case[1] != threat or not _IS_KIND[case[0]](adapted):
+        if case[1] != threat or not _is_kind(adapted, case[0]):
             continue
         if isinstance(runner, str):
             return _find(METHODS[runner], adapted, threat, model)
@@ -235,24 +207,13 @@ def _find(
     )
 
 
-def _is_affine(model: LogitModel | LabelModel) -> bool:
-    return (
-        isinstance(model, LogitModel)
-        and model.to_logits is None
-        and affine_map(model.module) is not None
-    )
-
-
-def _is_tree(model: LogitModel | LabelModel) -> bool:
-    return isinstance(model, LabelModel) and isinstance(model.estimator, DecisionTreeClassifier)
-
-
-_IS_KIND: Mapping[ModelKind, Callable[[LogitModel | LabelModel], bool]] = {
-    "affine": _is_affine,
-    "network": lambda model: isinstance(model, LogitModel),
-    "tree": _is_tree,
-    "labels": lambda model: isinstance(model, LabelModel),
-}
+def _is_kind(model: LogitModel | LabelModel, kind: ModelKind) -> bool:
+    if isinstance(model, LabelModel):
+        is_tree = isinstance(model.estimator, DecisionTreeClassifier)
+        return kind == "labels" or (kind == "tree" and is_tree)
+    if kind == "affine":  # unless something that is not affine turns its outputs into logits
+        return model.to_logits is None and affine_map(model.module) is not None
+    return kind == "network"
 
 
 def _either(names: Iterable[str]) -> str:

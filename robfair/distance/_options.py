@@ -21,28 +21,14 @@ class DistanceOptions:
     """Options of a distance computation, checked once.
 
     The keywords and their defaults are those of :func:`robfair.boundary_distance`, which describes
-    them; :func:`robfair.distance.measure_distance` takes them in one object.
+    them.
 
     Parameters
     ----------
-    budget : int, default=None
-        The greatest number of passes, or of predictions, per sample. None: the method's own.
-    time_limit : float, default=None
-        Seconds per sample after which "exact" returns the interval it has. None: no limit.
-    background : array-like of shape (n_background, n_features), default=None
-        Samples from which searches start that have labels only. None: the samples themselves.
-    batch_size : int, default=None
-        Samples in flight. None: as many as have 2**18 features together, but at least 64.
-    max_iter : int, default=50
-        Steps of DeepFool.
-    overshoot : float, default=0.001
-        How far beyond the linearised boundary a step of DeepFool aims, relative to its distance.
-    n_candidates : int, default=3
-        Target classes that a step of DeepFool considers.
-    random_state : int, RandomState, Generator or None, default=0
-        Seed of the random parts.
-    n_jobs : int, default=None
-        Processes, as in joblib.
+    budget, time_limit, background, batch_size, random_state, n_jobs : Any
+        Of every search that has use for it.
+    max_iter, overshoot, n_candidates : Any
+        Of DeepFool.
 
     Raises
     ------
@@ -54,11 +40,9 @@ class DistanceOptions:
     Examples
     --------
     >>> from robfair.distance import DistanceOptions
-    >>> options = DistanceOptions(budget=100, batch_size=256)
-    >>> options.for_another_method().batch_size
-    256
-    >>> options.for_another_method().budget is None
-    True
+    >>> options = DistanceOptions(budget=100, batch_size=256).for_another_method()
+    >>> options.batch_size, options.budget
+    (256, None)
     """
 
     budget: int | None = None
@@ -78,7 +62,7 @@ class DistanceOptions:
                 raise ValueError(f"{name} must be at least 1; got {value}.")
         if not 0 < self.overshoot < np.inf:
             raise ValueError(f"overshoot must be a positive number; got {self.overshoot}.")
-        if self.time_limit is not None and not self.time_limit > 0:
+        if self.time_limit is not None and not self.time_limit > 0:  # not <= 0: NaN is refused, too
             raise ValueError(
                 f"time_limit must be a positive number of seconds; got {self.time_limit}."
             )

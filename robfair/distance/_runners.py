@@ -1,21 +1,23 @@
 """Each method of the registry as a function of the problem, the results to fill and the options.
 
-The searches themselves take what they need one by one and know neither models that are not adapted
-nor options of other methods.
+The searches take what they need one by one and know no options of other methods.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from robfair._problem import Problem
 from robfair.adapters import LabelModel, LogitModel, affine_map
+from robfair.certify import UnsupportedLayer, certified_radius
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import TOLERANCE, linear_distance, relu_distance, relu_layers
@@ -68,7 +70,7 @@ def check_relu(model: LogitModel) -> None:
 
 def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search from above, then close the interval sample by sample."""
-    with results.muted():
+    with results.muted():  # the bar counts the second part, which takes nearly all of the time
         budget = AUTO.within(None, problem.n_classes - 1)
         minimum_norm_distance(problem, results, budget, options.random_state)
     index = (~results.skipped).nonzero()[0]
@@ -91,9 +93,9 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
         for i in index
     )
     for i, (low, high, point) in zip(index, solved, strict=True):
-        exact = low >= high * (1 - TOLERANCE)
+        exact = low >= high * (1 - TOLERANCE)  # solvers close an interval up to a tolerance
         results.write_found(np.array([i]), high, point, exact=exact)
-        results.write_lower(np.array([i]), min(low, high))
+        results.write_lower(np.array([i]), min(low, high))  # rounding may have put it above
 
 
 def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
@@ -149,7 +151,7 @@ def rows(
 
 def rows_by_labels(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search the valid rows of a table by predicted labels."""
-    background = _valid_background(problem, options)
+    background = _valid_background(problem, options)  # first: an error should cost no prediction
     kept, _, _ = _predict(problem, results)
     table_decision(
         problem,
@@ -160,6 +162,33 @@ def rows_by_labels(problem: Problem, results: ResultWriter, options: DistanceOpt
         seed=options.random_state,
         n_jobs=options.n_jobs,
     )
+
+
+def add_lower_bounds(
+    problem: Problem, results: ResultWriter, progress: Callable[[int], Any]
+) -> None:
+    """Write certified bounds; NaN, and a warning that names it, where a layer is not supported."""
+    index = (~results.skipped).nonzero()[0]
+    results.write_lower(index, np.nan)
+    if len(index) == 0:
+        return
+    try:
+        lower = certified_radius(
+            problem.network,
+            torch.from_numpy(problem.X[index].reshape(len(index), -1)).double(),
+            torch.from_numpy(results.predicted_codes[index]),
+            torch.from_numpy(results.distance[index]),
+            norm=problem.norm,
+            shape=problem.shape,
+            box=problem.box(torch.float64),
+            mask=problem.mask(),
+            batch_size=problem.batch_size,
+            progress=progress,
+        )
+    except UnsupportedLayer as error:
+        results.warnings.append(f"no distance is certified: {error}")
+        return
+    results.write_lower(index, lower.cpu().numpy())
 
 
 def _sides(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from robfair.distance._result import BoundaryDistance
 __all__ = ["ResultWriter"]
 
 
-@dataclass
 class ResultWriter:
     """Arrays of length n that a method fills, sample by sample, in any order.
 
@@ -26,34 +24,25 @@ class ResultWriter:
     Passes are counted in `n_forward` and `n_backward` by whoever makes them.
     """
 
-    problem: Problem
-    keep_adversarial: bool
-    progress: Callable[[int], Any] = lambda n: None
-    distance: NDArray[np.float64] = field(init=False)
-    predicted_codes: NDArray[np.intp] = field(init=False)
-    skipped: NDArray[np.bool_] = field(init=False)
-    n_forward: NDArray[np.int32] = field(init=False)
-    n_backward: NDArray[np.int32] = field(init=False)
-    exact: NDArray[np.bool_] = field(init=False)
-    flat: NDArray[np.bool_] = field(init=False)
-    predicted: NDArray[Any] | None = field(init=False, default=None)
-    lower: NDArray[np.float64] | None = field(init=False, default=None)
-    adversarial: NDArray[Any] | None = field(init=False, default=None)
-    warnings: list[str] = field(init=False, default_factory=list)
-    is_muted: bool = field(init=False, default=False)
-
-    def __post_init__(self) -> None:
-        n = len(self.problem.X)
+    def __init__(
+        self,
+        problem: Problem,
+        keep_adversarial: bool,
+        progress: Callable[[int], Any] = lambda n: None,
+    ) -> None:
+        n = len(problem.X)
+        self.problem, self.progress, self.is_muted = problem, progress, False
         self.distance = np.full(n, np.inf)
         self.predicted_codes = np.zeros(n, dtype=np.intp)
-        self.skipped = np.zeros(n, dtype=bool)
-        self.exact = np.zeros(n, dtype=bool)
-        self.flat = np.zeros(n, dtype=bool)
-        self.n_forward = np.zeros(n, dtype=np.int32)
-        self.n_backward = np.zeros(n, dtype=np.int32)
-        if self.keep_adversarial:
-            dtype = torch.empty(0, dtype=self.problem.model.dtype).numpy().dtype
-            self.adversarial = np.full(self.problem.X.shape, np.nan, dtype=dtype)
+        self.predicted: NDArray[Any] | None = None  # labels; None: those of the codes
+        self.skipped, self.exact, self.flat = (np.zeros(n, dtype=bool) for _ in range(3))
+        self.n_forward, self.n_backward = (np.zeros(n, dtype=np.int32) for _ in range(2))
+        self.lower: NDArray[np.float64] | None = None
+        self.adversarial: NDArray[Any] | None = None
+        self.warnings: list[str] = []
+        if keep_adversarial:
+            dtype = torch.empty(0, dtype=problem.model.dtype).numpy().dtype
+            self.adversarial = np.full(problem.X.shape, np.nan, dtype=dtype)
 
     def advance(self, n: int) -> None:
         """Move the progress bar by n samples, unless it is muted."""
@@ -87,18 +76,9 @@ class ResultWriter:
         *,
         exact: ArrayLike = False,
     ) -> None:
-        """Record distances and the points behind them.
+        """Record distances (m,) and the points (m, ...) behind them.
 
-        Parameters
-        ----------
-        index : ndarray of int, of shape (m,)
-            The samples.
-        distance : array-like of shape (m,)
-            Their distances.
-        adversarial : array-like of shape (m, ...), or None
-            The points; None where those written before are still the nearest.
-        exact : array-like of bool, of shape (m,), default=False
-            Whether the distances are exact.
+        None for the points: those written before are still the nearest.
         """
         if isinstance(distance, Tensor):
             distance = distance.double().cpu().numpy()

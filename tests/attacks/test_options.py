@@ -1,11 +1,16 @@
-"""Options of an attack: ranges, what goes with a method, what a table has no use for."""
+"""The registry of attacks, none of them masked by confidence, and the options: ranges, what fits."""
 
 import numpy as np
 import pytest
+import torch
 
+from oracles import network
 from robfair import ThreatModel
-from robfair.attacks._options import AttackOptions, as_threat_model, searches_rows
+from robfair.attacks import attack
+from robfair.attacks._options import METHODS, AttackOptions, as_threat_model, searches_rows
 
+NET = network([4, 8, 3])
+X = np.random.default_rng(0).normal(size=(40, 4))
 TABLE = ThreatModel(categories=[[0, 1]])
 
 
@@ -43,3 +48,30 @@ def test_a_search_of_rows_refuses_options_of_steps():
         searches_rows(TABLE, AttackOptions(method="kl"))
     with pytest.raises(ValueError, match="target must be None; got 1"):
         searches_rows(TABLE, AttackOptions(target=1))
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("method", ["pgd", "kl", "fgsm"])
+def test_confidence_does_not_mask_gradients(method, factor):
+    module = network([4, 8, 3], dtype=torch.float32)
+    with torch.no_grad():
+        module[-1].weight.mul_(factor)
+        module[-1].bias.mul_(factor)
+    result = attack(module, X, eps=0.4, method=method)
+    expected = attack(network([4, 8, 3], dtype=torch.float32), X, eps=0.4, method=method)
+    # Another loss, so other points, but not a failure.
+    assert result.success_rate > expected.success_rate - 0.1
+    assert expected.success_rate > 0.2
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_each_entry_does_what_it_says(method):
+    assert METHODS[method.name] is method
+    result = attack(NET, X, eps=0.3, method=method.name, n_steps=7)
+    assert result.success.any()
+    assert result.n_backward.max() == (1 if method.is_one_step else 7)
+    if method.takes_target:
+        assert attack(NET, X, eps=0.6, method=method.name, target=1).success_rate > 0
+    else:
+        with pytest.raises(ValueError, match="has no target"):
+            attack(NET, X, eps=0.6, method=method.name, target=1)
