@@ -1,4 +1,4 @@
-"""The registry of attacks, none of them masked by confidence, and the options: ranges, what fits."""
+"""The registry of attacks, none of them masked by confidence; options: ranges, what fits."""
 
 import numpy as np
 import pytest
