@@ -200,10 +200,12 @@ def measure_distance(
 
     Parameters
     ----------
-    model, X, y, method, threat_model, certify, return_adversarial, verbose : Any
+    model, X, y, method, threat_model, certify : Any
         As for :func:`robfair.boundary_distance`.
     options : DistanceOptions, default=None
         Options of the method. None: the defaults.
+    return_adversarial, verbose : Any
+        As for :func:`robfair.boundary_distance`.
 
     Returns
     -------

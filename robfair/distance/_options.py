@@ -25,10 +25,12 @@ class DistanceOptions:
 
     Parameters
     ----------
-    budget, time_limit, background, batch_size, random_state, n_jobs : Any
+    budget, time_limit, background, batch_size : Any
         Of every search that has use for it.
     max_iter, overshoot, n_candidates : Any
         Of DeepFool.
+    random_state, n_jobs : Any
+        Of every search that has use for it.
 
     Raises
     ------
