@@ -43,7 +43,7 @@ class GradientSteps:
 
     @property
     def targeted(self) -> bool:
-        """Whether labels are to be reached, not left."""
+        """True where labels are to be reached, not left."""
         return self.target is not None
 
     @property
