@@ -127,7 +127,7 @@ class Strategy(BaseEstimator):
         return plan
 
     def may_stop(self, epoch: int) -> bool:
-        """Tell whether a run may end early after an epoch: is the strategy complete by then."""
+        """Tell whether a run may end early after an epoch: not before the strategy is complete."""
         return True
 
     def state(self) -> dict[str, Any]:
