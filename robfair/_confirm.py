@@ -38,23 +38,11 @@ def confirm(
     steps: Iterable[float],
     attempt: Callable[[Tensor, float], tuple[Tensor, Tensor, Tensor]],
 ) -> Tensor:
-    """Replace points by the first of a few tries that is flipped beyond rounding.
+    """Return, for each point (n, d), the first of a few tries that is flipped beyond rounding.
 
-    Parameters
-    ----------
-    points : Tensor of shape (n, d)
-        The end of a search; gives shape, dtype and device of the result.
-    steps : iterable of float
-        How far each try steps out, in the unit of `attempt`.
-    attempt : callable
-        From rows (m,) and a step to the points tried (m, d), whether they are flipped, and whether
-        they are so beyond rounding, both of shape (m,).
-
-    Returns
-    -------
-    Tensor of shape (n, d)
-        The points; where no try is flipped beyond rounding, the first that is flipped at all, or
-        NaN.
+    `attempt` takes rows (m,) and a step, in its own unit. It returns the points tried (m, d),
+    whether they are flipped, and whether they are so beyond rounding. Where no try is, the result
+    is the first that is flipped at all, or NaN.
     """
     confirmed = torch.full_like(points, torch.nan)
     rows = torch.arange(len(points), device=points.device)
@@ -62,6 +50,7 @@ def confirm(
         if len(rows) == 0:
             break
         tried, flipped, sure = attempt(rows, step)
+        # Flipped within rounding: kept for now, and replaced if a longer step is sure.
         taken = sure | (flipped & confirmed[rows].isnan().any(dim=1))
         confirmed[rows[taken]] = tried[taken]
         rows = rows[~sure]

@@ -13,21 +13,8 @@ __all__ = ["norms", "step_to_hyperplane"]
 
 
 def norms(delta: Tensor, norm: float) -> Tensor:
-    """Compute the norm of each row.
-
-    Parameters
-    ----------
-    delta : Tensor of shape (n, d)
-        Differences.
-    norm : {2, inf}
-        The norm.
-
-    Returns
-    -------
-    Tensor of shape (n,)
-        The norms.
-    """
-    if norm == torch.inf:  # five times as fast
+    """Return the norm of each row, of shape (n,)."""
+    if norm == torch.inf:  # five times as fast as vector_norm
         return delta.abs().amax(dim=1)
     sizes: Tensor = torch.linalg.vector_norm(delta, norm, dim=1)
     return sizes
@@ -36,36 +23,22 @@ def norms(delta: Tensor, norm: float) -> Tensor:
 def step_to_hyperplane(
     normal: Tensor, gap: Tensor, norm: float, slack: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the smallest step r with ``normal @ r >= gap`` within the slack of each point.
+    """Return the least step r (n, d) with ``normal . r >= gap``, and whether there is one (n,).
+
+    `slack` tells how far each coordinate can go down and up: not negative, inf where open. A
+    coordinate with normal 0 does not move. Where the hyperplane cannot be reached, the step is the
+    one that gets nearest to it.
 
     The optimum moves every coordinate at its own constant speed (``|w_i|`` for L2, 1 for L-inf)
     towards the hyperplane until it meets the bound of the box. How far, the multiplier, is
     the root of a concave piecewise linear function; Newton's method from the left finds it
     exactly in as many rounds as there are sets of bounds met on the way, a handful in practice.
-
-    Parameters
-    ----------
-    normal : Tensor of shape (n, d)
-        Normals w of the hyperplanes. A zero coordinate does not move.
-    gap : Tensor of shape (n,)
-        How much ``w . r`` has to grow; not negative.
-    norm : {2, inf}
-        The norm to minimise.
-    slack : tuple of two Tensors of shape (n, d), or None
-        How far each coordinate can go down and up, both not negative; inf where open.
-
-    Returns
-    -------
-    step : Tensor of shape (n, d)
-        The minimiser; where the hyperplane cannot be reached, the step that gets nearest to it.
-    reached : Tensor of bool, of shape (n,)
-        Whether the hyperplane can be reached.
     """
     # Rescaled per row so that squares of vanishing gradients do not underflow.
     scale = normal.abs().amax(dim=1, keepdim=True)
     reached = scale[:, 0] > 0
     normal = normal / torch.where(scale > 0, scale, 1)
-    gap = gap / torch.where(reached, scale[:, 0], 1)
+    gap = gap / torch.where(reached, scale[:, 0], 1)  # 1: no division by 0 in unused rows
     weight = normal.abs()
     speed = weight if norm == 2 else (weight > 0).to(weight.dtype)
     pace = weight * speed
@@ -83,6 +56,7 @@ def step_to_hyperplane(
         taken = torch.where(met, gain[rows], 0).sum(dim=1)
         slope = torch.where(met, 0, pace[rows]).sum(dim=1)
         rest = gap[rows] - taken
+        # Every coordinate is at its bound: reached only if nothing is left to close.
         reached[rows] &= (slope > 0) | (rest <= 0)
         # With every coordinate at its bound the multiplier no longer matters.
         further = torch.where(slope > 0, rest / torch.where(slope > 0, slope, 1), distance[rows])

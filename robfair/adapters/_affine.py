@@ -28,13 +28,13 @@ def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
     tuple of (weight, bias), float64, of shapes (n_out, n_in) and (n_out,), or None
         The map; None if the module is not affine.
     """
-    found: tuple[Tensor, Tensor] | None = None
+    whole: tuple[Tensor, Tensor] | None = None  # of the layers so far, in order
     for layer in _flatten(module):
         if isinstance(layer, nn.Identity | nn.Dropout) or (
-            isinstance(layer, nn.Flatten) and layer.start_dim == 1 and found is None
+            isinstance(layer, nn.Flatten) and layer.start_dim == 1 and whole is None
         ):
             continue
-        if type(layer) is nn.Linear:
+        if type(layer) is nn.Linear:  # a subclass may compute something else
             w = layer.weight.detach().double()
             b = torch.zeros(len(w)).to(w) if layer.bias is None else layer.bias.detach().double()
         elif type(layer) is nn.BatchNorm1d and layer.running_mean is not None:
@@ -49,8 +49,8 @@ def affine_map(module: nn.Module) -> tuple[Tensor, Tensor] | None:
             b = -layer.mean.double() / layer.scale.double()
         else:
             return None
-        found = (w, b) if found is None else (w @ found[0], w @ found[1] + b)
-    return found
+        whole = (w, b) if whole is None else (w @ whole[0], w @ whole[1] + b)
+    return whole
 
 
 def _flatten(module: nn.Module) -> Iterator[nn.Module]:

@@ -119,7 +119,8 @@ def as_model(model: Any) -> LogitModel | LabelModel:
 
 
 def _from_estimator(model: Any) -> LabelModel:
-    if hasattr(model, "__sklearn_tags__"):
+    """Adapt a fitted estimator. Raises TypeError if it is not a classifier of one output."""
+    if hasattr(model, "__sklearn_tags__"):  # scikit-learn's; others may have the older attribute
         kind = get_tags(model).estimator_type
     else:
         kind = getattr(model, "_estimator_type", None)
@@ -140,6 +141,7 @@ def _from_estimator(model: Any) -> LabelModel:
     predict: Callable[[Any], Any] = model.predict
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
+        # Fitted on a DataFrame.
         predict = _Named(predict, tuple(names))
     return LabelModel(
         _Checked(predict), None if classes is None else np.asarray(classes), estimator=model
@@ -175,7 +177,7 @@ class _Argmax:
 
 @dataclass(frozen=True)
 class _Checked:
-    """Raises unless there is one label for each sample."""
+    """Raises ValueError unless there is one label for each sample."""
 
     predict: Callable[[Any], Any]
 

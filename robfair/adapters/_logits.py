@@ -85,7 +85,10 @@ class Adapted:
     device: torch.device
 
     def inputs(self, X: Any) -> NDArray[Any]:
-        """Apply the transformers once and check what comes out: the array that is perturbed."""
+        """Apply the transformers once; return the array that is perturbed.
+
+        Raises ValueError if `X` is sparse, or not an array of finite numbers.
+        """
         if isinstance(X, Tensor):
             X = X.detach().cpu().numpy()
         if sparse.issparse(X):
@@ -113,16 +116,10 @@ class Adapted:
         return codes if self.classes is None else self.classes[codes]
 
     def codes(self, y: Any, n_classes: int) -> NDArray[np.intp]:
-        """Return the output index of each label in `y`.
-
-        Raises
-        ------
-        ValueError
-            If `y` holds a label that the model does not know.
-        """
+        """Return the output index of each label in `y`. Raises ValueError if one is unknown."""
         y = np.asarray(y)
         classes = np.arange(n_classes) if self.classes is None else self.classes
-        order = np.argsort(classes)
+        order = np.argsort(classes)  # skorch keeps `classes=` in the user's order
         found = np.searchsorted(classes[order], y).clip(max=n_classes - 1)
         unknown = classes[order][found] != y
         if np.any(unknown):
@@ -162,12 +159,15 @@ class LogitModel(Adapted):
     def __post_init__(self) -> None:
         floating = [p for p in self.module.parameters() if p.is_floating_point()]
         first = floating[0] if floating else torch.zeros(0)
-        object.__setattr__(self, "dtype", first.dtype)
+        object.__setattr__(self, "dtype", first.dtype)  # the dataclass is frozen
         object.__setattr__(self, "device", first.device)
 
     @contextmanager
     def forward(self, shape: tuple[int, ...]) -> Iterator[Callable[[Tensor], Tensor]]:
-        """Yield the function from flattened samples (n, n_features) to logits (n, n_classes)."""
+        """Yield the function from flattened samples (n, n_features) to logits (n, n_classes).
+
+        The function raises ValueError if the module does not return a tensor.
+        """
 
         def logits(flat: Tensor) -> Tensor:
             out: Tensor = self.module(flat.reshape(len(flat), *shape))
@@ -195,7 +195,7 @@ class LogitModel(Adapted):
             yield autograd_vjp(forward) if self.to_logits else forward_vjp(self.module, forward)
 
     def check_output(self, X: NDArray[Any]) -> int:
-        """Return the number of classes, or raise if the model does not fit `X`."""
+        """Return the number of classes. Raises ValueError if the model does not fit `X`."""
         with torch.no_grad(), self.forward(X.shape[1:]) as forward:
             try:
                 out = forward(self.tensor(X[:1]))
@@ -296,7 +296,7 @@ def _skorch_output(model: Any) -> Callable[[Tensor], Tensor] | None:
 
 
 def from_pipeline(pipeline: Pipeline, adapt: Callable[[Any], Model]) -> Model:
-    """Adapt the last step of a Pipeline, behind the transformers before it."""
+    """Adapt the last step of a Pipeline. Raises TypeError if that is "passthrough"."""
     last = pipeline.steps[-1][1]
     if last in (None, "passthrough"):
         raise TypeError("the Pipeline ends in 'passthrough', not in a classifier.")
@@ -304,14 +304,14 @@ def from_pipeline(pipeline: Pipeline, adapt: Callable[[Any], Model]) -> Model:
     if len(pipeline.steps) == 1:
         return inner
     check_is_fitted(pipeline)
-    transform = pipeline[:-1].transform
+    transform = pipeline[:-1].transform  # bound to the fitted steps, without the classifier
     if inner.transform is not None:
         transform = Chain(transform, inner.transform)
     return replace(inner, transform=transform)  # type: ignore[type-var]
 
 
 def refitted(search: BaseSearchCV) -> Any:
-    """Return the model that a search has chosen and refitted."""
+    """Return the model that a search has refitted. Raises TypeError if it has not."""
     check_is_fitted(search)
     if not hasattr(search, "best_estimator_"):
         raise TypeError(f"{type(search).__name__} was fitted with refit=False: it has no model.")
@@ -353,10 +353,12 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def _from_mlp(model: MLPClassifier) -> LogitModel:
+    """Rebuild the network in torch. Raises TypeError if `y` was multilabel."""
     check_is_fitted(model)
     if np.asarray(model.classes_).ndim != 1 or model._label_binarizer.y_type_.startswith("multil"):
         raise TypeError("MLPClassifier was fitted on multilabel y; robfair needs one class each.")
     layers: list[nn.Module] = []
     for coef, intercept in zip(model.coefs_, model.intercepts_, strict=True):
         layers += [_linear_module(coef.T, intercept), _ACTIVATIONS[model.activation]()]
+    # No activation follows the output layer: the softmax is not a part of the logits.
     return LogitModel(nn.Sequential(*layers[:-1]), classes=model.classes_)

@@ -62,7 +62,7 @@ def autograd_vjp(forward: Callable[[Tensor], Tensor]) -> ForwardVjp:
         From points to logits and vjp.
     """
 
-    def found(points: Tensor) -> tuple[Tensor, Vjp]:
+    def adapted(points: Tensor) -> tuple[Tensor, Vjp]:
         points = points.detach().requires_grad_(True)
         with torch.enable_grad():
             logits = forward(points)
@@ -73,9 +73,10 @@ def autograd_vjp(forward: Callable[[Tensor], Tensor]) -> ForwardVjp:
             )
             return gradient
 
+        # The graph stays for vjp, which searches call for several target classes.
         return logits.detach(), vjp
 
-    return found
+    return adapted
 
 
 _LAYERS = (nn.Linear, nn.ReLU, nn.Tanh, nn.Identity, Standardize)
@@ -122,6 +123,7 @@ def _by_hand(layers: list[nn.Module], points: Tensor) -> tuple[Tensor, Vjp]:
             steps.append(partial(torch.matmul, other=layer.weight.detach()))
         elif isinstance(layer, nn.ReLU):
             out = out.relu()
+            # The kernels that autograd calls, so that the bits agree.
             steps.append(partial(torch.ops.aten.threshold_backward, self=out, threshold=0))
         elif isinstance(layer, nn.Tanh):
             out = out.tanh()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-__all__ = ["Affine", "Builder", "Layer", "Network", "UnsupportedLayer", "empty", "pair"]
+__all__ = ["Affine", "Builder", "Layer", "TracedNetwork", "UnsupportedLayer", "empty", "pair"]
 
 CHUNK = 2**22  # numbers in a dense batch of unit vectors
 
@@ -32,21 +32,12 @@ class UnsupportedLayer(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """A value in the network: an affine function of the sample and of earlier activations.
+    """A value in the network: an affine function of the sample and of earlier activations."""
 
-    Attributes
-    ----------
-    terms : dict of int to sparse array of shape (size, size of the source)
-        A matrix for each source: 0 is the sample, j the j-th nonlinear layer, counted from 1.
-    bias : ndarray of shape (size,)
-        The constant.
-    shape : tuple of int
-        Shape of the value for one sample.
-    """
-
+    # Sparse matrix of each source: 0 is the sample, j the j-th nonlinear layer, counted from 1.
     terms: dict[int, Any]
-    bias: NDArray[np.float64]
-    shape: tuple[int, ...]
+    bias: NDArray[np.float64]  # (size,)
+    shape: tuple[int, ...]  # of one sample
 
     def through(self, matrix: Any, bias: NDArray[np.float64], shape: tuple[int, ...]) -> Affine:
         """Apply another affine map."""
@@ -54,7 +45,7 @@ class Affine:
         return Affine(terms, matrix @ self.bias + bias, shape)
 
     def plus(self, other: Affine, sign: float = 1) -> Affine:
-        """Add `other`, or subtract it."""
+        """Add `other`, or subtract it. Raises UnsupportedLayer if the shapes differ."""
         if self.shape != other.shape:
             raise UnsupportedLayer(
                 f"a sum of values of shapes {self.shape} and {other.shape}: certification has no "
@@ -79,8 +70,8 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
-    """The module as nonlinear layers and an affine output."""
+class TracedNetwork:
+    """A module as nonlinear layers and an affine output."""
 
     layers: list[Layer]
     output: Affine
@@ -88,25 +79,20 @@ class Network:
 
 def _clean(matrix: Any) -> Any:
     matrix = sparse.csr_array(matrix)
-    matrix.eliminate_zeros()
+    matrix.eliminate_zeros()  # an entry kept at 0 would make a neuron depend on a source
     return matrix
 
 
 class Builder:
     """Applies operations to values, and collects the nonlinear layers.
 
-    Attributes
-    ----------
-    layers : list of Layer
-        The nonlinear layers so far.
-    where : str
-        The layer or operation being built, for errors.
+    Its methods raise UnsupportedLayer if bounds cannot follow an operation.
     """
 
     def __init__(self) -> None:
         self.layers: list[Layer] = []
-        self.where = ""
-        self._activated: list[tuple[Affine, Layer]] = []  # what activations gave
+        self.where = ""  # the layer or operation being built, for errors
+        self._activated: list[tuple[Affine, Layer]] = []  # for max_pool
 
     def unsupported(self, why: str = "") -> UnsupportedLayer:
         """Return the error for the layer or operation being built."""
@@ -131,7 +117,7 @@ class Builder:
             raise self.unsupported("it mixes samples")
         step = max(1, CHUNK // max(size, zero.numel(), 1))
         blocks = []
-        for start in range(0, size, step):
+        for start in range(0, size, step):  # all unit vectors of an image at once fill the memory
             units = torch.zeros(min(step, size - start), size, dtype=torch.float64)
             units[:, start:].fill_diagonal_(1)
             out = function(units.reshape(-1, *value.shape))
@@ -217,7 +203,7 @@ class Builder:
         if isinstance(first, Affine):
             if not additive:
                 return self.linear(first, lambda v: function(v, second))
-            return self.linear(first, _same, function(torch.zeros(()).double(), second))
+            return self.linear(first, operator.pos, function(torch.zeros(()).double(), second))
         if function is operator.truediv:
             raise self.unsupported("it divides by a value that depends on the sample")
         if not additive:
@@ -229,10 +215,6 @@ class Builder:
 def empty(value: Affine) -> Tensor:
     """Return a tensor of the value's shape, as a batch of one sample."""
     return torch.empty(1, *value.shape, dtype=torch.float64)
-
-
-def _same(v: Tensor) -> Tensor:
-    return v
 
 
 def pair(size: Any) -> tuple[int, int]:

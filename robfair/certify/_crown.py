@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robfair.certify._lipschitz import Reach, joint_loss, lipschitz
+from robfair.certify._affine import Affine, Layer, TracedNetwork
+from robfair.certify._lipschitz import ReachableSet, joint_loss, lipschitz
 from robfair.certify._relaxation import Lines, relax
-from robfair.certify._trace import Affine, Layer, Network
 
-__all__ = ["Ball", "Crown"]
+__all__ = ["BoxedBall", "Crown"]
 
 BUDGET = 2**21  # numbers in one tensor; a handful of them are alive at the same time
 DENSE = 0.2  # share of non-zeros from which on a dense product is faster
@@ -32,46 +32,25 @@ GRAPH = 16  # tensors that the graph of one bound keeps alive
 
 
 @dataclass(frozen=True)
-class Ball:
-    """The perturbed samples that an attacker can reach: balls, cut by a box.
+class BoxedBall:
+    """The perturbed samples that an attacker can reach: a ball around each, cut by a box."""
 
-    Attributes
-    ----------
-    x : Tensor of shape (n_features, n_samples)
-        The centres.
-    radius : Tensor of shape (n_samples,)
-        The radii.
-    norm : {2, inf}
-        The norm.
-    down, up : Tensor of shape (n_features, n_samples), or None
-        How far each feature can go down and up, both not negative and possibly inf; 0 where it is
-        immutable. None: there are no such limits.
-    """
-
-    x: Tensor
-    radius: Tensor
+    x: Tensor  # (n_features, n_samples), the centres
+    radius: Tensor  # (n_samples,)
     norm: float
+    # (n_features, n_samples), how far each feature can go down and up: inf where open, 0 where
+    # immutable. None: there are no such limits.
     down: Tensor | None = None
     up: Tensor | None = None
 
-    def __getitem__(self, samples: Any) -> Ball:
+    def __getitem__(self, samples: Any) -> BoxedBall:
         down, up = (None if side is None else side[:, samples] for side in (self.down, self.up))
-        return Ball(self.x[:, samples], self.radius[samples], self.norm, down, up)
+        return BoxedBall(self.x[:, samples], self.radius[samples], self.norm, down, up)
 
     def minimum(self, normal: Tensor, features: Tensor | slice = slice(None)) -> Tensor:
-        """Return the least value of ``normal . (x' - x)`` in the ball.
+        """Return the least ``normal . (x' - x)`` (n_samples, n_rows), or in a box and L2 a bound.
 
-        Parameters
-        ----------
-        normal : Tensor of shape (n_features, 1 or n_samples, n_rows)
-            The linear functions.
-        features : Tensor or slice
-            Which features the first axis holds; the functions do not depend on the others.
-
-        Returns
-        -------
-        Tensor of shape (n_samples, n_rows)
-            The least values: exact, or in a box and L2 at most a little less.
+        `normal` (n_features, 1 or n_samples, n_rows) has a row for each of some `features`.
         """
         radius = self.radius[:, None]
         if self.down is None or self.up is None:
@@ -91,7 +70,7 @@ class Ball:
 
 
 def _dot(normal: Tensor, step: Tensor) -> Tensor:
-    """Sum of products over the first axis."""
+    """Sum products over the first axis."""
     if normal.shape[1] == 1:
         return step.T @ normal[:, 0]
     return (normal * step[:, :, None]).sum(dim=0)  # several times as fast as einsum
@@ -128,21 +107,12 @@ def _minimum_in_box(normal: Tensor, down: Tensor, up: Tensor, radius: Tensor) ->
 
 @dataclass(frozen=True)
 class _Subnetwork:
-    """The part of the network that some rows depend on, as torch matrices.
+    """The part of the network that some rows depend on, as torch matrices."""
 
-    Attributes
-    ----------
-    columns : dict of int to Tensor
-        The neurons of each source that the rows depend on.
-    matrices : dict of (int, int) to Tensor
-        Transposed matrix of each pair (layer, source); layer 0 stands for the rows themselves.
-    biases : dict of int to Tensor
-        Bias of each layer.
-    """
-
-    columns: dict[int, Tensor]
+    columns: dict[int, Tensor]  # of each source, the neurons that the rows depend on
+    # Transposed, of each pair (layer, source); layer 0 stands for the rows themselves.
     matrices: dict[tuple[int, int], Tensor]
-    biases: dict[int, Tensor]
+    biases: dict[int, Tensor]  # of each layer
     width: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -168,19 +138,11 @@ def _product(matrix: Tensor, dense: Tensor) -> Tensor:
 
 
 class Crown:
-    """Bounds of the rows of a network.
+    """Bounds of the rows of a network, computed on a device."""
 
-    Parameters
-    ----------
-    network : Network
-        The network.
-    device : torch.device
-        Where to compute.
-    """
-
-    def __init__(self, network: Network, device: torch.device) -> None:
+    def __init__(self, network: TracedNetwork, device: torch.device) -> None:
         self.network, self.device = network, device
-        self._constants: list[float] | None = None
+        self._constants: list[float] | None = None  # on first use: eigenvalues take a while
         # Joint offsets pay where each neuron sees a patch, and could spend the whole radius there;
         # on networks of dense layers they take half of the time and change no digit.
         self.patches = any(
@@ -195,7 +157,7 @@ class Crown:
         order = np.arange(len(value.bias))
         chunk = 128
         if len(value.shape) == 3:
-            order = order.reshape(value.shape[0], -1).T.ravel()
+            order = order.reshape(value.shape[0], -1).T.ravel()  # all channels of a pixel together
             chunk = value.shape[0] * math.ceil(64 / value.shape[0])
         for start in range(0, len(order), chunk):
             rows = order[start : start + chunk]
@@ -235,7 +197,7 @@ class Crown:
             values.append(layer(self._value(layer.inputs, values)))
         return self._value(self.network.output, values)
 
-    def _reaches(self, ball: Ball) -> Iterator[Reach | None]:
+    def _reachable(self, ball: BoxedBall) -> Iterator[ReachableSet | None]:
         """Yield the ball around the arguments of each ReLU layer, without their bounds."""
         if ball.norm != 2 or not self.patches:
             yield from [None] * len(self.network.layers)
@@ -247,11 +209,14 @@ class Crown:
             z = self._value(layer.inputs, values)
             values.append(layer(z))
             known = layer.kind == "relu" and math.isfinite(constant)
-            yield Reach(z, z, z, constant * ball.radius) if known else None
+            yield ReachableSet(z, z, z, constant * ball.radius) if known else None
 
-    def _relax(self, layer: Layer, low: Tensor, high: Tensor, reach: Reach | None) -> Lines:
+    @staticmethod
+    def _relax(layer: Layer, low: Tensor, high: Tensor, reachable: ReachableSet | None) -> Lines:
         lines = relax(layer.kind, layer.slope, low, high)
-        return lines if reach is None else replace(lines, reach=replace(reach, low=low, high=high))
+        if reachable is None:
+            return lines
+        return replace(lines, reachable=replace(reachable, low=low, high=high))
 
     def _value(self, affine: Affine, values: list[Tensor]) -> Tensor:
         value = torch.from_numpy(affine.bias).to(self.device)[:, None]
@@ -259,23 +224,24 @@ class Crown:
             value = value + _product(_torch(term, self.device), values[source])
         return value.expand(-1, values[0].shape[1])
 
-    def intermediate(self, ball: Ball) -> list[tuple[Tensor, Tensor]]:
+    def intermediate(self, ball: BoxedBall) -> list[tuple[Tensor, Tensor]]:
         """Return bounds of the arguments of every layer, each of shape (n_neurons, n_samples)."""
         bounds: list[tuple[Tensor, Tensor]] = []
         lines: list[Lines] = []
         n = len(ball.radius)
-        layers = zip(self.network.layers, self.subnets, self._reaches(ball), strict=True)
-        for layer, subnets, reach in layers:
+        layers = zip(self.network.layers, self.subnets, self._reachable(ball), strict=True)
+        for layer, subnets, reachable in layers:
             low, high = (ball.x.new_empty(len(layer.inputs.bias), n) for _ in range(2))
             for rows, subnet in subnets:
                 signs = torch.eye(len(rows), dtype=torch.float64, device=self.device)
+                # Upper bounds are lower bounds of the negative: both from one pass.
                 signs = torch.cat([signs, -signs], dim=1)[:, None]
                 for part in self._parts(n, subnet.width * signs.shape[2]):
                     least = self._lower(subnet, signs, lines, ball, part)
                     low[rows, part] = least[:, : len(rows)].T
                     high[rows, part] = -least[:, len(rows) :].T
             bounds.append((low, high))
-            lines.append(self._relax(layer, low, high, reach))
+            lines.append(self._relax(layer, low, high, reachable))
         return bounds
 
     @staticmethod
@@ -284,22 +250,11 @@ class Crown:
         for start in range(0, n, step):
             yield slice(start, min(start + step, n))
 
-    def margins(self, ball: Ball, bounds: list[tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
-        """Return lower bounds of linear functions of the output.
+    def margins(self, ball: BoxedBall, bounds: list[tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
+        """Return lower bounds (n_samples, n_rows) of linear functions of the output.
 
-        Parameters
-        ----------
-        ball : Ball
-            The perturbed samples.
-        bounds : list of two Tensors of shape (n_neurons, n_samples)
-            Bounds of the arguments of every layer, valid in the ball.
-        rows : Tensor of shape (n_outputs, n_samples, n_rows)
-            The functions.
-
-        Returns
-        -------
-        Tensor of shape (n_samples, n_rows)
-            The bounds.
+        `bounds` are those of :meth:`intermediate` in this ball, or wider; `rows` of shape
+        (n_outputs, n_samples, n_rows) are the functions.
         """
         size = GRAPH * self.output.width * rows.shape[2]
         parts = self._parts(len(ball.radius), size)
@@ -310,12 +265,12 @@ class Crown:
             ]
         )
 
-    def _tuned(self, rows: Tensor, bounds: list[tuple[Tensor, Tensor]], ball: Ball) -> Tensor:
+    def _tuned(self, rows: Tensor, bounds: list[tuple[Tensor, Tensor]], ball: BoxedBall) -> Tensor:
         """Tune the slopes below each ReLU by gradient steps (alpha-CROWN); return the bounds."""
         lines, slopes, unstable, least_slope = [], [], [], []
-        layers = zip(self.network.layers, bounds, self._reaches(ball), strict=True)
-        for layer, (low, high), reach in layers:
-            line = self._relax(layer, low, high, reach)
+        layers = zip(self.network.layers, bounds, self._reachable(ball), strict=True)
+        for layer, (low, high), reachable in layers:
+            line = self._relax(layer, low, high, reachable)
             lines.append(line)
             slopes.append(line.low_slope.clone().requires_grad_())
             unstable.append((low < 0) & (high > 0) & (layer.kind == "relu"))
@@ -349,13 +304,18 @@ class Crown:
         return best
 
     def _lower(
-        self, subnet: _Subnetwork, rows: Tensor, lines: list[Lines], ball: Ball, part: slice
+        self,
+        subnet: _Subnetwork,
+        rows: Tensor,
+        lines: list[Lines],
+        ball: BoxedBall,
+        part: slice,
     ) -> Tensor:
         """Return lower bounds of the rows of a subnetwork, combined by the columns of `rows`."""
         pending: dict[int, Tensor] = {}
         constant = self._push(subnet, 0, rows, pending)
         while j := max(pending):
-            coefficient = pending.pop(j)
+            coefficient = pending.pop(j)  # complete: the layers after this one are done
             columns, line = subnet.columns[j], lines[j - 1]
             ls, lo, hs, ho = (
                 t[columns, part]
@@ -367,9 +327,9 @@ class Crown:
                 offset = offset + _dot(coefficient - negative, lo)
             low, more = ls[:, :, None], (hs - ls)[:, :, None]
             outer, coefficient = coefficient, torch.addcmul(coefficient * low, negative, more)
-            if line.reach is not None:
-                slope, reach = self.network.layers[j - 1].slope, line.reach[columns, part]
-                offset = torch.maximum(offset, joint_loss(outer, coefficient, slope, reach))
+            if line.reachable is not None:  # both bounds hold, so the better one counts
+                slope, reachable = self.network.layers[j - 1].slope, line.reachable[columns, part]
+                offset = torch.maximum(offset, joint_loss(outer, coefficient, slope, reachable))
             constant = constant + offset
             constant = constant + self._push(subnet, j, coefficient, pending)
         normal, here = pending[0], ball[part]

@@ -62,28 +62,19 @@ def _pool(builder: Builder, value: Affine, layer: nn.MaxPool2d) -> Affine:
 
 MODULES: dict[type[nn.Module], Callable[..., Affine]] = {
     nn.Linear: _dense,
-    nn.Conv1d: _convolution,
-    nn.Conv2d: _convolution,
-    nn.Conv3d: _convolution,
-    nn.BatchNorm1d: _batch_norm,
-    nn.BatchNorm2d: _batch_norm,
+    **dict.fromkeys((nn.Conv1d, nn.Conv2d, nn.Conv3d), _convolution),
+    **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d), _batch_norm),
     nn.ReLU: _activation("relu"),
     nn.LeakyReLU: _leaky,
     nn.Tanh: _activation("tanh"),
     nn.Sigmoid: lambda builder, value, layer: builder.sigmoid(value),
     nn.MaxPool2d: _pool,
-    nn.AvgPool1d: _itself,
-    nn.AvgPool2d: _itself,
-    nn.AdaptiveAvgPool1d: _itself,
-    nn.AdaptiveAvgPool2d: _itself,
-    nn.Flatten: _itself,
-    nn.Unflatten: _itself,
-    nn.Identity: _keep,
-    nn.Dropout: _keep,
-    nn.Dropout1d: _keep,
-    nn.Dropout2d: _keep,
-    nn.Dropout3d: _keep,
-    nn.AlphaDropout: _keep,
+    **dict.fromkeys((nn.AvgPool1d, nn.AvgPool2d), _itself),
+    **dict.fromkeys((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), _itself),
+    **dict.fromkeys((nn.Flatten, nn.Unflatten), _itself),
+    # In evaluation mode, in which the module is traced.
+    **dict.fromkeys((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d), _keep),
+    **dict.fromkeys((nn.Dropout3d, nn.AlphaDropout), _keep),
 }
 
 
@@ -104,17 +95,9 @@ def _functional(kind: str) -> Callable[..., Affine]:
 
 
 def _functional_leaky(
-    builder: Builder,
-    function: Any,
-    value: Affine,
-    args: Any,
-    kwargs: Any,
+    builder: Builder, function: Any, value: Affine, args: Any, kwargs: Any
 ) -> Affine:
-    return builder.activation(value, "relu", _leaky_slope(*args, **kwargs))
-
-
-def _leaky_slope(negative_slope: float = 0.01, inplace: bool = False) -> float:
-    return negative_slope
+    return _leaky(builder, value, nn.LeakyReLU(*args, **kwargs))
 
 
 def _functional_pool(
@@ -142,16 +125,9 @@ OPERATIONS: dict[str, Callable[..., Affine]] = {
     "sigmoid": lambda builder, function, value, args, kwargs: builder.sigmoid(value),
     "max_pool2d": _functional_pool,
     "dropout": _functional_dropout,
-    "avg_pool": _as_is,
-    "mean": _as_is,
-    "permute": _as_is,
-    "transpose": _as_is,
-    "flatten": _reshape,
-    "reshape": _reshape,
-    "view": _reshape,
-    "squeeze": _reshape,
-    "unsqueeze": _reshape,
-    "contiguous": _reshape,
+    **dict.fromkeys(("avg_pool", "mean", "permute", "transpose"), _as_is),
+    **dict.fromkeys(("flatten", "reshape", "view"), _reshape),
+    **dict.fromkeys(("squeeze", "unsqueeze", "contiguous"), _reshape),
 }
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -162,37 +138,25 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "neg": operator.neg,
 }
 
-FUNCTIONS: dict[Any, str] = {
-    operator.add: "add",
-    operator.iadd: "add",
-    operator.sub: "sub",
-    operator.isub: "sub",
-    operator.mul: "mul",
-    operator.imul: "mul",
-    operator.truediv: "div",
-    operator.itruediv: "div",
-    operator.neg: "neg",
-    torch.add: "add",
-    torch.sub: "sub",
-    torch.mul: "mul",
-    torch.div: "div",
-    torch.neg: "neg",
-    torch.relu: "relu",
-    F.relu: "relu",
-    F.leaky_relu: "leaky_relu",
-    torch.tanh: "tanh",
-    F.tanh: "tanh",
-    torch.sigmoid: "sigmoid",
-    F.sigmoid: "sigmoid",
-    F.max_pool2d: "max_pool2d",
-    F.avg_pool2d: "avg_pool",
-    F.adaptive_avg_pool2d: "avg_pool",
-    F.dropout: "dropout",
-    torch.flatten: "flatten",
-    torch.reshape: "reshape",
-    torch.squeeze: "squeeze",
-    torch.unsqueeze: "unsqueeze",
-    torch.permute: "permute",
-    torch.transpose: "transpose",
-    torch.mean: "mean",
+_NAMES: dict[str, tuple[Any, ...]] = {
+    "add": (operator.add, operator.iadd, torch.add),
+    "sub": (operator.sub, operator.isub, torch.sub),
+    "mul": (operator.mul, operator.imul, torch.mul),
+    "div": (operator.truediv, operator.itruediv, torch.div),
+    "neg": (operator.neg, torch.neg),
+    "relu": (torch.relu, F.relu),
+    "leaky_relu": (F.leaky_relu,),
+    "tanh": (torch.tanh, F.tanh),
+    "sigmoid": (torch.sigmoid, F.sigmoid),
+    "max_pool2d": (F.max_pool2d,),
+    "avg_pool": (F.avg_pool2d, F.adaptive_avg_pool2d),
+    "dropout": (F.dropout,),
+    "flatten": (torch.flatten,),
+    "reshape": (torch.reshape,),
+    "squeeze": (torch.squeeze,),
+    "unsqueeze": (torch.unsqueeze,),
+    "permute": (torch.permute,),
+    "transpose": (torch.transpose,),
+    "mean": (torch.mean,),
 }
+FUNCTIONS = {function: name for name, functions in _NAMES.items() for function in functions}

@@ -21,9 +21,9 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from robfair.certify._affine import Network
+from robfair.certify._affine import TracedNetwork
 
-__all__ = ["Reach", "joint_loss", "lipschitz"]
+__all__ = ["ReachableSet", "joint_loss", "lipschitz"]
 
 LARGEST = 1536  # side of a dense matrix of which eigenvalues are computed
 MULTIPLIER = 0.3  # in units of the best one without bounds of the arguments
@@ -31,60 +31,40 @@ ROUNDING = 1e-9  # relative, of an eigenvalue
 
 
 @dataclass(frozen=True)
-class Reach:
-    """The set of arguments that a layer can get: between bounds, and in a ball.
+class ReachableSet:
+    """The arguments that a layer can get: in a ball, and between bounds."""
 
-    Attributes
-    ----------
-    centre, low, high : Tensor of shape (n_neurons, n_samples)
-        The arguments at the samples, and their bounds.
-    radius : Tensor of shape (n_samples,)
-        The radius of the ball.
-    """
+    centre: Tensor  # (n_neurons, n_samples), the arguments at the samples
+    low: Tensor  # (n_neurons, n_samples)
+    high: Tensor  # (n_neurons, n_samples)
+    radius: Tensor  # (n_samples,), of the ball
 
-    centre: Tensor
-    low: Tensor
-    high: Tensor
-    radius: Tensor
-
-    def __getitem__(self, index: Any) -> Reach:
-        return Reach(self.centre[index], self.low[index], self.high[index], self.radius[index[1]])
+    def __getitem__(self, index: Any) -> ReachableSet:
+        centre, low, high = (part[index] for part in (self.centre, self.low, self.high))
+        return ReachableSet(centre, low, high, self.radius[index[1]])
 
 
-def joint_loss(outer: Tensor, inner: Tensor, slope: float, reach: Reach) -> Tensor:
-    """Bound ``outer . relu(z) - inner . z`` from below wherever z can be.
+def joint_loss(outer: Tensor, inner: Tensor, slope: float, reachable: ReachableSet) -> Tensor:
+    """Bound ``outer . relu(z) - inner . z`` from below wherever z can be, (n_samples, n_rows).
 
-    For any multiplier m >= 0 of the ball, the minimum over z of the Lagrangian
+    `outer` and `inner` are coefficients (n_neurons, n_samples, n_rows), and `slope` is that of the
+    ReLU below 0. For any multiplier m >= 0 of the ball, the minimum over z of the Lagrangian
     ``outer . relu(z) - inner . z + m / 2 (|z - centre|^2 - radius^2)`` is a bound. It falls apart
     into neurons, and each of those into two parabolas.
-
-    Parameters
-    ----------
-    outer, inner : Tensor of shape (n_neurons, n_samples, n_rows)
-        The coefficients.
-    slope : float
-        Slope of the ReLU below 0.
-    reach : Reach
-        Where z can be.
-
-    Returns
-    -------
-    Tensor of shape (n_samples, n_rows)
-        The bounds.
     """
-    low, high, centre = (t[:, :, None] for t in (reach.low, reach.high, reach.centre))
-    radius = reach.radius[:, None]
+    low, high, centre = (t[:, :, None] for t in (reachable.low, reachable.high, reachable.centre))
+    radius = reachable.radius[:, None]
     right, left = outer - inner, slope * outer - inner
     unstable = ((low < 0) & (high > 0)).to(outer.dtype)
     steepest = torch.linalg.vector_norm(torch.maximum(right.abs(), left.abs()) * unstable, dim=0)
-    tiny = torch.finfo(outer.dtype).tiny ** 0.5
+    tiny = torch.finfo(outer.dtype).tiny ** 0.5  # a radius of 0 must not divide by 0
     m = (MULTIPLIER * steepest / radius.clamp(min=tiny)).clamp(min=tiny).detach()
     sides = []
     for pull, least, most in (
         (right, low.clamp(min=0), high.clamp(min=0)),
         (left, low.clamp(max=0), high.clamp(max=0)),
     ):
-        with torch.no_grad():
+        with torch.no_grad():  # z is a minimiser: by the envelope theorem it needs no gradient
             z = torch.minimum(torch.maximum(centre - pull / m, least), most)
             bowl = m / 2 * (z - centre) ** 2
         sides.append(torch.addcmul(bowl, pull, z))
@@ -92,27 +72,16 @@ def joint_loss(outer: Tensor, inner: Tensor, slope: float, reach: Reach) -> Tens
     return bound
 
 
-def lipschitz(network: Network, size: int) -> list[float]:
-    """Return L2 Lipschitz constants of the arguments of every layer, as functions of the sample.
+def lipschitz(network: TracedNetwork, n_features: int) -> list[float]:
+    """Return an L2 Lipschitz constant of the arguments of every layer, as functions of the sample.
 
-    An activation multiplies a difference of its arguments by a number between its least and its
-    greatest slope: by their mean, up to half of their distance. The means are multiplied out, so
-    the signs of the weights count. The rest is bounded by norms of matrices.
-
-    Parameters
-    ----------
-    network : Network
-        The network.
-    size : int
-        Number of features.
-
-    Returns
-    -------
-    list of float
-        A constant for each layer; inf where a matrix is too large for its eigenvalues.
+    It is inf where a matrix is too large for its eigenvalues. An activation multiplies a difference
+    of its arguments by a number between its least and its greatest slope: by their mean, up to half
+    of their distance. The means are multiplied out, so the signs of the weights count. The rest is
+    bounded by norms of matrices.
     """
     constants: list[float] = []
-    linear: list[Any] = [sparse.eye_array(size, format="csr")]  # the mean map of each layer
+    linear: list[Any] = [sparse.eye_array(n_features, format="csr")]  # the mean map of each layer
     errors: list[dict[int, Any]] = [{}]  # its map of the deviations of earlier layers
     for layer in network.layers:
         mean, rest = 0, dict[int, Any]()
@@ -128,7 +97,7 @@ def lipschitz(network: Network, size: int) -> list[float]:
             deviation = (1 - network.layers[k - 1].slope) / 2 * constants[k - 1]
             constant += _norm(error) * deviation if deviation > 0 else 0.0
         constants.append(constant)
-        if math.isinf(constant):
+        if math.isinf(constant):  # those of later layers build on this one
             break
         linear.append(mean)
         errors.append(rest)
@@ -137,6 +106,7 @@ def lipschitz(network: Network, size: int) -> list[float]:
 
 def _norm(matrix: Any) -> float:
     """Return the spectral norm, rounded up."""
+    # The smaller one of the two Gram matrices; both have the same greatest eigenvalue.
     matrix = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     if matrix.shape[1] > LARGEST:
         return math.inf

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from robfair._geometry import norms, step_to_hyperplane
 from robfair.adapters import LogitModel
-from robfair.certify._crown import Ball, Crown
-from robfair.certify._trace import Network, UnsupportedLayer, trace
+from robfair.certify._affine import TracedNetwork, UnsupportedLayer
+from robfair.certify._crown import BoxedBall, Crown
+from robfair.certify._trace import trace
 
 __all__ = ["certified_radius"]
 
@@ -110,7 +111,7 @@ def certified_radius(
         for start in range(0, len(x), step):
             part = slice(start, start + step)
             down, up = _slack(x[part], box, mask)
-            ball = Ball(x[part].T, torch.zeros_like(x[part, 0]), norm, down, up)
+            ball = BoxedBall(x[part].T, torch.zeros_like(x[part, 0]), norm, down, up)
             rows = _margin_rows(label[part], logits.shape[1], crown.n_outputs)
             margins = (rows * output[:, part, None]).sum(dim=0)
             if network.layers:
@@ -153,12 +154,9 @@ def _slack(
 
 
 def _allowance(model: LogitModel, x: Tensor, logits: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return the margins that rounding may turn; raise if the module has other logits.
+    """Return the margins that rounding may turn, of shape (n_samples,).
 
-    Raises
-    ------
-    UnsupportedLayer
-        If the traced network does not compute the logits of the module.
+    Raises UnsupportedLayer if the traced network does not compute the logits of the module.
     """
     clone = copy.deepcopy(model.module).to(x.device, torch.float64).eval()
     with model.forward(shape) as forward:
@@ -176,7 +174,9 @@ def _allowance(model: LogitModel, x: Tensor, logits: Tensor, shape: tuple[int, .
     return share * scale + OBSERVED * (own - logits).abs().amax()
 
 
-def _affine_radius(network: Network, ball: Ball, rows: Tensor, margins: Tensor) -> Tensor:
+def _affine_radius(
+    network: TracedNetwork, ball: BoxedBall, rows: Tensor, margins: Tensor
+) -> Tensor:
     """Return the radii of an affine network: its distances, in closed form."""
     weight = torch.from_numpy(network.output.terms[0].toarray()).to(rows)
     slack = None if ball.down is None or ball.up is None else (ball.down.T, ball.up.T)
@@ -185,6 +185,7 @@ def _affine_radius(network: Network, ball: Ball, rows: Tensor, margins: Tensor) 
         normal = -(row.T @ weight)
         step, reached = step_to_hyperplane(normal, margin.clamp_min(0), ball.norm, slack)
         distance = torch.where(reached, norms(step, ball.norm), torch.inf)
+        # A margin within the allowance certifies nothing.
         radius = torch.minimum(radius, torch.where(margin > 0, distance, 0))
     return radius
 
@@ -198,7 +199,7 @@ class _Search:
     """
 
     crown: Crown
-    ball: Ball
+    ball: BoxedBall
     rows: Tensor
     margin: Tensor  # of the sample itself
     allowance: Tensor
@@ -244,7 +245,7 @@ class _Search:
             found[rows] = torch.where(fall > 0, start / fall, 1)
         return found
 
-    def _fall(self, ball: Ball, bounds: list[tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
+    def _fall(self, ball: BoxedBall, bounds: list[tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
         """Return by how much the margin may fall in a ball."""
         least = self.crown.margins(ball, bounds, self.rows[:, rows])
         return self.margin[rows] - least.amin(dim=1)
@@ -256,9 +257,10 @@ class _Search:
         held = fall < self.start[rows]
         self.good[rows[held]], self.bad[rows[~held]] = radius[held], radius[~held]
         power = (fall / self.fall[rows]).log() / (radius / self.last[rows]).log()
+        # NaN in the first round, which has no radius before it.
         power = power.nan_to_num(POWERS[1]).clamp(POWERS[0], POWERS[2])
         self.last[rows], self.fall[rows] = radius, fall
-        self.good[self.good >= self.whole] = torch.inf
+        self.good[self.good >= self.whole] = torch.inf  # the label holds in the whole box
         return radius * (self.start[rows] / fall) ** (1 / power)
 
     def _next(self, rows: Tensor, root: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robfair.certify._lipschitz import Reach
+from robfair.certify._lipschitz import ReachableSet
 
 __all__ = ["Lines", "relax"]
 
@@ -20,33 +20,21 @@ ROUNDING = 1e-13
 class Lines:
     """Lines with ``low_slope z + low_offset <= activation(z) <= high_slope z + high_offset``.
 
-    All of shape (n_neurons, n_samples), but for `reach`: where the arguments can be together, if
-    that is known.
+    All are of shape (n_neurons, n_samples), but for `reachable`: where the arguments can be
+    together, if that is known.
     """
 
     low_slope: Tensor
     low_offset: Tensor
     high_slope: Tensor
     high_offset: Tensor
-    reach: Reach | None = None
+    reachable: ReachableSet | None = None
 
 
 def relax(kind: str, slope: float, low: Tensor, high: Tensor) -> Lines:
-    """Bound an activation by lines.
+    """Bound "relu" (`slope` below 0) or "tanh" by lines, from bounds (n_neurons, n_samples).
 
-    Parameters
-    ----------
-    kind : {"relu", "tanh"}
-        The activation.
-    slope : float
-        Slope of a leaky ReLU below 0, in [0, 1].
-    low, high : Tensor of shape (n_neurons, n_samples)
-        Bounds of its argument.
-
-    Returns
-    -------
-    Lines
-        The lines; the activation itself where it is a straight line between the bounds.
+    The lines are the activation itself where it is straight between the bounds.
     """
     if kind == "relu":
         return _relu(slope, low, high)

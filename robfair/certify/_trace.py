@@ -23,33 +23,19 @@ import torch.fx
 from scipy import sparse
 from torch import nn
 
-from robfair.certify._affine import Affine, Builder, Layer, Network, UnsupportedLayer, empty
+from robfair.certify._affine import Affine, Builder, TracedNetwork, UnsupportedLayer, empty
 from robfair.certify._layers import ARITHMETIC, FUNCTIONS, MODULES, OPERATIONS
 
-__all__ = ["Affine", "Layer", "Network", "UnsupportedLayer", "trace"]
+__all__ = ["trace"]
 
 
-def trace(module: nn.Module, shape: tuple[int, ...]) -> Network:
-    """Write a module as affine maps between nonlinear layers.
+def trace(module: nn.Module, shape: tuple[int, ...]) -> TracedNetwork:
+    """Write a module as affine maps between nonlinear layers, each after those it depends on.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module; a copy of it is worked on, in float64 and in evaluation mode.
-    shape : tuple of int
-        Shape of one sample.
-
-    Returns
-    -------
-    Network
-        The layers, in an order in which each depends on earlier ones only.
-
-    Raises
-    ------
-    UnsupportedLayer
-        If a layer or an operation is not supported; it is named.
+    Raises UnsupportedLayer if a layer or an operation is not supported, and names it.
     """
     try:
+        # A copy, in float64: rounding then stays far below what the relaxation loses.
         clone = copy.deepcopy(module).to("cpu", torch.float64).eval()
         # In a Sequential, so that a module that is a single layer is not looked into.
         traced = torch.fx.symbolic_trace(nn.Sequential(clone))
@@ -72,12 +58,13 @@ def trace(module: nn.Module, shape: tuple[int, ...]) -> Network:
             f"the output of {type(module).__name__} must be one tensor of logits that depends on "
             "the sample."
         )
-    return _prune(Network(tracer.builder.layers, output))
+    return _prune(TracedNetwork(tracer.builder.layers, output))
 
 
-def _prune(network: Network) -> Network:
+def _prune(network: TracedNetwork) -> TracedNetwork:
     """Leave out layers that the output does not depend on, and renumber the others."""
     needed = set(network.output.terms)
+    # Backwards: a layer depends on earlier ones only, so each is settled when it is reached.
     for j in range(len(network.layers), 0, -1):
         if j in needed:
             needed |= set(network.layers[j - 1].inputs.terms)
@@ -91,7 +78,7 @@ def _prune(network: Network) -> Network:
         for j, layer in enumerate(network.layers, start=1)
         if j in needed
     ]
-    return Network(layers, renumber(network.output))
+    return TracedNetwork(layers, renumber(network.output))
 
 
 class _Tracer(torch.fx.Interpreter):
@@ -131,9 +118,9 @@ class _Tracer(torch.fx.Interpreter):
     def _call(
         self, function: Callable[..., Any], operation: str, name: str, args: Any, kwargs: Any
     ) -> Any:
-        """Run a function or a method, with the same rules for both."""
+        """Run a function or a method; raises UnsupportedLayer if bounds cannot follow it."""
         values = [a for a in _leaves((args, kwargs)) if isinstance(a, Affine)]
-        if not values:
+        if not values:  # arithmetic of constants, such as sizes: nothing to bound
             return function(*args, **kwargs)
         self.builder.where = f"operation {name!r}"
         if function is getattr and args[1] in ("shape", "ndim", "dtype", "device"):

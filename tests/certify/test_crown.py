@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from oracles import linear_layer, network, smallest_step
-from robfair.certify._crown import Ball, Crown
+from robfair.certify._crown import BoxedBall, Crown
 from robfair.certify._lipschitz import lipschitz
 from robfair.certify._trace import trace
 
@@ -24,11 +24,11 @@ def random_ball(rng, n_features, n, norm, limits):
     x = torch.from_numpy(rng.normal(size=(n_features, n)))
     radius = torch.from_numpy(rng.exponential(0.3, n))
     if not limits:
-        return Ball(x, radius, norm)
+        return BoxedBall(x, radius, norm)
     room = rng.exponential(0.3, (2, n_features, n))
     room[rng.random(room.shape) < 0.3] = 0
     room[rng.random(room.shape) < 0.2] = np.inf
-    return Ball(x, radius, norm, *torch.from_numpy(room))
+    return BoxedBall(x, radius, norm, *torch.from_numpy(room))
 
 
 def points_of(ball, rng, n):
@@ -109,7 +109,7 @@ def test_affine_rows_are_the_jacobian(name):
     x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).double()
     jacobian = torch.autograd.functional.jacobian(module, x[:1])[0, :, 0].flatten(1)
     expected = module(x) - 0.7 * jacobian.norm(dim=1)
-    ball = Ball(x.flatten(1).T, torch.full((2,), 0.7, dtype=torch.float64), 2)
+    ball = BoxedBall(x.flatten(1).T, torch.full((2,), 0.7, dtype=torch.float64), 2)
     rows = torch.eye(3).double()[:, None].expand(3, 2, 3)
     found = Crown(trace(module, shape), CPU).margins(ball, [], rows)
     torch.testing.assert_close(found, expected.detach(), rtol=1e-12, atol=1e-12)
@@ -219,7 +219,7 @@ def test_lipschitz_constants_hold(name):
 
 def test_what_neurons_lose_together_is_less():
     module = network([20, 60, 3], nn.ReLU, seed=3)
-    ball = Ball(torch.zeros(20, 1).double(), torch.ones(1).double(), 2)
+    ball = BoxedBall(torch.zeros(20, 1).double(), torch.ones(1).double(), 2)
     rows = torch.tensor([1.0, -1.0, 0.0]).double()[:, None, None]
     crown = Crown(trace(module, (20,)), CPU)
     crown.patches = True  # as for convolutions

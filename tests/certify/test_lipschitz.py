@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from oracles import network
-from robfair.certify._lipschitz import Reach, joint_loss, lipschitz
+from robfair.certify._lipschitz import ReachableSet, joint_loss, lipschitz
 from robfair.certify._trace import trace
 
 
@@ -27,7 +27,7 @@ def test_joint_loss_is_a_bound(seed, slope, scale):
     step *= radius * rng.random((200, 2)) ** 0.1 / np.linalg.norm(step, axis=0)
     low, high = centre - rng.exponential(0.2, (6, 1, 2)), centre + rng.exponential(0.2, (6, 1, 2))
     points = torch.from_numpy(scale * np.clip(centre + step, low, high))
-    reach = Reach(*(torch.from_numpy(scale * t[:, 0]) for t in (centre, low, high)),
+    reach = ReachableSet(*(torch.from_numpy(scale * t[:, 0]) for t in (centre, low, high)),
                   torch.from_numpy(scale * radius))  # fmt: skip
     outer, inner = (torch.from_numpy(rng.normal(size=(6, 2, 3))) for _ in range(2))
     relu = torch.where(points > 0, points, slope * points)
@@ -40,7 +40,7 @@ def test_joint_loss_of_a_kink():
     # Two arguments of 0, bounds far away: |z_1| + |z_2| is at most sqrt(2) times the radius.
     zero, far = torch.zeros(2, 1).double(), torch.full((2, 1), 9.0).double()
     outer = torch.full((2, 1, 1), -2.0).double()  # -2 relu(z) + z = -|z|
-    reach = Reach(zero, -far, far, torch.ones(1).double())
+    reach = ReachableSet(zero, -far, far, torch.ones(1).double())
     with patch("robfair.certify._lipschitz.MULTIPLIER", 1.0):
         least = float(joint_loss(outer, outer / 2, 0.0, reach))
     assert least == pytest.approx(-(2**0.5))

@@ -14,7 +14,7 @@ from oracles import linear_distances, linear_layer, network, random_linear
 from robfair import ThreatModel, boundary_distance
 from robfair.adapters import LogitModel, as_logits
 from robfair.certify import UnsupportedLayer, certified_radius
-from robfair.certify._crown import Ball, Crown
+from robfair.certify._crown import BoxedBall, Crown
 from robfair.certify._radius import TOLERANCE
 from robfair.certify._trace import trace
 
@@ -70,7 +70,7 @@ def holds(module, X, radius, norm, bounds):
     crown = Crown(trace(module, X.shape[1:]), torch.device("cpu"))
     label, unit = module(x.T).argmax(dim=1), torch.eye(3).double()
     rows = torch.stack([unit[label] - unit[(label + k) % 3] for k in (1, 2)]).permute(2, 1, 0)
-    ball = Ball(x, torch.from_numpy(radius), norm, x - low, high - x)
+    ball = BoxedBall(x, torch.from_numpy(radius), norm, x - low, high - x)
     margins = crown.margins(ball, crown.intermediate(ball), rows.contiguous())
     return (margins > 0).all(dim=1).numpy()
 

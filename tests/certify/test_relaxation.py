@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from robfair.certify._affine import Affine, Layer
 from robfair.certify._relaxation import relax
-from robfair.certify._trace import Affine, Layer
 
 LAYERS = [("relu", 0.0), ("relu", 0.2), ("relu", 1.0), ("tanh", 0.0)]
 

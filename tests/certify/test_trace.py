@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from robfair.certify import UnsupportedLayer
 from robfair.certify._crown import Crown
-from robfair.certify._trace import UnsupportedLayer, trace
+from robfair.certify._trace import trace
 
 
 def images(*layers, channels=2):

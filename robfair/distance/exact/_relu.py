@@ -26,7 +26,7 @@ from robfair._confirm import beyond_rounding
 from robfair._problem import margins
 from robfair.adapters import LogitModel
 from robfair.distance.exact._relu_layers import relu_layers
-from robfair.distance.exact._relu_milp import SAFETY, Array, Network, Program
+from robfair.distance.exact._relu_milp import SAFETY, Array, Program, ReluNetwork
 from robfair.distance.exact._relu_region import nearest_in_region
 
 __all__ = ["TOLERANCE", "relu_distance"]
@@ -92,10 +92,9 @@ def relu_distance(
     Notes
     -----
     The time grows exponentially with the number of neurons that can change their sign within
-    `upper`. On trained networks with 10 inputs, and DeepFool's distance as `upper`, the median on
-    one busy core was 0.1 s (L-inf) and 0.4 s (L2) a sample for 16 neurons, 2 s and 3 s for two
-    layers of 16, 2 s and 9 s for two of 32; a few samples take ten times as long, hence
-    `time_limit`. Bounds left by a time limit can be far apart: combine them with others.
+    `upper`: on trained networks with 10 inputs, and DeepFool's distance as `upper`, 0.1 s (L-inf)
+    and 0.4 s (L2) a sample for 16 neurons, 2 s and 9 s for two layers of 32 (medians, one core).
+    Bounds left by a time limit can be far apart: combine them with others.
     """
     deadline = np.inf if time_limit is None else time.perf_counter() + time_limit
     layers = relu_layers(module)
@@ -110,7 +109,7 @@ def relu_distance(
     if box is not None:  # a sample may lie out of it by a rounding error
         slack = np.array([np.minimum(box[0] - x, 0), np.maximum(box[1] - x, 0)])
     first = (weight[:, mutable], weight @ x + bias)
-    network = Network([first, *layers[1:]], norm, *slack[:, mutable])
+    network = ReluNetwork([first, *layers[1:]], norm, *slack[:, mutable])
     model = LogitModel(module)
     labels = torch.full((len(BEYOND),), label, device=model.device)
     with torch.no_grad(), model.forward(shape) as forward:
@@ -138,7 +137,7 @@ class _Search:
 
     def __init__(
         self,
-        network: Network,
+        network: ReluNetwork,
         label: int,
         upper: float,
         deadline: float,
@@ -149,33 +148,32 @@ class _Search:
         self.point: Array | None = None
         self.touched: list[Array] = []  # steps that have their tangents
         corner = np.maximum(-network.low, network.high)
-        self.reach = float(np.linalg.norm(corner, network.norm))
+        self.farthest = float(np.linalg.norm(corner, network.norm))  # inf in an open box
         low, self.linear = _first_bounds(network, label)
-        self.bounds = np.where(low > self.reach, np.inf, low)  # for each target, from below
+        # Beyond the farthest corner there is nothing left to search.
+        self.bounds = np.where(low > self.farthest, np.inf, low)
 
     @property
     def low(self) -> float:
         """Lower bound of the distance."""
         return min(float(self.bounds.min()), self.high)
 
-    def _late(self) -> bool:
-        return time.perf_counter() > self.deadline
-
     def run(self) -> None:
         """Search the target classes by their linearised distances, at growing radii."""
         radius = self.high
         if np.isinf(radius):
+            # Half as long again as the nearest linearised boundary: mostly enough at the first try.
             known = np.append(1.5 * self.linear, 2 * self.bounds)
             known = known[(known > 0) & np.isfinite(known)]
-            radius = known.min(initial=self.reach)
+            radius = known.min(initial=self.farthest)
         for _ in range(ROUNDS):
-            radius = min(radius, self.high, self.reach)
+            radius = min(radius, self.high, self.farthest)
             if radius == 0 or np.isinf(radius):
                 return
             for target in np.argsort(self.linear):
                 if target != self.label:
                     self._close(int(target), radius)
-            if radius >= min(self.high, self.reach) or self._late():
+            if radius >= min(self.high, self.farthest) or time.perf_counter() > self.deadline:
                 return
             radius *= 2
 
@@ -185,15 +183,17 @@ class _Search:
         for _ in range(ROUNDS):
             low, high = self.bounds[target], self.high
             end = min(high, radius)
-            if low >= end * (1 - TOLERANCE * np.isfinite(high)) or self._late():
+            closed = low >= end * (1 - TOLERANCE * np.isfinite(high))
+            if closed or time.perf_counter() > self.deadline:
                 return
+            # A smaller radius fixes the sign of more neurons, which pays for building anew.
             if program is None or end < 0.95 * program.radius:
                 program = Program(self.network, end, self.deadline)
                 for touched in self.touched:
                     program.add_tangents(touched / end)
             bound, step, active = program.solve(self.label, target)
             if np.isinf(bound):
-                whole = program.radius == self.reach
+                whole = program.radius == self.farthest
                 self.bounds[target] = np.inf if whole else max(low, program.radius * (1 - SAFETY))
                 return
             self.bounds[target] = max(low, bound * program.radius)
@@ -227,7 +227,7 @@ class _Search:
             self.high, self.point = size, point
 
 
-def _first_bounds(network: Network, label: int) -> tuple[Array, Array]:
+def _first_bounds(network: ReluNetwork, label: int) -> tuple[Array, Array]:
     """Return Lipschitz bounds of the distance to each target, and the linearised distances.
 
     Both are inf for `label`. The first is the result if time runs out at once.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 
-__all__ = ["SAFETY", "Array", "Network", "Program", "Solution"]
+__all__ = ["SAFETY", "Array", "Program", "ReluNetwork", "Solution"]
 
 Array = NDArray[np.float64]
 
@@ -28,57 +28,30 @@ SAFETY = 1e-6
 INFEASIBLE = 2  # status of scipy.optimize.milp
 
 
-class Network(NamedTuple):
-    """Affine maps with a ReLU between each two, as a function of the step from a sample.
+class ReluNetwork(NamedTuple):
+    """Affine maps with a ReLU between each two, as a function of the step from a sample."""
 
-    Attributes
-    ----------
-    layers : list of tuple (weight, bias)
-        The maps; the first is applied to the step.
-    norm : {2, inf}
-        Norm of the step.
-    low, high : ndarray of shape (n,)
-        Where each coordinate of the step may go: around 0, infinite where open.
-    """
-
-    layers: list[tuple[Array, Array]]
-    norm: float
-    low: Array
-    high: Array
+    layers: list[tuple[Array, Array]]  # (weight, bias); the first is applied to the step
+    norm: float  # of the step
+    low: Array  # (n,), down to where each coordinate of the step may go: -inf where open
+    high: Array  # (n,), up to where; inf where open
 
 
 class Solution(NamedTuple):
-    """The proof and the result of the solver, in units of the radius.
+    """The proof and the result of the solver, in units of the radius."""
 
-    Attributes
-    ----------
-    bound : float
-        No step to the target class is shorter; inf if none lies within the radius.
-    step : ndarray of shape (n,), or None
-        The best one found, correct within the solver's tolerances.
-    active : list of ndarray of bool
-        For each hidden layer, which neurons are active after this step.
-    """
-
-    bound: float
-    step: Array | None = None
-    active: list[NDArray[np.bool_]] | None = None
+    bound: float  # no step to the target class is shorter; inf if none lies within the radius
+    step: Array | None = None  # (n,), the best one found, within the solver's tolerances
+    active: list[NDArray[np.bool_]] | None = None  # after it, the neurons of each hidden layer
 
 
 class Program:
     """All steps within a radius, and the outputs of the network after them.
 
-    Parameters
-    ----------
-    network : Network
-        The network.
-    radius : float
-        The radius, in the network's norm.
-    deadline : float
-        When to stop, on the clock of ``time.perf_counter``.
+    `deadline` is when to stop, on the clock of ``time.perf_counter``.
     """
 
-    def __init__(self, network: Network, radius: float, deadline: float) -> None:
+    def __init__(self, network: ReluNetwork, radius: float, deadline: float) -> None:
         self.norm, self.radius, self.deadline = network.norm, radius, deadline
         self.n = n = len(network.low)
         self.low, self.high, self.integer = np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
@@ -139,7 +112,7 @@ class Program:
         for j in np.flatnonzero((low < 0) & (high > 0)):
             scale = max(high[j], -low[j])
             high[j] = min(high[j], bias[j] + self._greatest(weight[j] / scale) * scale)
-            if high[j] > 0:
+            if high[j] > 0:  # else it is inactive, and its lower end does not matter
                 low[j] = max(low[j], bias[j] - self._greatest(-weight[j] / scale) * scale)
 
     def _greatest(self, row: Array) -> float:
@@ -183,7 +156,7 @@ class Program:
         low, high = self._range(row, shift)
         if high[0] < 0:
             return Solution(np.inf)
-        scale = np.maximum(high, -low) if low[0] < high[0] else 1.0
+        scale = np.maximum(high, -low) if low[0] < high[0] else 1.0  # a constant gap
         objective = np.zeros(len(self.low))
         objective[self.size] = 1
         result = self._milp(objective, (-row / scale, shift / scale))

@@ -6,38 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog, nnls
 
-from robfair.distance.exact._relu_milp import Array, Network
+from robfair.distance.exact._relu_milp import Array, ReluNetwork
 
 __all__ = ["nearest_in_region"]
 
 
 def nearest_in_region(
-    network: Network,
+    network: ReluNetwork,
     active: list[NDArray[np.bool_]],
     label: int,
     target: int,
     unit: float,
     lead: float = 0.0,
 ) -> Array | None:
-    """Return the smallest step to the side of a target class within one linear region.
+    """Return the smallest step (n,) to the side of a target class within one linear region.
 
-    Parameters
-    ----------
-    network : Network
-        The network around a sample.
-    active : list of ndarray of bool
-        The region: for each hidden layer, which neurons are active.
-    label, target : int
-        The predicted class and the one to reach.
-    unit : float
-        Unit of the step, about its size, so that the arithmetic is with numbers around 1.
-    lead : float, default=0.0
-        How far beyond the boundary to stay, in that unit and in L2.
-
-    Returns
-    -------
-    ndarray of shape (n,), or None
-        The step in that unit; None if the target class is nowhere predicted in this region.
+    `active` is the region: the active neurons of each hidden layer. The step is in a `unit` of
+    about its size, so that the arithmetic is with numbers around 1, and stays `lead` such units in
+    L2 beyond the boundary. None: the target class is nowhere predicted in the region.
     """
     matrix, values = _region(network, active, label, target, unit)
     values[0] += lead
@@ -55,7 +41,7 @@ def nearest_in_region(
         rounding = 4 * np.finfo(float).eps * (1 + np.abs(values) @ multipliers)
         nowhere = rest < 1e-9 or residual[n] >= -rounding
         return None if nowhere else -residual[:n] / residual[n]
-    one = np.ones((n, 1))
+    one = np.ones((n, 1))  # a last variable, the L-inf norm, bounds every coordinate
     result = linprog(
         np.append(np.zeros(n), 1),
         A_ub=np.vstack(
@@ -69,7 +55,7 @@ def nearest_in_region(
 
 
 def _region(
-    network: Network, active: list[NDArray[np.bool_]], label: int, target: int, unit: float
+    network: ReluNetwork, active: list[NDArray[np.bool_]], label: int, target: int, unit: float
 ) -> tuple[Array, Array]:
     """Write the lead of the target, the region and the box as ``matrix @ step >= values``."""
     n = len(network.low)

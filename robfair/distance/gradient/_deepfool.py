@@ -9,12 +9,14 @@ which needs no gradients and runs on full batches in :mod:`._line_search`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from robfair._problem import Problem, distances, finite, margins
 from robfair.distance._writer import ResultWriter
-from robfair.distance.gradient._deepfool_step import Stepper
+from robfair.distance.gradient._deepfool_step import deepfool_step
 from robfair.distance.gradient._line_search import Segments
 from robfair.distance.gradient._slots import Queue, Slots
 
@@ -46,7 +48,9 @@ def deepfool_distance(
         True: search the boundary between the last two iterates. False: Eq. 8 of the paper, the
         mean of the norms of the last two perturbations.
     """
-    stepper = Stepper(problem, overshoot, n_candidates)
+    n_targets = min(n_candidates, problem.n_classes - 1)
+    box, mask = problem.box(problem.model.dtype), problem.mask()
+    make_step = partial(deepfool_step, problem.norm, box, mask, overshoot, n_targets)
     queue = Queue(problem)
     with problem.network.forward(problem.shape) as forward:
         segments = Segments(problem, results, forward)
@@ -56,7 +60,7 @@ def deepfool_distance(
             with torch.enable_grad():
                 points = slots.point.requires_grad_(True)
                 logits = forward(points)
-            slots.point = points.detach()
+            slots.point = points.detach()  # without the graph, which the slots would keep alive
             results.n_forward[index] += 1
             values = finite(logits.detach())
             skipped = _first_pass(problem, results, slots, values)
@@ -68,11 +72,11 @@ def deepfool_distance(
             n_done = int(done.sum())
             # A backward pass includes the finished samples. Where they are many, it is cheaper to
             # pass the others forward once more, together with fresh samples.
-            if n_done * stepper.n_backward <= len(slots) - n_done:
-                step, reach, stuck = stepper(logits, points, slots)
-                results.n_backward[index] += stepper.n_backward
+            if n_done * n_targets <= len(slots) - n_done:
+                step, size, stuck = make_step(logits, points, slots)
+                results.n_backward[index] += n_targets
                 failed, done = failed | (stuck & ~done), done | stuck
-                _advance(slots, values, step, reach, stepper.box)
+                _advance(slots, values, step, size, box)
             if bool(failed.any()):
                 results.give_up(slots.index[failed].numpy())
             slots = queue.refill(slots, done)
@@ -96,11 +100,11 @@ def _first_pass(problem: Problem, results: ResultWriter, slots: Slots, values: T
 
 
 def _advance(
-    slots: Slots, values: Tensor, step: Tensor, reach: Tensor, box: tuple[Tensor, Tensor] | None
+    slots: Slots, values: Tensor, step: Tensor, size: Tensor, box: tuple[Tensor, Tensor] | None
 ) -> None:
     """Make the steps."""
     slots.before, slots.margin = slots.point, margins(values, slots.label)
-    slots.point, slots.reach = slots.point + step, reach
+    slots.point, slots.size = slots.point + step, size
     if box is not None:  # rounding alone can leave it by one ulp
         slots.point = slots.point.clamp(*box)
     slots.steps = slots.steps + 1
@@ -127,5 +131,5 @@ def _finish(
         )
     else:
         r_max = distances(slots.before, slots.start, norm)
-        mean = (r_max + slots.reach.double()) / 2
+        mean = (r_max + slots.size.double()) / 2
         results.write_found(slots.index.numpy(), mean, slots.point)

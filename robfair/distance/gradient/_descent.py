@@ -31,7 +31,15 @@ from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import Forward, Problem, margins
 from robfair.adapters import ForwardVjp, autograd_vjp
 
-__all__ = ["DescentSchedule", "MarginObjective", "Nearest", "against", "descend", "refine"]
+__all__ = [
+    "DescentSchedule",
+    "MarginObjective",
+    "Nearest",
+    "against",
+    "cosine",
+    "descend",
+    "refine",
+]
 
 HUGE = 1e30  # times any slack is beyond any gradient, and finite in float32
 # Least shares of the greatest change that a radius gives up, or adds; bench_constants: halved and
@@ -57,35 +65,19 @@ class DescentSchedule:
     step: tuple[float, float]
     change: tuple[float, float]
 
-    def at(self, i: int) -> tuple[float, float]:
-        """Return the length of a step and the greatest change of the radius.
 
-        Parameters
-        ----------
-        i : int
-            Number of the step, from 0.
-
-        Returns
-        -------
-        tuple of (float, float)
-            Both relative to the radius.
-        """
-        share = (1 + math.cos(math.pi * i / max(self.n_steps - 1, 1))) / 2
-        step, change = (last + (first - last) * share for first, last in (self.step, self.change))
-        return step, change
+def cosine(schedule: DescentSchedule, i: int) -> tuple[float, float]:
+    """Return the length of step i, from 0, and the greatest change of the radius."""
+    share = (1 + math.cos(math.pi * i / max(schedule.n_steps - 1, 1))) / 2
+    ends = schedule.step, schedule.change
+    step, change = (last + (first - last) * share for first, last in ends)
+    return step, change
 
 
 class MarginObjective:
     """The margin as an objective: its value, and its gradient in the features that can move.
 
-    Parameters
-    ----------
-    problem : Problem
-        Norm, box and mutable features.
-    forward : callable
-        From points (n, d) to logits.
-    forward_vjp : callable, default=None
-        From points (n, d) to logits and their vector-Jacobian product; None: by autograd.
+    Without `forward_vjp` the gradient is by autograd.
     """
 
     def __init__(
@@ -155,24 +147,16 @@ class MarginObjective:
 
 
 def against(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
-    """Weights of the logits that sum to the gap between two classes, each of shape (n, 1)."""
+    """Return the weights of the logits that sum to the gap between two classes (n, 1)."""
     return torch.zeros_like(logits).scatter_(1, label, 1.0).scatter_(1, target, -1.0)
 
 
 class Nearest:
-    """The nearest flipped point seen for each row.
-
-    Parameters
-    ----------
-    points : Tensor of shape (n, d)
-        Flipped points to start from, or any where `distance` is infinite. Overwritten.
-    distance : Tensor of shape (n,)
-        Their distances. Overwritten.
-    """
+    """The nearest flipped point seen for each row. Overwrites what it is given."""
 
     def __init__(self, points: Tensor, distance: Tensor) -> None:
-        self.points = points
-        self.distance = distance
+        self.points = points  # (n, d), anything where the distance is infinite
+        self.distance = distance  # (n,)
 
     def __getitem__(self, rows: Tensor) -> Nearest:
         return Nearest(self.points[rows], self.distance[rows])
@@ -185,6 +169,7 @@ class Nearest:
 
     def see(self, points: Tensor, distance: Tensor, margin: Tensor) -> None:
         """Take over the points that are flipped and nearer."""
+        # At distance 0 the sample itself is flipped, by rounding in this batch: no adversarial.
         rows = ((margin < 0) & (distance < self.distance) & (distance > 0)).nonzero()[:, 0]
         self.points[rows] = points[rows]
         self.distance[rows] = distance[rows]
@@ -200,31 +185,18 @@ def descend(
 ) -> None:
     """Descend from `points`, and leave the nearest flipped point seen in `nearest`.
 
-    Costs ``n_steps + 1`` forward and ``n_steps`` backward passes a row.
-
-    Parameters
-    ----------
-    objective : MarginObjective
-        Margin and threat model.
-    start : Tensor of shape (n, d)
-        The samples.
-    label : Tensor of shape (n,)
-        Their predicted classes.
-    points : Tensor of shape (n, d)
-        Where to begin, flipped or not, but not at the samples themselves.
-    nearest : Nearest
-        The nearest flipped points so far; updated.
-    schedule : DescentSchedule
-        Number and length of steps.
+    `start` are the samples; the points may be flipped or not, but not the samples themselves. Costs
+    ``n_steps + 1`` forward and ``n_steps`` backward passes a row.
     """
     size = radius = norms(points - start, objective.norm)
     for i in range(schedule.n_steps):
-        step, change = schedule.at(i)
+        step, change = cosine(schedule, i)
         margin, gap, gradient = objective(points, label)
         nearest.see(points, size, margin)
         delta = points - start
         radius = _follow(radius, size, gap, -torch.linalg.vecdot(gradient, delta), change, nearest)
         direction = objective.steepest(objective.free(gradient, points))
+        # One fused kernel: small batches spend their time on calls, not on arithmetic.
         delta = torch.addcmul(delta, direction, (step * radius)[:, None])
         points = objective.clip(start + objective.scaled(delta, radius))
         size = norms(points - start, objective.norm)
@@ -268,10 +240,8 @@ def refine(
         Norm, box and mutable features.
     forward : callable
         From points (n, d) to logits.
-    start : Tensor of shape (n, d)
-        The samples.
-    points : Tensor of shape (n, d)
-        Where to begin; a sample itself is left as it is where its gradient is 0.
+    start, points : Tensor of shape (n, d)
+        The samples, and where to begin; a sample is left as it is where its gradient is 0.
     label : Tensor of shape (n,)
         The predicted classes of the samples.
     schedule : DescentSchedule

@@ -78,27 +78,10 @@ def search_segments(
     margin_outside: Tensor,
     norm: float,
 ) -> tuple[Tensor, Tensor]:
-    """Return points just beyond the boundary on the segments from `inside` to `outside`.
+    """Return points just beyond the boundary (n, d), and the passes made for each row (n,).
 
-    Parameters
-    ----------
-    forward : callable
-        From points (n, d) to logits.
-    start, inside, outside : Tensor of shape (n, d)
-        The samples, and the ends of their segments: `outside` is flipped, `inside` is not.
-    label : Tensor of shape (n,)
-        Predicted class of the samples.
-    margin_inside, margin_outside : Tensor of shape (n,)
-        Margins at both ends.
-    norm : {2, inf}
-        Norm of the distance.
-
-    Returns
-    -------
-    points : Tensor of shape (n, d)
-        Flipped points; NaN in rows that a last prediction did not confirm.
-    n_forward : Tensor of shape (n,)
-        Passes made for each row.
+    A segment of the sample `start` goes from `inside`, which is not flipped, to `outside`, which
+    is. A point is NaN where a last prediction did not confirm it.
     """
     direction = outside - inside
     sure = torch.zeros_like(label, dtype=torch.bool)
@@ -135,9 +118,9 @@ def search_segments(
         # A bisection where the bracket has not been halved.
         slow[rows] = ~slow[rows] & (high[rows] - low[rows] > (hi - lo) / 2) & (evaluation >= 2)
         nearer = rows[flipped]
-        reach = distances(tried[flipped], start[nearer], norm)
-        tolerance[nearer] = _tolerance(reach, width[nearer]).to(start.dtype)
-    points = inside + high[:, None] * direction
+        distance = distances(tried[flipped], start[nearer], norm)
+        tolerance[nearer] = _tolerance(distance, width[nearer]).to(start.dtype)
+    points = inside + high[:, None] * direction  # the same operations as `tried`: the same bits
     rows = (~sure).nonzero()[:, 0]
     points[rows], passes = _step_out(
         forward, inside[rows], outside[rows], high[rows], tolerance[rows], label[rows]
@@ -152,12 +135,7 @@ def _tolerance(distance: Tensor, width: Tensor) -> Tensor:
 
 
 def _step_out(
-    forward: Forward,
-    inside: Tensor,
-    outside: Tensor,
-    t: Tensor,
-    tolerance: Tensor,
-    label: Tensor,
+    forward: Forward, inside: Tensor, outside: Tensor, t: Tensor, tolerance: Tensor, label: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Predict points once more whose margin is within rounding; step out if need be."""
     passes = torch.zeros_like(label)

@@ -9,6 +9,7 @@ its budget is spent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -76,22 +77,15 @@ def minimum_norm_distance(
             search.fallback(rest[first : first + problem.batch_size])
 
 
+@dataclass(frozen=True)
 class _Search:
     """Searches a batch of samples at a time."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        results: ResultWriter,
-        budget: SearchBudget,
-        seed: int,
-        objective: MarginObjective,
-    ) -> None:
-        self.problem = problem
-        self.results = results
-        self.budget = budget
-        self.seed = seed
-        self.objective = objective
+    problem: Problem
+    results: ResultWriter
+    budget: SearchBudget
+    seed: int
+    objective: MarginObjective
 
     def run(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
         """Search some samples; return those that no start has flipped."""
@@ -157,12 +151,7 @@ class _Search:
         return x, label, Nearest(torch.where(distance.isfinite()[:, None], points, x), distance)
 
     def _linearise(
-        self,
-        x: Tensor,
-        logits: Tensor,
-        vjp: Vjp,
-        label: Tensor,
-        index: NDArray[np.intp],
+        self, x: Tensor, logits: Tensor, vjp: Vjp, label: Tensor, index: NDArray[np.intp]
     ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
         """Return target classes, steps to their linearised boundaries, and their sizes (n, m)."""
         own = label[:, None]
@@ -255,9 +244,7 @@ class _Search:
         self.results.n_forward[index] += passes.cpu().numpy()
         kept = ~points.isnan().any(dim=1)
         self.results.write_found(
-            index[kept.cpu().numpy()],
-            distances(points, x, self.problem.norm)[kept],
-            points[kept],
+            index[kept.cpu().numpy()], distances(points, x, self.problem.norm)[kept], points[kept]
         )
         self.results.give_up(index[~kept.cpu().numpy()])
 

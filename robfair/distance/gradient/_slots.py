@@ -21,7 +21,7 @@ class Slots:
     point: Tensor  # (b, d) the current iterate, to be tested next
     before: Tensor  # (b, d) the iterate before it, which was not flipped
     margin: Tensor  # (b,) margin of `before`
-    reach: Tensor  # (b,) norm of the perturbation without overshoot, for Eq. 8
+    size: Tensor  # (b,) norm of the perturbation without overshoot, for Eq. 8
     label: Tensor  # (b,) predicted class of the sample; -1 before its first pass
     steps: Tensor  # (b,) steps made
 
@@ -55,7 +55,7 @@ class Queue:
             point=x.clone(),
             before=x.clone(),
             margin=x.new_full((len(x),), torch.inf),
-            reach=x.new_zeros(len(x)),
+            size=x.new_zeros(len(x)),
             label=torch.full((len(x),), -1, device=x.device),
             steps=torch.zeros(len(x), dtype=torch.int64, device=x.device),
         )

@@ -7,7 +7,7 @@ from torch import nn
 
 from oracles import network
 from robfair.distance.exact import relu_layers
-from robfair.distance.exact._relu_milp import SAFETY, Network, Program, Solution
+from robfair.distance.exact._relu_milp import SAFETY, Program, ReluNetwork, Solution
 
 NORMS = [2, np.inf]
 
@@ -18,7 +18,7 @@ def around(x, norm, seed):
     layers = [(weight, weight @ x + bias), *rest]
     logits = forward(layers, np.zeros((1, 2)))[0]
     label, target = np.argsort(-logits)[:2]
-    return Network(layers, norm, np.full(2, -3.0), np.full(2, 2.0)), label, target
+    return ReluNetwork(layers, norm, np.full(2, -3.0), np.full(2, 2.0)), label, target
 
 
 def forward(layers, steps):

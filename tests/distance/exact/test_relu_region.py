@@ -7,14 +7,14 @@ from torch import nn
 
 from oracles import network
 from robfair.distance.exact import relu_layers
-from robfair.distance.exact._relu_milp import Network
+from robfair.distance.exact._relu_milp import ReluNetwork
 from robfair.distance.exact._relu_region import nearest_in_region
 
 NORMS = [2, np.inf]
 
 
 def open_network(layers, norm, n):
-    return Network(layers, norm, np.full(n, -np.inf), np.full(n, np.inf))
+    return ReluNetwork(layers, norm, np.full(n, -np.inf), np.full(n, np.inf))
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -57,5 +57,5 @@ def test_no_point_of_the_region_is_nearer(norm, seed):
 def test_the_box_closes_a_region():
     layers = [(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([1.0, 0.0]))]
     for low, reached in ((-1.0, True), (-0.4, False)):  # the boundary is at -0.5
-        net = Network(layers, 2, np.array([low, -1.0]), np.ones(2))
+        net = ReluNetwork(layers, 2, np.array([low, -1.0]), np.ones(2))
         assert (nearest_in_region(net, [], 0, 1, 1.0) is not None) == reached

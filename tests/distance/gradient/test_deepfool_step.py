@@ -1,4 +1,4 @@
-"""One DeepFool step: the nearest rival, beyond its boundary, inside the box, mutable only."""
+"""One DeepFool step: beyond the nearest boundary, inside the box, mutable features only."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from torch import nn
 from robfair import ThreatModel
 from robfair._problem import Problem
 from robfair.adapters import LogitModel
-from robfair.distance.gradient._deepfool_step import Stepper
+from robfair.distance.gradient._deepfool_step import deepfool_step
 from robfair.distance.gradient._slots import Queue
 
 WEIGHT = torch.tensor([[3.0, 0], [0, 1], [-1, 0]], dtype=torch.float64)
@@ -23,20 +23,23 @@ def one_step(threat_model, n_candidates=2):
     slots = Queue(problem).take(1)
     slots.label = torch.tensor([0])
     points = slots.point.requires_grad_(True)
-    step, reach, stuck = Stepper(problem, 1e-3, n_candidates)(layer(points), points, slots)
-    return step[0].numpy(), float(reach), bool(stuck)
+    step, size, stuck = deepfool_step(
+        problem.norm, problem.box(torch.float64), problem.mask(), 1e-3, n_candidates,
+        layer(points), points, slots,
+    )  # fmt: skip
+    return step[0].numpy(), float(size), bool(stuck)
 
 
 @pytest.mark.parametrize(("norm", "dual"), [(2, 2), (np.inf, 1)])
 def test_goes_a_little_beyond_the_nearest_boundary(norm, dual):
     gaps, normals = np.array([2.5, 4.0]), np.array([[-3.0, 1], [-4, 0]])
     distances = gaps / np.linalg.norm(normals, dual, axis=1)
-    step, reach, stuck = one_step(ThreatModel(norm=norm))
+    step, size, stuck = one_step(ThreatModel(norm=norm))
     nearest = distances.argmin()
     assert not stuck
     assert np.linalg.norm(step, norm) == pytest.approx(distances.min() * 1.001, rel=1e-9)
     assert normals[nearest] @ step == pytest.approx(gaps[nearest] * 1.001, rel=1e-9)
-    assert reach == pytest.approx(distances.min(), rel=1e-9)  # without the overshoot
+    assert size == pytest.approx(distances.min(), rel=1e-9)  # without the overshoot
 
 
 def test_immutable_features_stay():

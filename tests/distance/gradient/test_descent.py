@@ -12,13 +12,19 @@ from oracles import Rows, closed_form, linear_layer, network, random_linear
 from robfair import ThreatModel
 from robfair._problem import Problem
 from robfair.adapters import LogitModel
-from robfair.distance.gradient._descent import DescentSchedule, MarginObjective, Nearest, descend
+from robfair.distance.gradient._descent import (
+    DescentSchedule,
+    MarginObjective,
+    Nearest,
+    cosine,
+    descend,
+)
 
 NORMS = [2, np.inf]
 LONG = DescentSchedule(60, step=(2.0, 0.01), change=(0.3, 1e-4))
 
 
-def make_field(module, X, norm=2, bounds=None, mutable=None):
+def make_objective(module, X, norm=2, bounds=None, mutable=None):
     problem = Problem(LogitModel(module), X, None, 3, ThreatModel(norm, bounds, mutable), 512)
     return MarginObjective(problem, module)
 
@@ -32,22 +38,22 @@ def nothing(points):
 
 def test_a_schedule_falls_from_the_first_to_the_last():
     schedule = DescentSchedule(9, step=(2.0, 0.5), change=(0.3, 0.1))
-    assert schedule.at(0) == pytest.approx((2.0, 0.3))
-    assert schedule.at(4) == pytest.approx((1.25, 0.2))
-    assert schedule.at(8) == pytest.approx((0.5, 0.1))
-    assert DescentSchedule(1, (2.0, 0.5), (0.3, 0.1)).at(0) == pytest.approx((2.0, 0.3))
+    assert cosine(schedule, 0) == pytest.approx((2.0, 0.3))
+    assert cosine(schedule, 4) == pytest.approx((1.25, 0.2))
+    assert cosine(schedule, 8) == pytest.approx((0.5, 0.1))
+    assert cosine(DescentSchedule(1, (2.0, 0.5), (0.3, 0.1)), 0) == pytest.approx((2.0, 0.3))
 
 
 def test_margin_gap_and_gradient():
     weight, bias, X = random_linear(np.random.default_rng(0), 3)
-    field = make_field(linear_layer(weight, bias), X, mutable=[True] * 5 + [False])
+    objective = make_objective(linear_layer(weight, bias), X, mutable=[True] * 5 + [False])
     logits = X @ weight.T + bias
     label, rows = logits.argmax(axis=1), np.arange(len(X))
     rival = (label + 1) % 3
     others = np.where(np.arange(3) == label[:, None], -np.inf, logits)
     points = torch.from_numpy(X)
     for chosen in (None, rival):
-        margin, gap, gradient = field(
+        margin, gap, gradient = objective(
             points, torch.from_numpy(label), None if chosen is None else torch.from_numpy(chosen)
         )
         against = others.argmax(axis=1) if chosen is None else chosen
@@ -56,14 +62,14 @@ def test_margin_gap_and_gradient():
         right = weight[label] - weight[against]
         right[:, 5] = 0  # immutable
         assert_allclose(gradient, right)
-    assert_allclose(field.margin(points, torch.from_numpy(label)), margin)
+    assert_allclose(objective.margin(points, torch.from_numpy(label)), margin)
     assert not points.requires_grad
 
 
 def test_a_gradient_where_gradients_are_off():
-    field = make_field(network([4, 5, 3]), np.zeros((2, 4)))
+    objective = make_objective(network([4, 5, 3]), np.zeros((2, 4)))
     with torch.no_grad():
-        _, _, gradient = field(torch.ones(2, 4).double(), torch.zeros(2, dtype=torch.int64))
+        _, _, gradient = objective(torch.ones(2, 4).double(), torch.zeros(2, dtype=torch.int64))
     assert gradient.abs().amax() > 0
 
 
@@ -72,8 +78,8 @@ def test_a_gradient_where_gradients_are_off():
 def test_the_steepest_direction(scale, norm):
     gradient = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 4))) * scale
     gradient[4] = 0
-    field = make_field(network([4, 3]), np.zeros((1, 4)), norm)
-    direction = field.steepest(gradient).numpy()
+    objective = make_objective(network([4, 3]), np.zeros((1, 4)), norm)
+    direction = objective.steepest(gradient).numpy()
     assert_allclose(np.linalg.norm(direction[:4], norm, axis=1), 1)
     dual = np.linalg.norm(gradient / scale, 1 if norm == np.inf else 2, axis=1)
     assert_allclose((gradient.numpy() / scale * direction).sum(axis=1), -dual)
@@ -83,23 +89,23 @@ def test_the_steepest_direction(scale, norm):
 @pytest.mark.parametrize("norm", NORMS)
 def test_perturbations_are_brought_to_a_radius(norm):
     way = torch.tensor([[3.0, -4.0], [0.3, 0.4], [0.0, 0.0]])
-    field = make_field(network([2, 3]), np.zeros((1, 2)), norm)
-    scaled = field.scaled(way, torch.tensor([2.0, 2.0, 2.0]))
+    objective = make_objective(network([2, 3]), np.zeros((1, 2)), norm)
+    scaled = objective.scaled(way, torch.tensor([2.0, 2.0, 2.0]))
     # In L2 to the sphere; in L-inf into the cube, whose inside costs nothing.
     right = [[1.2, -1.6], [1.2, 1.6], [0, 0]] if norm == 2 else [[2, -2], [0.3, 0.4], [0, 0]]
     assert_allclose(scaled, right, rtol=1e-6)
 
 
 def test_features_at_a_wall_they_are_pushed_through_do_not_count():
-    field = make_field(network([4, 3]), np.zeros((1, 4)), bounds=(-1, 1))
+    objective = make_objective(network([4, 3]), np.zeros((1, 4)), bounds=(-1, 1))
     points = torch.tensor([[-1.0, -1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]]).double()
     gradient = torch.tensor([[2.0, -2.0, 2.0, -2.0]]).double().expand(2, 4)
     # Steps go against the gradient.
-    assert_array_equal(field.free(gradient, points), [[0, -2, 2, 0], [2, -2, 2, -2]])
-    assert_array_equal(field.clip(3 * points[:1]), points[:1])
-    field = make_field(network([4, 3]), np.zeros((1, 4)))
-    assert field.free(gradient, points) is gradient
-    assert_array_equal(field.clip(3 * points), 3 * points)
+    assert_array_equal(objective.free(gradient, points), [[0, -2, 2, 0], [2, -2, 2, -2]])
+    assert_array_equal(objective.clip(3 * points[:1]), points[:1])
+    objective = make_objective(network([4, 3]), np.zeros((1, 4)))
+    assert objective.free(gradient, points) is gradient
+    assert_array_equal(objective.clip(3 * points), 3 * points)
 
 
 def test_the_nearest_flipped_point_is_kept():
@@ -136,7 +142,7 @@ def test_two_classes_and_a_hyperplane(norm, seed, outside):
     start = torch.from_numpy(X)
     points = start + (1.7 if outside else 0.6) * torch.from_numpy(right[:, None] * step)
     nearest = nothing(start)
-    descend(make_field(module, X, norm), start, torch.from_numpy(label), points, nearest, LONG)
+    descend(make_objective(module, X, norm), start, torch.from_numpy(label), points, nearest, LONG)
     assert (nearest.distance.numpy() >= right * (1 - 1e-9)).all()
     assert_allclose(nearest.distance, right, rtol=2e-3)
     logits = nearest.points.numpy() @ weight.T + bias
@@ -158,7 +164,7 @@ def test_a_curved_boundary():
     start = torch.from_numpy(X)
     label, nearest = torch.zeros(20, dtype=torch.int64), nothing(start)
     points = start + torch.from_numpy(rng.normal(size=X.shape))
-    descend(make_field(Sphere(), X), start, label, points, nearest, LONG)
+    descend(make_objective(Sphere(), X), start, label, points, nearest, LONG)
     assert_allclose(nearest.distance, 2 - np.linalg.norm(X, axis=1), rtol=3e-3)
 
 
@@ -167,12 +173,12 @@ def test_stays_in_the_box_and_moves_only_what_is_mutable(norm):
     module, X = network([4, 8, 3]), np.random.default_rng(0).uniform(-1, 1, (30, 4))
     X[:10, 0] = 1.0  # on a wall
     seen = []
-    field = make_field(module, X, norm, (-1, 1), [True, True, True, False])
-    forward, field.forward = field.forward, lambda x: seen.append(x.detach()) or forward(x)
+    objective = make_objective(module, X, norm, (-1, 1), [True, True, True, False])
+    forward, objective.forward = objective.forward, lambda x: seen.append(x.detach()) or forward(x)
     start = torch.from_numpy(X)
     label = module(start).argmax(dim=1)
     points = start + torch.tensor([0.1, 0.1, 0.1, 0.0])
-    descend(field, start, label, field.clip(points), nothing(start), LONG)
+    descend(objective, start, label, objective.clip(points), nothing(start), LONG)
     seen = torch.stack(seen)
     assert ((seen >= -1) & (seen <= 1)).all()
     assert (seen[:, :, 3] == start[:, 3]).all()
@@ -184,7 +190,7 @@ def test_what_it_costs():
     rows, start = Rows(module), torch.from_numpy(X)
     nearest, schedule = nothing(start), DescentSchedule(5, (2.0, 1.0), (0.3, 0.1))
     label = torch.zeros(7, dtype=torch.int64)
-    descend(make_field(module, X), start, label, start + 1, nearest, schedule)
+    descend(make_objective(module, X), start, label, start + 1, nearest, schedule)
     assert rows.forward == [7] * 6
     assert rows.backward == [7] * 5
 
@@ -197,7 +203,7 @@ def test_a_start_that_is_known_is_never_lost(norm):
     points = start + 4 * torch.from_numpy(np.random.default_rng(1).normal(size=X.shape))
     size = torch.linalg.vector_norm(points - start, norm, dim=1)
     nearest, schedule = nothing(start), DescentSchedule(1, (2.0, 1.0), (0.3, 0.1))
-    descend(make_field(module, X, norm), start, label, points, nearest, schedule)
+    descend(make_objective(module, X, norm), start, label, points, nearest, schedule)
     flipped = module(points).argmax(dim=1) != label
     assert flipped.sum() > 5
     assert (nearest.distance <= size)[flipped].all()
