@@ -94,11 +94,9 @@ def _is_dense(module: nn.Module) -> bool:
     last = layers[-1]
     if not (isinstance(last, nn.Linear) and last.out_features > 1):
         return False
-    if type(layers[0]) is nn.Flatten and (layers[0].start_dim, layers[0].end_dim) == (1, -1):
-        dense = layers[1:]
-    else:
-        dense = layers
-    return all(type(layer) in _LAYERS for layer in dense) and not any(
+    first = layers[0]
+    flattens = type(first) is nn.Flatten and (first.start_dim, first.end_dim) == (1, -1)
+    return all(type(layer) in _LAYERS for layer in layers[flattens:]) and not any(
         _is_watched(part) for part in (module, *layers)
     )
 

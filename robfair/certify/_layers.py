@@ -78,11 +78,12 @@ MODULES: dict[type[nn.Module], Callable[..., Affine]] = {
 }
 
 
-def _as_is(builder: Builder, function: Any, value: Affine, args: Any, kwargs: Any) -> Affine:
+# An operation takes the builder, the function, the value, and what the function takes besides.
+def _as_is(builder: Builder, function: Any, value: Affine, *args: Any, **kwargs: Any) -> Affine:
     return builder.linear(value, lambda v: function(v, *args, **kwargs))
 
 
-def _reshape(builder: Builder, function: Any, value: Affine, args: Any, kwargs: Any) -> Affine:
+def _reshape(builder: Builder, function: Any, value: Affine, *args: Any, **kwargs: Any) -> Affine:
     # The sizes are those of a batch of one, so the function cannot be called with other batches.
     shape = function(empty(value), *args, **kwargs).shape
     if shape[:1] != (1,):
@@ -91,40 +92,36 @@ def _reshape(builder: Builder, function: Any, value: Affine, args: Any, kwargs: 
 
 
 def _functional(kind: str) -> Callable[..., Affine]:
-    return lambda builder, function, value, args, kwargs: builder.activation(value, kind)
+    return lambda builder, function, value, *args, **kwargs: builder.activation(value, kind)
 
 
-def _functional_leaky(
-    builder: Builder, function: Any, value: Affine, args: Any, kwargs: Any
+def _as_module(build: Callable[..., Affine], kind: type[nn.Module]) -> Callable[..., Affine]:
+    # The module has the options of the function, by the same names.
+    return lambda builder, function, value, *args, **kwargs: build(
+        builder, value, kind(*args, **kwargs)
+    )
+
+
+def _dropout(
+    builder: Builder,
+    function: Any,
+    value: Affine,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
 ) -> Affine:
-    return _leaky(builder, value, nn.LeakyReLU(*args, **kwargs))
-
-
-def _functional_pool(
-    builder: Builder, function: Any, value: Affine, args: Any, kwargs: Any
-) -> Affine:
-    return _pool(builder, value, nn.MaxPool2d(*args, **kwargs))
-
-
-def _functional_dropout(
-    builder: Builder, function: Any, value: Affine, args: Any, kwargs: Any
-) -> Affine:
-    if _drops(*args, **kwargs):
+    if training and p > 0:
         raise builder.unsupported("it is random, in evaluation mode too: pass self.training")
     return value
 
 
-def _drops(p: float = 0.5, training: bool = True, inplace: bool = False) -> bool:
-    return training and p > 0
-
-
 OPERATIONS: dict[str, Callable[..., Affine]] = {
     "relu": _functional("relu"),
-    "leaky_relu": _functional_leaky,
+    "leaky_relu": _as_module(_leaky, nn.LeakyReLU),
     "tanh": _functional("tanh"),
-    "sigmoid": lambda builder, function, value, args, kwargs: builder.sigmoid(value),
-    "max_pool2d": _functional_pool,
-    "dropout": _functional_dropout,
+    "sigmoid": lambda builder, function, value: builder.sigmoid(value),
+    "max_pool2d": _as_module(_pool, nn.MaxPool2d),
+    "dropout": _dropout,
     **dict.fromkeys(("avg_pool", "mean", "permute", "transpose"), _as_is),
     **dict.fromkeys(("flatten", "reshape", "view"), _reshape),
     **dict.fromkeys(("squeeze", "unsqueeze", "contiguous"), _reshape),
@@ -151,12 +148,7 @@ _NAMES: dict[str, tuple[Any, ...]] = {
     "max_pool2d": (F.max_pool2d,),
     "avg_pool": (F.avg_pool2d, F.adaptive_avg_pool2d),
     "dropout": (F.dropout,),
-    "flatten": (torch.flatten,),
-    "reshape": (torch.reshape,),
-    "squeeze": (torch.squeeze,),
-    "unsqueeze": (torch.unsqueeze,),
-    "permute": (torch.permute,),
-    "transpose": (torch.transpose,),
-    "mean": (torch.mean,),
 }
-FUNCTIONS = {function: name for name, functions in _NAMES.items() for function in functions}
+FUNCTIONS: dict[Any, str] = {f: name for name, functions in _NAMES.items() for f in functions}
+FUNCTIONS |= {f: f.__name__ for f in (torch.flatten, torch.reshape, torch.squeeze)}
+FUNCTIONS |= {f: f.__name__ for f in (torch.unsqueeze, torch.permute, torch.transpose, torch.mean)}

@@ -18,6 +18,8 @@ from robfair.certify._trace import trace
 
 __all__ = ["certified_radius"]
 
+Bounds = list[tuple[Tensor, Tensor]]  # of the arguments of every layer
+
 TOLERANCE = 0.01  # relative, of the radius: far below what the relaxation loses
 ROUNDS = 40  # bisections alone would take about seven for the tolerance
 # Share of the distance that an attack has found; bench_constants: 0.25 and 0.9, +0.1 % radius.
@@ -57,10 +59,9 @@ def certified_radius(
         The model; it is left as found.
     x : Tensor of shape (n_samples, n_features), float64
         The samples, flattened.
-    label : Tensor of int, of shape (n_samples,)
-        The class that the model predicts for each.
-    upper : Tensor of shape (n_samples,)
-        Distances at which an attack has succeeded; inf where none has.
+    label, upper : Tensor of shape (n_samples,)
+        The class that the model predicts for each sample, and the distance at which an attack has
+        succeeded; inf where none has.
     norm : {2, inf}
         The norm.
     shape : tuple of int
@@ -87,10 +88,9 @@ def certified_radius(
 
     Notes
     -----
-    Bounds are computed in float64, and hold for the function that the weights define in exact
-    arithmetic. What the module predicts in its own dtype differs from that by its rounding; a
-    margin counts as positive only if it exceeds an allowance for it: 128 roundings of the greatest
-    logit, and 8 times the greatest difference that is observed at the samples.
+    Bounds are computed in float64, and hold for the weights in exact arithmetic. The module rounds
+    in its own dtype, so a margin counts as positive only if it exceeds an allowance: 128 roundings
+    of the greatest logit, and 8 times the greatest difference that is observed at the samples.
     """
     if model.to_logits is not None:
         raise UnsupportedLayer(
@@ -245,7 +245,7 @@ class _Search:
             found[rows] = torch.where(fall > 0, start / fall, 1)
         return found
 
-    def _fall(self, ball: BoxedBall, bounds: list[tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
+    def _fall(self, ball: BoxedBall, bounds: Bounds, rows: Tensor) -> Tensor:
         """Return by how much the margin may fall in a ball."""
         least = self.crown.margins(ball, bounds, self.rows[:, rows])
         return self.margin[rows] - least.amin(dim=1)

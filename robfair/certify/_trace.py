@@ -130,7 +130,7 @@ class _Tracer(torch.fx.Interpreter):
         if operation in ARITHMETIC:
             return self.builder.arithmetic(ARITHMETIC[operation], args, kwargs)
         if operation in OPERATIONS and values == [args[0]]:
-            return OPERATIONS[operation](self.builder, function, args[0], args[1:], kwargs)
+            return OPERATIONS[operation](self.builder, function, *args, **kwargs)
         raise self.builder.unsupported()
 
 

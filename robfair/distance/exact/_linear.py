@@ -13,8 +13,10 @@ from robfair.distance._writer import ResultWriter
 
 __all__ = ["linear_distance", "two_logits"]
 
+Pair = tuple[Tensor, Tensor]
 
-def two_logits(affine: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+
+def two_logits(affine: Pair) -> Pair:
     """Write an affine map with one output s as one with two, (0, s)."""
     weight, bias = affine
     if len(weight) > 1:
@@ -22,7 +24,7 @@ def two_logits(affine: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return torch.cat([torch.zeros_like(weight), weight]), torch.cat([torch.zeros_like(bias), bias])
 
 
-def linear_distance(problem: Problem, results: ResultWriter, affine: tuple[Tensor, Tensor]) -> None:
+def linear_distance(problem: Problem, results: ResultWriter, affine: Pair) -> None:
     r"""Fill `results` with ``min_l |f_k - f_l| / ||w_k - w_l||_*``, or its minimum in the box.
 
     The paper prints the squared norm, which is the multiplier of DeepFool's step; the distance has
@@ -37,7 +39,7 @@ def linear_distance(problem: Problem, results: ResultWriter, affine: tuple[Tenso
     affine : tuple of two Tensors
         Weight and bias of the model.
     """
-    weight, bias = two_logits(affine)
+    affine = two_logits(affine)
     box, mask = problem.box(torch.float64), problem.mask()
     with torch.no_grad(), problem.network.forward(problem.shape) as forward:
         for start in range(0, len(problem.X), problem.batch_size):
@@ -54,7 +56,7 @@ def linear_distance(problem: Problem, results: ResultWriter, affine: tuple[Tenso
                 index, x, label = index[~wrong], x[label == truth], label[label == truth]
             if len(index) == 0:
                 continue
-            step, reached = _nearest(x.double(), label, weight, bias, problem.norm, box, mask)
+            step, reached = _nearest(x.double(), label, affine, problem.norm, box, mask)
             results.give_up(index[~reached.cpu().numpy()])
             index, x, label, step = (
                 index[reached.cpu().numpy()], x[reached], label[reached], step[reached]
@@ -67,15 +69,10 @@ def linear_distance(problem: Problem, results: ResultWriter, affine: tuple[Tenso
 
 
 def _nearest(
-    x: Tensor,
-    label: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    norm: float,
-    box: tuple[Tensor, Tensor] | None,
-    mask: Tensor | None,
-) -> tuple[Tensor, Tensor]:
+    x: Tensor, label: Tensor, affine: Pair, norm: float, box: Pair | None, mask: Tensor | None
+) -> Pair:
     """Return the smallest step to a hyperplane; one target class at a time bounds the memory."""
+    weight, bias = affine
     logits = x @ weight.T + bias
     slack = None if box is None else (x - box[0], box[1] - x)
     best = torch.zeros_like(x)
@@ -92,9 +89,7 @@ def _nearest(
     return best, least.isfinite()
 
 
-def _beyond(
-    forward: Forward, x: Tensor, label: Tensor, step: Tensor, box: tuple[Tensor, Tensor] | None
-) -> Tensor:
+def _beyond(forward: Forward, x: Tensor, label: Tensor, step: Tensor, box: Pair | None) -> Tensor:
     """Return points beyond the boundary that the model itself predicts differently, or NaN."""
 
     def attempt(rows: Tensor, beyond: float) -> tuple[Tensor, Tensor, Tensor]:

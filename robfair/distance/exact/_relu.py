@@ -19,17 +19,19 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robfair._confirm import beyond_rounding
 from robfair._problem import margins
 from robfair.adapters import LogitModel
+from robfair.distance._arrays import Array, Flags
 from robfair.distance.exact._relu_layers import relu_layers
-from robfair.distance.exact._relu_milp import SAFETY, Array, Program, ReluNetwork
+from robfair.distance.exact._relu_milp import SAFETY, Program, ReluNetwork
 from robfair.distance.exact._relu_region import nearest_in_region
 
 __all__ = ["TOLERANCE", "relu_distance"]
+
+Verify = Callable[[Array], tuple[float, Array]]  # from a step to a flipped point: distance, point
 
 TOLERANCE = 4 * SAFETY  # an interval this narrow, relative to its end, is closed
 ROUNDS = 60  # of doubling the radius, and of solving a program again: a guard, not a budget
@@ -46,7 +48,7 @@ def relu_distance(
     norm: float,
     shape: tuple[int, ...],
     box: tuple[Array, Array] | None,
-    mask: NDArray[np.bool_] | None,
+    mask: Flags | None,
     upper: float = np.inf,
     time_limit: float | None = None,
 ) -> tuple[float, float, Array | None]:
@@ -56,10 +58,8 @@ def relu_distance(
     ----------
     module : torch.nn.Module
         Of layers that :func:`relu_layers` supports.
-    x : ndarray of shape (n_features,), float64
-        The sample, in the box.
-    label : int
-        The class that the module predicts there.
+    x, label : ndarray of shape (n_features,), float64, and int
+        The sample, in the box, and the class that the module predicts there.
     norm : {2, inf}
         The norm.
     shape : tuple of int
@@ -136,12 +136,7 @@ class _Search:
     """Raises the lower bounds and lowers the upper bound of a distance until they meet."""
 
     def __init__(
-        self,
-        network: ReluNetwork,
-        label: int,
-        upper: float,
-        deadline: float,
-        verify: Callable[[Array], tuple[float, Array]],
+        self, network: ReluNetwork, label: int, upper: float, deadline: float, verify: Verify
     ) -> None:
         self.network, self.label, self.verify = network, label, verify
         self.high, self.deadline = upper, deadline
@@ -203,7 +198,7 @@ class _Search:
             if self.bounds[target] <= low * (1 + 1e-9) and self.high >= high * (1 - 1e-9):
                 return  # nothing more can be gained within the solver's tolerances
 
-    def _improve(self, program: Program, target: int, active: list[NDArray[np.bool_]]) -> None:
+    def _improve(self, program: Program, target: int, active: list[Flags]) -> None:
         """Go to the nearest point of a linear region, and beyond the boundary inside of it.
 
         The boundary has edges, and behind an edge a longer step may be on this side again.

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from robfair.adapters import affine_map
+from robfair.distance._arrays import Array
 from robfair.distance.exact._linear import two_logits
 
 __all__ = ["relu_layers"]
-
-Array = NDArray[np.float64]
 
 
 def relu_layers(module: nn.Module) -> list[tuple[Array, Array]]:

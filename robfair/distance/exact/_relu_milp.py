@@ -14,12 +14,11 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 
-__all__ = ["SAFETY", "Array", "Program", "ReluNetwork", "Solution"]
+from robfair.distance._arrays import Array, Flags, Indices
 
-Array = NDArray[np.float64]
+__all__ = ["SAFETY", "Program", "ReluNetwork", "Solution"]
 
 # HiGHS takes a constraint as met within 1e-7, a number as whole within 1e-6, a bound as proved
 # within 1e-7. With numbers around 1, what it calls a bound is one after this has been taken off.
@@ -42,7 +41,7 @@ class Solution(NamedTuple):
 
     bound: float  # no step to the target class is shorter; inf if none lies within the radius
     step: Array | None = None  # (n,), the best one found, within the solver's tolerances
-    active: list[NDArray[np.bool_]] | None = None  # after it, the neurons of each hidden layer
+    active: list[Flags] | None = None  # after it, the neurons of each hidden layer
 
 
 class Program:
@@ -56,7 +55,7 @@ class Program:
         self.n = n = len(network.low)
         self.low, self.high, self.integer = np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
         self.blocks: list[tuple[Array, Array]] = []  # matrix @ variables <= values
-        self.binaries: list[NDArray[np.intp]] = []
+        self.binaries: list[Indices] = []
         self._variables(np.maximum(network.low / radius, -1), np.minimum(network.high / radius, 1))
         self._add_size()
         weight, bias = np.eye(n) * radius, np.zeros(n)
@@ -69,7 +68,7 @@ class Program:
                 weight, bias = self._relu(weight, bias, low, high)
         self.logits = weight, bias
 
-    def _variables(self, low: Array, high: Array, integer: int = 0) -> NDArray[np.intp]:
+    def _variables(self, low: Array, high: Array, integer: int = 0) -> Indices:
         """Add variables and return their indices."""
         self.low, self.high = np.append(self.low, low), np.append(self.high, high)
         self.integer = np.append(self.integer, np.full(len(low), integer))

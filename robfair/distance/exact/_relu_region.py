@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog, nnls
 
-from robfair.distance.exact._relu_milp import Array, ReluNetwork
+from robfair.distance._arrays import Array, Flags
+from robfair.distance.exact._relu_milp import ReluNetwork
 
 __all__ = ["nearest_in_region"]
 
 
 def nearest_in_region(
     network: ReluNetwork,
-    active: list[NDArray[np.bool_]],
+    active: list[Flags],
     label: int,
     target: int,
     unit: float,
@@ -55,7 +55,7 @@ def nearest_in_region(
 
 
 def _region(
-    network: ReluNetwork, active: list[NDArray[np.bool_]], label: int, target: int, unit: float
+    network: ReluNetwork, active: list[Flags], label: int, target: int, unit: float
 ) -> tuple[Array, Array]:
     """Write the lead of the target, the region and the box as ``matrix @ step >= values``."""
     n = len(network.low)

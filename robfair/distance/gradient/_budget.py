@@ -61,7 +61,7 @@ class SearchBudget:
         budget : int or None
             The greatest number of passes; None: as this budget says.
         n_targets : int
-            Number of target classes: all but the predicted one.
+            Number of target classes.
 
         Returns
         -------

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from robfair._problem import Problem, distances, finite, margins
 from robfair.distance._writer import ResultWriter
-from robfair.distance.gradient._deepfool_step import deepfool_step
+from robfair.distance.gradient._deepfool_step import Box, deepfool_step
 from robfair.distance.gradient._line_search import Segments
 from robfair.distance.gradient._slots import Queue, Slots
 
@@ -66,7 +66,7 @@ def deepfool_distance(
             skipped = _first_pass(problem, results, slots, values)
             flipped = values.argmax(dim=1) != slots.label
             if bool(flipped.any()):
-                _finish(slots[flipped], values[flipped], results, segments, problem.norm, bisect)
+                _finish(slots[flipped], values[flipped], results, segments, bisect)
             failed = ~skipped & ~flipped & (slots.steps >= max_iter)
             done = skipped | flipped | failed
             n_done = int(done.sum())
@@ -99,9 +99,7 @@ def _first_pass(problem: Problem, results: ResultWriter, slots: Slots, values: T
     return skipped
 
 
-def _advance(
-    slots: Slots, values: Tensor, step: Tensor, size: Tensor, box: tuple[Tensor, Tensor] | None
-) -> None:
+def _advance(slots: Slots, values: Tensor, step: Tensor, size: Tensor, box: Box) -> None:
     """Make the steps."""
     slots.before, slots.margin = slots.point, margins(values, slots.label)
     slots.point, slots.size = slots.point + step, size
@@ -111,12 +109,7 @@ def _advance(
 
 
 def _finish(
-    slots: Slots,
-    logits: Tensor,
-    results: ResultWriter,
-    segments: Segments,
-    norm: float,
-    bisect: bool,
+    slots: Slots, logits: Tensor, results: ResultWriter, segments: Segments, bisect: bool
 ) -> None:
     """Search the boundary for samples that have just been flipped, or write their distances."""
     if bisect:
@@ -130,6 +123,6 @@ def _finish(
             margin_outside=margins(logits, slots.label),
         )
     else:
-        r_max = distances(slots.before, slots.start, norm)
+        r_max = distances(slots.before, slots.start, segments.problem.norm)
         mean = (r_max + slots.size.double()) / 2
         results.write_found(slots.index.numpy(), mean, slots.point)

@@ -9,7 +9,9 @@ from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import distances
 from robfair.distance.gradient._slots import Slots
 
-__all__ = ["deepfool_step"]
+__all__ = ["Box", "deepfool_step"]
+
+Box = tuple[Tensor, Tensor] | None
 
 # Share of the gap that a clipped step must close; bench_constants: halved, -0.3 % length and +31 %
 # passes; 0.9, +0.6 % and -32 %.
@@ -19,7 +21,7 @@ GROWTH = 1.5  # of the overshoot from step to step; bench_constants: 1.25, +4 % 
 
 def deepfool_step(
     norm: float,
-    box: tuple[Tensor, Tensor] | None,
+    box: Box,
     mask: Tensor | None,
     overshoot: float,
     n_targets: int,
@@ -79,11 +81,7 @@ def _linearise(
 
 
 def _smallest(
-    normals: list[Tensor],
-    gaps: Tensor,
-    points: Tensor,
-    norm: float,
-    box: tuple[Tensor, Tensor] | None,
+    normals: list[Tensor], gaps: Tensor, points: Tensor, norm: float, box: Box
 ) -> tuple[Tensor, Tensor]:
     """Return the smallest step to a hyperplane, and whether none can be reached."""
     stack = torch.stack(normals, dim=1)  # (b, m, d)

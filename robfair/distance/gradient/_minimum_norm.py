@@ -14,13 +14,13 @@ from itertools import product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from robfair._confirm import beyond_rounding, confirm, outwards
 from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import Problem, distances, finite, margins
 from robfair.adapters import Vjp
+from robfair.distance._arrays import Indices
 from robfair.distance._writer import ResultWriter
 from robfair.distance.gradient._budget import SearchBudget
 from robfair.distance.gradient._deepfool import deepfool_distance
@@ -57,15 +57,11 @@ def minimum_norm_distance(
     fallback : bool, default=True
         Whether to try more where no start flips a sample: DeepFool, and other samples.
     """
-    failed: list[NDArray[np.intp]] = []
-    shape = problem.shape
-    with (
-        problem.network.forward(shape) as forward,
-        problem.network.forward_vjp(shape) as forward_vjp,
-    ):
-        search = _Search(
-            problem, results, budget, seed, MarginObjective(problem, forward, forward_vjp)
-        )
+    failed: list[Indices] = []
+    network, shape = problem.network, problem.shape
+    with network.forward(shape) as forward, network.forward_vjp(shape) as forward_vjp:
+        objective = MarginObjective(problem, forward, forward_vjp)
+        search = _Search(problem, results, budget, seed, objective)
         for first in range(0, len(problem.X), problem.batch_size):
             index = np.arange(first, min(first + problem.batch_size, len(problem.X)))
             failed.append(search.run(index))
@@ -87,7 +83,7 @@ class _Search:
     seed: int
     objective: MarginObjective
 
-    def run(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
+    def run(self, index: Indices) -> Indices:
         """Search some samples; return those that no start has flipped."""
         x = self.problem.tensor(index)
         logits, vjp = self.objective.forward_vjp(x)
@@ -107,10 +103,10 @@ class _Search:
         nearest = self._race(index, x, label, steps, sizes)
         found = nearest.distance.isfinite()
         self._finish(index, x, label, nearest, found, self.budget.deepfool)
-        failed: NDArray[np.intp] = index[~found.cpu().numpy()]
+        failed: Indices = index[~found.cpu().numpy()]
         return failed
 
-    def fallback(self, index: NDArray[np.intp]) -> None:
+    def fallback(self, index: Indices) -> None:
         """Start from DeepFool's points or from other samples; censor what this does not flip."""
         x, label, nearest = self._deepfool(index)
         rows = nearest.distance.isinf().nonzero()[:, 0]
@@ -119,7 +115,7 @@ class _Search:
         self._finish(index, x, label, nearest, found, deepfool=False)
         self.results.give_up(index[~found.cpu().numpy()])
 
-    def _others(self, index: NDArray[np.intp], x: Tensor, label: Tensor) -> Nearest:
+    def _others(self, index: Indices, x: Tensor, label: Tensor) -> Nearest:
         """Start from samples of another class: flat logits give no direction."""
         nearest = Nearest(x.clone(), x.new_full((len(x),), torch.inf))
         for row, i in enumerate(index):
@@ -138,7 +134,7 @@ class _Search:
                 nearest.points[row], nearest.distance[row] = points[best], size[best]
         return nearest
 
-    def _deepfool(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor, Nearest]:
+    def _deepfool(self, index: Indices) -> tuple[Tensor, Tensor, Nearest]:
         part = self.problem.part(index)
         results = ResultWriter(part, keep_adversarial=True)
         deepfool_distance(part, results, max_iter=50, overshoot=1e-3, n_candidates=3, bisect=True)
@@ -151,7 +147,7 @@ class _Search:
         return x, label, Nearest(torch.where(distance.isfinite()[:, None], points, x), distance)
 
     def _linearise(
-        self, x: Tensor, logits: Tensor, vjp: Vjp, label: Tensor, index: NDArray[np.intp]
+        self, x: Tensor, logits: Tensor, vjp: Vjp, label: Tensor, index: Indices
     ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
         """Return target classes, steps to their linearised boundaries, and their sizes (n, m)."""
         own = label[:, None]
@@ -178,7 +174,7 @@ class _Search:
 
     def _race(
         self,
-        index: NDArray[np.intp],
+        index: Indices,
         x: Tensor,
         label: Tensor,
         steps: list[tuple[Tensor, Tensor]],
@@ -212,7 +208,7 @@ class _Search:
 
     def _finish(
         self,
-        index: NDArray[np.intp],
+        index: Indices,
         x: Tensor,
         label: Tensor,
         nearest: Nearest,
@@ -249,19 +245,16 @@ class _Search:
         self.results.give_up(index[~kept.cpu().numpy()])
 
     def _restart(
-        self, index: NDArray[np.intp], x: Tensor, nearest: Nearest, restart: int, deepfool: bool
+        self, index: Indices, x: Tensor, nearest: Nearest, restart: int, deepfool: bool
     ) -> Tensor:
         """Return DeepFool's points, or random ones as far from the best as the samples are."""
         if deepfool:
             _, _, other = self._deepfool(index)
             nearest.see(other.points, other.distance, -torch.ones_like(other.distance))
             return torch.where(other.distance.isfinite()[:, None], other.points, nearest.points)
-        noise = np.stack(
-            [
-                np.random.default_rng((self.seed, restart, int(i))).standard_normal(x.shape[1])
-                for i in index
-            ]
-        )
+        # A stream per sample and restart: results depend neither on batches nor on other samples.
+        streams = (np.random.default_rng((self.seed, restart, int(i))) for i in index)
+        noise = np.stack([stream.standard_normal(x.shape[1]) for stream in streams])
         direction = torch.from_numpy(noise).to(x)
         if self.objective.mask is not None:
             direction = direction * self.objective.mask
@@ -271,7 +264,7 @@ class _Search:
         points = self.objective.clip(nearest.points + delta)
         return torch.where((points == x).all(dim=1)[:, None], nearest.points, points)
 
-    def _count(self, index: NDArray[np.intp], schedule: DescentSchedule, extra: int = 0) -> None:
+    def _count(self, index: Indices, schedule: DescentSchedule, extra: int = 0) -> None:
         self.results.n_forward[index] += schedule.n_steps + 1 + extra
         self.results.n_backward[index] += schedule.n_steps + extra
 

@@ -19,13 +19,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["tree_distance"]
+from robfair.distance._arrays import Array, Flags
 
-Array = NDArray[np.float64]
+__all__ = ["tree_distance"]
 
 ROWS = 2**12  # that walk together; bounds the memory
 
@@ -36,7 +35,7 @@ def tree_distance(
     *,
     norm: float,
     box: tuple[Array, Array] | None,
-    mask: NDArray[np.bool_] | None,
+    mask: Flags | None,
     progress: Callable[[int], Any],
 ) -> tuple[Array, Array]:
     """Return the distance of each row to the nearest leaf of another class, and the point there.
@@ -91,7 +90,7 @@ class _Walk:
     """Walks down one tree with many samples."""
 
     def __init__(
-        self, tree: Any, norm: float, box: tuple[Array, Array] | None, mutable: NDArray[np.bool_]
+        self, tree: Any, norm: float, box: tuple[Array, Array] | None, mutable: Flags
     ) -> None:
         self.tree = tree
         self.norm = norm
@@ -156,6 +155,7 @@ def _gap(column: Array, low: float, high: float) -> Array:
 
 def _sides(threshold: Array) -> tuple[Array, Array]:
     """Return the last float64 number that goes left at each threshold, and the next one."""
+    # Rounded down to float32; the threshold itself is a float64 number between two of these.
     below = threshold.astype(np.float32)
     below = np.where(below > threshold, np.nextafter(below, np.float32(-np.inf)), below)
     above = np.nextafter(below, np.float32(np.inf))
