@@ -26,30 +26,16 @@ CATEGORIES = [
 
 @dataclass(frozen=True)
 class AdultTable:
-    """UCI Adult as arrays.
+    """UCI Adult as arrays."""
 
-    Attributes
-    ----------
-    X_train, X_test : ndarray of shape (n_samples, n_features), float32
-        Standardised numbers, then one-hot categories.
-    y_train, y_test : ndarray of shape (n_samples,)
-        "<=50K" or ">50K".
-    groups_train, groups_test : pandas.DataFrame
-        Columns race and sex.
-    threat_model : ThreatModel
-        L2; numbers may change within the range seen in training, categories are fixed.
-    transformer : ColumnTransformer
-        Maps the columns of Adult to features.
-    """
-
-    X_train: NDArray[np.float32]
+    X_train: NDArray[np.float32]  # standardised numbers, then one-hot categories
     X_test: NDArray[np.float32]
-    y_train: NDArray[Any]
+    y_train: NDArray[Any]  # "<=50K" or ">50K"
     y_test: NDArray[Any]
-    groups_train: pd.DataFrame
+    groups_train: pd.DataFrame  # columns race and sex
     groups_test: pd.DataFrame
-    threat_model: ThreatModel
-    transformer: Any
+    threat_model: ThreatModel  # L2; numbers keep within the range seen in training
+    transformer: Any  # from the columns of Adult to features
 
 
 def adult_encoder() -> Any:
@@ -65,16 +51,11 @@ def adult_table() -> AdultTable:
     train, test = load_adult(split="train"), load_adult(split="test")
     transformer = adult_encoder()
     X_train = transformer.fit_transform(train.data).astype(np.float32)
-    low, high = X_train.min(axis=0), X_train.max(axis=0)
     X_test = transformer.transform(test.data).astype(np.float32)
-    mutable = np.arange(X_train.shape[1]) < len(NUMBERS)
+    box = X_train.min(axis=0), X_train.max(axis=0)
+    # No gradient step leads from one category to another: they are fixed.
+    threat_model = ThreatModel(bounds=box, mutable=np.arange(len(box[0])) < len(NUMBERS))
     return AdultTable(
-        X_train,
-        X_test,
-        train.target.to_numpy(),
-        test.target.to_numpy(),
-        train.sensitive_features,
-        test.sensitive_features,
-        ThreatModel(bounds=(low, high), mutable=mutable),
-        transformer,
-    )
+        X_train, X_test, train.target.to_numpy(), test.target.to_numpy(),
+        train.sensitive_features, test.sensitive_features, threat_model, transformer,
+    )  # fmt: skip

@@ -138,18 +138,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     from robfair.demo import run_demo
 
     run_demo(
-        arguments.output,
-        epochs=arguments.epochs,
-        random_state=arguments.seed,
+        arguments.output, epochs=arguments.epochs, random_state=arguments.seed,
         verbose=0 if arguments.quiet else 1,
-    )
+    )  # fmt: skip
     return 0
 
 
 def _fairness(arguments: argparse.Namespace) -> int:
-    only = f"table{arguments.table}" if arguments.table else None
-    if arguments.figure:
-        only = f"figure{arguments.figure}"
+    only = f"figure{arguments.figure}" if arguments.figure else None
+    if arguments.table:  # argparse lets through one of the two
+        only = f"table{arguments.table}"
     return _reproduce("FAIRNESS", arguments, only=only)
 
 
@@ -161,19 +159,14 @@ def _reproduce(name: str, arguments: argparse.Namespace, **options: Any) -> int:
     from robfair import reproduction
 
     paper = getattr(reproduction, name)
-    try:
+    try:  # before anything is loaded: a mistake in the options is told at once
         paper.experiment(arguments.dataset, options.get("model")).recipe(arguments.scale)
     except ValueError as error:
         raise BadInput(str(error)) from error
     report = reproduction.reproduce(
-        paper,
-        arguments.output,
-        dataset=arguments.dataset,
-        scale=arguments.scale,
-        seeds=range(arguments.seeds),
-        data_home=arguments.data_home,
-        verbose=0 if arguments.quiet else 1,
-        **options,
-    )
+        paper, arguments.output, dataset=arguments.dataset, scale=arguments.scale,
+        seeds=range(arguments.seeds), data_home=arguments.data_home,
+        verbose=0 if arguments.quiet else 1, **options,
+    )  # fmt: skip
     print(report, end="")
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from robfair._adult_table import AdultTable, adult_table
@@ -69,15 +70,11 @@ def run_demo(
     table = adult_table()
     X, y = table.X_train[:n_train], table.y_train[:n_train]
     X_test, y_test = table.X_test[:n_test], table.y_test[:n_test]
-    models = fit_models(table, X, y, epochs=epochs, random_state=random_state, verbose=verbose)
+    models = fit_models(table, X, y, epochs, random_state=random_state, verbose=verbose)
     results = {}
     for partition in PARTITIONS:
         # FARMUR is trained for one partition, and compared on that one.
-        chosen = {
-            name: model
-            for name, model in models.items()
-            if not name.startswith("FARMUR") or name.endswith(partition)
-        }
+        chosen = {k: m for k, m in models.items() if " by " not in k or k.endswith(partition)}
         results[partition] = compare(
             chosen, X_test, y_test, threat_model=table.threat_model, tau_max=TAU_MAX, certify=True,
             sensitive_features=table.groups_test[partition].iloc[: len(y_test)],
@@ -99,29 +96,21 @@ def run_demo(
 
 
 def fit_models(
-    table: AdultTable,
-    X: NDArray[np.float32],
-    y: NDArray[Any],
-    *,
-    epochs: int,
-    random_state: int,
-    verbose: int,
+    table: AdultTable, X: NDArray[np.float32], y: NDArray[Any], epochs: int, **common: Any
 ) -> dict[str, Any]:
     """Train the models that are compared, all for the same number of epochs."""
-    common: dict[str, Any] = {"batch_size": 256, "random_state": random_state, "verbose": verbose}
+    common["batch_size"] = 256
     attack: dict[str, Any] = {"eps": 0.1, "threat_model": table.threat_model}
     retrain = max(epochs // 6, 1)
-    farmur = FarmurClassifier(
-        max_epochs=epochs - retrain, retrain_epochs=retrain, **attack, **common
-    )
+    first = epochs - retrain  # in all as many epochs as the others
+    farmur = FarmurClassifier(max_epochs=first, retrain_epochs=retrain, **attack, **common)
     models = {
         "natural": NaturalClassifier(max_epochs=epochs, **common).fit(X, y),
         "TRADES": AdversarialClassifier(max_epochs=epochs, **attack, **common).fit(X, y),
     }
     for partition in PARTITIONS:
         groups = table.groups_train[partition].iloc[: len(X)]
-        model = FarmurClassifier(**farmur.get_params()).fit(X, y, groups=groups)
-        models[f"FARMUR by {partition}"] = model
+        models[f"FARMUR by {partition}"] = clone(farmur).fit(X, y, groups=groups)
     return models
 
 
@@ -133,7 +122,7 @@ def write_results(
         comparison.overall.to_csv(output / f"{partition}-overall.csv", index_label="model")
         comparison.by_group.to_csv(output / f"{partition}-groups.csv")
         draw_curves(comparison, output / f"{partition}-curves.png")
-    import skops.io
+    import skops.io  # an extra: the package works without it
 
     for name, model in models.items():
         path = output / f"{name.lower().replace(' ', '-')}.skops"
@@ -159,14 +148,12 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
     panels = np.atleast_1d(figure.subplots(1, len(audits), sharey=True))
     displays = [
         RobustnessCurveDisplay.from_predictions(
-            a.y_true,
-            a.distances.predicted,
-            distance=a.distances.distance,
-            sensitive_features=a.sensitive_features,
-            name=a.name,
+            a.y_true, a.distances.predicted, distance=a.distances.distance,
+            sensitive_features=a.sensitive_features, name=a.name,
         )
         for a in audits
-    ]
+    ]  # fmt: skip
+    # One axis for all panels: from where but a hundredth of the rows is left in each.
     ends = [display.mean.tau[display.mean.fraction <= 0.01] for display in displays]
     tau_max = max((float(end[0]) for end in ends if len(end)), default=None)
     for display, ax in zip(displays, panels, strict=True):

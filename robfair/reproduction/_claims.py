@@ -39,12 +39,6 @@ class Claim:
             for method in (self.before, self.after)
         ]
 
-    def judge(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> str:
-        """Tell whether the claim holds of our values, paired by seed."""
-        if len(before) != len(after):
-            return "-"
-        return holds(self.sign * (after - self.kept * before))
-
 
 def values_of(
     measures: pd.DataFrame, protocol: str, model: str, measure: str, **where: float | str | None
@@ -54,12 +48,9 @@ def values_of(
     `where` gives eps, label and group; without them, only rows that have none are picked. The
     bounds of an interval have the label "lower" or "upper".
     """
-    chosen = (
-        (measures["protocol"] == protocol)
-        & (measures["model"] == model)
-        & (measures["measure"] == measure)
-    )
-    for column in ("eps", "label", "group"):
+    where |= {"protocol": protocol, "model": model, "measure": measure}
+    chosen = pd.Series(True, index=measures.index)
+    for column in ("protocol", "model", "measure", "eps", "label", "group"):
         wanted = where.get(column)
         chosen &= measures[column].isna() if wanted is None else measures[column] == wanted
     return measures[chosen].sort_values("seed")["value"].to_numpy()
@@ -120,7 +111,10 @@ class ClaimTable:
             for protocol in protocols:
                 before, after = claim.values(measures, protocol)
                 row[self.ours.format(protocol)] = self._change(before, after)
-                row[self.verdict.format(protocol)] = claim.judge(before, after)
+                # Paired by seed: a seed that lacks a method leaves nothing to judge by.
+                paired = len(before) == len(after)
+                difference = claim.sign * (after - claim.kept * before) if paired else after[:0]
+                row[self.verdict.format(protocol)] = holds(difference)
             rows.append(row)
         return pd.DataFrame(rows)
 

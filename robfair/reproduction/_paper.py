@@ -58,13 +58,7 @@ class Experiment:
         return self.dataset if self.model is None else f"{self.dataset}-{self.model}"
 
     def recipe(self, scale: str) -> Any:
-        """Return the recipe of a scale.
-
-        Raises
-        ------
-        ValueError
-            If there is no such scale.
-        """
+        """Return the recipe of a scale; raises ValueError if there is none."""
         if scale not in self.recipes:
             of = self.dataset if self.model is None else f"{self.dataset} with {self.model}"
             raise ValueError(
@@ -233,7 +227,7 @@ def reproduce(
     dataset = excerpt.dataset if excerpt else dataset or paper.experiments[0].dataset
     experiment = paper.experiment(dataset, model)
     recipe, results = experiment.recipe(scale), output / "results"
-    data = None
+    data = None  # loaded at the first part that is not finished, often not at all
     for seed in seeds:
         run = Run(experiment.name, scale, seed)
         run.resume(results)
@@ -248,7 +242,7 @@ def reproduce(
             part.measure(Task(run, recipe, data, output, device, verbose))
             run.seconds[name] = round(time.perf_counter() - started, 1)
             run.recipes[name] = numbers
-            run.write(results)
+            run.write(results)  # after every part, so that little is lost where a run is stopped
     drawn = Results(experiment, scale, output, *read_runs(results, experiment.name, scale))
     report = "\n".join(paper.report(drawn, excerpt)).rstrip() + "\n"
     drawn.path(f"{only or 'report'}.md").write_text(report, encoding="utf-8")

@@ -38,28 +38,18 @@ class Run:
     dataset: str
     scale: str
     seed: int
-    # By part: every number that its measures depend on, the measures as rows of `COLUMNS`, and its
-    # duration.
+    # All by part: what its measures depend on, the measures as rows of `COLUMNS`, its duration.
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    # I_P by part where it has them: the grid "tau", and for each model the values of each group.
+    # I_P where a part has it: the grid "tau", and for each model the values of each group.
     curves: dict[str, dict[str, Any]] = field(default_factory=dict)
-    # Date, versions and hardware of the last part.
-    made: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)  # date, versions, hardware of the last part
 
     def add(
-        self,
-        part: str,
-        protocol: str,
-        model: str,
-        measure: str,
-        value: Any,
-        *,
-        eps: float | None = None,
-        label: Any = None,
-        group: Any = None,
-    ) -> None:
+        self, part: str, protocol: str, model: str, measure: str, value: Any,
+        *, eps: float | None = None, label: Any = None, group: Any = None,
+    ) -> None:  # fmt: skip
         """Add a measure to a part; a mapping from groups to numbers adds a row for each."""
         if isinstance(value, Mapping | pd.Series):
             for name, number in value.items():
@@ -88,29 +78,19 @@ class Run:
     def write(self, folder: Path) -> None:
         """Write the run in one piece: an interrupted write leaves the old file."""
         self.made = {
-            "date": date.today().isoformat(),
-            "robfair": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
+            "date": date.today().isoformat(), "robfair": __version__, "torch": torch.__version__,
+            "numpy": np.__version__, "scikit-learn": sklearn.__version__,
             "python": platform.python_version(),
             "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
-        }
+        }  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        path = self.path(folder)
         contents = asdict(self) | {"recipe_hash": recipe_hash(self.recipes)}
-        with replacing(path) as temporary:
+        with replacing(self.path(folder)) as temporary:
             text = json.dumps(contents, separators=(",", ":"))
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def resume(self, folder: Path) -> None:
-        """Take over the parts that an earlier run has written.
-
-        Raises
-        ------
-        ResultsError
-            If the file is damaged.
-        """
+        """Take over the parts of an earlier run; raises ResultsError if its file is damaged."""
         if self.path(folder).exists():
             contents = _read(self.path(folder))
             self.recipes, self.parts = contents["recipes"], contents["parts"]
@@ -118,13 +98,7 @@ class Run:
             self.curves = contents.get("curves", {})
 
     def has(self, part: str, recipe: dict[str, Any]) -> bool:
-        """Tell whether a part has been measured, and by this recipe.
-
-        Raises
-        ------
-        ResultsError
-            If it was measured by another recipe.
-        """
+        """Tell whether a part has been measured; raises ResultsError if by another recipe."""
         if part not in self.parts:
             return False
         differ = differences(self.recipes[part], recipe)
@@ -144,23 +118,15 @@ def recipe_hash(recipes: dict[str, dict[str, Any]]) -> str:
 def read_runs(folder: Path, dataset: str, scale: str) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Read all runs of a data set and scale: their measures, and the files in the order of seeds.
 
-    Raises
-    ------
-    ResultsError
-        If a file is damaged.
+    Raises ResultsError if a file is damaged.
     """
     runs = [_read(path) for path in folder.glob(f"{dataset}-{scale}-seed*.json")]
-    runs.sort(key=lambda run: run["seed"])
-    rows = [
-        {"seed": run["seed"], **row}
-        for run in runs
-        for part in run["parts"].values()
-        for row in part
-    ]
+    runs.sort(key=lambda run: run["seed"])  # not by name, where 10 comes before 2
+    seeds_and_parts = [(run["seed"], part) for run in runs for part in run["parts"].values()]
+    rows = [{"seed": seed, **row} for seed, part in seeds_and_parts for row in part]
     frame = pd.DataFrame(rows, columns=["seed", *COLUMNS])
-    frame["value"] = frame["value"].astype(float)
-    frame["eps"] = frame["eps"].astype(float)
-    return frame, runs
+    # Without a row, or with None alone, pandas would take them for objects.
+    return frame.astype({"value": float, "eps": float}), runs
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -169,9 +135,8 @@ def _read(path: Path) -> dict[str, Any]:
         contents: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         missing = {"recipes", "parts", "seconds", "seed", "made"} - set(contents)
     except ValueError as error:
-        raise ResultsError(
-            f"{path} is damaged ({error}); delete it to run this seed again."
-        ) from None
+        message = f"{path} is damaged ({error}); delete it to run this seed again."
+        raise ResultsError(message) from None
     if missing:
         raise ResultsError(f"{path} lacks {sorted(missing)}; delete it to run this seed again.")
     return contents

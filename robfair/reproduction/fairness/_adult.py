@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,8 +33,7 @@ from robfair.estimators import AdversarialClassifier, NaturalClassifier
 from robfair.metrics import class_robustness_unfairness, equalized_odds_unfairness, group_confidence
 from robfair.models import Standardize, adult_network
 from robfair.reproduction._paper import Task
-from robfair.reproduction.fairness._by_class import Add, add_accuracy, add_success
-from robfair.reproduction.fairness._static_augmentation import StaticallyAugmentedClassifier
+from robfair.reproduction.fairness import _protocol
 from robfair.threat import ThreatModel
 
 __all__ = ["AdultRecipe", "load_splits", "measure_honest", "measure_paper"]
@@ -67,8 +66,7 @@ class AdultRecipe:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Data:
+class _Data(NamedTuple):
     """Encoded rows with labels and sensitive attributes."""
 
     X: NDArray[np.float32]
@@ -80,7 +78,7 @@ def _network(X: NDArray[np.float32], width: int, raw: bool) -> nn.Module:
     network = adult_network(X.shape[1], width=width)
     if not raw:
         return network
-    scale = X.std(axis=0)
+    scale = X.std(axis=0)  # 0 in a column that is the same in all rows of a small run
     return nn.Sequential(Standardize(X.mean(axis=0), np.where(scale > 0, scale, 1)), *network)
 
 
@@ -97,26 +95,22 @@ def measure_paper(task: Task) -> None:
     )
     train, test = _encode(transformer, task)
     linf = ThreatModel(norm=np.inf)
-    model = StaticallyAugmentedClassifier(
+    model = _protocol.StaticallyAugmentedClassifier(
         eps=recipe.eps, n_steps=recipe.n_steps, threat_model=linf, **_common(task, train, raw=True)
     ).fit(train.X, train.y)
-    options: dict[str, Any] = {
-        "n_steps": recipe.n_steps, "threat_model": linf, "random_state": run.seed,
-    }  # fmt: skip
+    options = _protocol.attack_options(task, linf)
     for name, network in {"standard": model.standard_, "robust": model}.items():
         add = partial(run.add, "paper", "paper", name)
+        X, y = test.X, test.y
         _add_labels(add, network, test)
-        static = robust_accuracy(
-            network, test.X, test.y, recipe.eps, transfer_from=model.standard_, **options
-        )
-        white = robust_accuracy(network, test.X, test.y, recipe.eps, **options)
-        add("static robust accuracy", static, eps=recipe.eps)
-        add("robust accuracy", white, eps=recipe.eps)
-        predicted = network.predict(test.X)
+        for kind, source in (("static ", model.standard_), ("", None)):
+            value = robust_accuracy(network, X, y, recipe.eps, transfer_from=source, **options)
+            add(f"{kind}robust accuracy", value, eps=recipe.eps)
+        predicted = network.predict(X)
         # On a grid, what is fooled at some eps is fooled at any greater one.
-        fooled = pd.DataFrame(attack_success(network, test.X, test.y, recipe.eps_grid, **options))
+        fooled = pd.DataFrame(attack_success(network, X, y, recipe.eps_grid, **options))
         for eps in recipe.eps_grid:
-            add_success(add, test.y, predicted, fooled[eps].to_numpy(), eps, of_all=True)
+            _protocol.add_success(add, y, predicted, fooled[eps].to_numpy(), eps, of_all=True)
 
 
 def measure_honest(task: Task) -> None:
@@ -128,20 +122,18 @@ def measure_honest(task: Task) -> None:
         transformer, task.data[0].data, mutable=list(recipe.honest_mutable), norm=np.inf
     )
     # In training only numbers move, since no gradient step leads from one category to another.
-    n_categories = train.X.shape[1] - len(NUMBERS)
-    mutable = [name in recipe.honest_mutable for name in NUMBERS] + [False] * n_categories
-    relaxed = ThreatModel(
-        norm=np.inf, bounds=(train.X.min(axis=0), train.X.max(axis=0)), mutable=np.array(mutable)
-    )
+    box = train.X.min(axis=0), train.X.max(axis=0)
+    mutable = np.zeros(train.X.shape[1], dtype=bool)
+    mutable[: len(NUMBERS)] = np.isin(NUMBERS, recipe.honest_mutable)
     common = _common(task, train, raw=False)
     models = {
         "standard": NaturalClassifier(**common),
         "robust": AdversarialClassifier(
-            objective="pgd", eps=recipe.honest_eps, threat_model=relaxed, **common
+            objective="pgd", eps=recipe.honest_eps, **common,
+            threat_model=ThreatModel(norm=np.inf, bounds=box, mutable=mutable),
         ),
-    }
-    some = slice(recipe.honest_rows)
-    largest = max(recipe.honest_grid)
+    }  # fmt: skip
+    some, largest = slice(recipe.honest_rows), max(recipe.honest_grid)
     for name, model in models.items():
         model.fit(train.X, train.y)
         add = partial(run.add, "honest", "honest", name)
@@ -154,7 +146,7 @@ def measure_honest(task: Task) -> None:
         for eps in recipe.honest_grid:
             success = least.eps <= eps
             add("robust accuracy", 1 - success.mean(), eps=eps)
-            add_success(add, y, least.predicted, success, eps, of_all=True)
+            _protocol.add_success(add, y, least.predicted, success, eps, of_all=True)
         cru = class_robustness_unfairness(y, least.predicted, least_eps=least.eps, eps_max=largest)
         add("CRU_eps", cru, eps=largest)
 
@@ -181,9 +173,9 @@ def _encode(transformer: Any, task: Task) -> tuple[_Data, _Data]:
     return part(train, task.recipe.n_train), part(test, task.recipe.n_test)
 
 
-def _add_labels(add: Add, model: Any, test: _Data) -> None:
+def _add_labels(add: _protocol.Add, model: Any, test: _Data) -> None:
     """Add what needs no attack: accuracy, CAU, confidences and EOU."""
-    add_accuracy(add, test.y, model.predict(test.X))
+    _protocol.add_accuracy(add, test.y, model.predict(test.X))
     proba = model.predict_proba(test.X)[:, 1]
     for attribute in ATTRIBUTES:
         groups = test.sensitive[attribute]

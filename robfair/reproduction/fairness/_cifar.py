@@ -19,8 +19,7 @@ from robfair.leave_one_out import leave_one_out
 from robfair.metrics import class_robustness_unfairness
 from robfair.models import cifar_network
 from robfair.reproduction._paper import Task
-from robfair.reproduction.fairness._by_class import Add, add_accuracy, add_success
-from robfair.reproduction.fairness._static_augmentation import StaticallyAugmentedClassifier
+from robfair.reproduction.fairness import _protocol
 from robfair.threat import ThreatModel
 
 __all__ = ["CifarRecipe", "load_images", "measure_classes", "measure_honest", "measure_luf"]
@@ -64,11 +63,9 @@ def load_images(
     train, test = (fetch(split=split, data_home=data_home) for split in ("train", "test"))
     names = np.asarray(test.target_names)
     return Images(
-        train.data[: recipe.n_train],
-        names[train.target[: recipe.n_train]],
-        test.data[: recipe.n_test],
-        names[test.target[: recipe.n_test]],
-    )
+        train.data[: recipe.n_train], names[train.target[: recipe.n_train]],
+        test.data[: recipe.n_test], names[test.target[: recipe.n_test]],
+    )  # fmt: skip
 
 
 def measure_classes(task: Task) -> None:
@@ -78,9 +75,8 @@ def measure_classes(task: Task) -> None:
     standard = robust.standard_
     for name, model in {"standard": standard, "robust": robust}.items():
         add = partial(task.run.add, "classes", "paper", name)
-        static = robust_accuracy(
-            model, data.X_test, data.y_test, eps, transfer_from=standard, **_attack(task)
-        )
+        options = _protocol.attack_options(task, IMAGES) | {"transfer_from": standard}
+        static = robust_accuracy(model, data.X_test, data.y_test, eps, **options)
         add("static robust accuracy", static, eps=eps)
         rows = task.run.parts["classes"]
         n_before = len(rows)
@@ -129,30 +125,24 @@ def _common(task: Task) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _static(task: Task) -> StaticallyAugmentedClassifier:
-    return StaticallyAugmentedClassifier(n_steps=task.recipe.n_steps, **_common(task))
+def _static(task: Task) -> _protocol.StaticallyAugmentedClassifier:
+    """Make the classifier that the paper calls adversarially trained."""
+    return _protocol.StaticallyAugmentedClassifier(n_steps=task.recipe.n_steps, **_common(task))
 
 
-def _attack(task: Task) -> dict[str, Any]:
-    """Return the options of attacks."""
-    return {
-        "n_steps": task.recipe.n_steps, "threat_model": IMAGES, "random_state": task.run.seed,
-    }  # fmt: skip
-
-
-def _add_classes(task: Task, add: Add, model: Any) -> None:
+def _add_classes(task: Task, add: _protocol.Add, model: Any) -> None:
     """Add accuracy, success of attacks and least eps by class."""
     recipe, X, y = task.recipe, task.data.X_test, task.data.y_test
     predicted = model.predict(X)
-    add_accuracy(add, y, predicted)
+    _protocol.add_accuracy(add, y, predicted)
     # On a grid, what is fooled at some eps is fooled at any greater one.
-    fooled = pd.DataFrame(attack_success(model, X, y, recipe.eps_grid, **_attack(task)))
+    options = _protocol.attack_options(task, IMAGES)
+    fooled = pd.DataFrame(attack_success(model, X, y, recipe.eps_grid, **options))
     for eps in recipe.eps_grid:
         success = fooled[eps].to_numpy()
         add("robust accuracy", 1 - success.mean(), eps=eps)
-        add_success(add, y, predicted, success, eps)
-    some = slice(recipe.n_least)
-    X, y = X[some], y[some]
+        _protocol.add_success(add, y, predicted, success, eps)
+    X, y = X[: recipe.n_least], y[: recipe.n_least]
     least = least_eps(
         model, X, y, eps_max=1.0, method="distance", threat_model=IMAGES,
         random_state=task.run.seed, verbose=task.verbose,

@@ -10,8 +10,8 @@ import pandas as pd
 
 from robfair.metrics import RobustnessCurve
 from robfair.plotting import RobustnessCurveDisplay, TradeoffDisplay
-from robfair.reproduction.farmur._path import KEEP, PATH
 from robfair.reproduction.farmur._recipes import Methods
+from robfair.reproduction.farmur._train import KEEP, PATH
 
 __all__ = ["draw_curves", "draw_pareto"]
 
@@ -38,9 +38,7 @@ def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> N
             mean=RobustnessCurve(tau, groups.mean(axis=1).to_numpy()),
             name=name,
         )
-        display.plot(
-            ax=ax, tau_max=tau[-1], legend=False, curve_kwargs=GROUPS, mean_kwargs=MEAN
-        )  # fmt: skip
+        display.plot(ax=ax, tau_max=tau[-1], legend=False, curve_kwargs=GROUPS, mean_kwargs=MEAN)
         ax.set(xlabel="", ylabel="")
     ax.legend([display.lines_[0], display.lines_[-1]], ["group, $I_P$", "mean of groups, $I_f$"])
     figure.supxlabel(rf'distance $\tau$ to the decision boundary, method "{part}"')
@@ -57,8 +55,7 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
     overall = measures[measures["group"].isna() & measures["measure"].isin(shown)]
     tested = overall[(overall["protocol"] == "auto") & overall["label"].isna()]
     tested = tested.pivot_table(index="model", columns="measure", values="value")
-    # A measure may be NaN in all of them.
-    tested = tested.reindex(index=names, columns=shown)
+    tested = tested.reindex(index=names, columns=shown)  # without a measure that is NaN in all
     walked = overall[overall["protocol"] == PATH].astype({"label": float})
     walked = walked.pivot_table(index="label", columns="measure", values="value")
     walked = walked.reindex(columns=shown)
@@ -66,9 +63,8 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
     ends = walked.loc[[0.0, 1.0]].set_axis([names.trades, names.farmur]).reindex(names)
     chosen = measures[(measures["protocol"] == PATH) & (measures["measure"] == "t")]["value"]
     figure = Figure(figsize=(11, 8.5), layout="constrained")
-    for (above, below), measure in zip(
-        figure.subplots(2, 2).T, ("V_f", "CV"), strict=True
-    ):  # a column for each
+    # A column for each.
+    for (above, below), measure in zip(figure.subplots(2, 2).T, ("V_f", "CV"), strict=True):
         TradeoffDisplay(tested, y=measure).plot(ax=above, legend=measure == "CV")
         below.plot(
             walked["Rob(f)"], walked[measure], ".-", color="0.4", zorder=1,
@@ -77,13 +73,12 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
         TradeoffDisplay(ends, y=measure).plot(ax=below, front=False, legend=False)
         above.set_title('test rows, method "auto"')
         below.set_title('held-out training rows, method "auto"')
-    below.legend(
-        handles=below.lines[:1], fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1)
-    )
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+    below.legend(handles=below.lines[:1], fontsize="small", **beside)
     n = measures["seed"].nunique()
-    seeds = f"{n} seeds" if n > 1 else "1 seed"
     figure.suptitle(
-        f"Lower right is better: more robust, and groups more alike (mean of {seeds}); "
+        "Lower right is better: more robust, and groups more alike "
+        f"(mean of {n} seed{'s' if n > 1 else ''}); "
         f"up to t = {chosen.mean():.2g} the path keeps {KEEP:.0%} of Rob(f)"
     )
     figure.savefig(path, dpi=110)

@@ -16,32 +16,26 @@ from robfair.models import load_weights, save_weights
 from robfair.reproduction._paper import Task
 from robfair.reproduction._records import Run
 
-__all__ = ["measure", "save_methods"]
+__all__ = ["DISTANCES", "measure", "save_methods"]
 
+DISTANCES = ("paper", "auto")  # how distances are measured: Eq. 8, and robfair's own search
 N_TAU = 151  # points of a curve, enough for a figure and few enough for a file
 
 
 def save_methods(task: Task, weights: dict[str, dict[str, torch.Tensor]]) -> None:
     """Save the weights of each method."""
     for method, state in weights.items():
-        network = _new_network(task)
+        network, path = _new_network(task), _file(task, method)
         network.load_state_dict(state)
-        path = _file(task, method)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_weights(network, path)
 
 
 def measure(task: Task, *, distance: str) -> None:
-    """Audit all methods by one method of distances.
-
-    Raises
-    ------
-    ResultsError
-        If the weights of a method are missing.
-    """
+    """Audit all methods by one method of distances; raises ResultsError if weights are missing."""
     audits = {}
     run, recipe, data = task.run, task.recipe, task.data
-    some = slice(recipe.n_distance)
+    some = slice(recipe.n_distance)  # None: all
     for method in recipe.names:
         file = _file(task, method)
         if not file.exists():
@@ -67,8 +61,7 @@ def measure(task: Task, *, distance: str) -> None:
 def _new_network(task: Task) -> torch.nn.Module:
     """Make the network without drawing from the user's random state."""
     with untouched_random_state(cuda=False):
-        network: torch.nn.Module = task.data.module()
-    return network
+        return task.data.module()  # type: ignore[no-any-return]
 
 
 def _file(task: Task, method: str) -> Path:
@@ -100,10 +93,9 @@ def _curves(audits: dict[str, Audit]) -> dict[str, Any]:
     curves, ends = {}, []
     for name, result in audits.items():
         arguments = {
-            "distance": result.distances.distance,
+            "distance": result.distances.distance, "tau_max": result.settings["tau_max"],
             "sensitive_features": result.sensitive_features,
-            "tau_max": result.settings["tau_max"],
-        }
+        }  # fmt: skip
         labels = result.y_true, result.distances.predicted
         curves[name] = group_robustness_curves(*labels, **arguments)
         mean = robustness_curve(*labels, **arguments)

@@ -9,11 +9,14 @@ from robfair.datasets import fetch_cifar10, fetch_mnist, fetch_utkface
 from robfair.models import alexnet, lenet5, resnet18, utkface_network
 from robfair.reproduction._paper import Experiment, Paper, Part
 from robfair.reproduction.farmur._claims import claims
-from robfair.reproduction.farmur._data import adult_by_race, digits_by_class, images
-from robfair.reproduction.farmur._measure import measure
-from robfair.reproduction.farmur._recipes import FarmurRecipe
+from robfair.reproduction.farmur._measure import DISTANCES, measure
+from robfair.reproduction.farmur._recipes import (
+    FarmurRecipe,
+    adult_by_race,
+    digits_by_class,
+    images,
+)
 from robfair.reproduction.farmur._report import report
-from robfair.reproduction.farmur._tables import DISTANCES
 from robfair.reproduction.farmur._train import TRAINING, train
 
 __all__ = ["FARMUR"]

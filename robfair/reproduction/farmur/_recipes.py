@@ -1,4 +1,4 @@
-"""The numbers on which the results of paper A's reproduction depend.
+"""The numbers and the data on which the results of paper A's reproduction depend.
 
 What the paper states: eps 0.031, "perturbation steps 0.007" (the size of a step), learning rate
 0.1, SGD, batches of 64, 120 epochs, FARMUR 100 + 20. What it leaves open, and what is taken here:
@@ -9,10 +9,23 @@ and 0.1 is the paper's rate for all of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
-__all__ = ["FarmurRecipe", "Methods"]
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import nn
+
+from robfair._adult_table import adult_table
+from robfair.models import tabular_network
+from robfair.threat import ThreatModel
+
+__all__ = ["FarmurData", "FarmurRecipe", "Methods", "adult_by_race", "digits_by_class", "images"]
 
 
 class Methods(NamedTuple):
@@ -68,20 +81,76 @@ class FarmurRecipe:
         """Names of the methods."""
         epochs = f"{self.epochs}+{self.retrain_epochs}"
         return Methods(
-            "natural",
-            f"TRADES {self.epochs}",
-            f"TRADES {epochs}",
-            f"TRADES {self.n_epochs} averaged",
-            f"FARMUR {epochs}",
-            "TRADES-FARMUR interpolated",
-        )
+            "natural", f"TRADES {self.epochs}", f"TRADES {epochs}",
+            f"TRADES {self.n_epochs} averaged", f"FARMUR {epochs}", "TRADES-FARMUR interpolated",
+        )  # fmt: skip
 
     def small(self, n_train: int = 200, n_measured: int = 20) -> FarmurRecipe:
-        """Shrink the recipe, to see that everything works.
-
-        It keeps `n_train` rows to train on, and measures the distance of `n_measured`.
-        """
+        """Shrink the recipe to `n_train` rows, and to the distances of `n_measured` ones."""
         return replace(
             self, n_train=n_train, n_test=3 * n_measured, epochs=2, retrain_epochs=1, n_steps=2,
             step_size=0.8 * self.eps, n_path=n_measured, n_distance=n_measured, n_boot=50,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FarmurData:
+    """Samples to train and to test, and what is perturbed in them."""
+
+    X_train: NDArray[np.float32]  # pixels in [0, 1], or a standardised table
+    y_train: NDArray[np.int64]  # classes, from 0
+    groups_train: NDArray[Any]  # names of classes, where these are the groups, or race
+    X_test: NDArray[np.float32]
+    y_test: NDArray[np.int64]
+    groups_test: NDArray[Any]
+    # L2 for distances; box and mutable features hold for the attacks in training, too.
+    threat_model: ThreatModel
+    module: Callable[..., nn.Module]  # makes the untrained network
+
+
+def _data(
+    recipe: FarmurRecipe, train: tuple[Any, ...], test: tuple[Any, ...],
+    module: Callable[..., nn.Module] | None = None, threat_model: ThreatModel | None = None,
+) -> FarmurData:  # fmt: skip
+    """Keep the first rows of X, y and groups, as many as the recipe asks for."""
+    if module is None:  # sized by all rows: the first few may lack a class
+        module = partial(tabular_network, train[0].shape[1], len(np.unique(train[1])))
+    if threat_model is None:
+        threat_model = ThreatModel(bounds=(0, 1))
+    X, y, groups = (values[: recipe.n_train] for values in train)
+    X_test, y_test, groups_test = (values[: recipe.n_test] for values in test)
+    return FarmurData(X, y, groups, X_test, y_test, groups_test, threat_model, module)
+
+
+def adult_by_race(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:
+    """Load UCI Adult, with race as groups."""
+    table = adult_table()
+    names, y_train = np.unique(table.y_train, return_inverse=True)
+    train = table.X_train, y_train, table.groups_train["race"].to_numpy()
+    y_test = np.searchsorted(names, table.y_test)
+    test = table.X_test, y_test, table.groups_test["race"].to_numpy()
+    return _data(recipe, train, test, threat_model=table.threat_model)
+
+
+def digits_by_class(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:
+    """Load scikit-learn's digits, with the classes as groups."""
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)  # pixels count from 0 to 16
+    # The same split for all seeds, whose spread is then that of training.
+    split = train_test_split(X, y, y.astype(str), test_size=0.25, stratify=y, random_state=0)
+    return _data(recipe, tuple(split[::2]), tuple(split[1::2]))
+
+
+def images(
+    recipe: FarmurRecipe, data_home: Path | None,
+    *, fetch: Callable[..., Any], module: Callable[..., nn.Module],
+) -> FarmurData:  # fmt: skip
+    """Fetch images, with race as groups where the data set has it, else with the classes."""
+
+    def part(split: str) -> tuple[Any, Any, Any]:
+        bunch = fetch(split=split, data_home=data_home)
+        if "sensitive_features" in bunch:
+            return bunch.data, bunch.target, bunch.sensitive_features["race"].to_numpy()
+        return bunch.data, bunch.target, np.asarray(bunch.target_names)[bunch.target]
+
+    return _data(recipe, part("train"), part("test"), module)

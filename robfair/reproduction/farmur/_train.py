@@ -17,18 +17,25 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
+from robfair.distance import boundary_distance
 from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
+from robfair.metrics import find_measure
 from robfair.reproduction._paper import Task
-from robfair.reproduction.farmur._data import FarmurData
 from robfair.reproduction.farmur._measure import save_methods
-from robfair.reproduction.farmur._path import WeightPath, Weights, copy_weights, walk
-from robfair.reproduction.farmur._recipes import FarmurRecipe
+from robfair.reproduction.farmur._recipes import FarmurData, FarmurRecipe
 from robfair.training import Snapshots, StartFrom, Strategy, held_out_mask
 
-__all__ = ["TRAINING", "HoldOut", "Trainer", "held_out_rows", "train"]
+__all__ = ["KEEP", "PATH", "TRAINING", "HoldOut", "Trainer", "held_out_rows", "mix", "train"]
 
 TRAINING = "training"  # the part of a run
+PATH = "path"  # the protocol of its measures
+KEEP = 0.99  # the part of Rob(f) that the chosen network keeps
+GRID = tuple(step / 10 for step in range(11))
+MEASURES = tuple(find_measure(key) for key in ("rob_f", "v_f", "cv"))
+Weights = dict[str, Tensor]
 
 
 class HoldOut(Strategy):
@@ -80,23 +87,20 @@ class Trainer:
             names.averaged: trades.module_.state_dict(),
             names.farmur: farmur.module_.state_dict(),
         }
+        # Copies, since the path puts other weights into the module of TRADES.
         weights = {name: copy_weights(state) for name, state in weights.items()}
-        trained = torch.from_numpy(data.X_train[~held_out])
         ends = weights[names.trades], weights[names.farmur]
-        path = WeightPath(trades.module_, *ends, trained, recipe.batch_size)
-        weights[names.between] = walk(self.task, held_out, path)
+        weights[names.between] = walk(self.task, held_out, trades.module_, ends)
         return weights
 
     def _common(self, file: str) -> dict[str, Any]:
         task, recipe = self.task, self.task.recipe
-        sgd = {
-            "optimizer__momentum": recipe.momentum,
-            "optimizer__weight_decay": recipe.weight_decay,
-        }
+        decay, momentum = recipe.weight_decay, recipe.momentum
+        sgd = {"optimizer__momentum": momentum, "optimizer__weight_decay": decay}
         return {
             "module": task.data.module, "batch_size": recipe.batch_size, "lr": recipe.lr,
             "lr_schedule": recipe.lr_schedule, "optimizer": recipe.optimizer,
-            "net_params": sgd if recipe.optimizer == "sgd" else None,
+            "net_params": sgd if recipe.optimizer == "sgd" else None,  # Adam has no momentum
             "checkpoint": task.output / "checkpoints" / task.run.stem / f"{file}.safetensors",
             "random_state": task.run.seed, "device": task.device, "verbose": task.verbose,
         }  # fmt: skip
@@ -113,7 +117,7 @@ class Trainer:
         """
         recipe, data = self.task.recipe, self.task.data
         name, common = recipe.names.farmur, self._common("farmur")
-        resumed = common["checkpoint"].exists()
+        resumed = common["checkpoint"].exists()  # its time is then not that of the whole
         started = time.perf_counter()
         farmur = FarmurClassifier(
             max_epochs=recipe.epochs, retrain_epochs=recipe.retrain_epochs,
@@ -137,3 +141,55 @@ class Trainer:
             add = partial(self.task.run.add, TRAINING, TRAINING, name, measure)
             for epoch, value in zip(model.history_["epoch"], model.history_[column], strict=True):
                 add(value, label=epoch)
+
+
+def copy_weights(weights: Weights) -> Weights:
+    """Copy weights to the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in weights.items()}
+
+
+def mix(module: nn.Module, ends: tuple[Weights, Weights], t: float, batches: Any) -> Weights:
+    """Put weights (1 - t) of the first end and t of the last into the module, and return them.
+
+    Batch normalisation is estimated anew on `batches` of training samples.
+    """
+    first, last = ends
+    module.load_state_dict({
+        name: torch.lerp(value, last[name], t) if value.is_floating_point() else value
+        for name, value in first.items()
+    })  # fmt: skip
+    if 0 < t < 1:  # the ends stay what training made of them, to the last bit
+        with torch.no_grad():
+            update_bn(batches, module, device=next(module.parameters()).device)
+    module.eval()
+    return copy_weights(module.state_dict())
+
+
+def walk(
+    task: Task, held_out: NDArray[np.bool_], module: nn.Module, ends: tuple[Weights, Weights]
+) -> Weights:
+    """Measure networks on the path on held-out rows, and choose the last that keeps Rob(f)."""
+    recipe, data = task.recipe, task.data
+    batches = torch.from_numpy(data.X_train[~held_out]).split(recipe.batch_size)
+    rows = np.flatnonzero(held_out)[: recipe.n_path]
+    X, y, name = data.X_train[rows], data.y_train[rows], recipe.names.between
+    robustness, weights = {}, {}
+    for t in GRID:
+        weights[t] = mix(module, ends, t, batches)
+        # Not by DeepFool, whose distances are too loose to choose by.
+        measured = boundary_distance(
+            module, X, y=y, threat_model=data.threat_model, return_adversarial=False
+        )  # fmt: skip
+        keywords: dict[str, Any] = {
+            "distance": measured.distance, "tau_max": recipe.tau_max,
+            "sensitive_features": data.groups_train[rows],
+        }  # fmt: skip
+        for measure in MEASURES:
+            value = float(measure.function(y, measured.predicted, **keywords))
+            if measure.key == "rob_f":
+                robustness[t] = value
+            task.run.add(TRAINING, PATH, name, measure.symbol, value, label=t)
+    # On held-out rows, so that test rows have no part in the choice.
+    chosen = max(t for t in GRID if robustness[t] >= KEEP * robustness[0])
+    task.run.add(TRAINING, PATH, name, "t", chosen)
+    return weights[chosen]

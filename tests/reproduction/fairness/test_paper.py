@@ -7,6 +7,7 @@ import pytest
 
 from robfair.reproduction import FAIRNESS, reproduce
 from robfair.reproduction.fairness._figures import FIGURES
+from robfair.reproduction.fairness._paper import CLAIMS
 
 
 @pytest.mark.slow
@@ -51,3 +52,27 @@ def test_every_table_and_figure_of_the_paper_is_there():
             claim.where for claim in experiment.claims(experiment.name, experiment.recipe("full"))
         }
         assert excerpt.figure or excerpt.where in places
+
+
+def test_numbers_are_fractions_and_their_order_is_the_claim():
+    for claim in (claim for claims in CLAIMS.values() for claim in claims):
+        standard, robust = claim.printed
+        assert 0 <= standard <= 1
+        assert 0 <= robust <= 1
+        assert (robust - standard) * claim.sign > 0
+
+
+def test_eou_of_the_figures_is_that_of_the_tables():
+    """Fig. 5 and 6 print no numbers: the claims must be the ranges of Tables IV and V."""
+    adult = CLAIMS["adult"]
+    figures = [c for c in adult if c.where.startswith("Fig.")]
+    assert len(figures) == 4
+    for figure in figures:
+        attribute = figure.measure.removeprefix("EOU by ")
+        cells = [
+            c.printed
+            for c in adult
+            if c.measure == f"confidence by {attribute}" and c.label == figure.label
+        ]
+        ranges = [max(side) - min(side) for side in zip(*cells, strict=True)]
+        assert figure.printed == pytest.approx(ranges, abs=1e-9)

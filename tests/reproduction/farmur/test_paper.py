@@ -13,7 +13,7 @@ from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.models import alexnet, lenet5, resnet18, utkface_network
 from robfair.reproduction import FARMUR, reproduce
 from robfair.reproduction._records import read_runs
-from robfair.reproduction.farmur._data import images
+from robfair.reproduction.farmur._recipes import images
 
 mnist = fetcher(1, 28, 10)
 LOAD = {
@@ -34,7 +34,7 @@ LOAD = {
     ids=lambda e: e.name,
 )
 def test_every_network_runs_end_to_end(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr("robfair.reproduction.farmur._path.GRID", (0.0, 0.5, 1.0))
+    monkeypatch.setattr("robfair.reproduction.farmur._train.GRID", (0.0, 0.5, 1.0))
     small = experiment.recipe("small")
     if experiment.dataset != "adult":  # whose data set is here
         small = replace(

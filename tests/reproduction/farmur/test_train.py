@@ -5,14 +5,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from robfair import AdversarialClassifier, NaturalClassifier, boundary_distance
 from robfair.models import load_weights
 from robfair.reproduction import FARMUR, reproduce
 from robfair.reproduction._paper import Task
 from robfair.reproduction._records import Run, read_runs
-from robfair.reproduction.farmur._train import HoldOut, Trainer, held_out_rows
+from robfair.reproduction.farmur._train import HoldOut, Trainer, copy_weights, held_out_rows, mix
 from robfair.training import RobustNet, Strategy
 
 pytestmark = pytest.mark.slow
@@ -129,3 +131,46 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(digits, tmp_path, monkeyp
     )
     assert without_times(one["parts"]) == without_times(other["parts"])
     assert one["curves"] == other["curves"]
+
+
+@pytest.fixture
+def networks():
+    torch.manual_seed(0)
+    make = [nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)) for _ in range(2)]
+    X = torch.randn(40, 3)
+    for network in make:
+        network(X)  # so that there are statistics
+    first, last = (copy_weights(network.state_dict()) for network in make)
+    return make[0], (first, last), X
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0])
+def test_the_ends_of_the_path_are_what_they_were(networks, t):
+    module, ends, X = networks
+    mixed = mix(module, ends, t, X.split(10))
+    for name, value in ends[int(t)].items():
+        assert torch.equal(mixed[name], value)
+
+
+def test_between_the_ends_weights_are_mixed_and_statistics_are_new(networks):
+    module, ends, X = networks
+    mixed = mix(module, ends, 0.3, X.split(10))
+    for name in ("0.weight", "1.bias", "2.weight"):
+        torch.testing.assert_close(mixed[name], 0.7 * ends[0][name] + 0.3 * ends[1][name])
+    hidden = X @ mixed["0.weight"].T + mixed["0.bias"]
+    torch.testing.assert_close(mixed["1.running_mean"], hidden.mean(dim=0))
+    batches = torch.stack([batch.var(dim=0) for batch in hidden.split(10)])
+    torch.testing.assert_close(mixed["1.running_var"], batches.mean(dim=0))
+    assert not module.training
+
+
+@pytest.mark.slow
+def test_the_interpolation_keeps_rob(digits):
+    measures, _ = read_runs(digits[0] / "results", "digits-tabular", "small")
+    path = measures.query("protocol == 'path'")
+    rob = path.query("measure == 'Rob(f)'").set_index("label")["value"]
+    assert list(rob.index.astype(float)) == [i / 10 for i in range(11)]
+    (chosen,) = path.query("measure == 't'")["value"]
+    enough = rob.index[rob >= 0.99 * rob.iloc[0]].astype(float)
+    assert chosen == max(enough)
+    assert set(path["measure"]) == {"Rob(f)", "V_f", "CV", "t"}

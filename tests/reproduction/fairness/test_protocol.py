@@ -1,4 +1,4 @@
-"""Training on adversarial copies made once: the copies, and the data of both networks."""
+"""Training on adversarial copies made once, and measures by class beside numbers by hand."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,12 @@ from torch import nn
 from robfair import NaturalClassifier, ThreatModel
 from robfair.datasets import make_group_margins
 from robfair.models import tabular_network
-from robfair.reproduction.fairness._static_augmentation import StaticallyAugmentedClassifier
+from robfair.reproduction._records import Run
+from robfair.reproduction.fairness._protocol import (
+    StaticallyAugmentedClassifier,
+    add_accuracy,
+    add_success,
+)
 
 
 def network():
@@ -98,3 +103,36 @@ def test_clones_are_unfitted_and_train_the_same(data):
     other = clone(clf)
     assert not hasattr(other, "standard_")
     assert torch.equal(weights(other.fit(data.X, data.y)), weights(clf))
+
+
+Y = np.array(["cat"] * 4 + ["dog"] * 4)
+PREDICTED = np.array(["cat"] * 4 + ["dog", "dog", "cat", "cat"])
+
+
+def added(function, *arguments, **options):
+    run = Run("pets", "small", 0)
+
+    def add(measure, value, **where):
+        run.add("part", "paper", "A", measure, value, **where)
+
+    function(add, *arguments, **options)
+    return {(row["measure"], row.get("group")): row["value"] for row in run.parts["part"]}
+
+
+def test_accuracy():
+    assert added(add_accuracy, Y, PREDICTED) == {
+        ("accuracy", None): 0.75,
+        ("class accuracy", "cat"): 1.0,
+        ("class accuracy", "dog"): 0.5,
+        ("CAU", None): 0.5,
+    }
+
+
+def test_success_counts_the_correct_samples():
+    success = np.array([True, False, False, False, True, True, True, True])
+    measured = added(add_success, Y, PREDICTED, success, 0.1, of_all=True)
+    assert measured["success", "cat"] == 0.25
+    assert measured["success", "dog"] == 1.0
+    assert measured["CRU_s", None] == pytest.approx(0.75)
+    assert measured["CRU_s of all", None] == pytest.approx(0.75)
+    assert ("CRU_s of all", None) not in added(add_success, Y, PREDICTED, success, 0.1)
