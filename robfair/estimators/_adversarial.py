@@ -55,6 +55,7 @@ class AttackedClassifier(BaseRobustClassifier):
         """Describe a run in which samples are attacked."""
         threat_model = self._bound_threat_model(X)
         step_size = 2.5 * self.eps / self.n_steps if self.step_size is None else self.step_size
+        # Lengths in units of eps, since a strategy may give each group an eps of its own.
         attack = Attack(self.n_steps, step_size / self.eps, self.norm, threat_model, noise)
         fallback = None
         if self.objective == "n-fgsm":
@@ -63,19 +64,13 @@ class AttackedClassifier(BaseRobustClassifier):
                     'objective="n-fgsm" is defined for norm=numpy.inf; got norm='
                     f'{self.norm!r}. Use objective="pgd".'
                 )
-            fallback = attack
+            fallback = attack  # what "pgd" would have done
             # A step of eps from within 2 eps ends within 3 eps, so that the ball never binds.
             attack = Attack(1, 1.0, self.norm, threat_model, noise, spread=2.0, radius=3.0)
         return TrainingSpec(
-            OBJECTIVES[self.objective](),
-            strategy,
-            attack,
-            n_epochs,
-            eps=float(self.eps),
-            beta=float(self.beta),
-            distance_method=self.distance_method,
-            fallback=fallback,
-        )
+            OBJECTIVES[self.objective](), strategy, attack, n_epochs, eps=float(self.eps),
+            beta=float(self.beta), distance_method=self.distance_method, fallback=fallback,
+        )  # fmt: skip
 
     def _bound_threat_model(self, X: NDArray[Any]) -> ThreatModel:
         """Return the threat model, with the box of X if it asks for that one."""
@@ -88,7 +83,7 @@ class AttackedClassifier(BaseRobustClassifier):
                 "with the whole."
             )
         threat_model = self.threat_model.bind(X)
-        threat_model.check(X)
+        threat_model.check(X)  # an attack from outside the box would start by leaving its sample
         return threat_model
 
 
@@ -262,34 +257,17 @@ class AdversarialClassifier(AttackedClassifier):
         random_state: Any = None,
         net_params: dict[str, Any] | None = None,
     ) -> None:
-        self.module = module
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.objective = objective
-        self.strategy = strategy
-        self.eps = eps
-        self.norm = norm
-        self.n_steps = n_steps
-        self.step_size = step_size
-        self.beta = beta
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.optimizer = optimizer
-        self.averaging = averaging
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
-        self.checkpoint = checkpoint
-        self.class_weight = class_weight
-        self.validation_fraction = validation_fraction
-        self.distance_method = distance_method
-        self.threat_model = threat_model
-        self.callbacks = callbacks
-        self.device = device
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
-        self.net_params = net_params
+        self.module, self.hidden_layer_sizes = module, hidden_layer_sizes
+        self.objective, self.strategy, self.distance_method = objective, strategy, distance_method
+        self.eps, self.norm, self.threat_model = eps, norm, threat_model
+        self.n_steps, self.step_size, self.beta = n_steps, step_size, beta
+        self.max_epochs, self.batch_size = max_epochs, batch_size
+        self.lr, self.lr_schedule, self.optimizer = lr, lr_schedule, optimizer
+        self.averaging, self.checkpoint = averaging, checkpoint
+        self.early_stopping, self.n_iter_no_change = early_stopping, n_iter_no_change
+        self.class_weight, self.validation_fraction = class_weight, validation_fraction
+        self.callbacks, self.device, self.warm_start = callbacks, device, warm_start
+        self.verbose, self.random_state, self.net_params = verbose, random_state, net_params
 
     def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
         # A copy, so that the parameter does not change while the strategy learns.

@@ -39,22 +39,16 @@ from robfair.training import (
     draw_seed,
 )
 
-PREDICT_BATCH = 4096
+PREDICT_BATCH = 4096  # bounds the memory of a prediction
 COLUMNS = ("epoch", "phase", "natural_loss", "robust_loss", "robust_accuracy", "lr", "dur")
 
 
 class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
-    """Base of robfair's classifiers; a subclass describes its run by a `TrainingSpec`.
+    """Base of robfair's classifiers; a subclass describes its run by a `TrainingSpec`."""
 
-    Attributes
-    ----------
-    leaves_out_by_weight : bool
-        Whether a `sample_weight` of 0 leaves a sample out of `fit` as if it had been removed, while
-        all others keep their place in the order of every epoch, their batch and their random
-        numbers. What changes is then due to the sample, and not to chance: refits that leave out
-        one sample each rely on it.
-    """
-
+    # A `sample_weight` of 0 leaves a sample out of `fit` as if it had been removed, while others
+    # keep their place in every epoch, their batch and their random numbers. What changes is then
+    # due to the sample, and not to chance: refits that leave out one sample each rely on it.
     leaves_out_by_weight: ClassVar[bool] = True
 
     # Requested for the class, so that nobody has to call set_fit_request.
@@ -155,27 +149,20 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             If X is sparse.
         """
         X, y, classes, codes, weight = self._validate(X, y, sample_weight)
-
         seed = draw_seed(self.random_state)
         spec = self._training_spec(X, Noise(seed))
-
+        compared = spec.strategy.needs_held_out
         groups, labels = encode_fit_groups(
-            self,
-            groups,
-            sensitive_features,
-            codes,
-            classes,
-            compared=spec.strategy.needs_held_out,
+            self, groups, sensitive_features, codes, classes, compared=compared
         )
         checkpoint = self._open_checkpoint(X, y, groups, sample_weight)
-        with seeded(self, seed):
+        with seeded(self, seed):  # until the end of training: dropout draws, too
             module = initial_network(self, X, classes, seed)
+            # numpy's name of the module's dtype, which may be float64.
             dtype = torch.empty(0, dtype=LogitModel(module).dtype).numpy().dtype
             samples = Samples(X.astype(dtype, copy=False), codes, groups, weight)
             samples, evaluator = self._hold_out(samples, labels, module, spec, seed)
-
             net = make_net(self, spec, module, evaluator, labels, checkpoint, seed)
-
             net.fit(samples.inputs, samples.y)
         self._set_fitted(net, classes, labels)
         return self
@@ -221,12 +208,12 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             samples, held_out = samples.split(mask, labels)
             evaluator = spec.evaluator(module.to(self.device), held_out, len(labels))
         if self.class_weight == "oversample":
-            samples = samples.oversampled()
+            samples = samples.oversampled()  # after the split: no copy of a held-out sample
         return samples, evaluator
 
     def _set_fitted(self, net: RobustNet, classes: NDArray[Any], labels: Any) -> None:
         net.evaluator = None  # or the held-out data would be pickled with the model
-        self.__dict__.pop("_module", None)
+        self.__dict__.pop("_module", None)  # of a loaded file, which this fit replaces
         self.classes_, self.groups_ = classes, labels.to_numpy()
         self.net_, self.strategy_ = net, net.strategy
         self.history_ = {
@@ -263,6 +250,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         model = LogitModel(self.module_, classes=self.classes_)
         with torch.no_grad(), model.forward(X.shape[1:]) as forward:
             parts = [
+                # In double precision, so that the probabilities sum to 1 closely.
                 forward(model.tensor(X[start : start + PREDICT_BATCH])).double().softmax(dim=1)
                 for start in range(0, len(X), PREDICT_BATCH)
             ]

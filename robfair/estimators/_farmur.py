@@ -205,33 +205,21 @@ class FarmurClassifier(AttackedClassifier):
         random_state: Any = None,
         net_params: dict[str, Any] | None = None,
     ) -> None:
-        self.module = module
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.objective = objective
-        self.eps = eps
-        self.norm = norm
-        self.n_steps = n_steps
-        self.step_size = step_size
-        self.beta = beta
-        self.max_epochs, self.retrain_epochs = max_epochs, retrain_epochs
-        self.reduction = reduction
-        self.batch_size = batch_size
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.optimizer = optimizer
-        self.averaging = averaging
+        self.module, self.hidden_layer_sizes = module, hidden_layer_sizes
+        self.objective, self.reduction, self.distance_method = objective, reduction, distance_method
+        self.eps, self.norm, self.threat_model = eps, norm, threat_model
+        self.n_steps, self.step_size, self.beta = n_steps, step_size, beta
+        self.max_epochs, self.retrain_epochs, self.batch_size = (
+            max_epochs,
+            retrain_epochs,
+            batch_size,
+        )
+        self.lr, self.lr_schedule, self.optimizer = lr, lr_schedule, optimizer
+        self.averaging, self.checkpoint = averaging, checkpoint
         self.early_stopping, self.n_iter_no_change = early_stopping, n_iter_no_change
-        self.checkpoint = checkpoint
-        self.class_weight = class_weight
-        self.validation_fraction = validation_fraction
-        self.distance_method = distance_method
-        self.threat_model = threat_model
-        self.callbacks = callbacks
-        self.device = device
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
-        self.net_params = net_params
+        self.class_weight, self.validation_fraction = class_weight, validation_fraction
+        self.callbacks, self.device, self.warm_start = callbacks, device, warm_start
+        self.verbose, self.random_state, self.net_params = verbose, random_state, net_params
 
     def fit(
         self,
@@ -276,13 +264,10 @@ class FarmurClassifier(AttackedClassifier):
             If training ended before the groups were evaluated.
         """
         super().fit(
-            X,
-            y,
-            groups=groups,
-            sensitive_features=sensitive_features,
-            sample_weight=sample_weight,
+            X, y, groups=groups, sensitive_features=sensitive_features, sample_weight=sample_weight
         )
         strategy = self.strategy_
+        # skorch ends quietly when it is interrupted; without retraining this is not FARMUR.
         if not hasattr(strategy, "robustness_"):
             n = len(self.history_["epoch"])
             raise RuntimeError(
@@ -295,5 +280,6 @@ class FarmurClassifier(AttackedClassifier):
         return self
 
     def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
+        # The strategy judges the groups when the first of the two phases has ended.
         strategy = Farmur(self.max_epochs, self.reduction)
         return self._attacked_spec(X, noise, strategy, self.max_epochs + self.retrain_epochs)

@@ -16,42 +16,14 @@ __all__ = ["encode_fit_groups"]
 
 
 def encode_fit_groups(
-    estimator: Any,
-    groups: Any,
-    sensitive_features: Any,
-    codes: NDArray[np.intp],
-    classes: NDArray[Any],
-    *,
-    compared: bool,
-) -> tuple[NDArray[np.intp], pd.Index[Any]]:
-    """Encode the group of each training sample.
+    estimator: Any, groups: Any, sensitive_features: Any, codes: NDArray[np.intp],
+    classes: NDArray[Any], *, compared: bool,
+) -> tuple[NDArray[np.intp], pd.Index[Any]]:  # fmt: skip
+    """Encode the group of each training sample, and name the groups.
 
-    Parameters
-    ----------
-    estimator : object
-        The estimator, for messages.
-    groups, sensitive_features : array-like or None
-        The two arguments of `fit`.
-    codes : ndarray of shape (n_samples,)
-        Classes of the samples: the groups where none were given.
-    classes : ndarray
-        Class labels.
-    compared : bool
-        Whether training depends on the groups: there must then be two and none empty, and a warning
-        says if classes take their place.
-
-    Returns
-    -------
-    codes : ndarray of shape (n_samples,)
-        Group of each sample.
-    labels : pandas.Index
-        Names of the groups.
-
-    Raises
-    ------
-    ValueError
-        If the two arguments differ, or training depends on groups of which there are less than two
-        or some are empty.
+    Without groups the classes take their place, with a warning where training is `compared` by
+    group. Raises ValueError if the two arguments differ, or compared groups are fewer than two or
+    empty.
     """
     name = type(estimator).__name__
     if groups is None and sensitive_features is None:
@@ -77,7 +49,7 @@ def encode_fit_groups(
             "groups and sensitive_features are two names for the same thing, and they differ. "
             "Pass one of them."
         )
-    given = encoded[0]
+    given = encoded[0]  # the two are equal, or there is only one
     if compared:
         sizes = np.bincount(given.codes, minlength=len(given))
         if len(given) < 2:

@@ -133,25 +133,14 @@ class NaturalClassifier(BaseRobustClassifier):
         random_state: Any = None,
         net_params: dict[str, Any] | None = None,
     ) -> None:
-        self.module = module
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.optimizer = optimizer
-        self.averaging = averaging
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
-        self.checkpoint = checkpoint
-        self.class_weight = class_weight
-        self.validation_fraction = validation_fraction
-        self.callbacks = callbacks
-        self.device = device
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
-        self.net_params = net_params
+        self.module, self.hidden_layer_sizes = module, hidden_layer_sizes
+        self.max_epochs, self.batch_size = max_epochs, batch_size
+        self.lr, self.lr_schedule, self.optimizer = lr, lr_schedule, optimizer
+        self.averaging, self.checkpoint = averaging, checkpoint
+        self.early_stopping, self.n_iter_no_change = early_stopping, n_iter_no_change
+        self.class_weight, self.validation_fraction = class_weight, validation_fraction
+        self.callbacks, self.device, self.warm_start = callbacks, device, warm_start
+        self.verbose, self.random_state, self.net_params = verbose, random_state, net_params
 
     def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
         never = Attack(0, 0.0, np.inf, ThreatModel(), noise)  # the objective does not attack

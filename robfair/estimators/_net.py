@@ -27,70 +27,35 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 def make_net(
-    estimator: Any,
-    spec: TrainingSpec,
-    module: nn.Module,
-    evaluator: GroupEvaluator | None,
-    labels: Any,
-    checkpoint: Checkpoint | None,
-    seed: int,
-) -> RobustNet:
-    """Build the net from the estimator's parameters.
+    estimator: Any, spec: TrainingSpec, module: nn.Module, evaluator: GroupEvaluator | None,
+    labels: Any, checkpoint: Checkpoint | None, seed: int,
+) -> RobustNet:  # fmt: skip
+    """Build the net, not trained, from the parameters of the estimator.
 
-    Parameters
-    ----------
-    estimator : BaseRobustClassifier
-        Its parameters.
-    spec : TrainingSpec
-        The run.
-    module : torch.nn.Module
-        The network.
-    evaluator : GroupEvaluator or None
-        Held-out samples.
-    labels : sequence
-        Names of the groups.
-    checkpoint : Checkpoint or None
-        File of the run.
-    seed : int
-        Seed of the order of the samples.
-
-    Returns
-    -------
-    RobustNet
-        The net, not trained.
+    `labels` name the groups, and `seed` is that of the order of the samples.
     """
     device = torch.device(estimator.device)
     optimizer = estimator.optimizer
     params: dict[str, Any] = {
         "optimizer": OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
-        "lr": estimator.lr,
-        "max_epochs": spec.n_epochs,
-        "batch_size": estimator.batch_size,
+        "lr": estimator.lr, "max_epochs": spec.n_epochs, "batch_size": estimator.batch_size,
         "iterator_train": TensorBatches,
         "iterator_train__generator": torch.Generator().manual_seed(seed),
         "iterator_train__noise": spec.attack.noise,
         "iterator_train__device": device,
-        "train_split": None,
+        "train_split": None,  # the evaluator has the held-out samples
         "callbacks": _callbacks(estimator, spec, labels, checkpoint),
         "callbacks__valid_loss": None,
         "device": estimator.device,
-        "verbose": max(int(estimator.verbose) - 1, 0),
-    }
-    others = {
-        name: value
-        for name, value in (estimator.net_params or {}).items()
-        if not name.startswith(PREFIX)
-    }
+        "verbose": max(int(estimator.verbose) - 1, 0),  # 1 is a progress bar of our own
+    }  # fmt: skip
+    given = (estimator.net_params or {}).items()
+    others = {name: value for name, value in given if not name.startswith(PREFIX)}
     return RobustNet(
-        module,
-        objective=spec.objective,
-        strategy=spec.strategy,
-        attack=spec.attack,
-        evaluator=evaluator,
-        plan=spec.plan(len(labels), device),
-        schedule=estimator.lr_schedule,
-        **(params | others),
-    )
+        module, objective=spec.objective, strategy=spec.strategy, attack=spec.attack,
+        evaluator=evaluator, plan=spec.plan(len(labels), device),
+        schedule=estimator.lr_schedule, **(params | others),
+    )  # fmt: skip
 
 
 def _callbacks(

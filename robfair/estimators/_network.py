@@ -25,6 +25,7 @@ PREFIX = "module__"
 def seeded(estimator: Any, seed: int) -> Iterator[None]:
     """Give the network's own draws (weights, dropout) a seed; leave the global state alone."""
     on_cpu = torch.device(estimator.device).type == "cpu"
+    # Too small to gain from more threads, on whose number its last bits would depend.
     threads = one_thread() if estimator.module is None and on_cpu else nullcontext()
     with threads, untouched_random_state(cuda=not on_cpu):
         with SEEDING:
@@ -33,30 +34,10 @@ def seeded(estimator: Any, seed: int) -> Iterator[None]:
 
 
 def initial_network(estimator: Any, X: NDArray[Any], classes: NDArray[Any], seed: int) -> nn.Module:
-    """Return the network that training starts from, and check what it returns for X.
+    """Return the network that training starts from: built, a copy, or that of the last `fit`.
 
-    Parameters
-    ----------
-    estimator : BaseRobustClassifier
-        Its `module`, `hidden_layer_sizes`, `net_params` and `warm_start` say what to build.
-    X : ndarray of shape (n_samples, ...)
-        Training samples.
-    classes : ndarray of shape (n_classes,)
-        Class labels.
-    seed : int
-        Seed of the initial weights.
-
-    Returns
-    -------
-    torch.nn.Module
-        The network; the one that was given is copied.
-
-    Raises
-    ------
-    TypeError
-        If `module` makes something else.
-    ValueError
-        If a warm start has other classes, or the network does not return a logit per class.
+    Raises TypeError if `module` makes something else, and ValueError if a warm start has other
+    classes, or the network does not return a logit per class.
     """
     if estimator.warm_start and hasattr(estimator, "module_"):
         if not np.array_equal(estimator.classes_, classes):
@@ -67,7 +48,7 @@ def initial_network(estimator: Any, X: NDArray[Any], classes: NDArray[Any], seed
     elif isinstance(estimator.module, nn.Module):
         module = copy.deepcopy(estimator.module)
     else:
-        with SEEDING:
+        with SEEDING:  # no other thread draws between the seed and the weights
             torch.manual_seed(seed)
             module = build_network(estimator, X.shape[1], len(classes))
     if not isinstance(module, nn.Module):
@@ -91,17 +72,11 @@ def initial_network(estimator: Any, X: NDArray[Any], classes: NDArray[Any], seed
 def build_network(estimator: Any, n_features: int, n_classes: int) -> Any:
     """Call the function or class that makes the network, or make a fully connected one.
 
-    Raises
-    ------
-    ValueError
-        If `hidden_layer_sizes` are not positive integers.
+    Raises ValueError if `hidden_layer_sizes` are not positive integers.
     """
     if estimator.module is not None:
-        params = {
-            name.removeprefix(PREFIX): value
-            for name, value in (estimator.net_params or {}).items()
-            if name.startswith(PREFIX)
-        }
+        given = (estimator.net_params or {}).items()
+        params = {k.removeprefix(PREFIX): value for k, value in given if k.startswith(PREFIX)}
         return estimator.module(**params)
     sizes = estimator.hidden_layer_sizes
     if not all(isinstance(width, int | np.integer) and width > 0 for width in sizes):
@@ -112,10 +87,7 @@ def build_network(estimator: Any, n_features: int, n_classes: int) -> Any:
 def restored_network(estimator: Any, weights: dict[str, NDArray[Any]]) -> nn.Module:
     """Build the network of a saved classifier and give it its weights.
 
-    Raises
-    ------
-    TypeError
-        If `module` makes something that is not a network.
+    Raises TypeError if `module` makes something that is not a network.
     """
     tensors = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     with untouched_random_state(cuda=False):

@@ -13,22 +13,12 @@ __all__ = ["Samples"]
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples with their classes, groups and weights.
+    """Samples with their classes, groups and weights."""
 
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, ...)
-        Features, in the dtype of the module.
-    y, groups : ndarray of shape (n_samples,)
-        Classes and groups, as integers from 0.
-    weight : ndarray of shape (n_samples,) or None
-        Weights from 0 to 1; a sample of weight 0 is left out, see `TensorBatches`. None: all alike.
-    """
-
-    X: NDArray[Any]
-    y: NDArray[np.intp]
+    X: NDArray[Any]  # in the dtype of the module
+    y: NDArray[np.intp]  # classes and groups are integers from 0
     groups: NDArray[np.intp]
-    weight: NDArray[np.float64] | None
+    weight: NDArray[np.float64] | None  # 0 to 1; 0 leaves out, see `TensorBatches`. None: all alike
 
     def __getitem__(self, rows: NDArray[Any]) -> Samples:
         weight = None if self.weight is None else self.weight[rows]
@@ -59,10 +49,7 @@ class Samples:
     def split(self, held_out: NDArray[np.bool_], labels: Any) -> tuple[Samples, Samples]:
         """Split into samples to train on, and those held out to evaluate the groups `labels`.
 
-        Raises
-        ------
-        ValueError
-            If a group has no sample left in one of the two.
+        Raises ValueError if a group has no sample left in one of the two.
         """
         for part, name in ((held_out, "held out"), (~held_out, "trained on")):
             sizes = np.bincount(self.groups[part & self.kept], minlength=len(labels))

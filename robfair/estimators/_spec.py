@@ -15,34 +15,16 @@ __all__ = ["TrainingSpec"]
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """Describes a run of training; each classifier builds one in its `_training_spec`.
+    """Describes a run of training; each classifier builds one in its `_training_spec`."""
 
-    Attributes
-    ----------
-    objective : Objective
-        Loss of a sample.
-    strategy : Strategy
-        Plan of each group.
-    attack : Attack
-        The inner maximisation, with the threat model bound to the training data.
-    n_epochs : int
-        Epochs of the whole run.
-    eps, beta : float, default=0
-        Radius of the attack and weight of the robust loss, from which the strategy starts.
-    distance_method : str, default="auto"
-        Method by which distances of held-out samples are measured.
-    fallback : Attack or None, default=None
-        Attack to go on with if a single step is overfitted to. None: the run needs no guard.
-    """
-
-    objective: Objective
-    strategy: Strategy
-    attack: Attack
+    objective: Objective  # loss of a sample
+    strategy: Strategy  # plan of each group
+    attack: Attack  # with the threat model bound to the training data
     n_epochs: int
-    eps: float = 0.0
+    eps: float = 0.0  # radius and weight of the robust loss from which the strategy starts
     beta: float = 0.0
-    distance_method: str = "auto"
-    fallback: Attack | None = None
+    distance_method: str = "auto"  # of held-out samples
+    fallback: Attack | None = None  # to go on with where a single step is overfitted to
 
     def plan(self, n_groups: int, device: torch.device) -> GroupPlan:
         """Build the plan from which the strategy starts."""
@@ -51,13 +33,6 @@ class TrainingSpec:
     def evaluator(self, module: nn.Module, held_out: Samples, n_groups: int) -> GroupEvaluator:
         """Build what measures the network on held-out samples."""
         return GroupEvaluator(
-            module,
-            held_out.X,
-            held_out.y,
-            held_out.groups,
-            n_groups,
-            method=self.distance_method,
-            threat_model=self.attack.threat_model,
-            eps=self.eps,
-            norm=self.attack.norm,
-        )
+            module, held_out.X, held_out.y, held_out.groups, n_groups, method=self.distance_method,
+            threat_model=self.attack.threat_model, eps=self.eps, norm=self.attack.norm,
+        )  # fmt: skip

@@ -13,28 +13,12 @@ __all__ = ["fit_weights"]
 
 
 def fit_weights(sample_weight: Any, class_weight: Any, y: NDArray[Any]) -> NDArray[Any] | None:
-    """Check both kinds of weights and multiply them.
+    """Check both kinds of weights and multiply them, to a maximum of 1; None if none were given.
 
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_samples,) or None
-        The argument of `fit`.
-    class_weight : dict, "balanced", "oversample" or None
-        The parameter of the estimator. "oversample" gives no weights: it repeats samples.
-    y : ndarray of shape (n_samples,)
-        Class labels.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,) or None
-        Weights whose maximum is 1; None if none were given.
-
-    Raises
-    ------
-    ValueError
-        If weights are not finite, negative, of another length, or leave less than two classes.
+    Raises ValueError if weights are not finite, negative, of another length, or leave less than
+    two classes.
     """
-    if class_weight == "oversample":
+    if class_weight == "oversample":  # repeats samples, and gives no weights
         class_weight = None
     if sample_weight is None and class_weight is None:
         return None
@@ -46,6 +30,7 @@ def fit_weights(sample_weight: Any, class_weight: Any, y: NDArray[Any]) -> NDArr
             raise ValueError(f"class_weight must be finite and not negative; got {class_weight}.")
         # Samples of weight 0 do not count where classes are balanced, either.
         weight[kept] *= compute_sample_weight(class_weight, y[kept])
+    # A weight of a class may be 0, too.
     left = np.unique(y[weight > 0])
     if len(left) < 2:
         raise ValueError(
