@@ -39,7 +39,6 @@ other units make the scorer anew: ``make_robustness_scorer(class_robustness_unfa
 greater_is_better=False, attack_params={"eps": 8 / 255})``.
 """
 
-from robfair._cache import shared_distance
 from robfair.scorers._named import (
     get_scorer,
     get_scorer_names,
@@ -63,5 +62,4 @@ __all__ = [
     "neg_eou_scorer",
     "neg_v_f_scorer",
     "rob_scorer",
-    "shared_distance",
 ]

@@ -13,10 +13,10 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from torch import nn
 
 from robfair import ThreatModel, _cache, audit, boundary_distance
+from robfair._cache import shared_distance
 from robfair.auditing._examples import feature_names
 from robfair.datasets import make_group_margins
 from robfair.distance import measure_distance
-from robfair.scorers import shared_distance
 
 DATA = make_group_margins(120, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
 CLF = LogisticRegression().fit(DATA.X, DATA.y)
