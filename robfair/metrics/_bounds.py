@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from robfair._group_means import GroupMeans, group_means
 from robfair._groups import encode_groups
 from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._box_extremes import dispersion_extremes, variance_extremes
 from robfair.metrics._estimate import warn_undefined
-from robfair.metrics._registry import AUDIT_MEASURES, find_measure
-
-# Accuracy rests on no distance, so that nothing about it is left to prove.
-_BOUNDED = tuple(measure.key for measure in AUDIT_MEASURES if measure.key != "accuracy")
+from robfair.metrics._registry import AUDIT_MEASURES
 
 
 def group_robustness_bounds(
@@ -188,23 +184,22 @@ def robustness_bounds(
     """
     lower_means, sample = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
     low, high = lower_means.mean, sample.mean
-    rows = dict.fromkeys(_BOUNDED, (np.nan, np.nan))  # what stays undefined below is NaN
+    # Accuracy rests on no distance, so that nothing about it is left to prove.
+    known = {measure.symbol: measure.extremes for measure in AUDIT_MEASURES if measure.extremes}
+    rows = dict.fromkeys(known, (np.nan, np.nan))
     if not warn_undefined("Every measure across groups", sample, min_groups=1):
-        # Rob(f) and the worst group rise with each Rob(P).
-        rows["rob_f"] = low.mean(), high.mean()
-        rows["worst_group"] = low.min(), high.min()
-        if not warn_undefined("Each of V_f, CV and the gap", sample, min_groups=2):
-            rows["v_f"] = variance_extremes(low, high)
-            rows["cv"] = dispersion_extremes(low, high)
-            rows["gap"] = _gap_extremes(low, high)
-            if not high.any():
+        rows = {symbol: extremes(low, high) for symbol, extremes in known.items()}
+        undefined = [symbol for symbol, ends in rows.items() if np.isnan(ends).any()]
+        words = [f"the {symbol}" if symbol.islower() else symbol for symbol in undefined]
+        listed = " and ".join([", ".join(words[:-1]), *words[-1:]])
+        if not warn_undefined(f"Each of {listed}", sample, min_groups=2):
+            for word in words:
                 warn(
-                    "CV is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
+                    f"{word} is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
                     "classified correctly and away from the boundary. Look at the accuracy.",
                     UndefinedMetricWarning,
                 )
-    named = {find_measure(key).symbol: ends for key, ends in rows.items()}
-    return pd.DataFrame.from_dict(named, orient="index", columns=["low", "high"])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
 
 
 def certified_ordering(
@@ -305,14 +300,3 @@ def _intervals(
         for values in (certified, upper)
     )
     return low, high
-
-
-def _gap_extremes(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the least and the greatest max - min; an infinite end means unbounded."""
-    # The difference of two infinite ends would be NaN.
-    least = 0.0 if np.isinf(high).all() else max(0.0, low.max() - high.min())
-    if np.isinf(high).any():
-        return least, np.inf
-    apart = high[:, np.newaxis] - low
-    np.fill_diagonal(apart, -np.inf)  # one group cannot be at both of its ends
-    return least, float(apart.max())

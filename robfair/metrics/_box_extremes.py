@@ -64,12 +64,14 @@ _RELATIVE = _Spread(lambda n, total, squares: squares / total, lambda c: 1.0 / c
 
 
 def variance_extremes(low: Array, high: Array) -> tuple[float, float]:
-    """Return the least and the greatest variance (ddof=0) of numbers in at least two intervals.
+    """Return the least and the greatest variance (ddof=0) of numbers in intervals; NaN of one.
 
     `low` and `high`, of shape (n,), are the ends, 0 <= low <= high; an infinite end means
     unbounded. The greatest may be too high if the search reached its limit, by at most (w/2n)^2
     for a widest interval of width w.
     """
+    if len(low) < 2:
+        return np.nan, np.nan
     if np.isinf(low).any():
         # All can be equal, far away.
         least = 0.0 if np.isinf(high).all() else np.inf
@@ -79,12 +81,12 @@ def variance_extremes(low: Array, high: Array) -> tuple[float, float]:
 
 
 def dispersion_extremes(low: Array, high: Array) -> tuple[float, float]:
-    """Return the least and the greatest CV of numbers in at least two intervals, if not all are 0.
+    """Return the least and the greatest CV of numbers in intervals, if not all are 0.
 
-    The ends are as in `variance_extremes`; NaN if all numbers must be 0. CV is at most sqrt(n - 1):
-    it reaches this where all numbers but one are 0, and approaches it as one number grows.
+    The ends are as in `variance_extremes`; NaN if all numbers must be 0, or of one. CV is
+    at most sqrt(n - 1): reached if all but one are 0, approached as one number grows.
     """
-    if not high.any():
+    if len(low) < 2 or not high.any():
         return np.nan, np.nan
     ends = np.array([low, high])
     # Or 1: all positive ends may be infinite.
@@ -102,6 +104,19 @@ def dispersion_extremes(low: Array, high: Array) -> tuple[float, float]:
     else:
         greatest = _greatest(low, high, _RELATIVE)
     return float(np.sqrt(least / (1 - least))), float(np.sqrt(greatest / (1 - greatest)))
+
+
+def gap_extremes(low: Array, high: Array) -> tuple[float, float]:
+    """Return the least and the greatest max - min of numbers in intervals; NaN of one."""
+    if len(low) < 2:
+        return np.nan, np.nan
+    # The difference of two infinite ends would be NaN.
+    least = 0.0 if np.isinf(high).all() else max(0.0, low.max() - high.min())
+    if np.isinf(high).any():
+        return least, np.inf
+    apart = high[:, np.newaxis] - low
+    np.fill_diagonal(apart, -np.inf)  # one group cannot be at both of its ends
+    return least, float(apart.max())
 
 
 def _least(low: Array, high: Array, spread: _Spread) -> float:

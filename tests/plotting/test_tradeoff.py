@@ -9,9 +9,10 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from robfair import compare
 from robfair.datasets import make_group_margins
+from robfair.metrics import AUDIT_MEASURES
 from robfair.plotting import TradeoffDisplay
 
-LARGER = {"accuracy": 1, "Rob(f)": 1, "V_f": -1, "CV": -1, "worst group": 1, "gap": -1}
+LARGER = {m.symbol: 1 if m.greater_is_better else -1 for m in AUDIT_MEASURES}
 
 
 def words(display):

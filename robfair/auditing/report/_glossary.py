@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from robfair.metrics import find_measure
+from robfair.metrics import AUDIT_MEASURES, Measure, find_measure
 
 
-def _measure(key: str, *more: str) -> tuple[str, str]:
+def _measure(measure: Measure) -> tuple[str, str]:
     """Explain a measure by its meaning in the registry, and by what a beginner needs beside it."""
-    measure = find_measure(key)
     meaning = f"{measure.meaning[0].upper()}{measure.meaning[1:]}."
-    return measure.symbol, " ".join([meaning, *more])
+    return measure.symbol, f"{meaning} {measure.note}".rstrip()
 
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
@@ -25,12 +24,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "distance can be less, unless it is called exact.",
     ),
     ("Threat model", "The changes that an attacker may make, and how their size is measured."),
-    _measure("rob_p", "It is the accuracy times the mean distance of the rows that are right."),
-    _measure("rob_f", "Each group counts the same, however large it is."),
-    _measure("v_f", "It also falls when all groups become easier to attack: read it with Rob(f)."),
-    _measure("cv", "It does not depend on the unit of distances."),
-    _measure("worst_group"),
-    _measure("gap"),
+    _measure(find_measure("rob_p")),
+    *(_measure(measure) for measure in AUDIT_MEASURES if measure.key != "accuracy"),
     ("vulnerable", "A group whose Rob(P) is below Rob(f). If groups differ at all, some are."),
     (
         "Interval (bootstrap)",
