@@ -18,22 +18,7 @@ from torch import nn
 from oracles import network
 from robfair import ThreatModel, boundary_distance
 from robfair.distance import METHODS, DistanceOptions
-
-NORMS = [2, np.inf]
-X = np.random.default_rng(0).normal(size=(60, 3))
-Y = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int)
-RELU = network([3, 5, 3], nn.ReLU)
-AFFINE = [
-    network([3, 3]),
-    nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3).double(), network([3, 3])),
-    LogisticRegression().fit(X, Y),
-    make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y),
-]
-
-
-def small_forest():
-    return RandomForestClassifier(5, max_depth=3, random_state=0).fit(X, Y)
-
+from small_models import AFFINE, RELU, X, Y, small_forest
 
 # --- What "auto" chooses
 

@@ -8,29 +8,12 @@ from hypothesis import strategies as st
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from oracles import check_adversarials, linear_distances, linear_layer, network, predict_with
 from robfair import ThreatModel, boundary_distance
-
-NORMS = [2, np.inf]
-X = np.random.default_rng(0).normal(size=(60, 3))
-Y = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int)
-RELU = network([3, 5, 3], nn.ReLU)
-AFFINE = [
-    network([3, 3]),
-    nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3).double(), network([3, 3])),
-    LogisticRegression().fit(X, Y),
-    make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y),
-]
-
-
-def small_forest():
-    return RandomForestClassifier(5, max_depth=3, random_state=0).fit(X, Y)
+from small_models import AFFINE, NORMS, RELU, X, Y, small_forest
 
 
 def test_functions_are_searched_by_their_labels():

@@ -11,32 +11,9 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, EarlyStopping
-from torch import nn
 
+from networks import same, weights
 from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
-
-
-class Net(nn.Module):
-    """A module with a parameter of its own, and dropout."""
-
-    def __init__(self, width=3, n_classes=2):
-        super().__init__()
-        self.width = width
-        self.layers = nn.Sequential(
-            nn.Linear(3, width), nn.BatchNorm1d(width), nn.Dropout(0.2), nn.Linear(width, n_classes)
-        )
-
-    def forward(self, X):
-        return self.layers(X)
-
-
-def weights(clf):
-    return [p.detach().numpy().copy() for p in clf.module_.parameters()]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
-
 
 LABELS = {
     "strings": np.array(["no", "yes"]),

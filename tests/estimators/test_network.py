@@ -6,29 +6,8 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
+from networks import Net, same
 from robfair import NaturalClassifier, ThreatModel
-
-
-class Net(nn.Module):
-    """A module with a parameter of its own, and dropout."""
-
-    def __init__(self, width=3, n_classes=2):
-        super().__init__()
-        self.width = width
-        self.layers = nn.Sequential(
-            nn.Linear(3, width), nn.BatchNorm1d(width), nn.Dropout(0.2), nn.Linear(width, n_classes)
-        )
-
-    def forward(self, X):
-        return self.layers(X)
-
-
-def weights(clf):
-    return [p.detach().numpy().copy() for p in clf.module_.parameters()]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
 
 
 def test_a_module_instance_is_copied(make, data):

@@ -1,11 +1,12 @@
-"""Audits of made-up distances."""
+"""Audits of made-up distances, and one audit and one comparison to export."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from robfair import BoundaryDistance, ThreatModel, audit
+from exported import CLF, DATA, GROUPS
+from robfair import BoundaryDistance, ThreatModel, audit, compare
 from robfair.auditing import Comparison, _run
 
 MODEL = nn.Linear(1, 2)
@@ -46,3 +47,13 @@ def made(monkeypatch):
 def models(made):
     """Compare models with made-up distances by group."""
     return lambda **groups: Comparison({name: made(g) for name, g in groups.items()})
+
+
+@pytest.fixture(scope="session")
+def result():
+    return audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20, certify=True)
+
+
+@pytest.fixture(scope="session")
+def comparison():
+    return compare({"one": CLF, "two": CLF}, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=None)

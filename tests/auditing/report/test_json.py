@@ -4,35 +4,10 @@ import json
 
 import numpy as np
 import pandas as pd
-import pytest
-from sklearn.linear_model import LogisticRegression
 
-from robfair import audit, compare
+from exported import CLF, DATA, GROUPS, strict
+from robfair import audit
 from robfair.auditing.report._json import plain
-from robfair.datasets import make_group_margins
-
-DATA = make_group_margins(150, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
-CLF = LogisticRegression().fit(DATA.X, DATA.y)
-GROUPS = np.array(["a|b", "<b>", "c_c"])[DATA.groups]
-
-
-@pytest.fixture(scope="module")
-def result():
-    return audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20, certify=True)
-
-
-@pytest.fixture(scope="module")
-def comparison():
-    return compare({"one": CLF, "two": CLF}, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=None)
-
-
-def strict(text):
-    """Read JSON as other languages do, which know no NaN."""
-
-    def refuse(constant):
-        raise AssertionError(constant)
-
-    return json.loads(text, parse_constant=refuse)
 
 
 def test_json_holds_the_tables(result):

@@ -1,27 +1,9 @@
 """Audits as Markdown: a row per measure, group and model; names are data."""
 
-import numpy as np
-import pytest
-from sklearn.linear_model import LogisticRegression
-
-from robfair import audit, compare
+from exported import CLF, DATA, GROUPS
+from robfair import audit
 from robfair._text import escaped
-from robfair.datasets import make_group_margins
 from robfair.metrics import AUDIT_MEASURES
-
-DATA = make_group_margins(150, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
-CLF = LogisticRegression().fit(DATA.X, DATA.y)
-GROUPS = np.array(["a|b", "<b>", "c_c"])[DATA.groups]
-
-
-@pytest.fixture(scope="module")
-def result():
-    return audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20, certify=True)
-
-
-@pytest.fixture(scope="module")
-def comparison():
-    return compare({"one": CLF, "two": CLF}, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=None)
 
 
 def cells(line):
