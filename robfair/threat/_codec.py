@@ -26,6 +26,7 @@ class Number:
     offset: float
     missing: float  # the feature of a missing value; NaN where none was seen
     integer: bool  # whether it moves by whole numbers
+    size: float  # largest feature that scale and offset were fitted to
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.float64]:
         """Return the feature that the transformer gives for values."""
@@ -53,8 +54,8 @@ class Number:
         steps = (after - before) / self.scale
         if self.integer:
             steps = np.round(steps)
-        # Rounding of the rows to their own dtype is not a move.
-        size = np.abs(before) + np.abs(after) + abs(self.offset)
+        # Rounding of the rows to their own dtype is not a move, nor is that of scale and offset.
+        size = np.abs(before) + np.abs(after) + abs(self.offset) + self.size
         moved = np.abs(after - before) > 4 * np.finfo(rows.dtype).eps * size
         moved &= steps != 0
         x = start.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -191,7 +191,8 @@ class ColumnReader:
         column, held = self.X[name], self.rows[:, feature].astype(np.float64)
         filled = held[column.isna()]
         missing = filled[0] if len(filled) and np.ptp(filled) == 0 else np.nan
-        number = Number(name, column.dtype, feature, scale, offset, float(missing), integer)
+        size = float(np.abs(z).max())
+        number = Number(name, column.dtype, feature, scale, offset, float(missing), integer, size)
         known = column.notna().to_numpy()
         off = np.r_[scale * np.array(x) + offset - z, (number.encode(column[known]) - held[known])]
         if scale == 0 or (np.abs(off) > 10 * self._rounding(output)[feature]).any():
