@@ -126,7 +126,7 @@ def boundary_distance(
     ValueError
         If X holds NaN or infinity, leaves the bounds, is sparse, does not fit the model or differs
         in length from y, if y holds labels that the model does not know, if the module returns NaN,
-        or if the method does not fit the model.
+        or if the method does not fit the model, or has no use for an option that is set.
 
     See Also
     --------

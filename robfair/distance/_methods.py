@@ -30,8 +30,6 @@ Run = Callable[[Problem, ResultWriter, DistanceOptions], None]
 
 LOGITS = ("affine", "network")
 ROWS = "under a threat model with categories, integer or unit"
-# Options that bound the cost: a method that ignored one would break a promise.
-BOUNDS = ("budget", "time_limit")
 
 
 @dataclass(frozen=True)
@@ -154,8 +152,8 @@ def resolve(
     if name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
     method = METHODS[name]
-    for option in BOUNDS:
-        if getattr(options, option) is not None and option not in method.uses:
+    for option in options.of_some_methods():  # what the caller says is used or refused
+        if option not in method.uses:
             users = [other.name for other in METHODS.values() if option in other.uses]
             raise ValueError(f"{option} is for method={_either(users)}; got method={name!r}.")
     threat: ThreatKind = "rows" if threat_model.is_mixed else "ball"
@@ -167,8 +165,8 @@ def resolve(
         raise ValueError(f"{ROWS}, nothing is certified: leave out certify=True.")
     adapted = _adapt(method, model)
     method, runner = _find(method, adapted, threat, model)
-    for option in BOUNDS:
-        if getattr(options, option) is not None and option not in (runner.uses or BOUNDS):
+    for option in options.of_some_methods():
+        if runner.uses is not None and option not in runner.uses:
             raise ValueError(
                 f'{ROWS}, {option} is for method="decision", and for models that only predict; got '
                 f"method={name!r}."

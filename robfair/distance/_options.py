@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,20 @@ class DistanceOptions:
                 f"time_limit must be a positive number of seconds; got {self.time_limit}."
             )
         check_batch_size(self.batch_size)
+
+    def of_some_methods(self) -> tuple[str, ...]:
+        """Name the options that are set and that only some methods have use for.
+
+        Returns
+        -------
+        tuple of str
+            Such as ("budget",); a method that has no use for one of them must refuse it.
+        """
+        return tuple(
+            field.name
+            for field in fields(self)
+            if field.name not in SHARED and getattr(self, field.name) != field.default
+        )
 
     def for_another_method(self) -> DistanceOptions:
         """Keep the options that mean the same to every method.

@@ -99,6 +99,10 @@ def test_options_that_do_not_fit_the_method():
         refused(f"budget is for .*got method='{method}'", budget=100, method=method)
     for method in ("auto", "strong", "decision", "deepfool"):
         refused(f"time_limit is for .*got method='{method}'", time_limit=1, method=method)
+    for method in ("auto", "strong", "linear", "exact", "decision"):
+        for option, value in {"max_iter": 5, "overshoot": 0.1, "n_candidates": 1}.items():
+            refused(f"{option} is for method=\"deepfool\" or \"paper\"; got method='{method}'",
+                    method=method, **{option: value})  # fmt: skip
     for limit in (0, -1.0, np.nan):
         refused("time_limit must be a positive", time_limit=limit, method="exact")
     refused("budget must be at least 1; got 0", budget=0)

@@ -146,7 +146,7 @@ def test_from_estimator_agrees_with_from_predictions():
     data = make_group_margins(200, random_state=0)
     model = NaturalClassifier(max_epochs=2, random_state=0).fit(data.X, data.y)
     display = RobustnessCurveDisplay.from_estimator(
-        model, data.X, data.y, sensitive_features=data.groups, n_candidates=1
+        model, data.X, data.y, sensitive_features=data.groups, batch_size=16
     )
     found = boundary_distance(model, data.X, y=data.y)
     expected = np.where(found.predicted == data.y, found.distance, 0)
