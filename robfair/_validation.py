@@ -105,18 +105,22 @@ def check_robustness_inputs(
     return correct, np.where(correct, capped, 0.0)
 
 
+def as_numbers(raw: NDArray[Any], name: str, advice: str) -> NDArray[np.float64]:
+    """Return an array as floats, or raise TypeError that says what to pass."""
+    try:
+        return raw.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must hold numbers; got values of type {raw.dtype}. Pass {advice}."
+        ) from error
+
+
 def check_distance(
     distance: Any, correct: NDArray[np.bool_], name: str = "distance"
 ) -> NDArray[np.float64]:
     """Return distances as floats: not negative, and known wherever the prediction is right."""
-    raw = check_vector(distance, name, len(correct))
-    try:
-        numbers = raw.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name} must hold numbers; got values of type {raw.dtype}. Pass floats, with inf "
-            "where no adversarial was found and NaN where a sample was skipped."
-        ) from error
+    advice = "floats, with inf where no adversarial was found and NaN where a sample was skipped"
+    numbers = as_numbers(check_vector(distance, name, len(correct)), name, advice)
     n_negative = int((numbers < 0).sum())  # NaN is not counted
     if n_negative:
         raise ValueError(
@@ -143,13 +147,7 @@ def check_lower(
             "none is known."
         )
     raw = check_vector(lower, "lower", len(correct))
-    try:
-        numbers = raw.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"lower must hold numbers; got values of type {raw.dtype}. Pass floats, with NaN where "
-            "no bound is known."
-        ) from error
+    numbers = as_numbers(raw, "lower", "floats, with NaN where no bound is known")
     negative = np.flatnonzero(numbers < 0)
     if len(negative):
         raise ValueError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from robfair._groups import encode_groups
 from robfair._text import few
-from robfair._validation import check_length, check_vector, to_array
+from robfair._validation import as_numbers, check_length, check_vector, to_array
 
 # A softmax in single precision can exceed 1 by rounding.
 _ROUNDING = 1e-6
@@ -76,13 +76,7 @@ def _check_proba(y_proba: Any, n_samples: int) -> NDArray[np.float64]:
 
 def check_fractions(raw: NDArray[Any], name: str) -> NDArray[np.float64]:
     """Return confidences of any shape as floats in [0, 1]."""
-    try:
-        proba = raw.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name} must hold numbers; got values of type {raw.dtype}. Pass what predict_proba "
-            "returns, not predicted labels."
-        ) from error
+    proba = as_numbers(raw, name, "what predict_proba returns, not predicted labels")
     n_outside = int((~((proba >= -_ROUNDING) & (proba <= 1 + _ROUNDING))).sum())
     if n_outside:
         raise ValueError(
