@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +12,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from robfair._files import replacing
 from robfair.exceptions import ResultsError
 
-__all__ = ["DamagedFileError", "read_tree", "replacing", "write_tree"]
+__all__ = ["DamagedFileError", "read_tree", "write_tree"]
 
 STRUCTURE = "structure"  # in the metadata: JSON, with a reference for each tensor
 CHECKSUM = "crc32"  # of structure and tensors: safetensors does not notice a changed byte
@@ -52,19 +49,6 @@ def _checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
         raw = tensors[name].reshape(-1).view(torch.uint8).numpy()  # numpy has no bfloat16
         checksum = zlib.crc32(raw.data, checksum)
     return str(checksum)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield the path of a new file that takes the place of `path`, unless there is an error."""
-    # Not by mkstemp, whose files nobody else may read.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        yield temporary
-        os.replace(temporary, path)  # atomic, since both are in one folder
-    except BaseException:  # Ctrl-C too
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def read_tree(path: Path) -> Any:

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from robfair._tensorfile import replacing
+from robfair._files import replacing
 from robfair.exceptions import ResultsError
 
 __all__ = ["load_weights", "save_weights"]

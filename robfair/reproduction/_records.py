@@ -21,8 +21,8 @@ import pandas as pd
 import sklearn
 import torch
 
+from robfair._files import replacing
 from robfair._fingerprint import differences
-from robfair._tensorfile import replacing
 from robfair._version import __version__
 from robfair.exceptions import ResultsError
 

@@ -6,10 +6,9 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from robfair._tensorfile import replacing
+from robfair._files import check_target, replacing
 from robfair._text import escaped
 from robfair.auditing.report._json import plain
 
@@ -126,11 +125,6 @@ class Exports(ABC):
 
 def write_file(path: str | PathLike[str], make: Callable[[], str]) -> None:
     """Make a text and write it; raises OSError, with an old file as it was, if that fails."""
-    path = Path(path)
-    # Looked at first: making a report takes long.
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file, such as {path / 'audit.html'}.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent}: make it, or name another.")
+    check_target(path)  # first: making a report takes long
     with replacing(path) as temporary, temporary.open("x", encoding="utf-8") as file:
         file.write(make())

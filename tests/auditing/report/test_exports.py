@@ -57,7 +57,7 @@ def never():
 def test_a_bad_path_is_told_before_anything_is_drawn(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*none: make it"):
         write_file(tmp_path / "none" / "audit.html", never)
-    with pytest.raises(IsADirectoryError, match=r"is a folder: name a file, such as .*audit\.html"):
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file"):
         write_file(tmp_path, never)
 
 
