@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 
 from robfair._groups import Groups
 
+# Means whose difference, relative to them, is no more are equal: a few roundings of float32, in
+# which many models predict. Distances found by searches differ by far more.
+_TIE = 1e-6
+
 # Draws made at once. 2**18 of them (2 MiB) stay in cache; ten times more take twice as long.
 _DRAWS_AT_ONCE = 2**18
 
@@ -67,6 +71,15 @@ def group_means(values: NDArray[np.float64], groups: Groups) -> GroupMeans:
     order = np.argsort(groups.codes, kind="stable")  # a group keeps its order, and its sum its bits
     ends = np.cumsum(np.bincount(groups.codes, minlength=len(groups)))
     return GroupMeans(groups.labels, np.split(values[order], ends[:-1]))
+
+
+def below_the_mean(means: Any) -> Any:
+    """Tell which groups are below the mean over groups, of shape (n_groups,); a tie is not.
+
+    False wherever the mean over groups is NaN.
+    """
+    mean = np.mean(means)
+    return means < mean - _TIE * np.abs(mean)
 
 
 def _resampled_means(

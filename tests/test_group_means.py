@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from robfair import _group_means
-from robfair._group_means import group_means
+from robfair._group_means import below_the_mean, group_means
 from robfair._groups import encode_groups
 
 
@@ -86,3 +86,19 @@ def test_time_and_memory():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20e6
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ([0.1] * 3, [False] * 3),  # whose mean is 0.10000000000000002
+        ([0.1, 0.3, 0.2], [True, False, False]),  # 0.2 is below the computed mean
+        (np.float32([1 / 3, 1 / 3, np.nextafter(np.float32(1 / 3), 1)]), [False] * 3),
+        ([1e-30, 3e-30, 2e-30], [True, False, False]),  # whatever the unit
+        ([0.0, 0.0, 0.0], [False] * 3),
+        ([1.0, 1.0001], [True, False]),
+        ([1.0, np.nan], [False, False]),
+    ],
+)
+def test_ties_with_the_mean_are_not_below_it(means, expected):
+    assert below_the_mean(np.asarray(means)).tolist() == expected

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from robfair._cache import shared_distance
-from robfair._group_means import group_means
+from robfair._group_means import below_the_mean, group_means
 from robfair._groups import encode_groups
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._examples import nearest_rows
@@ -20,7 +20,6 @@ from robfair.auditing._provenance import changed_options, plain_seed, provenance
 from robfair.distance import BoundaryDistance, DistanceOptions
 from robfair.metrics import (
     AUDIT_MEASURES,
-    find_measure,
     group_robustness,
     group_robustness_bounds,
     robustness_bounds,
@@ -84,8 +83,7 @@ def run_audit(
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no row is right
         by_group.insert(2, "mean_distance", by_group["robustness"] / by_group["accuracy"])
     # Below the mean over groups: if groups differ at all, some are, by more than chance or not.
-    mean = overall.loc[find_measure("rob_f").symbol, "value"]
-    by_group["vulnerable"] = by_group["robustness"] < mean
+    by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())
     # Those of the searches come first: without distances that hold, the rest says little.
     warnings = [*distances.warnings_, *warn_of_gaps(check)]
     if options.n_boot is not None:

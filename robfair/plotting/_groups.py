@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from robfair._cache import shared_distance
+from robfair._group_means import below_the_mean
 from robfair._groups import encode_groups
 from robfair.metrics import classifier_robustness, group_robustness, group_robustness_bounds
 from robfair.plotting._dots import Kind, draw_dots, figsize
@@ -164,7 +165,7 @@ class GroupRobustnessDisplay:
         mean = float(classifier_robustness(y_true, y_pred, **common))
         if lower is not None:
             by_group = by_group.join(group_robustness_bounds(y_true, y_pred, lower=lower, **common))
-        by_group["vulnerable"] = by_group["robustness"] < mean  # False where either is NaN
+        by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())
         overall = pd.DataFrame({"value": [mean]}, index=["Rob(f)"])
         return cls(by_group, overall, name=name, confidence=None if n_boot is None else confidence)
 

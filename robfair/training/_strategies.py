@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from robfair._group_means import below_the_mean
 from robfair.training._evaluator import GroupEvaluator
 from robfair.training._objectives import Losses
 
@@ -188,7 +188,7 @@ class Farmur(Strategy):
         if epoch != self.n_adversarial or evaluator is None:
             return plan
         self.robustness_ = evaluator.robustness()
-        self.vulnerable_ = self.robustness_ < np.mean(self.robustness_)  # each group counts once
+        self.vulnerable_ = below_the_mean(self.robustness_)  # each group counts once
         vulnerable = torch.from_numpy(self.vulnerable_).to(plan.beta)
         return replace(
             plan, beta=plan.beta * vulnerable, reduction=self.reduction, phase="retraining"

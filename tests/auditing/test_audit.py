@@ -202,6 +202,15 @@ def test_censored_samples():
     assert "capped at 2" in capped.method_line()
 
 
+def test_groups_that_are_equally_robust_are_not_vulnerable():
+    y = np.arange(120) % 2
+    X = np.where(y, 9.0, -9.0)[:, None]
+    model, groups = LogisticRegression().fit(X, y), np.arange(120) // 40
+    result = audit(model, X, y, sensitive_features=groups, tau_max=0.1, n_boot=None, examples=0)
+    assert_allclose(result.by_group["robustness"], 0.1)  # and their mean is 0.10000000000000002
+    assert not result.by_group["vulnerable"].any()
+
+
 def test_one_group_is_not_fair():
     with pytest.warns(UndefinedMetricWarning):
         result = run(groups=["all"] * 240)

@@ -129,6 +129,8 @@ def test_equally_robust_groups_are_not_attacked():
     plan = strategy.on_epoch(0, strategy.start(UNIFORM), FixedEvaluator(0.5, 0.5, 0.5))
     assert plan.beta.tolist() == [0, 0, 0]
     assert not strategy.vulnerable_.any()
+    strategy.on_epoch(0, strategy.start(UNIFORM), FixedEvaluator(0.1, 0.1, 0.1))
+    assert not strategy.vulnerable_.any()  # although their mean is 0.10000000000000002
 
 
 def test_strategies_clone_and_pickle():
