@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,10 @@ from safetensors.torch import save_file
 from robfair._files import replacing
 from robfair.exceptions import ResultsError
 
-__all__ = ["DamagedFileError", "read_tree", "write_tree"]
+__all__ = ["CHECKSUM", "DamagedFileError", "checksum", "read_tree", "storing", "write_tree"]
 
 STRUCTURE = "structure"  # in the metadata: JSON, with a reference for each tensor
-CHECKSUM = "crc32"  # of structure and tensors: safetensors does not notice a changed byte
+CHECKSUM = "sha256"  # of all that is read: safetensors does not notice a changed byte
 
 
 class DamagedFileError(ResultsError):
@@ -38,17 +40,30 @@ def write_tree(path: Path, tree: Any) -> None:
     """
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_take_apart(tree, tensors))
-    with replacing(path) as temporary:
-        checksum = _checksum(structure, tensors)
-        save_file(tensors, temporary, metadata={STRUCTURE: structure, CHECKSUM: checksum})
+    metadata = {STRUCTURE: structure, CHECKSUM: checksum(structure, tensors)}
+    with storing(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
 
 
-def _checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
-    checksum = zlib.crc32(structure.encode())
+def checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
+    """Return a SHA-256 of contiguous tensors on the CPU, and of the text beside them."""
+    digest = hashlib.sha256(structure.encode())
     for name in sorted(tensors):
-        raw = tensors[name].reshape(-1).view(torch.uint8).numpy()  # numpy has no bfloat16
-        checksum = zlib.crc32(raw.data, checksum)
-    return str(checksum)
+        tensor = tensors[name]
+        # What the file says of the bytes is as easily damaged as they are.
+        digest.update(f"\0{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)  # numpy has no bfloat16
+    return digest.hexdigest()
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[Path]:
+    """Yield a path for safetensors to write to, as `replacing`; what it raises is an OSError."""
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except SafetensorError as error:  # such as a full disk
+        raise OSError(f"{path} could not be written: {error}") from error
 
 
 def read_tree(path: Path) -> Any:
@@ -61,7 +76,7 @@ def read_tree(path: Path) -> Any:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         structure = metadata[STRUCTURE]
-        if metadata[CHECKSUM] != _checksum(structure, tensors):
+        if metadata[CHECKSUM] != checksum(structure, tensors):
             raise ValueError("its checksum differs")
         return _put_together(json.loads(structure), tensors)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 
 from robfair._tensorfile import read_tree, write_tree
 from robfair.exceptions import ResultsError
@@ -74,7 +75,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     write_tree(path, 1)
 
     def fail(*args, **kwargs):
-        raise OSError("no space left on device")
+        raise SafetensorError("no space left on device")
 
     monkeypatch.setattr("robfair._tensorfile.save_file", fail)
     with pytest.raises(OSError, match="no space"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from robfair._names import ARCHITECTURES, AUDIT_MEASURES, DISTANCE_METHODS
 from robfair._version import __version__
 from robfair.cli._errors import BadInput, one_line
+from robfair.cli._inputs import check_input
 from robfair.cli._options import file_argument, names, positive_float, positive_int, seed
 from robfair.cli._thresholds import parse_threshold
 
@@ -154,10 +155,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return 1 if a condition of ``--fail-if`` holds, else 0."""
-    for path in (arguments.model, arguments.data):
-        path.stat()  # raises where there is none, before torch is imported, which takes seconds
-        if path.is_dir():
-            raise BadInput(f"{path} is a folder, not a file.")
+    check_input(arguments.model)  # before torch is imported, which takes seconds
+    check_input(arguments.data, pipes=True)
     from robfair.auditing import audit
     from robfair.cli._report import check_reports, write_report
     from robfair.cli._task import prepare

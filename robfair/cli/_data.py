@@ -13,6 +13,7 @@ import pandas as pd
 
 from robfair._text import did_you_mean
 from robfair.cli._errors import BadInput, one_line
+from robfair.cli._inputs import read_file
 
 __all__ = ["check_column", "read_groups", "read_table", "read_target", "sample_rows"]
 
@@ -27,7 +28,7 @@ def read_table(path: Path, *, encoding: str = "utf-8", text: Collection[str] = (
     Columns named in `text` are read from a CSV file as text; all column names are strings. Raises
     BadInput if it is another kind of file, is damaged, or has no rows.
     """
-    raw = path.read_bytes()
+    raw = read_file(path, pipes=True)
     if raw.startswith(PARQUET):
         frame = _read_parquet(path, raw)
     elif path.suffix.lower() in (".parquet", ".pq"):

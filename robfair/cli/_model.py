@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from robfair import models
+from robfair._text import few
 from robfair.adapters import LogitModel, as_model
 from robfair.cli._errors import BadInput, one_line
+from robfair.cli._inputs import read_file
 
 __all__ = ["load_model", "load_network"]
 
@@ -53,7 +56,7 @@ def load_model(path: Path, trust: list[str]) -> Any:
     except ImportError as error:
         raise ImportError('reading a model needs skops: pip install "robfair[cli]"') from error
 
-    data = path.read_bytes()
+    data = read_file(path)
     _check_kind(path, data)
     trusted = [*OWN_TYPES, *trust]
     try:
@@ -175,23 +178,23 @@ def load_network(
     `architecture` is a key of `ARCHITECTURES`; `classes` labels the outputs (None: 0, 1, 2 ...).
     Raises BadInput if the file does not hold such weights, or `classes` has another length.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if not _is_safetensors(path.read_bytes()):
+    if not _is_safetensors(read_file(path)):
         raise BadInput(f"{path} is not a safetensors file, which --architecture needs.")
-    try:
-        with safe_open(path, framework="np") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise BadInput(f"{path} is damaged or cut off: {one_line(error)}.") from error
+    shapes = _read_shapes(path)
+    empty = [name for name, shape in shapes.items() if 0 in shape]
+    if empty:  # whose other sizes nothing in the file bounds
+        raise BadInput(f"{path} is damaged: {few(empty, 3, repr)} holds no values.")
     # Only dense layers have matrices.
     dense = [shapes[name] for name in sorted(shapes, key=_place) if len(shapes[name]) == 2]
     if not dense:
         raise BadInput(f"{path} does not hold weights of a dense layer.")
     kind = ARCHITECTURES[architecture]
     try:
+        # A file of a few bytes can name sizes that no memory holds.
+        with torch.device("meta"):
+            _check_shapes(shapes, kind.make(dense))
         module = models.load_weights(kind.make(dense), path)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise BadInput(f"--architecture {architecture} does not fit: {one_line(error)}") from error
     n_classes = max(dense[-1][0], 2)  # one output is the logit of the second of two classes
     if classes is not None and len(classes) != n_classes:
@@ -207,6 +210,28 @@ def load_network(
     )
 
 
+def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors in a safetensors file, which are not read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise BadInput(f"{path} is damaged or cut off: {one_line(error)}.") from error
+
+
+def _check_shapes(shapes: dict[str, tuple[int, ...]], module: Any) -> None:
+    """Raise ValueError unless these are the names and shapes of a module's weights."""
+    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    for name in sorted(shapes.keys() | expected, key=_place):
+        if shapes.get(name) != expected.get(name):
+            raise ValueError(
+                f"{name!r} is {shapes.get(name, 'not')} in the file, and "
+                f"{expected.get(name, 'not')} in the network."
+            )
+
+
 def _place(name: str) -> list[tuple[int, str]]:
     """Sort layers by their numbers: 10 comes after 9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split(".")]
+    return [(len(part) if part.isdecimal() else -1, part) for part in name.split(".")]

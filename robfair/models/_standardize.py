@@ -60,6 +60,8 @@ class Standardize(nn.Module):
         for name, value in zip(("mean", "scale"), common, strict=True):
             # A copy: the module must not change when the given array does.
             self.register_buffer(name, value.clone())
+        if self.mean.is_meta:  # there are no values yet
+            return
         if not (self.mean.isfinite().all() and self.scale.isfinite().all()):
             raise ValueError("mean and scale must be finite.")
         if not (self.scale > 0).all():

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from robfair._files import replacing
+from robfair._tensorfile import CHECKSUM, checksum, storing
 from robfair.exceptions import ResultsError
 
 __all__ = ["load_weights", "save_weights"]
@@ -23,7 +24,13 @@ def save_weights(module: nn.Module, path: Any) -> None:
     module : torch.nn.Module
         The module; of a fitted classifier of robfair it is `module_`.
     path : path-like
-        The file. It is replaced in one step, so a failed write leaves the old one.
+        The file. It is replaced in one step, so a failed write leaves the old one. A SHA-256 of
+        the weights stands in its metadata.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
 
     See Also
     --------
@@ -37,8 +44,8 @@ def save_weights(module: nn.Module, path: Any) -> None:
     ...     save_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
     ...     module = load_weights(tabular_network(3, 2), f"{folder}/weights.safetensors")
     """
-    with replacing(Path(path)) as temporary:
-        save_model(module, str(temporary))
+    with storing(Path(path)) as temporary:
+        save_model(module, str(temporary), metadata={CHECKSUM: _checksum(module)})
 
 
 def load_weights(module: nn.Module, path: Any) -> nn.Module:
@@ -61,8 +68,9 @@ def load_weights(module: nn.Module, path: Any) -> nn.Module:
     FileNotFoundError
         If the file does not exist.
     ResultsError
-        If the file is damaged, or of another architecture; the module may then have some of its
-        weights.
+        If the file is damaged, or of another architecture or type of numbers; the module may then
+        have some of its weights. A changed weight shows by the checksum of `save_weights`, which
+        files of other programs lack.
 
     See Also
     --------
@@ -80,9 +88,28 @@ def load_weights(module: nn.Module, path: Any) -> nn.Module:
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}.")
     try:
+        metadata, dtypes = _header(path)
+        for name, tensor in module.state_dict().items():
+            if dtypes.get(name, tensor.dtype) != tensor.dtype:  # torch would round in silence
+                raise ValueError(f"{name} is of {dtypes[name]} there, and of {tensor.dtype} here.")
         load_model(module, path)
-    except (SafetensorError, RuntimeError) as error:  # torch's, if names or shapes differ
+        if metadata.get(CHECKSUM) not in (None, _checksum(module)):
+            raise ValueError("it is damaged: its checksum differs.")
+    # Of torch, RuntimeError, if names or shapes differ.
+    except (SafetensorError, RuntimeError, ValueError) as error:
         raise ResultsError(
             f"{path} does not hold the weights of this {type(module).__name__}: {error}"
         ) from error
     return module
+
+
+def _header(path: Path) -> tuple[dict[str, str], dict[str, torch.dtype]]:
+    """Return the metadata of a file, and the types of its tensors by name."""
+    with safe_open(path, framework="pt") as file:
+        dtypes = {name: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+        return file.metadata() or {}, dtypes
+
+
+def _checksum(module: nn.Module) -> str:
+    weights = module.state_dict()
+    return checksum("", {name: tensor.cpu().contiguous() for name, tensor in weights.items()})

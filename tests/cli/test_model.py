@@ -1,7 +1,10 @@
 """MODEL: which files are read, and which are refused without being opened."""
 
 import io
+import json
 import pickle
+import resource
+import struct
 
 import joblib
 import numpy as np
@@ -227,3 +230,75 @@ def test_images_as_flat_columns(tmp_path, capsys):
              "--mutable", "pixel 400,pixel 401", "--tau-max", "9", "--quiet"]  # fmt: skip
     assert main(list(map(str, words))) == 0
     assert "mutable=2 of 784" in capsys.readouterr().out
+
+
+def header(**tensors):
+    """A safetensors file without values."""
+    text = json.dumps(tensors).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def sized(*shape, dtype="F32", offsets=(0, 0)):
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+HUGE = 10**9
+BAD_WEIGHTS = {
+    "huge and empty": header(**{"0.weight": sized(HUGE, 0), "2.weight": sized(2, 0)}),
+    "empty and huge": header(**{"0.weight": sized(0, HUGE), "2.weight": sized(2, 0)}),
+    "huge images": header(**{"1.weight": sized(0, HUGE**2), "2.weight": sized(2, 0)}),
+    "many outputs": header(**{"0.weight": sized(HUGE, 0, dtype="BOOL")}),
+    "product overflows": header(**{"0.weight": sized(2**62, 2**62, 0), "2.weight": sized(2, 0)}),
+    "not in 64 bits": header(**{"0.weight": sized(2**63, 0), "2.weight": sized(2, 0)}),
+    "more than 64 bits": header(**{"0.weight": sized(10**30, 0)}),
+    "negative": header(**{"0.weight": sized(-1, 0)}),
+    "not there": header(**{"0.weight": sized(2, 2, offsets=(0, 16))}),
+    "overlapping": header(a=sized(1, 1, offsets=(0, 4)), b=sized(1, 1, offsets=(0, 4))) + bytes(4),
+    "backwards": header(a=sized(1, 1, offsets=(4, 0))) + bytes(4),
+    "unknown type": header(a=sized(1, 1, dtype="F31", offsets=(0, 4))) + bytes(4),
+    "no weights": header(),
+    "names that are no numbers": header(**{"²": sized(1, 1), "9" * 5000: sized(2, 1)}),
+    "a name twice": header(a=sized(0, 1)).replace(b"{", b'{"a":{},', 1),
+    "not JSON": struct.pack("<Q", 3) + b"{]}",
+    "a header of any length": struct.pack("<Q", 2**62) + b"{}",
+    "not UTF-8": struct.pack("<Q", 4) + b'{"\xff}',
+    "nested": struct.pack("<Q", 10_000) + b'{"a":' + b"[" * 9995,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", ["tabular", "adult", "lenet5", "utkface"])
+@pytest.mark.parametrize("content", BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
+def test_sizes_in_a_file_are_not_believed(tmp_path, content, architecture):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadInput) as caught:
+        load_network(path, architecture, None)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kilobytes
+
+
+def test_damaged_weights_are_refused_or_read_as_they_were(tmp_path):
+    """200 cuts and flipped bits: never a traceback, never other weights."""
+    torch.manual_seed(0)
+    module, path = tabular_network(4, 3, (5,)), tmp_path / "model.safetensors"
+    save_weights(module, path)
+    whole, right = path.read_bytes(), module.state_dict()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for attempt in range(200):
+        damaged, position = bytearray(whole), int(rng.integers(len(whole)))
+        if attempt % 4 == 0:
+            del damaged[position:]
+        else:
+            damaged[position] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            model, _ = load_network(path, "tabular", None)
+        except BadInput:
+            refused += 1
+            continue
+        read = model.module.state_dict()
+        assert all(torch.equal(right[name], value) for name, value in read.items())
+    assert refused > 150

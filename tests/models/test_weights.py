@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from robfair.exceptions import ResultsError
@@ -50,13 +51,50 @@ def test_damaged_and_missing_files(tmp_path):
         load_weights(tabular_network(3, 2), tmp_path / "missing")
 
 
+def test_weights_of_another_type_are_not_rounded(tmp_path):
+    save_weights(tabular_network(3, 2).double(), tmp_path / "file")
+    with pytest.raises(ResultsError, match=r"is of torch\.float64 there"):
+        load_weights(tabular_network(3, 2), tmp_path / "file")
+    load_weights(tabular_network(3, 2).double(), tmp_path / "file")
+
+
+def test_every_flipped_bit_is_refused_or_changes_nothing(tmp_path):
+    """Of the header some bits have no meaning, of the weights each has."""
+    torch.manual_seed(0)
+    module, path = tabular_network(2, 2, [3]), tmp_path / "file"
+    save_weights(module, path)
+    whole, right = path.read_bytes(), module.state_dict()
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            read = load_weights(tabular_network(2, 2, [3]), path).state_dict()
+        except ResultsError:
+            continue
+        assert position < len(whole) - 17 * 4  # in the header
+        assert all(torch.equal(right[name], value) for name, value in read.items())
+
+
+def test_a_changed_weight_is_refused_only_where_a_checksum_says_so(tmp_path):
+    module, path = tabular_network(3, 2), tmp_path / "file"
+    save_file(module.state_dict(), path)  # by another program
+    assert load_weights(tabular_network(3, 2), path)
+    save_weights(module, path)
+    whole = bytearray(path.read_bytes())
+    whole[-1] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(ResultsError, match="checksum differs"):
+        load_weights(tabular_network(3, 2), path)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     module = tabular_network(3, 2)
     save_weights(module, tmp_path / "file")
     before = (tmp_path / "file").read_bytes()
 
     def fail(*args, **kwargs):
-        raise OSError("no space left on device")
+        raise SafetensorError("no space left on device")
 
     monkeypatch.setattr("robfair.models._weights.save_model", fail)
     with pytest.raises(OSError, match="no space"):
