@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import LinearConstraint, linprog, minimize
@@ -127,7 +127,6 @@ def test_an_open_room_is_no_room(norm, numbers, gap):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@settings(max_examples=40, deadline=None)
 @given(rows=st.lists(st.tuples(NUMBERS, SIZE), min_size=2, max_size=5))
 def test_rows_do_not_disturb_each_other(norm, rows):
     d = min(len(numbers) for numbers, _ in rows)

@@ -62,6 +62,7 @@ def test_py_typed_is_shipped():
     assert (PACKAGE / "py.typed").is_file()
 
 
+@pytest.mark.slow
 def test_importing_the_package_does_not_import_matplotlib():
     # Nor does any module of it, or a server without matplotlib could not use the library.
     code = f"""

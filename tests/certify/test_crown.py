@@ -159,6 +159,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Lazy modules")
 @pytest.mark.parametrize("name", NETWORKS)
 @given(seed=SEEDS, norm=st.sampled_from(NORMS), limits=st.booleans())

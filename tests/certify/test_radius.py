@@ -108,6 +108,7 @@ def descend(module, X, label, radius, norm, bounds, rng):
     return least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.Sigmoid, lambda: nn.LeakyReLU(0.2)])
 @pytest.mark.parametrize("norm", NORMS)
 @given(seed=SEEDS)

@@ -230,6 +230,7 @@ def test_semicolons_a_byte_order_mark_and_latin_1(shell_audit, people, tmp_path)
     assert overall(only(out), "race") == expected
 
 
+@pytest.mark.slow
 def test_reports(shell_audit, tmp_path):
     code, _, err = shell_audit("plain.skops", "people.csv", "--html", str(tmp_path / "one.html"))
     assert code == 0
@@ -271,6 +272,7 @@ def adult(tmp_path_factory):
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "method", "trust"),
     [

@@ -217,6 +217,7 @@ def test_an_audit_of_weights(files, tmp_path, people, capsys):
     assert "does not hold weights of a dense layer" in refused(*tabular)
 
 
+@pytest.mark.slow
 def test_images_as_flat_columns(tmp_path, capsys):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.random((12, 784)), columns=[f"pixel {i}" for i in range(784)])

@@ -51,6 +51,7 @@ def test_shapes(adult, split):
     assert set(adult.target) == set(adult.target_names) == {"<=50K", ">50K"}
 
 
+@pytest.mark.slow
 def test_every_cell_is_that_of_the_file(adult, split, rows):
     expected = [row for row in rows if split in (row["split"], "all")]
     for name in adult.frame.columns:
@@ -121,6 +122,7 @@ def test_sensitive_features_may_be_one_name_or_a_numeric_column():
     assert pd.api.types.is_integer_dtype(bunch.sensitive_features["age"])
 
 
+@pytest.mark.slow
 def test_return_X_y_is_data_and_target(split):
     bunch = load_adult(split=split)
     X, y = load_adult(split=split, return_X_y=True)

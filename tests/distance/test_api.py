@@ -77,6 +77,7 @@ def test_containers(method):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_samples_that_the_model_gets_wrong_are_skipped(method):
     module = FITTING.get(method, NET)
@@ -113,6 +114,7 @@ def test_labels_of_a_fitted_classifier():
     assert_array_equal(result.status == "skipped", model.predict(X) != names[Y])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_adversarials_can_be_left_out(method):
     module = FITTING.get(method, NET)
@@ -121,6 +123,7 @@ def test_adversarials_can_be_left_out(method):
     assert_array_equal(result.distance, boundary_distance(module, X, method=method).distance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_progress_bar(method, capsys):
     module = FITTING.get(method, NET)

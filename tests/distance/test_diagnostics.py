@@ -37,6 +37,7 @@ class Then(nn.Module):
         return self.function(self.module(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "strong", "deepfool", "paper"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_nothing_is_said_of_a_healthy_network(dtype, method):

@@ -147,6 +147,7 @@ def test_the_results_do_not_depend_on_the_processes():
         assert_array_equal(one.adversarial, two.adversarial)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("method", ["auto", "strong", "deepfool"])
 def test_certified_bounds(method, norm):
@@ -165,6 +166,7 @@ def test_certified_bounds(method, norm):
     assert result.warnings_ == plain.warnings_ or np.isinf(result.lower).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("boxed", [False, True])
 def test_certified_bounds_are_below_the_exact_distance(norm, boxed):

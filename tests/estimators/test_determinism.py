@@ -131,6 +131,7 @@ def small(cls=AdversarialClassifier, **changes):
     return cls(hidden_layer_sizes=[6], max_epochs=2, random_state=0, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_parallel_folds_score_the_same(data, backend):
     clf = small(n_steps=2)

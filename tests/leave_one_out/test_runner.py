@@ -39,6 +39,7 @@ class Killer(TransformerMixin, BaseEstimator):
         return X
 
 
+@pytest.mark.slow
 def test_result_is_the_same_from_two_processes_one_of_them_killed(tmp_path):
     X, y, X_test = data()
     file = tmp_path / "kill"

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robfair.exceptions import UndefinedMetricWarning
@@ -16,8 +16,6 @@ from robfair.metrics import (
     robustness_variance,
     worst_group_robustness,
 )
-
-FAST = settings(max_examples=40, deadline=None)
 
 POINTS = {
     "Rob(f)": classifier_robustness,
@@ -92,7 +90,6 @@ def test_gap_between_one_group_and_another():
     assert robustness_bounds([0] * 3, [0] * 3, **keywords).loc["gap"].tolist() == [2, 5]
 
 
-@FAST
 @given(samples(), st.sampled_from([None, 20.0]))
 def test_every_possible_truth_is_inside(data, tau_max):
     y_true, y_pred, group, distance, lower, true = data
@@ -113,7 +110,6 @@ def test_every_possible_truth_is_inside(data, tau_max):
         assert (values <= table["high"] + slack).all()
 
 
-@FAST
 @given(samples())
 def test_bounds_that_meet_are_the_point_measures(data):
     y_true, y_pred, group, distance, _, _ = data
@@ -128,7 +124,6 @@ def test_bounds_that_meet_are_the_point_measures(data):
     assert table["high"].tolist() == pytest.approx(values.tolist(), rel=1e-9, abs=1e-12)
 
 
-@FAST
 @given(samples(), st.floats(1.0, 3.0), st.floats(0.0, 1.0))
 def test_weaker_bounds_give_wider_intervals(data, more, less):
     y_true, y_pred, group, distance, lower, _ = data
@@ -142,7 +137,6 @@ def test_weaker_bounds_give_wider_intervals(data, more, less):
     assert (narrow["high"] <= wide["high"] + slack).all()
 
 
-@FAST
 @given(samples(), st.sampled_from([1e-3, 0.5, 100.0]))
 def test_scale(data, scale):
     y_true, y_pred, group, distance, lower, _ = data
@@ -156,7 +150,6 @@ def test_scale(data, scale):
     np.testing.assert_allclose(after / factor, before, rtol=1e-6, atol=1e-10)
 
 
-@FAST
 @given(samples(), st.randoms(use_true_random=False))
 def test_order_of_samples_and_names_of_groups_do_not_matter(data, random):
     y_true, y_pred, group, distance, lower, _ = data
@@ -184,7 +177,6 @@ def test_order_of_samples_and_names_of_groups_do_not_matter(data, random):
     pd.testing.assert_frame_equal(again, ordering.loc[again.index, again.columns])
 
 
-@FAST
 @given(samples())
 def test_ordering_is_a_strict_order_that_no_truth_contradicts(data):
     y_true, y_pred, group, distance, lower, true = data

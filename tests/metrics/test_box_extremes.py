@@ -9,7 +9,6 @@ from scipy.optimize import minimize
 from robfair.metrics import _box_extremes
 from robfair.metrics._box_extremes import dispersion_extremes, variance_extremes
 
-FAST = settings(max_examples=40, deadline=None)
 ENDS = st.one_of(st.integers(0, 6).map(float), st.floats(1e-3, 10.0))
 
 
@@ -45,7 +44,6 @@ def nested(n, seed=0):
 
 
 @pytest.mark.parametrize(("extremes", "measure"), MEASURES)
-@FAST
 @given(boxes())
 def test_greatest_is_that_of_all_vertices(extremes, measure, box):
     assume(box[1].any())
@@ -68,7 +66,6 @@ def test_least_is_what_scipy_finds(extremes, measure, box):
 
 
 @pytest.mark.parametrize(("extremes", "measure"), MEASURES)
-@FAST
 @given(boxes(), st.integers(0, 2**32 - 1))
 def test_no_point_lies_outside(extremes, measure, box, seed):
     low, high = box
@@ -85,7 +82,6 @@ def test_no_point_lies_outside(extremes, measure, box, seed):
 
 
 @pytest.mark.parametrize(("extremes", "measure"), MEASURES)
-@FAST
 @given(boxes(), st.sampled_from([1e-120, 1e-6, 0.7, 1e6, 1e120]))
 def test_scale(extremes, measure, box, scale):
     assume(box[1].any())
@@ -147,7 +143,6 @@ def test_the_hard_case_is_exact_beyond_enumeration():
 
 @pytest.mark.parametrize(("extremes", "measure"), MEASURES)
 @pytest.mark.parametrize(("setting", "value"), [("_NODE_LIMIT", 1), ("_TOLERANCE", 0.3)])
-@FAST
 @given(box=boxes(least_end=0.01))
 def test_a_search_cut_short_still_bounds(extremes, measure, setting, value, box):
     greatest = measure(vertices(*box)).max()

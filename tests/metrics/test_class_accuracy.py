@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
@@ -13,15 +13,11 @@ from sklearn.model_selection import cross_validate
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics import class_accuracy_unfairness
 
-# No deadline: it fails on a busy machine.
-FAST = settings(max_examples=40, deadline=None)
-
 LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=30).filter(
     lambda pairs: len({true for true, _ in pairs}) > 1
 )
 
 
-@FAST
 @given(LABELS)
 def test_definition_1(pairs):
     worst = 0.0

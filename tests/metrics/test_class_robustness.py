@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
@@ -16,9 +16,6 @@ from robfair.metrics import (
     class_robustness,
     class_robustness_unfairness,
 )
-
-# No deadline: it fails on a busy machine.
-FAST = settings(max_examples=40, deadline=None)
 
 # (true label, predicted label, least eps, group) of each sample, with one sample of every class and
 # group that is predicted right: in both populations, nothing is empty.
@@ -52,7 +49,6 @@ def arguments(samples, form, population="correct"):
     return (y_true, y_pred), {form: values, "population": population}, group
 
 
-@FAST
 @given(SAMPLES, FORM, POPULATION)
 def test_definition_2(samples, form, population):
     labels, keywords, group = arguments(samples, form, population)
@@ -69,7 +65,6 @@ def test_definition_2(samples, form, population):
     ) == pytest.approx(worst["group"])
 
 
-@FAST
 @given(SAMPLES, FORM, POPULATION)
 def test_bounds(samples, form, population):
     labels, keywords, _ = arguments(samples, form, population)
@@ -77,7 +72,6 @@ def test_bounds(samples, form, population):
     assert 0 <= found <= (1 if form == "success" else max(s[2] for s in samples))
 
 
-@FAST
 @given(SAMPLES, FORM, POPULATION)
 def test_exchanged_groups_make_no_difference(samples, form, population):
     labels, keywords, group = arguments(samples, form, population)
@@ -87,7 +81,6 @@ def test_exchanged_groups_make_no_difference(samples, form, population):
     ) == class_robustness_unfairness(*labels, sensitive_features=other, **keywords)
 
 
-@FAST
 @given(SAMPLES, FORM, POPULATION, st.randoms(use_true_random=False))
 def test_order_of_the_samples_makes_no_difference(samples, form, population, random):
     labels, keywords, _ = arguments(samples, form, population)
@@ -97,7 +90,6 @@ def test_order_of_the_samples_makes_no_difference(samples, form, population, ran
     assert class_robustness_unfairness(*labels, **keywords) == pytest.approx(found)
 
 
-@FAST
 @given(SAMPLES, FORM, POPULATION)
 def test_identical_groups(samples, form, population):
     labels, keywords, group = arguments(samples * 2, form, population)
@@ -105,7 +97,6 @@ def test_identical_groups(samples, form, population):
     assert class_robustness_unfairness(*labels, sensitive_features=group, **keywords) == 0
 
 
-@FAST
 @given(SAMPLES, POPULATION, st.floats(0.01, 100.0), st.floats(0.1, 50.0))
 def test_scale(samples, population, scale, eps_max):
     labels, keywords, _ = arguments(samples, "least_eps", population)
@@ -115,7 +106,6 @@ def test_scale(samples, population, scale, eps_max):
     assert scaled == pytest.approx(scale * one, abs=1e-9 * scale)
 
 
-@FAST
 @given(SAMPLES, POPULATION)
 def test_the_success_rate_is_that_of_the_least_eps(samples, population):
     """SR(y, eps) is the fraction whose least eps is at most eps, in both populations."""
@@ -130,7 +120,6 @@ def test_the_success_rate_is_that_of_the_least_eps(samples, population):
         assert row["n"] == (y_true == c).sum()
 
 
-@FAST
 @given(SAMPLES)
 def test_an_attack_that_fools_nobody_else_leaves_the_accuracy(samples):
     """SR of all samples is then 1 - accuracy, and CRU_s is CAU."""

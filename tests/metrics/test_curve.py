@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -13,9 +13,6 @@ from robfair.metrics import (
     robustness_curve,
     robustness_score,
 )
-
-# No deadline: it fails on a busy machine.
-FAST = settings(max_examples=40, deadline=None)
 
 SAMPLES = st.lists(
     st.tuples(
@@ -54,7 +51,6 @@ def test_by_hand():
     assert_array_equal(curve([[0, 1], [2, 3]]), [[0.6, 0.2], [0.2, 0.0]])
 
 
-@FAST
 @given(SAMPLES)
 def test_definition_1(samples):
     y_true, y_pred, distance, _ = arrays(samples)
@@ -63,7 +59,6 @@ def test_definition_1(samples):
         assert curve(tau) == brute_force(y_true, y_pred, distance, tau)
 
 
-@FAST
 @given(SAMPLES)
 def test_definition_3_curve(samples):
     y_true, y_pred, distance, group = arrays(samples)
@@ -80,7 +75,6 @@ def test_definition_3_curve(samples):
         assert curve(tau) == pytest.approx(sum(parts) / len(parts))
 
 
-@FAST
 @given(SAMPLES)
 def test_shape_of_the_curve(samples):
     y_true, y_pred, distance, group = arrays(samples)
@@ -99,7 +93,6 @@ def test_shape_of_the_curve(samples):
         assert_array_equal(curve(np.nextafter(curve.tau[1:], 0)), curve.fraction[:-1])
 
 
-@FAST
 @given(SAMPLES)
 def test_area_is_the_closed_form(samples):
     y_true, y_pred, distance, group = arrays(samples)
@@ -111,7 +104,6 @@ def test_area_is_the_closed_form(samples):
     )
 
 
-@FAST
 @given(SAMPLES, st.floats(0.01, 50.0))
 def test_tau_max_cuts_the_curve(samples, tau_max):
     y_true, y_pred, distance, _ = arrays(samples)

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robfair.exceptions import UndefinedMetricWarning
@@ -13,9 +13,6 @@ from robfair.metrics import (
 )
 from robfair.metrics._disparity import _bias_offsets
 from robfair.metrics._robustness import robustness_sample
-
-# No deadline: it fails on a busy machine.
-FAST = settings(max_examples=40, deadline=None)
 
 SAMPLES = st.lists(
     st.tuples(st.booleans(), st.floats(0.0, 100.0), st.sampled_from("abc")),
@@ -43,7 +40,6 @@ def brute_force(samples, ddof):
 
 
 @pytest.mark.parametrize("ddof", [0, 1])
-@FAST
 @given(samples=SAMPLES)
 def test_definition_4(samples, ddof):
     y_true, y_pred, distance, group = arrays(samples)
@@ -56,7 +52,6 @@ def test_definition_4(samples, ddof):
         )
 
 
-@FAST
 @given(SAMPLES, st.randoms(use_true_random=False))
 def test_order_and_names_do_not_matter(samples, random):
     before = robustness_variance(
@@ -71,7 +66,6 @@ def test_order_and_names_do_not_matter(samples, random):
     assert after == pytest.approx(before, abs=1e-9)
 
 
-@FAST
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.0, 100.0)), min_size=1, max_size=10))
 def test_identical_groups(samples):
     twice = [(*sample, name) for name in "abc" for sample in samples]
@@ -80,7 +74,6 @@ def test_identical_groups(samples):
     assert robustness_variance(y_true, y_pred, **keywords) == pytest.approx(0.0, abs=1e-20)
 
 
-@FAST
 @given(SAMPLES, st.floats(0.1, 10.0))
 def test_scale(samples, scale):
     y_true, y_pred, distance, group = arrays(samples)

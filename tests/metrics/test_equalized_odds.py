@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import sklearn
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_classification
@@ -20,9 +20,6 @@ from robfair.metrics import (
     equalized_odds_unfairness,
     group_confidence,
 )
-
-# No deadline: it fails on a busy machine.
-FAST = settings(max_examples=40, deadline=None)
 
 Y, P, G = [0, 0, 1, 1], [0.25, 0.5, 0.5, 1.0], ["f", "m", "f", "m"]
 
@@ -57,7 +54,6 @@ def brute_force(y_true, proba, groups, condition_on):
 
 
 @pytest.mark.parametrize("condition_on", ["label", None])
-@FAST
 @given(data=samples())
 def test_definition_4(data, condition_on):
     y_true, proba, groups = data
@@ -69,7 +65,6 @@ def test_definition_4(data, condition_on):
 
 
 @pytest.mark.parametrize("condition_on", ["label", None])
-@FAST
 @given(data=samples(n_classes=2))
 def test_one_column_is_enough_for_two_classes(data, condition_on):
     y_true, proba, groups = data
@@ -98,7 +93,6 @@ def test_tables_4_and_5():
 
 
 @pytest.mark.parametrize("condition_on", ["label", None])
-@FAST
 @given(data=samples())
 def test_equalized_odds_of_each_class(data, condition_on):
     y_true, proba, groups = data

@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -12,9 +12,6 @@ from robfair.metrics import (
     leave_one_out_table,
     leave_one_out_unfairness,
 )
-
-# No deadline: it fails on a busy machine.
-FAST = settings(max_examples=40, deadline=None)
 
 
 @st.composite
@@ -40,7 +37,6 @@ def flips(x, full, left_out):
             for model in left_out]  # fmt: skip
 
 
-@FAST
 @given(models())
 def test_definition_3(pair):
     full, left_out = pair
@@ -51,7 +47,6 @@ def test_definition_3(pair):
     assert leave_one_out_table(full, left_out)["luf"].tolist() == pytest.approx(each)
 
 
-@FAST
 @given(models())
 def test_changed_predictions(pair):
     full, left_out = pair
@@ -71,7 +66,6 @@ def test_table_3_of_the_paper():
         assert luf_l == pytest.approx(10_000 / 100 * luf_t, abs=0.6)
 
 
-@FAST
 @given(models(), st.randoms(use_true_random=False))
 def test_order_makes_no_difference(pair, random):
     full, left_out = pair
@@ -83,7 +77,6 @@ def test_order_makes_no_difference(pair, random):
     assert leave_one_out_unfairness(full[by_sample][:, by_class], mixed) == pytest.approx(found)
 
 
-@FAST
 @given(models())
 def test_more_models_never_lower_it(pair):
     full, left_out = pair
@@ -97,7 +90,6 @@ def test_models_that_are_the_same():
     assert summary.tolist() == [0.0, 0.0, 0.0]
 
 
-@FAST
 @given(models().filter(lambda pair: pair[0].shape[1] == 2))
 def test_the_positive_class_is_enough(pair):
     full, left_out = pair

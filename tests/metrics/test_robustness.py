@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import torch
 from fairlearn.metrics import MetricFrame
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_series_equal
@@ -15,9 +15,6 @@ from pandas.testing import assert_series_equal
 from robfair import metrics
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.metrics import classifier_robustness, group_robustness, robustness_score
-
-# No deadline: it fails on a busy machine.
-FAST = settings(max_examples=40, deadline=None)
 
 SAMPLES = st.lists(
     st.tuples(st.booleans(), st.floats(0.0, 100.0), st.sampled_from("abc")),
@@ -60,7 +57,6 @@ def brute_force(y_true, y_pred, distance, group):
     return robs
 
 
-@FAST
 @given(SAMPLES)
 def test_definitions_2_and_3(samples):
     y_true, y_pred, distance, group = arrays(samples)
@@ -75,7 +71,6 @@ def test_definitions_2_and_3(samples):
     )
 
 
-@FAST
 @given(SAMPLES)
 def test_definition_5_splits_the_groups(samples):
     y_true, y_pred, distance, group = arrays(samples)
@@ -90,7 +85,6 @@ def test_definition_5_splits_the_groups(samples):
     }
 
 
-@FAST
 @given(SAMPLES, st.data())
 def test_a_mistake_never_raises_robustness(samples, data):
     y_true, y_pred, distance, group = arrays(samples)
@@ -100,7 +94,6 @@ def test_a_mistake_never_raises_robustness(samples, data):
     assert (after <= before).all()
 
 
-@FAST
 @given(SAMPLES, st.floats(0.01, 100.0))
 def test_scale(samples, scale):
     y_true, y_pred, distance, group = arrays(samples)
@@ -111,7 +104,6 @@ def test_scale(samples, scale):
     assert_allclose(scaled, scale * one, atol=1e-12)
 
 
-@FAST
 @given(SAMPLES, st.floats(0.01, 100.0))
 def test_tau_max_caps(samples, tau_max):
     y_true, y_pred, distance, _ = arrays(samples)

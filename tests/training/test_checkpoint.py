@@ -108,6 +108,7 @@ def whole():
     return {name: fit(name) for name in CASES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4])
 @pytest.mark.parametrize("case", CASES)
 def test_killed_in_any_epoch(case, epoch, whole, tmp_path):
@@ -169,6 +170,7 @@ def test_a_collapse_is_remembered(tmp_path, monkeypatch):
     assert_same(*whole)
 
 
+@pytest.mark.slow
 def test_a_real_kill(tmp_path):
     """``kill -9`` between two batches of the third epoch of another process."""
     path = tmp_path / "run.safetensors"

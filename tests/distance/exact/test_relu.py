@@ -140,6 +140,7 @@ def test_equals_the_enumeration(norm, seed, sizes, boxed, masked, informed):
     assert closed(low, high)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_no_ray_is_shorter(norm, seed):

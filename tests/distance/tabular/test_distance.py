@@ -76,6 +76,7 @@ def test_every_row_is_valid(seed, norm, data):
     assert torch.equal(torch.random.get_rng_state(), random)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("method", ["auto", "strong", "decision"])
 def test_the_scale_of_the_features_does_not_matter(method, norm):

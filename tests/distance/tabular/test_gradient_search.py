@@ -8,6 +8,7 @@ from robfair import boundary_distance
 from tables import NORMS, check, enumerated, enumerated_linear, table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize(("n_classes", "cost"), [(2, 1), (3, 1), (3, 0.8)])
 def test_integers_and_categories_of_a_network(norm, n_classes, cost):
@@ -21,6 +22,7 @@ def test_integers_and_categories_of_a_network(norm, n_classes, cost):
         assert (result.distance <= exact * (1 + 1e-9)).mean() >= share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize(("n_classes", "cost"), [(2, 1), (4, 1), (2, 0.8)])
 def test_continuous_features_of_a_linear_model(norm, n_classes, cost):
