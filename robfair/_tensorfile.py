@@ -72,15 +72,28 @@ def read_tree(path: Path) -> Any:
     Raises DamagedFileError if the file is damaged, or holds something else.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        structure = metadata[STRUCTURE]
-        if metadata[CHECKSUM] != checksum(structure, tensors):
-            raise ValueError("its checksum differs")
-        return _put_together(json.loads(structure), tensors)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        return _read(path)
+    except (PermissionError, MemoryError):  # which say nothing about the file
+        raise
+    except ValueError as error:
+        raise DamagedFileError(path, str(error)) from error
+    except Exception as error:  # of a changed byte anything can come out
         raise DamagedFileError(path, f"{type(error).__name__}: {error}") from error
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise ValueError("it is a folder, a device or a pipe")
+    if path.stat().st_size == 0:
+        raise ValueError("it is empty")
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        if not {STRUCTURE, CHECKSUM} <= metadata.keys():
+            raise ValueError("it holds something else")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if metadata[CHECKSUM] != checksum(metadata[STRUCTURE], tensors):
+        raise ValueError("its content does not have the SHA-256 that it names")
+    return _put_together(json.loads(metadata[STRUCTURE]), tensors)
 
 
 def _take_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:

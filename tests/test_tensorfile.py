@@ -1,5 +1,7 @@
 """Trees of tensors and plain values in one file."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -84,9 +86,48 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_cut_off_file_is_refused(tmp_path):
-    path = tmp_path / "file"
-    write_tree(path, {"a": torch.zeros(1000)})
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ResultsError, match="damaged"):
+def damaged(path):
+    """Return the reason for which a file is refused."""
+    with pytest.raises(ResultsError, match="is damaged, or not a checkpoint") as caught:
         read_tree(path)
+    assert str(path) in str(caught.value)
+    assert "Delete it to begin anew" in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "file"
+    write_tree(path, {"é": torch.arange(4), "a": np.array([True, False]), "n": [1, None, "x"]})
+    return path
+
+
+def test_each_changed_bit_is_refused(small):
+    """Header, names, dtypes and padding as well as content."""
+    content = small.read_bytes()
+    for bit in range(0, 8 * len(content), 3):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        small.write_bytes(changed)
+        damaged(small)
+
+
+def test_numbers_of_another_kind_are_a_change(small):
+    """The bytes are the same, and a checksum of these alone would be."""
+    content = small.read_bytes()
+    assert content.count(b'"I64"') == 1
+    small.write_bytes(content.replace(b'"I64"', b'"F64"'))
+    assert "SHA-256" in damaged(small)
+
+
+def test_a_cut_off_file_is_refused(small):
+    content = small.read_bytes()
+    for length in range(0, len(content), 7):
+        small.write_bytes(content[:length])
+        damaged(small)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    assert "a folder, a device or a pipe" in damaged(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert "a folder, a device or a pipe" in damaged(tmp_path / "pipe")

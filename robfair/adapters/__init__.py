@@ -7,7 +7,8 @@ the logits into the gradient of their weighted sum.
 
 from robfair.adapters._affine import affine_map
 from robfair.adapters._labels import LabelModel, as_labels, as_model
-from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits, evaluation_mode
+from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
+from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
 __all__ = [

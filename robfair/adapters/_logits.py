@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
+from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._vjp import ForwardVjp, autograd_vjp, forward_vjp
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
     "LogitModel",
     "NotDifferentiable",
     "as_logits",
-    "evaluation_mode",
     "from_pipeline",
     "is_torch_estimator",
     "refitted",
@@ -51,29 +51,6 @@ SUPPORTED = (
 
 class NotDifferentiable(TypeError):
     """The model is of a kind that has no gradient; it may still predict."""
-
-
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, and set the flag of each submodule back at the end.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module.
-
-    Yields
-    ------
-    None
-    """
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        # Per submodule: a user may have frozen some of them in evaluation mode.
-        for part in training:
-            part.training = True
 
 
 class Adapted:

@@ -25,7 +25,8 @@ from robfair._fingerprint import describe
 from robfair.adapters import LogitModel
 from robfair.estimators._groups import encode_fit_groups
 from robfair.estimators._net import OPTIMIZERS, make_net
-from robfair.estimators._network import initial_network, restored_network, seeded
+from robfair.estimators._network import initial_network, isolated, restored_network
+from robfair.estimators._rollback import all_or_nothing
 from robfair.estimators._samples import Samples
 from robfair.estimators._spec import TrainingSpec
 from robfair.estimators._weights import fit_weights
@@ -147,24 +148,31 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             the module does not return a finite logit for each class.
         TypeError
             If X is sparse.
+
+        Notes
+        -----
+        Ctrl-C raises KeyboardInterrupt, and leaves the classifier unfitted, as an error in training
+        does; with `warm_start` it is then as it was before. `checkpoint` keeps the finished epochs.
         """
-        X, y, classes, codes, weight = self._validate(X, y, sample_weight)
-        seed = draw_seed(self.random_state)
-        spec = self._training_spec(X, Noise(seed))
-        compared = spec.strategy.needs_held_out
-        groups, labels = encode_fit_groups(
-            self, groups, sensitive_features, codes, classes, compared=compared
-        )
-        checkpoint = self._open_checkpoint(X, y, groups, sample_weight)
-        with seeded(self, seed):  # until the end of training: dropout draws, too
-            module = initial_network(self, X, classes, seed)
-            # numpy's name of the module's dtype, which may be float64.
-            dtype = torch.empty(0, dtype=LogitModel(module).dtype).numpy().dtype
-            samples = Samples(X.astype(dtype, copy=False), codes, groups, weight)
-            samples, evaluator = self._hold_out(samples, labels, module, spec, seed)
-            net = make_net(self, spec, module, evaluator, labels, checkpoint, seed)
-            net.fit(samples.inputs, samples.y)
-        self._set_fitted(net, classes, labels)
+        with all_or_nothing(self) as begin_training:
+            X, y, classes, codes, weight = self._validate(X, y, sample_weight)
+            seed = draw_seed(self.random_state)
+            spec = self._training_spec(X, Noise(seed))
+            compared = spec.strategy.needs_held_out
+            groups, labels = encode_fit_groups(
+                self, groups, sensitive_features, codes, classes, compared=compared
+            )
+            checkpoint = self._open_checkpoint(X, y, groups, sample_weight)
+            with isolated(self):
+                module = initial_network(self, X, classes, seed)
+                # numpy's name of the module's dtype, which may be float64.
+                dtype = torch.empty(0, dtype=LogitModel(module).dtype).numpy().dtype
+                samples = Samples(X.astype(dtype, copy=False), codes, groups, weight)
+                samples, evaluator = self._hold_out(samples, labels, module, spec, seed)
+                net = make_net(self, spec, module, evaluator, labels, checkpoint, seed)
+                begin_training()
+                net.fit(samples.inputs, samples.y)
+            self._set_fitted(net, classes, labels)
         return self
 
     def _validate(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from robfair.estimators._adversarial import AttackedClassifier
 from robfair.estimators._spec import TrainingSpec
 from robfair.threat import ThreatModel
-from robfair.training import Farmur, Noise
+from robfair.training import Farmur, Noise, RobustNet
 
 __all__ = ["FarmurClassifier"]
 
@@ -266,18 +266,20 @@ class FarmurClassifier(AttackedClassifier):
         super().fit(
             X, y, groups=groups, sensitive_features=sensitive_features, sample_weight=sample_weight
         )
+        return self
+
+    def _set_fitted(self, net: RobustNet, classes: NDArray[Any], labels: Any) -> None:
+        super()._set_fitted(net, classes, labels)
         strategy = self.strategy_
-        # skorch ends quietly when it is interrupted; without retraining this is not FARMUR.
+        # A callback may end the run; without retraining this is not FARMUR.
         if not hasattr(strategy, "robustness_"):
             n = len(self.history_["epoch"])
             raise RuntimeError(
                 f"training ended after {n} of {self.net_.max_epochs} epochs, before the groups "
-                "were evaluated: there was no retraining. Was it interrupted, or stopped by "
-                "a callback?"
+                "were evaluated: there was no retraining. Did a callback stop it?"
             )
         self.group_robustness_ = strategy.robustness_
         self.vulnerable_groups_ = self.groups_[strategy.vulnerable_]
-        return self
 
     def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
         # The strategy judges the groups when the first of the two phases has ended.

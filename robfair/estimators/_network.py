@@ -16,20 +16,18 @@ from robfair._isolation import SEEDING, one_thread, untouched_random_state
 from robfair.adapters import LogitModel, evaluation_mode
 from robfair.models import tabular_network
 
-__all__ = ["build_network", "initial_network", "restored_network", "seeded"]
+__all__ = ["build_network", "initial_network", "isolated", "restored_network"]
 
 PREFIX = "module__"
 
 
 @contextmanager
-def seeded(estimator: Any, seed: int) -> Iterator[None]:
-    """Give the network's own draws (weights, dropout) a seed; leave the global state alone."""
+def isolated(estimator: Any) -> Iterator[None]:
+    """Leave torch's global state alone: its generators, and its number of threads."""
     on_cpu = torch.device(estimator.device).type == "cpu"
     # Too small to gain from more threads, on whose number its last bits would depend.
     threads = one_thread() if estimator.module is None and on_cpu else nullcontext()
     with threads, untouched_random_state(cuda=not on_cpu):
-        with SEEDING:
-            torch.manual_seed(seed)
         yield
 
 
@@ -39,18 +37,26 @@ def initial_network(estimator: Any, X: NDArray[Any], classes: NDArray[Any], seed
     Raises TypeError if `module` makes something else, and ValueError if a warm start has other
     classes, or the network does not return a logit per class.
     """
+    with SEEDING:  # also for the first pass, in which lazy layers draw their weights
+        torch.manual_seed(seed)
+        module: nn.Module = _unchecked_network(estimator, X, classes)
+        _check_network(module, X, classes)
+    return module
+
+
+def _unchecked_network(estimator: Any, X: NDArray[Any], classes: NDArray[Any]) -> Any:
     if estimator.warm_start and hasattr(estimator, "module_"):
         if not np.array_equal(estimator.classes_, classes):
             raise ValueError(
                 f"warm_start=True continues with classes {estimator.classes_}, but y has {classes}."
             )
-        module = estimator.module_
-    elif isinstance(estimator.module, nn.Module):
-        module = copy.deepcopy(estimator.module)
-    else:
-        with SEEDING:  # no other thread draws between the seed and the weights
-            torch.manual_seed(seed)
-            module = build_network(estimator, X.shape[1], len(classes))
+        return copy.deepcopy(estimator.module_)  # an interrupted fit leaves the last one whole
+    if isinstance(estimator.module, nn.Module):
+        return copy.deepcopy(estimator.module)
+    return build_network(estimator, X.shape[1], len(classes))
+
+
+def _check_network(module: Any, X: NDArray[Any], classes: NDArray[Any]) -> None:
     if not isinstance(module, nn.Module):
         raise TypeError(
             f"module must be a torch.nn.Module, or make one; it made a {type(module).__name__}."
@@ -66,7 +72,6 @@ def initial_network(estimator: Any, X: NDArray[Any], classes: NDArray[Any], seed
             f"{tuple(out.shape)} for one sample; training needs one logit per class, shape "
             f"(n_samples, {len(classes)})."
         )
-    return module
 
 
 def build_network(estimator: Any, n_features: int, n_classes: int) -> Any:
@@ -90,7 +95,7 @@ def restored_network(estimator: Any, weights: dict[str, NDArray[Any]]) -> nn.Mod
     Raises TypeError if `module` makes something that is not a network.
     """
     tensors = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
-    with untouched_random_state(cuda=False):
+    with SEEDING, untouched_random_state(cuda=False):
         # Sizes come from a file: without memory of its own until they agree with the weights.
         with torch.device("meta") if estimator.module is None else nullcontext():
             module = build_network(estimator, estimator.n_features_in_, len(estimator.classes_))

@@ -15,7 +15,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from robfair._isolation import SharedSetting, one_thread
+from robfair._isolation import SharedSetting, one_thread, raised_interrupts
 
 __all__ = ["Refit", "refit_proba", "seed_names", "with_seeds"]
 
@@ -64,7 +64,8 @@ def refit_proba(
 ) -> tuple[str, NDArray[np.float64]]:
     """Train a model and return its name and its confidences, a column for each class."""
     try:
-        with _one_thread():
+        # A model that Ctrl-C left half-trained would count as finished.
+        with raised_interrupts(), _one_thread():
             data = map(_aligned, (X, y, groups, sample_weight))
             model = _fit_without(refit.left_out, clone(refit.estimator), *data)
             return refit.name, _confidences(model, _aligned(X_test), classes)
@@ -144,8 +145,8 @@ def _confidences(model: Any, X_test: Any, classes: NDArray[Any]) -> NDArray[np.f
     return aligned
 
 
-_limits = SharedSetting(
-    lambda: threadpool_limits(1), lambda limits: limits.restore_original_limits()
+_blas = SharedSetting(
+    lambda: threadpool_limits(1, user_api="blas"), lambda limits: limits.restore_original_limits()
 )
 
 
@@ -156,6 +157,7 @@ def _one_thread() -> Iterator[None]:
     How a sum is split over threads changes its last bit, and joblib's workers have fewer threads
     than this process: the result would depend on `n_jobs`.
     """
-    with one_thread(), _limits():
-        threadpool_limits(1)  # OpenMP has a number for each thread, and _limits saw the first one's
+    # OpenMP has a number for each thread, which is saved and restored there.
+    with one_thread(), _blas(), threadpool_limits(1, user_api="openmp"):
+        threadpool_limits(1, user_api="blas")  # BLAS may have, too
         yield

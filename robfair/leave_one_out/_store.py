@@ -33,6 +33,10 @@ class RefitStore:
         self, folder: Any, estimator: Any, data: Data, rows: NDArray[np.intp], others: Sequence[Any]
     ) -> None:
         self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise NotADirectoryError(
+                f"checkpoint={str(folder)!r} is a file: name a folder, for a file of each refit."
+            )
         seeds = [other.get_params()[name] for other in others for name in seed_names(other)]
         drawn = {"left_out": rows, "n_baseline": len(others), "seeds of the baseline": seeds}
         self.description = describe(estimator, data.arrays() | drawn)

@@ -10,6 +10,8 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
+from robfair._isolation import SEEDING, seed_generator
+
 __all__ = ["Average"]
 
 
@@ -55,8 +57,9 @@ class Average:
 
         The next step averages it further.
         """
-        net.attack.noise.begin_batch(0, None, torch.device(net.device))  # a seed for dropout
-        update_bn(_batches(net, arrays), self.model_)
+        with SEEDING:  # dropout draws
+            seed_generator(0, torch.device(net.device))
+            update_bn(_batches(net, arrays), self.model_)
         module: nn.Module = self.model_.module
         return module
 

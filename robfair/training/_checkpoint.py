@@ -11,6 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from robfair._checkpoint import read_checkpoint, write_checkpoint
+from robfair._files import check_target
 
 __all__ = ["Checkpoint", "Snapshots", "StartFrom"]
 
@@ -29,6 +30,8 @@ class Checkpoint(Callback):
     ------
     ResultsError
         If the file is of another run, or damaged.
+    OSError
+        If the file could not be written.
     """
 
     def __init__(self, path: Any, description: dict[str, Any]) -> None:
@@ -37,6 +40,7 @@ class Checkpoint(Callback):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Read now, so that a file of another run ends `fit` before it trains.
         self.earlier: dict[str, Any] | None = read_checkpoint(self.path, description)
+        check_target(self.path)
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Go on where the file ends."""

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from robfair._isolation import SEEDING, seed_generator
 from robfair._warnings import warn
+from robfair.adapters import LogitModel
 from robfair.attacks import attack_success
 from robfair.distance import boundary_distance
 from robfair.exceptions import CensoredDistanceWarning
@@ -57,14 +59,16 @@ class GroupEvaluator:
         Samples for which no boundary was found count with the largest distance that was found, and
         a warning says how many they are. A constant classifier is equally robust for all groups.
         """
-        result = boundary_distance(
-            self.module,
-            self.X,
-            y=self.y,
-            method=self.method,
-            threat_model=self.threat_model,
-            return_adversarial=False,
-        )
+        with SEEDING:  # a module may draw in evaluation mode, too
+            seed_generator(0, LogitModel(self.module).device)
+            result = boundary_distance(
+                self.module,
+                self.X,
+                y=self.y,
+                method=self.method,
+                threat_model=self.threat_model,
+                return_adversarial=False,
+            )
         # A misclassified sample is on the wrong side already: a distance of 0.
         distance = np.where(result.status == "skipped", 0.0, result.distance)
         censored = result.status == "censored"
@@ -104,14 +108,16 @@ class GroupEvaluator:
         return float((~self._fooled(module, self.eps, "pgd")).mean())
 
     def _fooled(self, module: nn.Module, eps: float, method: str) -> NDArray[np.bool_]:
-        fooled = attack_success(
-            module,
-            self.X,
-            self.y,
-            eps,
-            method=method,
-            n_steps=N_STEPS,
-            threat_model=replace(self.threat_model, norm=self.norm),
-            random_state=0,  # the same starts after every epoch, so that epochs can be compared
-        )
+        with SEEDING:
+            seed_generator(0, LogitModel(module).device)
+            fooled = attack_success(
+                module,
+                self.X,
+                self.y,
+                eps,
+                method=method,
+                n_steps=N_STEPS,
+                threat_model=replace(self.threat_model, norm=self.norm),
+                random_state=0,  # the same starts after every epoch, so that epochs can be compared
+            )
         return np.asarray(fooled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import fields, replace
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 
+from robfair._isolation import SEEDING, seed_generator
 from robfair.adapters import evaluation_mode
 from robfair.training._batches import Batch
 from robfair.training._evaluator import GroupEvaluator
@@ -19,6 +22,23 @@ from robfair.training._schedule import SCHEDULES, Schedule
 from robfair.training._strategies import GroupPlan, Strategy
 
 __all__ = ["RobustNet"]
+
+
+class _RunEnded(Exception):
+    """The run ends before its last epoch, as it is to."""
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C, under a name that skorch does not swallow."""
+
+
+def _is_early_stopping(error: KeyboardInterrupt) -> bool:
+    """Tell whether it was skorch's EarlyStopping, which ends a run by a KeyboardInterrupt."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    if frame.f_code is not EarlyStopping.on_epoch_end.__code__:
+        return False
+    callback: EarlyStopping = frame.f_locals["self"]
+    return bool(callback.misses_ == callback.patience)
 
 
 class RobustNet(NeuralNet):
@@ -84,7 +104,21 @@ class RobustNet(NeuralNet):
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **params: Any) -> Any:
         """Run the epochs that are left: some may have been run before, see `load_state`."""
         left = self.max_epochs - len(self.history) if epochs is None else epochs
-        return super().fit_loop(X, y, epochs=left, **params)
+        try:
+            return super().fit_loop(X, y, epochs=left, **params)
+        except _RunEnded:
+            return self
+        except KeyboardInterrupt as error:
+            if _is_early_stopping(error):
+                return self
+            raise _Interrupted from error
+
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **params: Any) -> Any:
+        """Train. Ctrl-C raises KeyboardInterrupt, where skorch would return a net half-trained."""
+        try:
+            return super().partial_fit(X, y, classes, **params)
+        except _Interrupted as error:
+            raise KeyboardInterrupt from error.__cause__
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Keep the batches at hand, which know how much of an epoch is done."""
@@ -101,7 +135,7 @@ class RobustNet(NeuralNet):
     def on_epoch_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Let the strategy change the plan; end the run if it is to end."""
         if self.ended_:
-            raise KeyboardInterrupt  # how skorch ends a run early
+            raise _RunEnded
         super().on_epoch_begin(net, *args, **kwargs)
         self.epoch_ += 1
         self.plan_ = self.strategy.on_epoch(self.epoch_, self.plan_, self.evaluator)
@@ -125,10 +159,16 @@ class RobustNet(NeuralNet):
     def _finite_logits(self, dataset: Any) -> bool:
         """Tell whether the last step left a usable network: no loss has seen it yet."""
         row = torch.as_tensor(np.array(dataset.X["X"][:1]), device=self.device)
-        with torch.no_grad(), evaluation_mode(self.module_):
+        with SEEDING, torch.no_grad(), evaluation_mode(self.module_):
             return bool(torch.isfinite(self.module_(row)).all())
 
     # A step
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> Any:
+        """Run a step, in which no other thread draws from torch's global generator."""
+        with SEEDING:
+            seed_generator(self.attack.noise.seed, torch.device(self.device))
+            return super().train_step(batch, **fit_params)
 
     def on_batch_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Set the learning rate to that of the middle of the batch."""

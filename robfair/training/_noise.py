@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from robfair._isolation import SEEDING
+from robfair._isolation import SEEDING, seed_generator
 
 __all__ = ["Noise"]
 
@@ -25,6 +25,7 @@ class Noise:
     """
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.generator = torch.Generator().manual_seed(seed)
         self.kept: Tensor | None = None
 
@@ -33,14 +34,11 @@ class Noise:
 
         `kept` is the mask of the places of the batch that are filled; None: all of them.
         """
+        self.seed = seed
         self.generator.manual_seed(seed)
         self.kept = kept
         with SEEDING:
-            if device.type == "cpu":
-                # torch.manual_seed is 200 times slower: it looks for devices of every kind.
-                torch.default_generator.manual_seed(seed)
-            else:
-                torch.manual_seed(seed)
+            seed_generator(seed, device)
 
     def draw(
         self, distribution: Callable[..., Tensor], X: Tensor, rows: Tensor | None = None

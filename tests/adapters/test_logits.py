@@ -24,7 +24,7 @@ from torch import nn
 
 from oracles import check_adversarials, linear_layer, network
 from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier, boundary_distance
-from robfair.adapters import LogitModel, as_logits, evaluation_mode
+from robfair.adapters import LogitModel, as_logits
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4)) * [1, 2, 0.5, 1] + [0, 1, 3, 0]
@@ -290,14 +290,3 @@ def test_tensor_is_a_copy_in_the_dtype_of_the_module(dtype):
 
 def dtype_name(dtype):
     return str(dtype).removeprefix("torch.")
-
-
-def test_evaluation_mode_restores_each_submodule():
-    module = nn.Sequential(nn.Dropout(), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout()))
-    module[1][0].eval()  # frozen by the user
-    before = [part.training for part in module.modules()]
-    assert before == [True, True, True, False, True]
-    with pytest.raises(KeyError), evaluation_mode(module):  # noqa: PT012
-        assert not any(part.training for part in module.modules())
-        raise KeyError
-    assert [part.training for part in module.modules()] == before

@@ -1,5 +1,6 @@
 """The same seed gives the same weights, whatever is around; global states are left alone."""
 
+import sys
 import threading
 
 import joblib
@@ -112,6 +113,32 @@ def test_global_state_is_untouched_by_two_threads(data):
     for thread in threads:
         thread.join()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.fixture
+def busy_threads():
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_dropout_in_threads_draws_what_it_draws_alone(data, busy_threads):
+    """Its numbers come from torch's one generator, which each batch seeds anew."""
+
+    def fit(seed):
+        clf = NaturalClassifier(
+            module=dropout_module, max_epochs=4, batch_size=8, averaging=0.9, random_state=seed
+        )
+        return weights(clf.fit(data.X, data.y))
+
+    alone = [fit(seed) for seed in range(3)]
+    for _ in range(2):
+        together = joblib.Parallel(n_jobs=3, backend="threading")(
+            joblib.delayed(fit)(seed) for seed in range(3)
+        )
+        assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
 SCORING = {

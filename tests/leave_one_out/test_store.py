@@ -1,5 +1,8 @@
 """Runs of leave-one-out refits that are cut off, damaged, or of something else."""
 
+import signal
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from interrupts import usual_handler
 from refits import N, Ridge, Stops, data, equal, files, network
 from robfair import NaturalClassifier
 from robfair._tensorfile import write_tree
@@ -123,3 +127,35 @@ def test_parameters_that_cannot_be_compared_are_refused(tmp_path):
     with pytest.raises(TypeError, match="with checkpoint=, estimator's module must be something"):
         leave_one_out(estimator, X, y, X_test, n_left_out=1, checkpoint=tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+class Swallows(Ridge):
+    """Ends its training by Ctrl-C as if it were finished, as skorch's classifiers do."""
+
+    def __init__(self, at=2, alpha=1.0):
+        self.at, self.alpha = at, alpha
+
+    def fit(self, X, y):
+        Swallows.fits += 1
+        with suppress(KeyboardInterrupt):
+            if Swallows.fits == self.at:
+                signal.raise_signal(signal.SIGINT)
+        return super().fit(X, y)
+
+
+def test_a_refit_that_ctrl_c_ended_is_not_kept(tmp_path):
+    X, y, X_test = data()
+    Swallows.fits = 0
+    with usual_handler(), pytest.raises(KeyboardInterrupt):
+        leave_one_out(Swallows(), X, y, X_test, left_out=[1, 2], checkpoint=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1  # the first; the second was interrupted
+    result = leave_one_out(Swallows(), X, y, X_test, left_out=[1, 2], checkpoint=tmp_path)
+    assert Swallows.fits == 5
+    assert equal(result, leave_one_out(Ridge(), X, y, X_test, left_out=[1, 2]))
+
+
+def test_a_file_in_place_of_the_folder(tmp_path):
+    X, y, X_test = data()
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="name a folder"):
+        leave_one_out(Ridge(), X, y, X_test, left_out=[1], checkpoint=tmp_path / "file")
