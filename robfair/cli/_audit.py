@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import textwrap
 import warnings
@@ -15,7 +16,7 @@ from robfair._names import ARCHITECTURES, AUDIT_MEASURES, DISTANCE_METHODS
 from robfair._version import __version__
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._inputs import check_input
-from robfair.cli._options import file_argument, names, positive_float, positive_int, seed
+from robfair.cli._options import file_argument, names, positive_float, positive_int, seed, separator
 from robfair.cli._thresholds import parse_threshold
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     file_argument(
         parser, "data", metavar="DATA",
-        help="rows that the model was not trained on: CSV with a header, or Parquet",
+        help="rows that the model was not trained on: Parquet, or CSV with a header, as it is or "
+        "packed by gzip, bzip2, xz or zip",
     )  # fmt: skip
     _add_columns(parser)
     _add_distance(parser)
@@ -84,6 +86,11 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
         "thousand predictions",
     )  # fmt: skip
     group.add_argument("--encoding", default="utf-8", help="of a CSV (default: %(default)s)")
+    group.add_argument(
+        "--sep", type=separator, metavar="MARK",
+        help="what separates the columns of a CSV (default: comma, semicolon or tab, whichever "
+        "the header has)",
+    )  # fmt: skip
 
 
 def _add_distance(parser: argparse.ArgumentParser) -> None:
@@ -220,6 +227,12 @@ def _one_line_errors(task: Task) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
+        from robfair.cli._data import bad_number
+
+        word = re.search(r"could not convert string to float: (.*)", str(error))
+        bad = word and [c for _, c in task.table.items() if c.map(repr).eq(word[1]).any()]
+        if bad:
+            raise BadInput(bad_number(bad[0])) from error
         if task.missing and "NaN" in str(error):
             columns = ", ".join(f"{name!r} ({n:,} rows)" for name, n in task.missing.items())
             raise BadInput(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-import warnings
-from collections.abc import Collection
+import re
+from collections import Counter
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,76 +13,71 @@ import numpy as np
 import pandas as pd
 
 from robfair._text import did_you_mean
+from robfair.cli._csv import CsvForm, CsvText, as_numbers, decompress
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._inputs import read_file
 
-__all__ = ["check_column", "read_groups", "read_table", "read_target", "sample_rows"]
+__all__ = ["bad_number", "check_column", "read_groups", "read_table", "read_target", "sample_rows"]
 
 # A column with more groups is not a partition: each group has too few rows to be compared.
 MAX_GROUPS = 100
 PARQUET = b"PAR1"  # the first bytes
 
 
-def read_table(path: Path, *, encoding: str = "utf-8", text: Collection[str] = ()) -> pd.DataFrame:
-    """Read a Parquet file, or a CSV file with a header and commas, semicolons or tabs.
+def read_table(
+    path: Path,
+    form: CsvForm | None = None,
+    *,
+    text: Callable[[list[str]], dict[str, Collection[str]]] = lambda columns: {},
+    names: Collection[str] = (),
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a Parquet file, or a CSV file with a header, compressed or not.
 
-    Columns named in `text` are read from a CSV file as text; all column names are strings. Raises
-    BadInput if it is another kind of file, is damaged, or has no rows.
+    `text` tells, from the names of the columns, which are text and which of their cells are
+    missing values; of the others pandas finds the type. The second table has the columns `names`
+    as names of groups, which stay as they are written. Raises BadInput if it is another kind of
+    file, is damaged, has two columns of a name, or no rows.
     """
-    raw = read_file(path, pipes=True)
+    raw = decompress(path, read_file(path, pipes=True))
     if raw.startswith(PARQUET):
         frame = _read_parquet(path, raw)
+        named = frame[[name for name in frame.columns if name in names]]
     elif path.suffix.lower() in (".parquet", ".pq"):
         raise BadInput(f"{path} is not a Parquet file: it does not begin with PAR1.")
     else:
-        frame = _read_csv(path, raw, encoding, text)
-    frame.columns = frame.columns.map(str)
+        content = CsvText(path, raw, form or CsvForm())
+        frame = content.read(text(content.columns))
+        named = content.read_names(names)
     if len(frame) == 0:
         raise BadInput(f"{path} has {len(frame.columns)} columns and no rows.")
-    return frame
+    # In both kinds of file, for both to give the same.
+    return frame, pd.DataFrame({name: as_numbers(_plain(named[name])) for name in named})
 
 
 def _read_parquet(path: Path, raw: bytes) -> pd.DataFrame:
     try:
-        return pd.read_parquet(io.BytesIO(raw), engine="pyarrow")
+        from pyarrow.parquet import read_schema
     except ImportError as error:
         raise ImportError('reading Parquet needs pyarrow: pip install "robfair[cli]"') from error
-    except (ValueError, OSError) as error:
+    try:
+        _check_distinct(path, read_schema(io.BytesIO(raw)).names)
+        frame = pd.read_parquet(io.BytesIO(raw), engine="pyarrow")
+    except BadInput:
+        raise
+    # Of a damaged file pyarrow and pandas may read anything.
+    except Exception as error:
         raise BadInput(f"{path} is a damaged Parquet file: {one_line(error)}") from error
+    if any(name is not None and name not in frame.columns for name in frame.index.names):
+        frame = frame.reset_index()
+    frame.columns = frame.columns.map(str)
+    _check_distinct(path, list(frame.columns))  # 1 and "1" are now one
+    return frame
 
 
-def _read_csv(path: Path, raw: bytes, encoding: str, text: Collection[str]) -> pd.DataFrame:
-    if raw.startswith(b"PK\x03\x04"):
-        raise BadInput(f"{path} is a zip archive (an Excel sheet?): save the table as CSV.")
-    try:
-        decoded = raw.decode(encoding)
-    except LookupError:
-        raise BadInput(f"there is no encoding {encoding!r}; try --encoding latin-1.") from None
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        other = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin-1"
-        raise BadInput(
-            f"{path} is not {encoding}: byte 0x{raw[error.start]:02x} in line {line}. If it is "
-            f"{other}, say --encoding {other}."
-        ) from None
-    header = decoded.split("\n", 1)[0]  # its most frequent mark separates the columns
-    try:
-        with warnings.catch_warnings():
-            # Pandas drops cells that are too many, and only warns of it.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            # It skips a byte order mark.
-            return pd.read_csv(
-                io.StringIO(decoded),
-                sep=max(",;\t", key=header.count),
-                # Or rows that are longer than the header would shift all columns by one.
-                index_col=False,
-                dtype=dict.fromkeys(text, str),
-                low_memory=False,  # one type for a column, not for each piece of it
-            )
-    except pd.errors.EmptyDataError:
-        raise BadInput(f"{path} is empty.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
-        raise BadInput(f"{path} is not a CSV file: {one_line(error)}") from error
+def _check_distinct(path: Path, names: list[str]) -> None:
+    for name, n in Counter(names).items():
+        if n > 1:
+            raise BadInput(f"{path} has {n} columns of the name {name!r}: rename them.")
 
 
 def check_column(frame: pd.DataFrame, name: str, option: str) -> None:
@@ -93,12 +89,24 @@ def check_column(frame: pd.DataFrame, name: str, option: str) -> None:
         )
 
 
+def _check_single(column: pd.Series[Any], name: str, option: str) -> None:
+    """Raise BadInput if a cell holds several values, as in Parquet one may."""
+    if pd.api.types.is_object_dtype(column.dtype):
+        several = ~column.map(pd.api.types.is_hashable).to_numpy(dtype=bool)
+        if several.any():
+            row = int(several.argmax())
+            raise BadInput(
+                f"{option} {name!r} holds {type(column.iloc[row]).__name__}s, first in row "
+                f"{row + 1}: a cell must be one value."
+            )
+
+
 def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Return the column of true labels.
 
-    Raises BadInput if it does not exist, values are missing, or there is only one class.
+    Raises BadInput if values are missing, or there is only one class.
     """
-    check_column(frame, name, "--target")
+    _check_single(frame[name], name, "--target")
     target = _plain(frame[name])
     _check_missing(target, name, "--target")
     if target.nunique() < 2:
@@ -112,10 +120,10 @@ def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
 def read_groups(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return the columns that form the groups; several are crossed.
 
-    Raises BadInput if one does not exist, values are missing, or there are too few or many groups.
+    Raises BadInput if values are missing, or there are too few or many groups.
     """
     for name in names:
-        check_column(frame, name, "--sensitive")
+        _check_single(frame[name], name, "--sensitive")
         _check_missing(frame[name], name, "--sensitive")
     groups = pd.DataFrame({name: _plain(frame[name]) for name in names})
     n = len(groups.drop_duplicates())
@@ -147,8 +155,22 @@ def _check_missing(column: pd.Series[Any], name: str, option: str) -> None:
         raise BadInput(
             f"{option} {name!r} is missing in {int(missing.sum()):,} of {len(column):,} rows, "
             f"first in row {int(missing.argmax()) + 1}. Fill them with a value of their own, or "
-            "leave these rows out. (An empty cell, NA, None or null in a CSV is a missing value.)"
+            "leave these rows out."
         )
+
+
+def bad_number(column: pd.Series[Any]) -> str:
+    """Say which cell of a column is not a number, and what to do about it."""
+    numbers = pd.to_numeric(column.astype("object"), errors="coerce")
+    bad = (numbers.isna() & column.notna()).to_numpy()
+    row = int(bad.argmax())  # the first, where all are numbers of a kind that pandas has no type of
+    value = column.iloc[row]
+    told = f"column {column.name!r} holds {value!r} in row {row + 1}, and the model takes numbers."
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[\d., ]*\d[.,]\d+", value):
+        return f"{told} Write 1234.5 for 1.234,5 or 1,234.5."
+    if 2 * bad.sum() < column.notna().sum():
+        return f"{told} Correct the cell, or leave it empty if the value is missing."
+    return f"{told} Save the Pipeline that encodes it, or choose columns by --features."
 
 
 def sample_rows(n: int, max_rows: int | None, seed: int) -> Any:

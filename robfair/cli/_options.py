@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import math
+import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["file_argument", "names", "positive_float", "positive_int", "seed"]
+__all__ = ["file_argument", "names", "positive_float", "positive_int", "seed", "separator"]
 
 # How the shells complete names of files, in shtab's words.
 _FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
@@ -24,8 +24,11 @@ def names(text: str) -> list[str]:
 
     Raises argparse.ArgumentTypeError, as do the parsers below, if the text is not valid.
     """
-    # Quoted as in the header of a CSV.
-    parsed = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    # Quoted as in the header of a CSV; blanks count in quotes only.
+    fields = re.findall(r'\s*(?:"((?:[^"]|"")*)"|([^,]*?))\s*(?:,|$)', text)
+    parsed = [quoted.replace('""', '"') or bare for quoted, bare in fields]
+    if not text.rstrip().endswith(","):
+        del parsed[-1:]  # what is left at the end
     if not parsed or "" in parsed:
         raise argparse.ArgumentTypeError(f"must be names separated by commas; got {text!r}")
     return parsed
@@ -54,3 +57,13 @@ def positive_float(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a finite number above 0; got {number:g}")
     return number
+
+
+def separator(text: str) -> str:
+    """Parse what separates the columns of a CSV: a character, or backslash and t for a tab."""
+    mark = {"\\t": "\t", "tab": "\t"}.get(text, text)
+    if len(mark) != 1 or mark in '"\r\n\0' or mark.isalnum():
+        raise argparse.ArgumentTypeError(
+            f"must be one character, such as ';', '|' or '\\t' for a tab; got {text!r}"
+        )
+    return mark

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from robfair._text import did_you_mean, few
-from robfair.cli._data import check_column, read_groups, read_table, read_target, sample_rows
+from robfair.cli._csv import CsvForm
+from robfair.cli._data import (
+    bad_number,
+    check_column,
+    read_groups,
+    read_table,
+    read_target,
+    sample_rows,
+)
+from robfair.cli._encoders import check_categories, find_categories, missing_cells
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._model import load_model, load_network
 from robfair.threat import ThreatModel
@@ -33,6 +42,11 @@ class Loaded:
     shape: tuple[int, ...] | None = None  # of a sample, where a network takes images
 
     @property
+    def labels(self) -> list[Any]:
+        """The labels that it knows."""
+        return [] if self.classes is None else self.classes.tolist()
+
+    @property
     def pipeline(self) -> Pipeline | None:
         """The Pipeline, if there is one with transformers before its last step."""
         inner = getattr(self.model, "best_estimator_", self.model)  # of a search
@@ -41,7 +55,7 @@ class Loaded:
     @property
     def knows_text(self) -> bool:
         """True if its labels are strings."""
-        return self.classes is not None and all(isinstance(label, str) for label in self.classes)
+        return bool(self.labels) and all(isinstance(label, str) for label in self.labels)
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Task:
     y: NDArray[Any]
     partitions: dict[str, Any]  # the groups of each audit, by its title
     threat_model: ThreatModel
+    table: pd.DataFrame  # X with the names that its columns have in the file
     missing: dict[str, int]  # rows with missing values, by feature
     source: str  # the file and the rows that were taken, for people
 
@@ -63,19 +78,27 @@ def prepare(arguments: argparse.Namespace) -> Task:
     Raises BadInput if files and options do not fit together.
     """
     loaded = _load(arguments)
-    text = [arguments.target] if loaded.knows_text else []  # or "01" would be read as a number
-    frame = read_table(arguments.data, encoding=arguments.encoding, text=text)
-    target = read_target(frame, arguments.target)
+    sensitive = list(dict.fromkeys(arguments.sensitive))  # each once, in their order
+    frame, named = read_table(
+        arguments.data,
+        CsvForm(arguments.encoding, arguments.sep),
+        text=lambda columns: _text_columns(columns, loaded, arguments),
+        names=[*sensitive, arguments.target],
+    )
+    for option, name in [("--target", arguments.target), *(("--sensitive", s) for s in sensitive)]:
+        check_column(frame, name, option)
+    # What the model does not tell about labels is told by how they are written.
+    target = read_target(named if loaded.classes is None else frame, arguments.target)
     if arguments.classes is not None:
         target = target.astype(str)  # as the labels are in --classes
     _check_labels(target, loaded, arguments)
-    sensitive = list(dict.fromkeys(arguments.sensitive))  # each once, in their order
     if arguments.cross and len(sensitive) < 2:
         raise BadInput("--cross needs several --sensitive columns.")
     combinations = [[name] for name in sensitive] + ([sensitive] if arguments.cross else [])
-    groups = {" x ".join(names): read_groups(frame, names) for names in combinations}
+    groups = {" x ".join(names): read_groups(named, names) for names in combinations}
     features = _features(frame, loaded, arguments)
     table = frame[features]
+    _check_cells(table, loaded)
     threat_model = _threat_model(table, loaded, arguments)
     rows = sample_rows(len(frame), arguments.max_rows, arguments.seed)
     source = f"{len(frame):,} rows of {arguments.data}"
@@ -93,6 +116,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
             for title, chosen in groups.items()
         },
         threat_model,
+        table,
         {str(name): int(n) for name, n in missing[missing > 0].items()},
         source,
     )
@@ -115,10 +139,31 @@ def _load(arguments: argparse.Namespace) -> Loaded:
     )
 
 
+def _text_columns(
+    columns: list[str], loaded: Loaded, arguments: argparse.Namespace
+) -> dict[str, Collection[str]]:
+    """Return the columns that the model takes as text, with the cells that are missing values."""
+    taken = loaded.columns or arguments.features or [c for c in columns if c != arguments.target]
+    text: dict[str, Collection[str]] = {**missing_cells(find_categories(loaded.model, taken))}
+    if loaded.knows_text:  # or "01" would be read as a number
+        text[arguments.target] = {""} - set(loaded.labels)
+    return text
+
+
+def _check_cells(table: pd.DataFrame, loaded: Loaded) -> None:
+    """Raise BadInput if a cell is not of the kind that the model takes."""
+    check_categories(table, find_categories(loaded.model, list(table.columns)))
+    if loaded.pipeline is not None:
+        return  # which may encode text in ways of its own
+    for name in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[name].dtype):
+            raise BadInput(bad_number(table[name]))
+
+
 def _check_labels(target: pd.Series[Any], loaded: Loaded, arguments: argparse.Namespace) -> None:
     if loaded.classes is None:
         return
-    known = set(loaded.classes.tolist())
+    known = set(loaded.labels)
     unknown = [label for label in target.unique().tolist() if label not in known]
     if not unknown:
         return
@@ -130,7 +175,7 @@ def _check_labels(target: pd.Series[Any], loaded: Loaded, arguments: argparse.Na
         )
     raise BadInput(
         f"--target {arguments.target!r} holds labels that the model does not know: "
-        f"{_named(unknown)}. Its classes are {_named(loaded.classes.tolist())}."
+        f"{_named(unknown)}. Its classes are {_named(loaded.labels)}."
     )
 
 
@@ -156,14 +201,6 @@ def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
             f"the model takes {loaded.n_features} columns and got {len(features)}: "
             f"{_named(features)}. Name those it takes, in order, by --features."
         )
-    if loaded.pipeline is None:
-        numeric = pd.api.types.is_numeric_dtype
-        words = [name for name in features if not numeric(frame[name].dtype)]
-        if words:
-            raise BadInput(
-                f"column {words[0]!r} holds {frame[words[0]].iloc[0]!r}, and the model takes "
-                "numbers. Save the Pipeline that encodes it, or choose columns by --features."
-            )
     return list(features)
 
 

@@ -19,8 +19,8 @@ def task(files):
         defaults = {
             "model": files / model, "data": files / data, "target": "income",
             "sensitive": ["race"], "cross": False, "features": None, "max_rows": None,
-            "encoding": "utf-8", "mutable": None, "immutable": None, "norm": "2", "certify": False,
-            "seed": 0, "trust": [], "architecture": None, "classes": None,
+            "encoding": "utf-8", "sep": None, "mutable": None, "immutable": None, "norm": "2",
+            "certify": False, "seed": 0, "trust": [], "architecture": None, "classes": None,
         }  # fmt: skip
         return prepare(argparse.Namespace(**defaults | options))
 
