@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
 from torch import nn
 
+from robfair.distance.exact import Reading
+
 
 def smallest_step(w, gap, norm, down, up):
     """Size of the smallest r with w . r >= gap and -down <= r <= up; inf if there is none.
@@ -85,6 +87,11 @@ def network(sizes, activation=nn.Tanh, dtype=torch.float64, seed=0, gain=2.0):
             layer.bias.normal_(0, 0.5, generator=generator)
         layers += [layer, activation()]
     return nn.Sequential(*layers[:-1])
+
+
+def relu_layers(module):
+    """The weights and biases that robfair reads of a ReLU network."""
+    return [(weight.numpy(), bias.numpy()) for weight, bias in Reading.relu(module).maps()]
 
 
 def predict_with(module):

@@ -5,18 +5,21 @@ a function from points to logits and their `Vjp`, the vector-Jacobian product: i
 the logits into the gradient of their weighted sum.
 """
 
-from robfair.adapters._affine import affine_map
+from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
 from robfair.adapters._labels import LabelModel, as_labels, as_model
 from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
 from robfair.adapters._modes import evaluation_mode
+from robfair.adapters._plain import is_plain
 from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
 __all__ = [
+    "AffineLayer",
     "ForwardVjp",
     "LabelModel",
     "LogitModel",
     "NotDifferentiable",
     "Vjp",
+    "affine_layers",
     "affine_map",
     "as_labels",
     "as_logits",
@@ -24,4 +27,6 @@ __all__ = [
     "autograd_vjp",
     "evaluation_mode",
     "forward_vjp",
+    "is_identity",
+    "is_plain",
 ]

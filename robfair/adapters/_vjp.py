@@ -13,6 +13,7 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
+import torch.nn.modules.module as torch_module
 from torch import Tensor, nn
 
 from robfair.models import Standardize
@@ -107,6 +108,10 @@ def _is_watched(module: nn.Module) -> bool:
         module._forward_pre_hooks,
         module._backward_hooks,
         module._backward_pre_hooks,
+        torch_module._global_forward_hooks,
+        torch_module._global_forward_pre_hooks,
+        torch_module._global_backward_hooks,
+        torch_module._global_backward_pre_hooks,
     )
     return any(hooks) or "forward" in vars(module)
 

@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike
 
 from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.distance._diagnostics import diagnose
-from robfair.distance._methods import resolve
+from robfair.distance._methods import resolve, without_reading
 from robfair.distance._options import DistanceOptions
 from robfair.distance._result import BoundaryDistance
 from robfair.distance._runners import add_lower_bounds
 from robfair.distance._writer import ResultWriter
+from robfair.distance.exact import ReadingDiffers
 from robfair.threat import ThreatModel
 
 __all__ = ["boundary_distance", "measure_distance"]
@@ -236,7 +237,13 @@ def measure_distance(
     options = replace(options, random_state=as_seed(options.random_state))
     with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
         results = ResultWriter(problem, return_adversarial, bar.update)
-        run(problem, results, options)
+        try:
+            run(problem, results, options)
+        except ReadingDiffers as error:
+            chosen, run = without_reading(method, adapted, error, certify)
+            results = ResultWriter(problem, return_adversarial, bar.update)
+            results.warnings.append(f"{error} Its distances are those of a search.")
+            run(problem, results, options)
     if certify and results.lower is None:  # exact distances have brought their own
         with progress_bar(problem, "certified bounds", verbose) as bar:
             add_lower_bounds(problem, results, bar.update)

@@ -15,13 +15,14 @@ from typing import Any, Literal
 from sklearn.tree import DecisionTreeClassifier
 
 from robfair._problem import Problem
-from robfair.adapters import LabelModel, LogitModel, affine_map, as_labels, as_logits, as_model
+from robfair.adapters import LabelModel, LogitModel, affine_layers, as_labels, as_logits, as_model
 from robfair.distance import _runners as runners
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
+from robfair.distance.exact import ReadingDiffers
 from robfair.threat import ThreatModel
 
-__all__ = ["METHODS", "resolve"]
+__all__ = ["METHODS", "resolve", "without_reading"]
 
 ModelKind = Literal["affine", "network", "tree", "labels"]
 # A norm ball in a box, or the valid rows of a table: categories, integers, units.
@@ -178,6 +179,25 @@ def resolve(
     return adapted, method, runner.run
 
 
+def without_reading(
+    name: str, adapted: LogitModel | LabelModel, error: ReadingDiffers, certify: bool
+) -> tuple[Method, Run]:
+    """Return what a method runs for a model that does not compute what is read of it.
+
+    Raises ValueError if the method is to be exact, or nothing else could be certified.
+    """
+    method = METHODS[name]
+    kind: ModelKind = "network" if isinstance(adapted, LogitModel) else "labels"
+    runner = method.runners.get((kind, "ball"))
+    if certify and isinstance(adapted, LabelModel):
+        raise ValueError(f"{error} Leave out certify=True.")
+    if method.proves == "exact" or runner is None:
+        raise ValueError(f'{error} Use method="auto".')
+    if isinstance(runner, str):
+        return without_reading(runner, adapted, error, certify)
+    return method, runner.run
+
+
 def _adapt(method: Method, model: Any) -> LogitModel | LabelModel:
     """Adapt a model to what the method sees of it: logits, labels or either."""
     sees_logits = {kind in LOGITS for kind, _ in method.runners}
@@ -207,11 +227,16 @@ def _find(
 
 def _is_kind(model: LogitModel | LabelModel, kind: ModelKind) -> bool:
     if isinstance(model, LabelModel):
-        is_tree = isinstance(model.estimator, DecisionTreeClassifier)
-        return kind == "labels" or (kind == "tree" and is_tree)
+        return kind == "labels" or (kind == "tree" and _is_tree(model.estimator))
     if kind == "affine":  # unless something that is not affine turns its outputs into logits
-        return model.to_logits is None and affine_map(model.module) is not None
+        return model.to_logits is None and affine_layers(model.module) is not None
     return kind == "network"
+
+
+def _is_tree(estimator: Any) -> bool:
+    """Tell whether an estimator is a decision tree that predicts as one."""
+    is_tree = isinstance(estimator, DecisionTreeClassifier) and "predict" not in vars(estimator)
+    return is_tree and type(estimator).predict is DecisionTreeClassifier.predict
 
 
 def _either(names: Iterable[str]) -> str:

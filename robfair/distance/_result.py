@@ -30,8 +30,8 @@ class BoundaryDistance:
         search was skipped. Never 0 for a failed search.
     lower : ndarray of shape (n_samples,) or None
         Certified: no point nearer than this is predicted differently. Where the distance is exact
-        it is the distance; with ``certify=True`` a bound. NaN where nothing could be certified or
-        the search was skipped. None if it was not asked for.
+        it is less by what the model's own rounding can do; with ``certify=True`` a bound. NaN where
+        nothing could be certified or the search was skipped. None if it was not asked for.
     predicted : ndarray of shape (n_samples,)
         The label that the model predicts.
     status : ndarray of shape (n_samples,), str
@@ -39,8 +39,8 @@ class BoundaryDistance:
         was given and the model is wrong there, so no measure needs the distance: NaN).
     adversarial : ndarray of the shape of X, or None
         The point behind `distance`, which the model predicted differently; NaN where there is none.
-        For an exact distance it lies a relative 1e-6 or so beyond the boundary. None if it was not
-        asked for.
+        For an exact distance it lies a relative 1e-7 beyond the boundary, or as far as the rounding
+        of the model makes necessary. None if it was not asked for.
     method : str
         The method that ran: what "auto" chose, or "auto" where that is its own search.
     threat_model : ThreatModel

@@ -16,17 +16,24 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from robfair._problem import Problem
-from robfair.adapters import LabelModel, LogitModel, affine_map
+from robfair.adapters import LabelModel, LogitModel
 from robfair.certify import UnsupportedLayer, certified_radius
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
-from robfair.distance.exact import TOLERANCE, linear_distance, relu_distance, relu_layers
+from robfair.distance.exact import (
+    TOLERANCE,
+    Reading,
+    ReadingDiffers,
+    linear_distance,
+    relu_distance,
+)
 from robfair.distance.gradient import AUTO, STRONG, deepfool_distance, minimum_norm_distance
 from robfair.distance.labels import decision_distance
 from robfair.distance.tabular import table_decision, table_distance
 from robfair.distance.trees import tree_distance
 
 QUERIES = 1000  # default budget of "decision"
+TREE = "the model does not predict what its tree says: a subclass or a patch may be the reason."
 
 
 def minimum_norm(
@@ -39,9 +46,10 @@ def minimum_norm(
 
 def affine(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Compute the distances of an affine model."""
-    weights = affine_map(problem.network.module)
-    assert weights is not None  # the registry has seen to that
-    linear_distance(problem, results, weights)
+    reading = Reading.affine(problem.network.module)
+    assert reading is not None  # the registry has seen to that
+    reading.hold(problem, results)
+    linear_distance(problem, results, reading)
 
 
 def deepfool(
@@ -65,11 +73,12 @@ def check_relu(model: LogitModel) -> None:
             'method="exact" needs a module that returns logits, and this one does not: use '
             'method="strong".'
         )
-    relu_layers(model.module)
+    Reading.relu(model.module)
 
 
 def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search from above, then close the interval sample by sample."""
+    Reading.relu(problem.network.module).hold(problem, results)
     with results.muted():  # the bar counts the second part, which takes nearly all of the time
         budget = AUTO.within(None, problem.n_classes - 1)
         minimum_norm_distance(problem, results, budget, options.random_state)
@@ -77,6 +86,8 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
     results.advance(len(problem.X) - len(index))
     results.write_lower(index, np.nan)
     box, mask = _sides(problem), problem.threat_model.mask(problem.shape)
+    # Solvers close an interval up to a tolerance, and the module's rounding keeps it open.
+    width = min(max(TOLERANCE, 2**13 * torch.finfo(problem.model.dtype).eps), 0.01)
     solve = delayed(relu_distance)
     solved = Parallel(n_jobs=options.n_jobs, return_as="generator")(
         solve(
@@ -93,7 +104,7 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
         for i in index
     )
     for i, (low, high, point) in zip(index, solved, strict=True):
-        exact = low >= high * (1 - TOLERANCE)  # solvers close an interval up to a tolerance
+        exact = low >= high * (1 - width)
         results.write_found(np.array([i]), high, point, exact=exact)
         results.write_lower(np.array([i]), min(low, high))  # rounding may have put it above
 
@@ -101,6 +112,9 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
 def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Compute the distances of a decision tree."""
     kept, X, model = _predict(problem, results)
+    assert results.predicted is not None
+    own = results.predicted[kept]
+    _hold_tree(model, X, own)
     distance, points = tree_distance(
         model.estimator,
         X,
@@ -109,9 +123,22 @@ def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
         mask=problem.threat_model.mask(problem.shape),
         progress=results.advance,
     )
+    near = np.isfinite(distance)
+    results.n_forward[kept[near]] += 1
+    if near.any() and np.any(_Flat(model, problem.shape)(points[near]) == own[near]):
+        raise ReadingDiffers(TREE)
     with results.muted():
         results.write_found(kept, distance, points, exact=True)
     results.write_lower(kept, distance)
+
+
+def _hold_tree(model: LabelModel, X: NDArray[np.float64], predicted: NDArray[Any]) -> None:
+    """Raise ReadingDiffers unless the leaves of a tree have the labels that it predicts."""
+    estimator = model.estimator
+    leaf = estimator.tree_.apply(X.astype(np.float32))
+    read = estimator.classes_[estimator.tree_.value[leaf, 0].argmax(axis=1)]
+    if np.any(read != predicted):
+        raise ReadingDiffers(TREE)
 
 
 def decision(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:

@@ -98,12 +98,12 @@ def test_what_is_proven_is_not_said_to_be_censored():
 
 
 def test_an_affine_model_that_is_wrong_is_not_looked_at():
-    layer, rows = linear_layer(np.eye(4)[:3], [0, 0, 0]), []
-    layer.register_forward_hook(lambda module, args, out: rows.append(len(out)))
+    layer = linear_layer(np.eye(4)[:3], [0, 0, 0])
     y = np.arange(30) % 3
     result = boundary_distance(layer, X, y=y)
     assert set(result.status) == {"exact", "skipped"}
-    assert (result.n_forward[result.status == "skipped"] == 1).all()
+    # To predict it, and to hold what was read of the model against it.
+    assert (result.n_forward[result.status == "skipped"] == 2).all()
 
 
 @pytest.mark.parametrize("method", ["auto", "strong"])

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -29,7 +29,7 @@ def test_affine_models_are_linear(model, method):
     result = boundary_distance(model, X, method=method)
     assert result.method == "linear"
     assert set(result.status) == {"exact"}
-    assert_array_equal(result.lower, result.distance)
+    assert_allclose(result.lower, result.distance, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_auto_takes_what_suits_the_model(model, method):
     assert status in result.status
     assert (result.lower is None) == (method != "exact")
     if method == "exact":
-        assert_array_equal(result.lower, result.distance)
+        assert_allclose(result.lower, result.distance, rtol=1e-9)
 
 
 # --- What is refused

@@ -183,8 +183,39 @@ def test_certify_adds_nothing_where_the_distance_is_exact():
     tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, Y)
     for model in (*AFFINE, tree):
         result = boundary_distance(model, X, certify=True)
-        assert_array_equal(result.lower, result.distance)
+        assert_allclose(result.lower, result.distance, rtol=1e-9)
         assert result.warnings_ == ()
+
+
+class Wary(DecisionTreeClassifier):
+    """A tree with a threshold of its own."""
+
+    def predict(self, data):
+        return (self.predict_proba(data)[:, 1] > 0.9).astype(int)
+
+
+def test_a_tree_that_predicts_otherwise_is_searched_by_its_labels(monkeypatch):
+    wary = Wary(max_depth=3, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match=r'a decision tree.*got a Wary.*"auto"'):
+        boundary_distance(wary, X, method="exact")
+    result = boundary_distance(wary, X)
+    assert (result.method, set(result.status)) == ("decision", {"found"})
+    check_adversarials(result, X, wary.predict)
+
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, Y)
+    label = tree.tree_.value[:, 0].argmax(axis=1)
+    for changed in (1 - label, np.where(np.arange(len(label)) == len(label) - 1, 1 - label, label)):
+        # The values of the leaves no longer say what is predicted, for all or for one of them.
+        monkeypatch.setattr(DecisionTreeClassifier, "predict", lambda self, data, at=changed: (
+            self.classes_[at[self.apply(data)]]
+        ))  # fmt: skip
+        with pytest.raises(ValueError, match="does not predict what its tree says"):
+            boundary_distance(tree, X, method="exact")
+        with pytest.raises(ValueError, match="Leave out certify"):
+            boundary_distance(tree, X, certify=True)
+        result = boundary_distance(tree, X)
+        assert (result.method, set(result.status)) == ("decision", {"found"})
+        assert any("does not predict what its tree says" in text for text in result.warnings_)
 
 
 def test_what_cannot_be_certified_is_nan_and_said():

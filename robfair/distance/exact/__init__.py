@@ -4,7 +4,7 @@ Bounds that are a relative `TOLERANCE` apart count as one exact distance.
 """
 
 from robfair.distance.exact._linear import linear_distance
+from robfair.distance.exact._reading import Reading, ReadingDiffers
 from robfair.distance.exact._relu import TOLERANCE, relu_distance
-from robfair.distance.exact._relu_layers import relu_layers
 
-__all__ = ["TOLERANCE", "linear_distance", "relu_distance", "relu_layers"]
+__all__ = ["TOLERANCE", "Reading", "ReadingDiffers", "linear_distance", "relu_distance"]

@@ -25,7 +25,7 @@ from robfair._confirm import beyond_rounding
 from robfair._problem import margins
 from robfair.adapters import LogitModel
 from robfair.distance._arrays import Array, Flags
-from robfair.distance.exact._relu_layers import relu_layers
+from robfair.distance.exact._reading import Reading
 from robfair.distance.exact._relu_milp import SAFETY, Program, ReluNetwork
 from robfair.distance.exact._relu_region import nearest_in_region
 
@@ -57,7 +57,7 @@ def relu_distance(
     Parameters
     ----------
     module : torch.nn.Module
-        Of layers that :func:`relu_layers` supports.
+        Of layers that :meth:`Reading.relu` supports.
     x, label : ndarray of shape (n_features,), float64, and int
         The sample, in the box, and the class that the module predicts there.
     norm : {2, inf}
@@ -77,8 +77,8 @@ def relu_distance(
     Returns
     -------
     low : float
-        Nothing nearer is predicted differently by these weights in exact arithmetic. inf if no
-        other class can be reached in the box.
+        Nothing nearer is predicted differently by the module, whatever it rounds. inf if no other
+        class can be reached in the box.
     high : float
         Distance of a point that the module itself predicts differently: `upper`, or less.
     point : ndarray of shape (n_features,), float64, or None
@@ -97,7 +97,8 @@ def relu_distance(
     Bounds left by a time limit can be far apart: combine them with others.
     """
     deadline = np.inf if time_limit is None else time.perf_counter() + time_limit
-    layers = relu_layers(module)
+    reading = Reading.relu(module)
+    layers = [(w.cpu().numpy(), b.cpu().numpy()) for w, b in reading.maps()]
     weight, bias = layers[0]
     if weight.shape[1] != x.size:
         raise ValueError(
@@ -109,8 +110,13 @@ def relu_distance(
     if box is not None:  # a sample may lie out of it by a rounding error
         slack = np.array([np.minimum(box[0] - x, 0), np.maximum(box[1] - x, 0)])
     first = (weight[:, mutable], weight @ x + bias)
-    network = ReluNetwork([first, *layers[1:]], norm, *slack[:, mutable])
     model = LogitModel(module)
+    given = torch.from_numpy(x[None]).to(model.device)
+    moving = torch.from_numpy(mutable.copy()).to(model.device)
+    rounding = reading.rounding(given, norm, moving, model.dtype)
+    error, growth = (bound.cpu().numpy() for bound in (rounding.still[0], rounding.growth))
+    low, high = slack[:, mutable]
+    network = ReluNetwork([first, *layers[1:]], norm, low, high, error, growth)
     labels = torch.full((len(BEYOND),), label, device=model.device)
     with torch.no_grad(), model.forward(shape) as forward:
 
@@ -241,8 +247,10 @@ def _first_bounds(network: ReluNetwork, label: int) -> tuple[Array, Array]:
     dual = 2 if norm == 2 else 1
     steepest = np.linalg.norm(w - w[label], dual, axis=1) * lipschitz
     slope = np.linalg.norm(weight - weight[label], dual, axis=1)
+    error, growth = (each + each[label] for each in network.rounding(len(b)))
+    sure = (gap - error).clip(min=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.where(gap > 0, gap / steepest, 0.0)
+        low = np.where(sure > 0, sure / (steepest + growth), 0.0)
         linear = np.where(gap > 0, gap / slope, 0.0)
     low[label] = linear[label] = np.inf
     return low, linear

@@ -34,6 +34,17 @@ class ReluNetwork(NamedTuple):
     norm: float  # of the step
     low: Array  # (n,), down to where each coordinate of the step may go: -inf where open
     high: Array  # (n,), up to where; inf where open
+    # Bounds of the rounding of each logit: at the sample, and per unit of the step's norm.
+    error: Array | None = None
+    growth: Array | None = None
+
+    def rounding(self, n_classes: int) -> tuple[Array, Array]:
+        """Return both bounds, of shape (n_classes,)."""
+        none = np.zeros(n_classes)
+        return (
+            none if self.error is None else self.error,
+            none if self.growth is None else self.growth,
+        )
 
 
 class Solution(NamedTuple):
@@ -67,6 +78,8 @@ class Program:
                     self._tighten(weight, bias, low, high)
                 weight, bias = self._relu(weight, bias, low, high)
         self.logits = weight, bias
+        error, growth = network.rounding(len(bias))
+        self.error = error + radius * growth
 
     def _variables(self, low: Array, high: Array, integer: int = 0) -> Indices:
         """Add variables and return their indices."""
@@ -149,9 +162,13 @@ class Program:
         return after, bias * active
 
     def solve(self, label: int, target: int) -> Solution:
-        """Ask for the smallest step after which the logit of `target` is not below `label`'s."""
+        """Ask for the smallest step after which `target`'s logit may be no less than `label`'s.
+
+        By rounding it may be where it is less by the bounds of both.
+        """
         weight, bias = self.logits
         row, shift = weight[[target]] - weight[label], bias[[target]] - bias[label]
+        shift = shift + self.error[target] + self.error[label]
         low, high = self._range(row, shift)
         if high[0] < 0:
             return Solution(np.inf)

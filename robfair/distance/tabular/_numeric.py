@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robfair._problem import Problem
-from robfair.adapters import affine_map
 from robfair.distance._arrays import Flags
 from robfair.distance._writer import ResultWriter
-from robfair.distance.exact import linear_distance
+from robfair.distance.exact import Reading, ReadingDiffers, linear_distance
 from robfair.distance.gradient import (
     AUTO,
     DescentSchedule,
@@ -53,9 +52,9 @@ class NumericSearch:
         network, shape = self.problem.network, self.problem.shape
         unit = network.tensor(self.unit.reshape(1, *shape)).reshape(shape)
         # The numeric moves of an affine model have a closed form.
-        self.affine = affine_map(network.module) if network.to_logits is None else None
+        self.affine = self._read()
         if self.affine is not None:
-            self.affine = (self.affine[0] * unit.double().ravel(), self.affine[1])
+            self.affine = self.affine.in_units(unit.double().ravel())
         # Integers move like continuous features here; blocks stay, since the mask leaves them out.
         box = [(side / self.unit).reshape(shape) for side in (self.space.low, self.space.high)]
         threat_model = ThreatModel(
@@ -72,6 +71,17 @@ class NumericSearch:
         )
         threat_model = replace(threat_model, mutable=self._mask(self.space.continuous))
         self.continuous = replace(self.numeric, threat_model=threat_model)
+
+    def _read(self) -> Reading | None:
+        """Read an affine model; None for others, or if it computes something else."""
+        network = self.problem.network
+        reading = Reading.affine(network.module) if network.to_logits is None else None
+        try:
+            if reading is not None:
+                reading.hold(self.problem, ResultWriter(self.problem, keep_adversarial=False))
+        except ReadingDiffers:
+            return None
+        return reading
 
     def _mask(self, flags: Flags) -> NDArray[np.bool_] | None:
         # ThreatModel refuses a mask that is False everywhere; nothing is searched then.

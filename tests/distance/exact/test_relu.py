@@ -258,7 +258,8 @@ def test_float32(norm):
     for x in np.random.default_rng(2).normal(size=(4, 3)).astype(np.float32).astype(np.float64):
         low, high = exact(module, x, norm)
         plain = exact(copy.deepcopy(module).double(), x, norm)
-        assert_allclose(low, plain[0], rtol=3e-6)
+        assert low < plain[0] * (1 - 1e-8)  # float32 may have rounded
+        assert_allclose(low, plain[0], rtol=1e-4)
         # A point is taken for flipped only if float32 leaves no doubt of it.
         assert_allclose(high, plain[1], rtol=2e-4)
 

@@ -5,8 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from torch import nn
 
-from oracles import network
-from robfair.distance.exact import relu_layers
+from oracles import network, relu_layers
 from robfair.distance.exact._relu_milp import SAFETY, Program, ReluNetwork, Solution
 
 NORMS = [2, np.inf]
