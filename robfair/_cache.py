@@ -1,7 +1,8 @@
 """The last few distances and attacks, so that scorers, displays and audits share them.
 
 A result is found again by the content of model, samples, labels and options, not by identity: a
-model that was trained further, or an array that was written to, is another one.
+model that was trained further, a class that was edited, or an array that was written to, is another
+one. What cannot be known in whole is computed each time.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
-from joblib.hashing import NumpyHasher
 from numpy.typing import NDArray
 
+from robfair._content import content_hash
 from robfair.adapters import as_model
 from robfair.attacks import attack, least_eps
 from robfair.distance import BoundaryDistance, DistanceOptions, measure_distance
@@ -34,17 +34,6 @@ class Attacked:
     predicted: NDArray[Any]  # labels, without a perturbation
 
 
-class _ContentHasher(NumpyHasher):
-    """joblib's hash, by the values of tensors instead of their addresses in memory."""
-
-    def save(self, obj: Any) -> None:
-        """Hash `obj`."""
-        if isinstance(obj, torch.Tensor):
-            values = obj.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-            obj = (type(obj).__name__, str(obj.dtype), tuple(obj.shape), values)
-        super().save(obj)
-
-
 class _RecentResults:
     """The last few computations, by the content that they were computed from."""
 
@@ -52,7 +41,7 @@ class _RecentResults:
     BYTES = 2**28  # in all; the points behind distances take as much memory as X
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a model may ask for distances, too
         self.results: dict[str, Any] = {}
 
     def get(
@@ -60,9 +49,9 @@ class _RecentResults:
     ) -> _Result:
         """Return the result of the same content, or compute it."""
         counting = sorted((name, value) for name, value in options.items() if name not in ASIDE)
-        content = (compute.__name__, type(estimator), as_model(estimator), X, y, counting)
+        model = _identity(estimator), as_model(estimator)
         try:
-            key = _ContentHasher(hash_name="md5").hash(content)
+            key = content_hash((compute.__name__, model, X, y, counting), may_vary=False)
         except Exception:  # what cannot be pickled has no content to compare
             return compute(estimator, X, y, **options)
         with self.lock:  # held while it computes: an equal call waits instead of computing too
@@ -79,6 +68,15 @@ class _RecentResults:
 
     def _bytes(self) -> int:
         return sum(array.nbytes for value in self.results.values() for array in _arrays(value))
+
+
+def _identity(estimator: Any) -> Any:
+    """Return what tells an estimator from others, beside the model that is made of it."""
+    if type(estimator).__module__.partition(".")[0] != __name__.partition(".")[0]:
+        return estimator  # whatever it predicts by
+    own = vars(estimator).items()
+    # The network is all of it, unless somebody has replaced a method.
+    return type(estimator), {n: v for n, v in own if hasattr(type(estimator), n)}
 
 
 def _arrays(value: Any) -> list[NDArray[Any]]:

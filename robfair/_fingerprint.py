@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import joblib
 import numpy as np
 import sklearn
 import torch
-from torch import nn
 
+from robfair._content import content_hash, is_installed_class
 from robfair._version import __version__
 
 __all__ = ["describe", "differences"]
@@ -28,6 +28,7 @@ def describe(
     written as JSON nor pickled.
     """
     versions = {
+        "Python": ".".join(map(str, sys.version_info[:2])),  # the hash of a function, for one
         "robfair": __version__,
         "scikit-learn": sklearn.__version__,
         "torch": torch.__version__,
@@ -48,25 +49,21 @@ def _fingerprint(name: str, value: Any) -> Any:
     """Return a value that JSON can hold, or else its hash."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if _is_estimator(value):
-        return _qualified_name(value)  # its parameters have names of their own
     try:
-        return {"hash": joblib.hash(_plain(value))}
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        if _is_estimator(value):
+            return _named_class(value)  # its parameters have names of their own
+        return {"hash": content_hash(_plain(value))}
+    except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
         raise TypeError(
             f"with checkpoint=, {name} must be something that can be pickled, so that a later run "
-            f"can be compared with this one; got {value!r}. Define functions and classes at the "
-            "top level of a module."
+            f"can be compared with this one; got {value!r}."
         ) from error
 
 
 def _plain(value: Any) -> Any:
-    """Take apart values whose pickle differs between processes, such as a torch module."""
-    if isinstance(value, nn.Module):
-        weights = {name: tensor.cpu().numpy() for name, tensor in value.state_dict().items()}
-        return repr(value), weights
+    """Take estimators apart, whose attributes are not all parameters."""
     if _is_estimator(value):
-        return _qualified_name(value), _plain(value.get_params(deep=False))
+        return _named_class(value), _plain(value.get_params(deep=False))
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -78,8 +75,11 @@ def _is_estimator(value: Any) -> bool:
     return hasattr(value, "get_params") and not isinstance(value, type)
 
 
-def _qualified_name(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+def _named_class(value: Any) -> str:
+    """Return the name of an estimator's class, and the hash of code that may be edited."""
+    cls = type(value)
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    return name if is_installed_class(cls) else f"{name} with code {content_hash(cls)[:8]}"
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:

@@ -1,11 +1,14 @@
 """Distances and attacks that equal calls share."""
 
 import copy
+import threading
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from oracles import network
@@ -110,12 +113,73 @@ def test_shared_arrays_are_read_only(searches):
         shared_distance(NET, X, Y).distance[:] = 7.0
 
 
-def test_a_model_that_cannot_be_pickled_is_computed_each_time(searches):
+def test_a_model_that_may_change_unseen_is_computed_each_time(searches, tmp_path):
+    (tmp_path / "cut").write_text("0.0")
+    lock = threading.Lock()
+
+    def reads(data):
+        with open(tmp_path / "cut") as file:
+            return (data[:, 0] > float(file.read())).astype(int)
+
+    def cannot_be_pickled(data):
+        with lock:
+            return (data[:, 0] > 0).astype(int)
+
+    for predict in (reads, cannot_be_pickled):
+        searches.clear()
+        for _ in range(2):
+            shared_distance(predict, X, predict(X), budget=20)
+        assert len(searches) == 2
+
+
+def test_a_function_that_is_edited_is_another_one(searches):
+    for cut in (0.0, 0.2, 0.0):
+        predict = {"__name__": "__main__"}
+        exec(f"def predict(X): return (X[:, 0] > {cut}).astype(int)", predict)
+        y = predict["predict"](X)
+        assert (shared_distance(predict["predict"], X, y, budget=20).status != "skipped").all()
+    assert len(searches) == 2
+
+
+@pytest.mark.parametrize("patched", ["class", "instance"])
+def test_a_method_that_is_replaced_is_seen(searches, patched, monkeypatch):
+    """In an installed class, or in one of its instances."""
+    clf = DecisionTreeClassifier().fit(X, Y)
+    first = shared_distance(clf, X, Y, method="decision", budget=20)
+    assert shared_distance(clf, X, Y, method="decision", budget=20) is first
+
+    def inverted(*args):
+        return 1 - predict(*args)
+
+    target = DecisionTreeClassifier if patched == "class" else clf
+    predict = target.predict
+    monkeypatch.setattr(target, "predict", inverted)
+    assert shared_distance(clf, X, 1 - Y, method="decision", budget=20) is not first
+    assert len(searches) == 2
+
+
+def test_a_threshold_of_the_estimator_is_seen(searches):
+    """What an estimator predicts by may be no part of the model that is made of it."""
+
+    class Own(LogisticRegression):
+        threshold = 0.5
+
+        def predict(self, X):
+            return (self.predict_proba(X)[:, 1] > self.threshold).astype(int)
+
+    clf = Own().fit(X, Y)
+    for threshold in (0.5, 0.4, 0.5):
+        clf.threshold = threshold
+        shared_distance(clf, X, Y, method="decision", budget=20)
+    assert len(searches) == 2
+
+
+def test_a_model_may_ask_for_distances_itself(searches):
     def predict(data):
+        shared_distance(NET, X, Y)
         return (data[:, 0] > 0).astype(int)
 
-    for _ in range(2):
-        shared_distance(predict, X, predict(X), budget=20)
+    shared_distance(predict, X, predict(X), budget=10)
     assert len(searches) == 2
 
 

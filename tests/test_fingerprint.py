@@ -1,10 +1,12 @@
 """Descriptions of runs: equal for the same run, and different by name for another one."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from torch import nn
@@ -61,4 +63,57 @@ def test_parameters_without_influence_are_left_out():
 
 def test_what_cannot_be_pickled_is_an_error():
     with pytest.raises(TypeError, match="X must be something that can be pickled"):
-        describe(Ridge(), {"X": lambda: 0})
+        describe(Ridge(), {"X": threading.Lock()})
+
+
+EDITED = """
+class Step(Base):
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+    def plan(self):
+        return 1 + NUMBER
+def make():
+    return 1 + NUMBER
+"""
+
+
+@pytest.mark.parametrize(
+    ("params", "named"),
+    [
+        (lambda cell: {"module": cell["make"]}, "estimator's module"),
+        (lambda cell: {"module": cell["Step"]}, "estimator's module"),
+        (lambda cell: {"module": cell["Step"]()}, "estimator's module ('__main__.Step with code"),
+        (lambda cell: {"module": [cell["Step"]()]}, "estimator's module"),
+        (lambda cell: {"module": {"a": (cell["make"],)}}, "estimator's module"),
+    ],
+)
+def test_edited_code_is_another_run(params, named):
+    """The same name and the same parameters, of a function, a class, a strategy."""
+
+    def run(number):
+        cell = {"__name__": "__main__", "Base": BaseEstimator}
+        exec(EDITED.replace("NUMBER", number), cell)
+        return describe(Holder(**params(cell)), {})
+
+    assert differences(run("2"), run("2")) == ""
+    assert named in differences(run("2"), run("3"))
+
+
+def test_an_edited_estimator_is_another_run():
+    def run(number):
+        cell = {"__name__": "__main__", "Base": BaseEstimator}
+        exec(EDITED.replace("NUMBER", number), cell)
+        return describe(cell["Step"](), {})
+
+    assert differences(run("2"), run("2")) == ""
+    assert differences(run("2"), run("3")).startswith("estimator ('__main__.Step with code ")
+
+
+def test_attributes_of_a_network_count_that_it_does_not_show():
+    def run(scale):
+        module = network(0)
+        module.scale = scale
+        return describe(Holder(module), {})
+
+    assert differences(run(1.0), run(1.0)) == ""
+    assert differences(run(1.0), run(2.0)) == "estimator's module"
