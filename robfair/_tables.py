@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from robfair._text import visible
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,10 @@ def text_table(table: Table, *, beside: bool = True) -> str:
     """Write a table for a terminal: words to the left, numbers to the right."""
     rows = [[str(cell) if beside else cell.text for cell in row] for row in table.rows]
     # A line break within a name would break the row.
-    cells = [[" ".join(cell.split()) for cell in row] for row in [list(table.columns), *rows]]
+    cells = [
+        [" ".join(visible(cell, string.whitespace).split()) for cell in row]
+        for row in [list(table.columns), *rows]
+    ]
     widths, to_right = _widths(cells), table.is_number
     return "\n".join(
         "  ".join(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import math
 import re
+import string
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,14 +24,35 @@ class Verdict:
     details: tuple[str, ...] = ()  # the cause, how far it holds, and what it leaves open
 
     def __str__(self) -> str:
-        return " ".join([self.headline, *self.details])
+        return visible(" ".join([self.headline, *self.details]))
+
+
+# Unicode's kinds of characters that a reader does not see, or that change what he sees: controls
+# (line breaks, colours of a terminal), formats (the direction of text, no width), half characters.
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+LONGEST = 80  # characters of a name in a table or sentence
+
+
+def visible(text: str, keep: str = "") -> str:
+    """Return a text with escapes for characters that could change how the rest is read."""
+
+    def write(match: re.Match[str]) -> str:
+        char = match[0]
+        unseen = unicodedata.category(char) in UNSEEN and char not in keep
+        return char.encode("unicode_escape").decode() if unseen else char
+
+    return re.sub(r"[^ -~]", write, text)
 
 
 def group_names(index: pd.Index[Any]) -> list[str]:
-    """Name groups as text; the values of crossed columns are joined."""
-    if index.nlevels > 1:
-        return [" / ".join(map(str, label)) for label in index]
-    return [str(label) for label in index]
+    """Name groups as text; the values of crossed columns are joined, long names cut in the middle.
+
+    Names stay whole if two would be cut to the same.
+    """
+    labels = index if index.nlevels > 1 else [(label,) for label in index]
+    names = [visible(" / ".join(map(str, label))) for label in labels]
+    cut = [n if len(n) <= LONGEST else f"{n[: LONGEST - 30]}…{n[-29:]}" for n in names]
+    return cut if len(set(cut)) == len(set(names)) else names
 
 
 def sentence_number(value: float) -> str:
@@ -88,5 +111,6 @@ def arrow(before: float, after: float) -> str:
 
 def escaped(text: str) -> str:
     """Return Markdown that shows a text as it is, HTML in it included, on one line."""
+    text = visible(text, keep=string.whitespace)
     text = html.escape(" ".join(text.split()), quote=False)  # names are the user's, and may be HTML
     return re.sub(r"([\\`*_\[\]|#~$!])", r"\\\1", text)

@@ -2,6 +2,8 @@
 
 import html
 import re
+import string
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,28 @@ from robfair._text import (
     interval,
     sentence_number,
     table_number,
+    visible,
 )
+
+
+@given(st.text(), st.sampled_from(["", "\n"]))
+def test_nothing_unseen_is_left_in_a_text(text, keep):
+    shown = visible(text, keep)
+    assert all(char.isprintable() or char.isspace() or ord(char) > 127 for char in shown)
+    kinds = {unicodedata.category(char) for char in shown if char not in keep}
+    assert not kinds & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert visible(shown, keep) == shown
+    if text.isprintable():
+        assert shown == text
+
+
+def test_long_names_are_cut_unless_they_would_be_the_same():
+    long = ["a" * 500, "b" * 500, "c"]
+    names = group_names(pd.Index(long))
+    assert [len(name) for name in names] == [80, 80, 1]
+    assert names[0] == "a" * 50 + "…" + "a" * 29
+    alike = ["a" * 300 + middle + "a" * 300 for middle in "xy"]
+    assert group_names(pd.Index(alike)) == alike
 
 
 @pytest.mark.parametrize(
@@ -71,7 +94,7 @@ def test_escaped_text_is_one_line_that_reads_as_before(text):
     shown = escaped(text)
     assert "\n" not in shown
     assert html.unescape(re.sub(r"\\([\\`*_\[\]|#~$!])", r"\1", shown)) == html.unescape(
-        html.escape(" ".join(text.split()), quote=False)
+        html.escape(" ".join(visible(text, string.whitespace).split()), quote=False)
     )
     assert not re.search(r"(?<!\\)(?:\\\\)*[`*_|<]", shown)
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from robfair._names import ARCHITECTURES, AUDIT_MEASURES, DISTANCE_METHODS
+from robfair._text import visible
 from robfair._version import __version__
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._inputs import check_input
@@ -171,7 +172,9 @@ def run(arguments: argparse.Namespace) -> int:
     with _shown_warnings():
         task = prepare(arguments)
         # Before the audits, which may take hours.
-        reports = check_reports(arguments.html, list(task.partitions))
+        reports = check_reports(
+            arguments.html, list(task.partitions), inputs=(arguments.model, arguments.data)
+        )
         audits = {}
         for title, groups in task.partitions.items():
             with _one_line_errors(task):
@@ -200,7 +203,7 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     for row in judged:
         if row["crossed"]:
-            print(f"robfair: by {row['groups']}, {row['message']}", file=sys.stderr)
+            print(visible(f"robfair: by {row['groups']}, {row['message']}"), file=sys.stderr)
     print(_as_json(task, audits, judged) if arguments.json else _as_text(task, audits))
     return int(any(row["crossed"] for row in judged))
 
@@ -211,7 +214,7 @@ def _shown_warnings() -> Iterator[None]:
 
     def show(message: Warning | str, *rest: Any) -> None:
         text = " ".join(str(message).split())
-        print(f"robfair: warning: {text}", file=sys.stderr)
+        print(visible(f"robfair: warning: {text}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as DeprecationWarning
@@ -243,7 +246,7 @@ def _one_line_errors(task: Task) -> Iterator[None]:
 
 
 def _as_text(task: Task, audits: dict[str, Audit]) -> str:
-    parts = [task.source]
+    parts = [visible(task.source)]
     for result in audits.values():
         parts += [str(result), "\n".join(textwrap.wrap(result.verdict(), 96))]
     return "\n\n".join(parts)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from robfair._text import visible
 from robfair._version import __version__
 from robfair.cli._audit import add_audit
 from robfair.cli._errors import BadInput, one_line
@@ -85,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # here, where a reader that is gone is handled
     except KeyboardInterrupt:
+        print("robfair: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()
@@ -93,7 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         # BadInput may list types on lines of their own.
         text = str(error) if isinstance(error, BadInput) else one_line(error)
-        print(f"robfair: {text}", file=sys.stderr)
+        print(visible(f"robfair: {text}", keep="\n"), file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("robfair: there is not enough memory", file=sys.stderr)
         return 2
     return code
 

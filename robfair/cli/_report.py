@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from robfair._files import check_target
 from robfair.auditing import Audit
 from robfair.cli._errors import BadInput, one_line
 
 __all__ = ["check_reports", "write_report"]
 
 
-def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
+def check_reports(
+    path: Path | None, titles: list[str], *, inputs: Sequence[Path] = ()
+) -> dict[str, Path]:
     """Return the path of each audit's report: `path`, or for several one with the audit's title.
 
-    `path` None gives none. Raises BadInput if a report could not be written there, and ImportError
-    if jinja2 or matplotlib is not installed.
+    `path` None gives none. Raises BadInput if a report could not be written there or would take
+    the place of an input, and ImportError if jinja2 or matplotlib is not installed.
     """
     if path is None:
         return {}
@@ -31,10 +35,12 @@ def check_reports(path: Path | None, titles: list[str]) -> dict[str, Path]:
     if len(set(paths.values())) < len(titles):  # titles may differ in such characters only
         raise BadInput(f"the reports by {' and by '.join(titles)} would have the same name.")
     for each in paths.values():
-        if each.is_dir():
-            raise BadInput(f"--html {each} is a folder; give the name of a file.")
-        if not each.parent.is_dir():
-            raise BadInput(f"--html: there is no folder {each.parent}.")
+        try:
+            check_target(each)
+        except OSError as error:
+            raise BadInput(f"--html: {one_line(error)}") from error
+        if any(each.exists() and each.samefile(taken) for taken in inputs):
+            raise BadInput(f"--html {each} is a file that is read: give another name.")
     return paths
 
 

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from robfair._adult_table import AdultTable, adult_table
+from robfair._files import replacing
 from robfair.auditing import Comparison, compare
 from robfair.datasets import load_adult
 from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
@@ -81,7 +82,8 @@ def run_demo(
             random_state=random_state, verbose=verbose,
         )  # fmt: skip
     write_results(output, results, models, table)
-    load_adult(split="test").frame[:n_test].to_csv(output / "test-rows.csv", index=False)
+    with replacing(output / "test-rows.csv") as temporary:
+        load_adult(split="test").frame[:n_test].to_csv(temporary, index=False)
     for partition, comparison in results.items():
         print(f"\n=== UCI Adult, {len(y_test):,} test rows, groups by {partition} ===\n")
         print(comparison)
@@ -119,15 +121,18 @@ def write_results(
 ) -> None:
     """Write tables as CSV, curves as PNG and the fitted models as skops files."""
     for partition, comparison in results.items():
-        comparison.overall.to_csv(output / f"{partition}-overall.csv", index_label="model")
-        comparison.by_group.to_csv(output / f"{partition}-groups.csv")
+        with replacing(output / f"{partition}-overall.csv") as temporary:
+            comparison.overall.to_csv(temporary, index_label="model")
+        with replacing(output / f"{partition}-groups.csv") as temporary:
+            comparison.by_group.to_csv(temporary)
         draw_curves(comparison, output / f"{partition}-curves.png")
     import skops.io  # an extra: the package works without it
 
     for name, model in models.items():
         path = output / f"{name.lower().replace(' ', '-')}.skops"
         # Of the original columns, so that `robfair audit` can open it.
-        skops.io.dump(make_pipeline(table.transformer, model), path)
+        with replacing(path) as temporary:
+            skops.io.dump(make_pipeline(table.transformer, model), temporary)
 
 
 def audit_command(output: Path) -> str:
@@ -159,4 +164,5 @@ def draw_curves(comparison: Comparison, path: Path) -> None:
     for display, ax in zip(displays, panels, strict=True):
         display.plot(ax=ax, tau_max=tau_max)
         ax.label_outer()
-    figure.savefig(path, dpi=120)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)

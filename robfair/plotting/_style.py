@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Hashable, Mapping
 from typing import Any
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from robfair._text import visible
 
 __all__ = ["MANY", "add_legend", "axes_for", "looks", "name_others", "text"]
 
@@ -37,7 +40,7 @@ def text(label: Any, width: int = 28) -> str:
     not hide it from a legend.
     """
     parts = label if isinstance(label, tuple) else (label,)
-    name = " ".join(", ".join(map(str, parts)).split()) or '""'
+    name = " ".join(visible(", ".join(map(str, parts)), string.whitespace).split()) or '""'
     if len(name) > width:
         tail = (width - 1) // 2
         name = f"{name[: width - 1 - tail]}…{name[-tail:]}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from robfair._files import replacing
 from robfair.reproduction._claims import Claim
 from robfair.reproduction._records import Run, read_runs
 
@@ -245,5 +246,6 @@ def reproduce(
             run.write(results)  # after every part, so that little is lost where a run is stopped
     drawn = Results(experiment, scale, output, *read_runs(results, experiment.name, scale))
     report = "\n".join(paper.report(drawn, excerpt)).rstrip() + "\n"
-    drawn.path(f"{only or 'report'}.md").write_text(report, encoding="utf-8")
+    with replacing(drawn.path(f"{only or 'report'}.md")) as temporary:
+        temporary.write_text(report, encoding="utf-8")
     return report

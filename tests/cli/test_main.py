@@ -105,7 +105,7 @@ def test_control_c(monkeypatch, capsys):
 
     monkeypatch.setattr("robfair.demo.run_demo", interrupted)
     assert cli.main(["demo"]) == 130
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "robfair: interrupted\n")
 
 
 def test_a_reader_that_is_gone(shell_audit, monkeypatch):

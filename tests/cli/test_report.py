@@ -23,7 +23,7 @@ def test_one_audit_has_the_path_itself_and_several_are_named(tmp_path):
     ("name", "titles", "message"),
     [
         ("none/a.html", ["race"], "there is no folder"),
-        (".", ["race"], "is a folder; give the name of a file"),
+        (".", ["race"], "is a folder: name a file in it"),
         ("a.html", ["a b", "a-b"], "the reports by a b and by a-b would have the same name"),
     ],
 )
@@ -49,3 +49,23 @@ def test_a_failed_write_is_bad_input(tmp_path):
 
     with pytest.raises(BadInput, match="could not be written: No space left"):
         write_report(Full(), tmp_path / "a.html")
+
+
+def test_an_input_is_not_replaced(tmp_path):
+    (tmp_path / "data.csv").write_text("a,b")
+    (tmp_path / "link").symlink_to(tmp_path / "data.csv")
+    for name in ("data.csv", "link"):
+        with pytest.raises(BadInput, match="is a file that is read"):
+            check_reports(tmp_path / name, ["race"], inputs=[tmp_path / "data.csv"])
+
+
+def test_a_report_is_written_into_devices_and_behind_links(shell_audit, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "report.html")
+    for name in ("/dev/null", tmp_path / "link"):
+        words = ("plain.skops", "people.csv", "--quiet", "--html", str(name))
+        assert shell_audit(*words)[0] == 0
+    assert (tmp_path / "link").is_symlink()
+    assert "<html" in (tmp_path / "report.html").read_text()
+    code, _, err = shell_audit("plain.skops", "people.csv", "--quiet", "--html", "/dev/full")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "No space left" in err

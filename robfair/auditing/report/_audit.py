@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from robfair._text import visible
 from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing.report._exports import Exports
 from robfair.auditing.report._html import audit_html
@@ -107,7 +108,7 @@ class Audit(AuditNumbers, Exports):
         return self.by_group.copy()
 
     def __str__(self) -> str:
-        return print_audit(self)
+        return visible(print_audit(self), keep="\n")
 
     def _record(self) -> dict[str, Any]:
         return audit_record(self)

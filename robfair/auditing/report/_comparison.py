@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from robfair._text import visible
 from robfair.auditing._numbers import ComparisonNumbers
 from robfair.auditing.report._audit import Audit
 from robfair.auditing.report._exports import Exports
@@ -67,7 +68,7 @@ class Comparison(ComparisonNumbers, Exports):
         return self.overall
 
     def __str__(self) -> str:
-        return print_comparison(self)
+        return visible(print_comparison(self), keep="\n")
 
     def _record(self) -> dict[str, Any]:
         models = [audit_record(audit) for audit in self.audits.values()]

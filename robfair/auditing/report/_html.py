@@ -6,7 +6,7 @@ import base64
 import hashlib
 from typing import Any
 
-from robfair._text import Verdict, group_names, interval_title
+from robfair._text import Verdict, group_names, interval_title, visible
 from robfair._version import __version__
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.auditing.report import _tables
@@ -105,7 +105,8 @@ def _fill(
         audits=audits,
         models=models,
     )
-    return html
+    # Names of models hold what they like; a space of no width comes from our own figures.
+    return visible(html, keep="\n\u200b")
 
 
 def _part(audit: AuditNumbers, name: str) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def _part(audit: AuditNumbers, name: str) -> dict[str, Any]:
         "id": name,
         "name": audit.name,
         "verdict": judge_audit(audit),
-        "warnings": [text[:1].upper() + text[1:] for text in audit.warnings],
+        "warnings": [visible(text[:1].upper() + text[1:]) for text in audit.warnings],
         "measures": _tables.measure_table(audit),
         "groups": _tables.group_table(audit),
         "figures": audit_figures(audit),
@@ -125,7 +126,7 @@ def _part(audit: AuditNumbers, name: str) -> dict[str, Any]:
 
 def _facts(audit: AuditNumbers) -> str:
     names = group_names(audit.by_group.index)
-    by = " and ".join(str(n) for n in audit.by_group.index.names if n is not None)
+    by = " and ".join(visible(str(n)) for n in audit.by_group.index.names if n is not None)
     listed = f": {', '.join(names)}" if len(names) <= 8 else ""
     return (
         f"{len(audit.distances):,} rows in {len(names):,} group{'s' if len(names) != 1 else ''}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from robfair._text import interval_title, sentence_number
+from robfair._text import interval_title, sentence_number, visible
 from robfair.auditing._numbers import AuditNumbers
 from robfair.distance import METHODS
 
@@ -47,7 +47,7 @@ def notes(audit: AuditNumbers) -> list[str]:
             f"{pairs} of {total} pairs of groups are provably ordered: one is less robust "
             "than the other, whatever search or proof comes."
         )
-    return lines + [f"warning: {text}" for text in audit.warnings]
+    return lines + [f"warning: {visible(text)}" for text in audit.warnings]
 
 
 def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:

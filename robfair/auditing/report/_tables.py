@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from robfair._tables import Cell, Table
-from robfair._text import group_names, interval_title, table_number
+from robfair._text import group_names, interval_title, table_number, visible
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.metrics import find_measure
 
@@ -115,7 +115,8 @@ def row_table(audit: AuditNumbers) -> Table:
 
 def _partition(audit: AuditNumbers) -> str:
     """Name the partition, if its columns have names."""
-    return " / ".join(str(n) for n in audit.by_group.index.names if n is not None) or "group"
+    names = [str(n) for n in audit.by_group.index.names if n is not None]
+    return visible(" / ".join(names)) or "group"
 
 
 def _sides(table: pd.DataFrame, audit: AuditNumbers) -> dict[str, tuple[str, str]]:
@@ -148,4 +149,5 @@ def _number(value: Any) -> Cell:
 
 
 def _word(text: Any) -> Cell:
-    return Cell(str(text), str(text))
+    shown = visible(str(text))  # a value of the data, or a name
+    return Cell(shown, shown)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robfair._files import replacing
 from robfair.plotting import AttackSuccessDisplay
 
 __all__ = ["FIGURES", "draw_figure"]
@@ -38,7 +39,8 @@ def draw_figure(number: int, measures: pd.DataFrame, path: Path) -> bool:
         panel.suptitle(f"{protocol} protocol")
     n = rows["seed"].nunique()
     figure.suptitle(f"{title} ({n} seed{'s' if n > 1 else ''})")
-    figure.savefig(path, dpi=110)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
     return True
 
 

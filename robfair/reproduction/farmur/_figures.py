@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robfair._files import replacing
 from robfair.metrics import RobustnessCurve
 from robfair.plotting import RobustnessCurveDisplay, TradeoffDisplay
 from robfair.reproduction.farmur._recipes import Methods
@@ -44,7 +45,8 @@ def draw_curves(run: dict[str, Any], part: str, names: Methods, path: Path) -> N
     figure.supxlabel(rf'distance $\tau$ to the decision boundary, method "{part}"')
     figure.supylabel(r"correct and farther than $\tau$")
     figure.suptitle(f"Fig. 2: {run['dataset']}, scale {run['scale']}, seed {run['seed']}")
-    figure.savefig(path, dpi=110)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
 
 
 def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
@@ -81,4 +83,5 @@ def draw_pareto(measures: pd.DataFrame, names: Methods, path: Path) -> None:
         f"(mean of {n} seed{'s' if n > 1 else ''}); "
         f"up to t = {chosen.mean():.2g} the path keeps {KEEP:.0%} of Rob(f)"
     )
-    figure.savefig(path, dpi=110)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)

@@ -2,11 +2,16 @@
 
 import errno
 import sys
+import unicodedata
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from skops.card import Card
 
 from exported import CLF, strict
+from robfair import audit
 from robfair._text import escaped
 from robfair.auditing.report._exports import write_file
 
@@ -73,3 +78,24 @@ def test_an_old_report_survives_a_full_disk(tmp_path):
     write_file(path, lambda: "new")
     assert path.read_text(encoding="utf-8") == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+EVIL = ["\x1b[31mred", "a\nb", "\u202egnp.exe", "zero\u200bwidth", "tab\there"]
+
+
+def test_names_cannot_change_what_a_reader_sees(tmp_path):
+    """Escapes of a terminal, line breaks, direction of text and characters without width."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 2))
+    y = (X.sum(axis=1) > 0).astype(int)
+    groups = pd.Series(np.array(EVIL)[np.arange(100) % 5], name="by\x1b[2J\u202e")
+    model = LogisticRegression().fit(X, y)
+    result = audit(model, X, y, sensitive_features=groups, name="mo\x1b[2Jdel\u2066")
+    result.to_html(tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    for text in (str(result), result.verdict(), result.to_markdown(), page):
+        unseen = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}} - {"\n"}
+        assert not unseen
+    for text in (str(result), page):
+        for name in EVIL:
+            assert name.encode("unicode_escape").decode() in text
