@@ -110,7 +110,6 @@ def _cross(encoded: list[tuple[NDArray[np.intp], pd.Index[Any]]], declared: bool
     used = np.arange(np.prod(shape)) if declared else np.unique(cells)
     positions = np.unravel_index(used, shape)
     crossed = pd.MultiIndex.from_arrays(
-        [labels.take(at) for labels, at in zip(columns, positions, strict=True)],
-        names=[labels.name for labels in columns],
+        [labels.take(at) for labels, at in zip(columns, positions, strict=True)]
     )
     return Groups(np.searchsorted(used, cells), crossed)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from robfair.certify import UnsupportedLayer
 from robfair.certify._crown import Crown
 from robfair.certify._layers import ARITHMETIC, FUNCTIONS, MODULES, OPERATIONS
 from robfair.certify._trace import trace
@@ -86,3 +87,31 @@ def test_operations(operation):
 
 def test_every_function_has_an_operation():
     assert set(FUNCTIONS.values()) <= {*OPERATIONS, *ARITHMETIC}
+
+
+# What each function takes beside the value.
+ARGUMENTS = {
+    "leaky_relu": (0.2,), "max_pool2d": (2,), "avg_pool": (2,), "dropout": (0.5, False),
+    "mean": ((2, 3),), "permute": ((0, 2, 1, 3),), "transpose": (1, 2), "flatten": (2,),
+    "reshape": ((-1, 8, 4),), "squeeze": (1,), "unsqueeze": (1,), "add": (2,), "sub": (2,),
+    "mul": (3,), "div": (4,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_functions(function):
+    """As `test_operations`, by torch's functions and not by a tensor's methods."""
+    arguments = ARGUMENTS.get(FUNCTIONS[function], ())
+    check(Lambda(lambda x: function(x * 1, *arguments)), IMAGE)  # in-place functions own x * 1
+
+
+@pytest.mark.parametrize("dim", [(1,), (3, 1), (1, 2, 3)])
+def test_means_are_over_the_dimensions_asked_for(dim):
+    check(Lambda(lambda x: torch.mean(x, dim=dim, keepdim=True)), IMAGE)
+
+
+@pytest.mark.parametrize("dim", [0, (0, 1), None])
+def test_a_mean_over_samples_is_refused(dim):
+    module = Lambda(lambda x: x + torch.mean(x, dim=dim, keepdim=True))
+    with pytest.raises(UnsupportedLayer, match="operation 'mean'"):
+        trace(module, IMAGE)

@@ -28,10 +28,12 @@ def test_steps_are_relative_to_eps():
 
 
 def test_a_single_step_has_several_to_fall_back_on():
-    run = spec(AdversarialClassifier(objective="n-fgsm", n_steps=4))
+    run = spec(AdversarialClassifier(objective="n-fgsm", n_steps=4, eps=0.2, step_size=0.1))
     assert isinstance(run.objective, PgdObjective)
     assert (run.attack.n_steps, run.attack.spread, run.attack.radius) == (1, 2, 3)
-    assert (run.fallback.n_steps, run.fallback.spread) == (4, 1)
+    assert run.attack.relative_step == 1  # of eps, whatever the steps of the other attack
+    assert (run.fallback.n_steps, run.fallback.spread, run.fallback.radius) == (4, 1, 1)
+    assert run.fallback.relative_step == pytest.approx(0.5)
 
 
 def test_farmur_adds_its_epochs():

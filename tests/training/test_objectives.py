@@ -296,6 +296,27 @@ def test_the_start_is_relative_to_eps():
         assert_allclose((found - wide).std() / 2, expected, rtol=0.03)
 
 
+def test_n_fgsm_starts_within_two_eps_and_makes_one_step_from_there():
+    """N-FGSM (de Jorge et al. 2022): x + U(-2 eps, 2 eps), a step of eps, and no way back."""
+    module, (X, _) = nn.Linear(D, C), batch()
+    wide, eps = X.repeat(300, 1), torch.linspace(0.1, 1.0, N).repeat(300)
+    fast = Attack(1, 1.0, torch.inf, ThreatModel(), Noise(0), spread=2.0, radius=3.0)
+    found = fast(module, wide, eps, first_logit, uniform_start=True)
+    start = (found - wide) / eps[:, None] - module.weight.detach()[0].sign()
+    assert 1.99 < start.abs().max() < 2 + 1e-4
+    assert_allclose(start.mean(dim=0), 0, atol=0.1)
+    assert_allclose(start.std(dim=0), 2 / np.sqrt(3), rtol=0.03)
+
+
+@pytest.mark.parametrize("objective", [TradesObjective(), PgdObjective()])
+def test_a_batch_that_is_attacked_as_a_whole_is_not_copied(objective):
+    module, (X, y) = network(), batch()
+    recorder, eps = Recorder(attack()), full(0.5)
+    objective(module, X, y, eps, full(6), recorder)
+    assert recorder.calls[0][0] is X
+    assert recorder.calls[0][1] is eps
+
+
 def test_the_attack_works_on_images_in_double_precision():
     images = torch.rand(5, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     module = nn.Sequential(nn.Flatten(), nn.Linear(9, 2)).double()

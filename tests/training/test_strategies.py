@@ -128,9 +128,27 @@ def test_equally_robust_groups_are_not_attacked():
     strategy = Farmur(0)
     plan = strategy.on_epoch(0, strategy.start(UNIFORM), FixedEvaluator(0.5, 0.5, 0.5))
     assert plan.beta.tolist() == [0, 0, 0]
+    assert plan.reduction == "subset"
     assert not strategy.vulnerable_.any()
     strategy.on_epoch(0, strategy.start(UNIFORM), FixedEvaluator(0.1, 0.1, 0.1))
     assert not strategy.vulnerable_.any()  # although their mean is 0.10000000000000002
+
+
+def test_farmur_may_stop_once_its_groups_are_judged():
+    """They are judged before the epoch of that number, which counts from 0."""
+    assert [Farmur(2).may_stop(epoch) for epoch in range(4)] == [False, False, True, True]
+    assert Strategy().may_stop(0)
+
+
+def test_a_state_is_what_was_learnt_from_the_data():
+    strategy, resumed = Farmur(0), Farmur(0)
+    strategy.on_epoch(0, strategy.start(UNIFORM), FixedEvaluator(1.0, 4.0, 2.5))
+    assert sorted(strategy.state()) == ["robustness_", "vulnerable_"]
+    assert resumed.state() == {}
+    resumed.start(UNIFORM)
+    resumed.load_state(strategy.state())
+    assert resumed.vulnerable_.tolist() == [True, False, False]
+    assert resumed.uniform_ is UNIFORM
 
 
 def test_strategies_clone_and_pickle():

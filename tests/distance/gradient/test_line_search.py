@@ -122,10 +122,10 @@ def test_the_verified_end_is_returned_as_it_is():
         assert points[0] == end
 
 
-def make_segments(n, batch_size, forward):
+def make_segments(n, batch_size, forward, advance=lambda n: None):
     X = np.zeros((n, 1))
     problem = Problem(LogitModel(nn.Identity()), X, None, 2, ThreatModel(), batch_size)
-    results = ResultWriter(problem, True, lambda n: None)
+    results = ResultWriter(problem, True, advance)
     return Segments(problem, results, forward), results
 
 
@@ -155,19 +155,37 @@ def test_batches_never_exceed_their_size(sizes):
     assert result.counts() == {"found": 8}
 
 
+def test_segments_wait_for_a_full_batch():
+    forward = line(lambda x: 1 - x)
+    segments, results = make_segments(8, 4, forward)
+    results.n_forward += 10  # of the attack
+    searched = []
+    for index in torch.arange(8).split((3, 1, 2, 2)):
+        before, ends = len(forward.rows), torch.full((len(index), 1), 2.0)
+        segments.add(
+            index=index, start=0 * ends, inside=0 * ends, outside=ends, label=0 * index,
+            margin_inside=ends[:, 0] / 2, margin_outside=1 - ends[:, 0],
+        )  # fmt: skip
+        searched.append(len(forward.rows) > before)
+    assert searched == [False, True, False, True]
+    assert results.n_forward.sum() == 8 * 10 + sum(forward.rows)
+
+
 def test_unconfirmed_samples_are_given_up():
-    segments, results = make_segments(2, 4, line(lambda x: 5 - x))
-    one = torch.ones(2)
+    settled = []
+    segments, results = make_segments(3, 4, line(lambda x: 5 - x), settled.append)
+    one = torch.ones(3)
     segments.add(
-        index=torch.tensor([1, 0]),
-        start=torch.zeros(2, 1),
-        inside=torch.zeros(2, 1),
-        outside=torch.tensor([[10.0], [1.0]]),  # the second is flipped in name only
-        label=torch.zeros(2, dtype=torch.int64),
+        index=torch.tensor([2, 0, 1]),
+        start=torch.zeros(3, 1),
+        inside=torch.zeros(3, 1),
+        outside=torch.tensor([[10.0], [1.0], [8.0]]),  # the second is flipped in name only
+        label=torch.zeros(3, dtype=torch.int64),
         margin_inside=one,
         margin_outside=-one,
     )
     segments.flush()
     result = results.finish("deepfool")
-    assert_array_equal(result.status, ["censored", "found"])
-    assert_allclose(result.distance, [np.inf, 5], rtol=5 * NEAR)
+    assert_array_equal(result.status, ["censored", "found", "found"])
+    assert_allclose(result.distance, [np.inf, 5, 5], rtol=5 * NEAR)
+    assert sum(settled) == 3
