@@ -13,8 +13,11 @@ from sklearn.utils import check_consistent_length, check_random_state
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from robfair._alignment import check_aligned
 from robfair._batches import check_batch_size, default_batch_size
 from robfair._geometry import norms
+from robfair._precision import warn_of_rounding
+from robfair._validation import check_unmasked
 from robfair.adapters import LabelModel, LogitModel
 from robfair.threat import ThreatModel
 
@@ -130,9 +133,13 @@ def as_problem(
 ) -> Problem:
     """Check everything before any work starts; raise TypeError or ValueError for what is wrong."""
     check_batch_size(batch_size)
+    check_aligned(X=X, y=y)
+    check_unmasked(X=X, y=y)
     array = adapted.inputs(X)
     if array.ndim < 2:
         raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
+    if isinstance(adapted, LogitModel):
+        warn_of_rounding(array, torch.empty(0, dtype=adapted.dtype).numpy().dtype)
     threat_model = threat_model.bind(array)
     threat_model.check(array)
     if y is not None:

@@ -91,6 +91,13 @@ def few(values: Iterable[Any], most: int = 5, write: Callable[[Any], str] = str)
     return ", ".join(map(write, values[:most])) + (f" and {rest} more" if rest > 0 else "")
 
 
+def appearance(name: Any) -> str:
+    """Return what a reader sees of a name: without invisible characters, and one kind of blank."""
+    text = unicodedata.normalize("NFC", str(name))
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return " ".join(visible.split())
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Suggest, in a sentence, the valid name that was meant, or list the valid ones."""
     names = list(names)

@@ -8,21 +8,41 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._alignment import check_aligned
+from robfair._labels import check_labels
+
 # A distance and its bound can come from computations in different precision.
 _ROUNDING = 1e-6
 Population = Literal["correct", "all"]
-_NUMBERS = {"integer", "floating", "boolean", "mixed-integer-float", "decimal"}
 
 
 def to_array(values: Any) -> NDArray[Any]:
-    """Turn a list, numpy, pandas, polars or torch container into a numpy array, by position."""
+    """Turn a list, numpy, pandas, polars or torch container into a numpy array, by position.
+
+    A masked value is a missing one: NaN among floats, else None.
+    """
+    if isinstance(values, list | tuple):
+        values = [None if value is np.ma.masked else value for value in values]
+    elif np.ma.isMaskedArray(values) and np.ma.is_masked(values):
+        missing: Any = np.nan if values.dtype.kind == "f" else None
+        values = np.where(values.mask, missing, values.data)
     if hasattr(values, "detach"):  # a torch tensor: numpy refuses one that requires a gradient
         values = values.detach().cpu()
     array = np.asarray(values)
-    if array.dtype.kind in "US" and isinstance(values, list | tuple):
+    if array.dtype.kind in "US" and isinstance(values, list):
         # numpy would have turned a missing label among strings into the text "nan".
         array = np.asarray(values, dtype=object)
     return array
+
+
+def check_unmasked(**arrays: Any) -> None:
+    """Raise ValueError if values are masked: scikit-learn and numpy drop a mask in silence."""
+    for name, values in arrays.items():
+        if np.ma.isMaskedArray(values) and np.ma.is_masked(values):
+            raise ValueError(
+                f"{name} is masked in {int(values.mask.sum())} of {values.size} places, where its "
+                "values are missing. Fill them, or leave these samples out of all arguments."
+            )
 
 
 def check_vector(values: Any, name: str, n_samples: int | None = None) -> NDArray[Any]:
@@ -44,14 +64,21 @@ def check_length(length: int, name: str, n_samples: int | None) -> None:
     if n_samples is not None and length != n_samples:
         raise ValueError(
             f"{name} has {length} samples and y_true has {n_samples}. Pass values of the same "
-            "samples in the same order: they are matched by position, not by index."
+            "samples in the same order."
         )
 
 
-def check_correct(y_true: Any, y_pred: Any) -> NDArray[np.bool_]:
-    """Return a mask of the correct predictions, or raise if the labels cannot be compared."""
+def check_correct(
+    y_true: Any, y_pred: Any, *, one_group: bool = False, **others: Any
+) -> NDArray[np.bool_]:
+    """Return a mask of the correct predictions, or raise if the labels cannot be compared.
+
+    Of `one_group` among several all predictions may be wrong. `others` are the further arguments
+    with a value per sample, by name: the rows of all must be the same.
+    """
     true = check_vector(y_true, "y_true")
     pred = check_vector(y_pred, "y_pred", len(true))
+    check_aligned(y_true=y_true, y_pred=y_pred, **others)
     for name, labels in (("y_true", true), ("y_pred", pred)):
         n_missing = int(pd.isna(labels).sum())
         if n_missing:
@@ -59,13 +86,7 @@ def check_correct(y_true: Any, y_pred: Any) -> NDArray[np.bool_]:
                 f"{name} is missing (NaN or None) for {n_missing} of {len(labels)} samples. Leave "
                 "these samples out of all arguments."
             )
-    kinds = [pd.api.types.infer_dtype(labels, skipna=False) for labels in (true, pred)]
-    if "string" in kinds and not _NUMBERS.isdisjoint(kinds):
-        # numpy would compare them silently and find every prediction wrong.
-        raise TypeError(
-            f"y_true holds {kinds[0]} labels and y_pred {kinds[1]} labels, so no prediction could "
-            "be right. Pass both in the same coding."
-        )
+    check_labels(true, pred, one_group=one_group)
     return np.asarray(true == pred, dtype=bool)
 
 
@@ -87,13 +108,20 @@ def check_ddof(ddof: int) -> None:
 
 
 def check_robustness_inputs(
-    y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    distance: ArrayLike,
+    tau_max: float | None,
+    *,
+    one_group: bool = False,
+    **others: Any,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Check labels and distances; return a mask of the correct samples and the capped distances.
 
-    The distance is 0 where the prediction is wrong.
+    The distance is 0 where the prediction is wrong. `one_group` and `others` are as for
+    `check_correct`.
     """
-    correct = check_correct(y_true, y_pred)
+    correct = check_correct(y_true, y_pred, one_group=one_group, distance=distance, **others)
     check_tau_max(tau_max)
     if distance is None:
         raise TypeError(

@@ -6,6 +6,7 @@ Warnings are separate classes so that a user can silence or escalate one of them
 __all__ = [
     "CensoredDistanceWarning",
     "GroupsWarning",
+    "LabelsWarning",
     "OverfittingWarning",
     "ResultsError",
     "UndefinedMetricWarning",
@@ -21,7 +22,15 @@ class CensoredDistanceWarning(UserWarning):
 
 
 class GroupsWarning(UserWarning):
-    """An estimator that compares groups was fitted without any, and used the classes instead."""
+    """The groups may not be those that were meant.
+
+    None were given and the classes took their place, a declared category has no samples, or two
+    names look alike.
+    """
+
+
+class LabelsWarning(UserWarning):
+    """True and predicted labels may be in different codings, as hardly any prediction is right."""
 
 
 class OverfittingWarning(UserWarning):

@@ -128,7 +128,7 @@ def test_the_validation_can_fail():
 # What a parameter means in every measure and figure; its description begins with these words.
 SHARED = {
     "sensitive_features": "Group of each sample, matched by position; several columns are crossed. "
-    "Every category of a pandas Categorical is a group, even one without samples.",
+    "Categories that no sample has are left out, with a warning.",
     "distance": "Distance of each sample to the decision boundary",
     "lower": "Certified lower bound of each distance; NaN where none is known, which counts as 0.",
     "tau_max": "Cap on the distances: a larger one counts as `tau_max`.",

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from robfair import _group_means
 from robfair._group_means import below_the_mean, group_means
-from robfair._groups import encode_groups
+from robfair._groups import Groups, encode_groups
 
 
 def sample(values, labels):
@@ -29,7 +29,8 @@ def test_several_values_per_sample():
 
 
 def test_groups_without_samples_or_spread():
-    means = sample([1.0, 2.0, 4.0], pd.Categorical(list("abb"), categories=list("abc")))
+    groups = Groups(np.array([0, 1, 1]), pd.Index(list("abc")))
+    means = group_means(np.array([1.0, 2.0, 4.0]), groups)
     assert_array_equal(means.mean, [1.0, 3.0, np.nan])
     assert_array_equal(means.squared_error, [np.nan, 1.0, np.nan])
     drawn = means.replicates(50, np.random.default_rng(0))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair._alignment import check_aligned
 from robfair._batches import batches, default_batch_size
 from robfair._problem import Problem, as_problem, as_seed
 from robfair.adapters import LabelModel, LogitModel, as_labels, as_logits, as_model
@@ -56,6 +57,7 @@ def prepare(
 ) -> PreparedAttack:
     """Check everything before any work starts; raise TypeError or ValueError as `attack` does."""
     _check_labels(y, options)
+    check_aligned(X=X, y=y, target=options.target)
     threat_model = as_threat_model(threat_model)
     other = None
     if options.transfer_from is not None:

@@ -7,6 +7,7 @@ from typing import Any, Never
 from numpy.typing import ArrayLike
 
 from robfair._problem import as_seed
+from robfair._warnings import each_once
 from robfair.auditing._run import AuditOptions, run_audit
 from robfair.auditing._unknown_options import refuse_unknown
 from robfair.auditing.report import Audit
@@ -14,6 +15,7 @@ from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
 
 
+@each_once()
 def audit(
     model: Any,
     X: Any,
@@ -53,8 +55,8 @@ def audit(
     y : array-like of shape (n_samples,)
         True labels.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     name : str, default=None
         Name of the model in the table. None: the name of its class.
     method : str, default="auto"

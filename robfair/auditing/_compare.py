@@ -7,12 +7,14 @@ from typing import Any, Never
 
 from numpy.typing import ArrayLike
 
+from robfair._warnings import each_once
 from robfair.auditing._audit import audit
 from robfair.auditing._unknown_options import refuse_unknown
 from robfair.auditing.report import Comparison
 from robfair.threat import ThreatModel
 
 
+@each_once()
 def compare(
     models: Mapping[str, Any],
     X: Any,
@@ -50,8 +52,8 @@ def compare(
     y : array-like of shape (n_samples,)
         True labels.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     method, threat_model, tau_max, certify, n_check, n_boot, confidence, examples : object
         Options of `audit`, the same for all models.
     random_state : int, RandomState, Generator or None, default=0

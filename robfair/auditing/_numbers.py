@@ -24,7 +24,8 @@ class AuditNumbers:
     check: pd.DataFrame | None  # None: no second search
     warnings: tuple[str, ...]
     y_true: NDArray[Any]
-    sensitive_features: Any  # as passed, for figures and tests that need the rows' groups
+    sensitive_features: Any  # as passed
+    groups: Any  # encoded, `Groups`, which the measures take too
     examples: pd.DataFrame
     settings: dict[str, Any]  # plain values, so that they can be written as JSON
 
@@ -48,7 +49,7 @@ class AuditNumbers:
             self.distances.predicted,
             distance=self.distances.distance,
             lower=self.distances.lower,
-            sensitive_features=self.sensitive_features,
+            sensitive_features=self.groups,
             tau_max=self.settings["tau_max"],
         )
 

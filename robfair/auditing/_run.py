@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
 from robfair._group_means import below_the_mean, group_means
-from robfair._groups import encode_groups
+from robfair._groups import Groups, encode_groups
+from robfair._validation import check_vector
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._examples import nearest_rows
 from robfair.auditing._numbers import AuditNumbers
@@ -57,7 +59,8 @@ def run_audit(
     model: Any, X: Any, y: ArrayLike, sensitive_features: Any, name: str, options: AuditOptions
 ) -> AuditNumbers:
     """Compute the numbers of one audit."""
-    y_true = np.asarray(y)
+    y_true = check_vector(y, "y")
+    check_aligned(X=X, y=y, sensitive_features=sensitive_features)
     groups = encode_groups(sensitive_features, len(y_true))
     distances = shared_distance(
         model,
@@ -76,7 +79,7 @@ def run_audit(
     correct = np.asarray(y_true == distances.predicted)
     examples, terms = nearest_rows(model, X, distances, groups, correct, options.examples)
     distances = replace(distances, adversarial=None)  # as large as X, and a result is kept long
-    overall, by_group = _tables(y_true, distances, sensitive_features, options)
+    overall, by_group = _tables(y_true, distances, groups, options)
     accuracy = group_means(correct.astype(float), groups)
     by_group.insert(0, "size", accuracy.count)
     by_group.insert(1, "accuracy", accuracy.mean)
@@ -97,6 +100,7 @@ def run_audit(
         warnings=tuple(warnings),
         y_true=y_true,
         sensitive_features=sensitive_features,
+        groups=groups,
         examples=examples,
         settings={
             **{key: getattr(options, key) for key in KEPT},
@@ -109,13 +113,13 @@ def run_audit(
 
 
 def _tables(
-    y_true: ArrayLike, distances: BoundaryDistance, sensitive_features: Any, options: AuditOptions
+    y_true: ArrayLike, distances: BoundaryDistance, groups: Groups, options: AuditOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the measures over all groups, and Rob(P) of each, with their intervals."""
     predicted = distances.predicted
     measured: dict[str, Any] = {
         "distance": distances.distance,
-        "sensitive_features": sensitive_features,
+        "sensitive_features": groups,  # encoded once, so that what is odd of them is told once
         "tau_max": options.tau_max,
     }
     tail = (1 - options.confidence) / 2

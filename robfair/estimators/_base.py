@@ -21,7 +21,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from robfair._alignment import check_aligned
 from robfair._fingerprint import describe
+from robfair._precision import warn_of_rounding
+from robfair._validation import check_unmasked
 from robfair.adapters import LogitModel
 from robfair.estimators._groups import encode_fit_groups
 from robfair.estimators._net import OPTIMIZERS, make_net
@@ -155,6 +158,13 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         does; with `warm_start` it is then as it was before. `checkpoint` keeps the finished epochs.
         """
         with all_or_nothing(self) as begin_training:
+            check_aligned(
+                X=X,
+                y=y,
+                groups=groups,
+                sensitive_features=sensitive_features,
+                sample_weight=sample_weight,
+            )
             X, y, classes, codes, weight = self._validate(X, y, sample_weight)
             seed = draw_seed(self.random_state)
             spec = self._training_spec(X, Noise(seed))
@@ -177,7 +187,10 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
 
     def _validate(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """Check the arguments of `fit`; return X, y, classes, their codes and weights or None."""
+        check_unmasked(X=X, y=y, sample_weight=sample_weight)
+        given = X
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=self.module is not None)
+        warn_of_rounding(given, np.float32)
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
@@ -254,6 +267,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             Softmax of the logits, in the order of `classes_`.
         """
         check_is_fitted(self)
+        check_unmasked(X=X)
         X = validate_data(self, X, dtype=np.float32, allow_nd=self.module is not None, reset=False)
         model = LogitModel(self.module_, classes=self.classes_)
         with torch.no_grad(), model.forward(X.shape[1:]) as forward:
@@ -263,6 +277,31 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
                 for start in range(0, len(X), PREDICT_BATCH)
             ]
         return torch.cat(parts).cpu().numpy()
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of the predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with a `module`
+            Samples.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            Fraction of samples that are classified correctly.
+
+        Raises
+        ------
+        ValueError
+            If the indexes of pandas arguments differ.
+        """
+        check_aligned(X=X, y=y, sample_weight=sample_weight)
+        return float(super().score(X, y, sample_weight=sample_weight))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of each sample.

@@ -22,8 +22,7 @@ def encode_fit_groups(
     """Encode the group of each training sample, and name the groups.
 
     Without groups the classes take their place, with a warning where training is `compared` by
-    group. Raises ValueError if the two arguments differ, or compared groups are fewer than two or
-    empty.
+    group. Raises ValueError if the two arguments differ, or compared groups are fewer than two.
     """
     name = type(estimator).__name__
     if groups is None and sensitive_features is None:
@@ -50,17 +49,9 @@ def encode_fit_groups(
             "Pass one of them."
         )
     given = encoded[0]  # the two are equal, or there is only one
-    if compared:
-        sizes = np.bincount(given.codes, minlength=len(given))
-        if len(given) < 2:
-            raise ValueError(
-                f"{name} compares groups, and there is only one ({given.labels[0]!r}): pass at "
-                "least two."
-            )
-        if (sizes == 0).any():
-            empty = given.labels[sizes == 0].tolist()
-            raise ValueError(
-                f"groups declare {len(empty)} categories that no sample has: {empty[:5]}. Drop "
-                "them with .cat.remove_unused_categories()."
-            )
+    if compared and len(given) < 2:
+        raise ValueError(
+            f"{name} compares groups, and there is only one ({given.labels[0]!r}): pass at least "
+            "two."
+        )
     return given.codes, given.labels

@@ -23,7 +23,11 @@ groups. LUF compares no groups but models, each trained without one of the sampl
 A distance is *censored* where no adversarial was found: it is infinite, and the robustness of its
 group is NaN, with a warning that counts such samples, unless ``tau_max=`` caps the distances. A
 measure that compares groups is NaN, with a warning, where there is nothing to compare: with fewer
-than two groups, or an empty one. It is never 0 for that reason.
+than two groups. It is never 0 for that reason.
+
+Labels that cannot match, such as probabilities, or ``">50K."`` beside ``">50K"``, are an error: a
+classifier that is never right has a V_f of 0. Rows are matched by position, and pandas objects
+whose indexes name them in another order are refused.
 
 A measure takes ``n_boot=`` for a bootstrap interval. It resamples within each group, so it covers
 the sampling error for groups of these sizes. It does not cover the error of the distances;

@@ -43,8 +43,8 @@ def group_robustness_bounds(
     lower : array-like of shape (n_samples,)
         Certified lower bound of each distance; NaN where none is known, which counts as 0.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. Without it, `high` is inf for a
         group with an infinite distance.
@@ -52,8 +52,7 @@ def group_robustness_bounds(
     Returns
     -------
     pandas DataFrame
-        The columns low and high by group, in the units of the distance. NaN, with an
-        UndefinedMetricWarning, for an empty group.
+        The columns low and high by group, in the units of the distance.
 
     Raises
     ------
@@ -92,7 +91,6 @@ def group_robustness_bounds(
     b  0.0   1.0
     """
     low, high = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
-    warn_undefined("Rob(P) of an empty group", high, min_groups=1)
     return pd.DataFrame({"low": low.mean, "high": high.mean}, index=high.labels)
 
 
@@ -123,8 +121,8 @@ def robustness_bounds(
     lower : array-like of shape (n_samples,)
         Certified lower bound of each distance; NaN where none is known, which counts as 0.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. Without it, an infinite distance
         makes the upper ends infinite, except that of CV, which never exceeds the square root of the
@@ -135,8 +133,7 @@ def robustness_bounds(
     pandas DataFrame
         The columns low and high of the rows "Rob(f)", "V_f" (ddof=0), "CV", "worst group" and
         "gap", in the units of the distance; V_f in their square, CV without unit. NaN, with an
-        UndefinedMetricWarning: all rows if a group is empty; V_f, CV and gap with only one group;
-        CV if no Rob(P) can exceed 0.
+        UndefinedMetricWarning: V_f, CV and gap with only one group; CV if no Rob(P) can exceed 0.
 
     Raises
     ------
@@ -186,19 +183,17 @@ def robustness_bounds(
     low, high = lower_means.mean, sample.mean
     # Accuracy rests on no distance, so that nothing about it is left to prove.
     known = {measure.symbol: measure.extremes for measure in AUDIT_MEASURES if measure.extremes}
-    rows = dict.fromkeys(known, (np.nan, np.nan))
-    if not warn_undefined("Every measure across groups", sample, min_groups=1):
-        rows = {symbol: extremes(low, high) for symbol, extremes in known.items()}
-        undefined = [symbol for symbol, ends in rows.items() if np.isnan(ends).any()]
-        words = [f"the {symbol}" if symbol.islower() else symbol for symbol in undefined]
-        listed = " and ".join([", ".join(words[:-1]), *words[-1:]])
-        if not warn_undefined(f"Each of {listed}", sample, min_groups=2):
-            for word in words:
-                warn(
-                    f"{word} is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
-                    "classified correctly and away from the boundary. Look at the accuracy.",
-                    UndefinedMetricWarning,
-                )
+    rows = {symbol: extremes(low, high) for symbol, extremes in known.items()}
+    undefined = [symbol for symbol, ends in rows.items() if np.isnan(ends).any()]
+    words = [f"the {symbol}" if symbol.islower() else symbol for symbol in undefined]
+    listed = " and ".join([", ".join(words[:-1]), *words[-1:]])
+    if not warn_undefined(f"Each of {listed}", sample, min_groups=2):
+        for word in words:
+            warn(
+                f"{word} is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
+                "classified correctly and away from the boundary. Look at the accuracy.",
+                UndefinedMetricWarning,
+            )
     return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
 
 
@@ -230,8 +225,8 @@ def certified_ordering(
     lower : array-like of shape (n_samples,)
         Certified lower bound of each distance; NaN where none is known, which counts as 0.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. The groups are then compared up to
         that distance.
@@ -240,7 +235,7 @@ def certified_ordering(
     -------
     pandas DataFrame of bool
         One row and one column for each group. True where the row's group is provably less robust
-        than the column's; never for an empty group, for which there is an UndefinedMetricWarning.
+        than the column's.
 
     Raises
     ------
@@ -291,7 +286,9 @@ def _intervals(
     """Return the group means at the lower and at the upper ends of the intervals of Rob(P)."""
     check_tau_max(tau_max)
     # `lower` is compared with distances that are not capped.
-    correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
+    correct, upper = check_robustness_inputs(
+        y_true, y_pred, distance, None, lower=lower, sensitive_features=sensitive_features
+    )
     # Or rounding could turn an interval around.
     certified = np.minimum(check_lower(lower, correct, upper), upper)
     groups = encode_groups(sensitive_features, len(correct))

@@ -26,7 +26,7 @@ def class_accuracy_unfairness(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels. Every category of a pandas Categorical is a class, even one without samples.
+        True labels. Categories that no sample has are left out, with a warning.
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
     n_boot : int, default=None
@@ -40,7 +40,7 @@ def class_accuracy_unfairness(
     -------
     Estimate
         CAU, a fraction in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two classes
-        in y_true or an empty one.
+        in y_true.
 
     Raises
     ------

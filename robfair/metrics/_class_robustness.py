@@ -65,7 +65,7 @@ def class_robustness_unfairness(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels. Every category of a pandas Categorical is a class, even one without samples.
+        True labels. Categories that no sample has are left out, with a warning.
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
     least_eps : array-like of shape (n_samples,), default=None
@@ -74,8 +74,8 @@ def class_robustness_unfairness(
     success : array-like of bool, of shape (n_samples,), default=None
         Whether an attack at a fixed eps succeeded on each sample.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples. None: the classes are the groups.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning. None: the classes are the groups.
     population : {"correct", "all"}, default="correct"
         The samples that count. "correct": those classified correctly. "all": the others too, as
         successes with a least eps of 0. The paper does not say which.
@@ -160,7 +160,7 @@ def class_robustness(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels. Every category of a pandas Categorical is a class, even one without samples.
+        True labels. Categories that no sample has are left out, with a warning.
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
     least_eps : array-like of shape (n_samples,), default=None
@@ -170,8 +170,8 @@ def class_robustness(
         Whether an attack succeeded on each sample, at one eps or at several. The columns of a
         DataFrame name the eps.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples. None: the classes are the groups.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning. None: the classes are the groups.
     population : {"correct", "all"}, default="correct"
         The samples that count. "correct": those classified correctly. "all": the others too, as
         successes with a least eps of 0.
@@ -247,7 +247,13 @@ def _attacked(
             "population must be 'correct' (samples that are predicted right) or 'all'; got "
             f"{population!r}."
         )
-    correct = check_correct(y_true, y_pred)
+    correct = check_correct(
+        y_true,
+        y_pred,
+        least_eps=least_eps,
+        success=success,
+        sensitive_features=sensitive_features,
+    )
     columns = censored = None
     if least_eps is None:
         values, columns = _check_success(success, eps_max, correct)

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair._groups import encode_groups
 from robfair._validation import check_robustness_inputs
-from robfair._warnings import warn
-from robfair.exceptions import UndefinedMetricWarning
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +97,7 @@ class RobustnessCurve:
         """
         if self.fraction[-1] > 0:
             return float("inf")
-        # The last fraction is 0, or NaN for an empty group, whose area is then NaN.
-        return float(self.fraction[:-1] @ np.diff(self.tau) + self.fraction[-1])
+        return float(self.fraction[:-1] @ np.diff(self.tau))
 
 
 def robustness_curve(
@@ -127,8 +124,8 @@ def robustness_curve(
         adversarial was found. NaN is allowed where the prediction is wrong. The curve never drops
         for a sample whose distance is inf.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples. None: all samples are one group.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning. None: all samples are one group.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. The curve is 0 from there on.
 
@@ -136,7 +133,7 @@ def robustness_curve(
     -------
     RobustnessCurve
         I_P of all samples; with groups I_f, the mean of the groups' curves, in which every group
-        weighs the same. It is NaN, with an UndefinedMetricWarning, if a group is empty.
+        weighs the same.
 
     Raises
     ------
@@ -195,8 +192,8 @@ def group_robustness_curves(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples. Tuples name the groups of several
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning. Tuples name the groups of several
         columns.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. The curves are 0 from there on.
@@ -204,7 +201,7 @@ def group_robustness_curves(
     Returns
     -------
     dict of group label to RobustnessCurve
-        The curve of each group; NaN, with an UndefinedMetricWarning, for an empty group.
+        The curve of each group.
 
     Raises
     ------
@@ -227,24 +224,18 @@ def group_robustness_curves(
     >>> curves["a"](1.0), curves["b"](1.0)
     (0.5, 0.5)
     """
-    correct, capped = check_robustness_inputs(y_true, y_pred, distance, tau_max)
+    correct, capped = check_robustness_inputs(
+        y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features
+    )
     groups = encode_groups(sensitive_features, len(correct))
     curves = {}
     for code, label in enumerate(groups.labels):
         members = groups.codes == code
         curves[label] = _curve(correct[members], capped[members])
-    empty = [repr(label) for label, curve in curves.items() if np.isnan(curve.fraction[0])]
-    if empty:
-        warn(
-            f"I_P is undefined and NaN is returned for groups without samples: {', '.join(empty)}.",
-            UndefinedMetricWarning,
-        )
     return curves
 
 
 def _curve(correct: NDArray[np.bool_], distance: NDArray[np.float64]) -> RobustnessCurve:
-    if len(correct) == 0:  # or 0 / 0 would warn in numpy's words
-        return RobustnessCurve(np.zeros(1), np.full(1, np.nan))
     ordered = np.sort(distance[correct])
     # The curve never drops for an infinite distance.
     tau = np.unique(np.append(ordered[np.isfinite(ordered)], 0.0))

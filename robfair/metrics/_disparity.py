@@ -40,8 +40,8 @@ def robustness_variance(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps V_f finite where a distance
         is infinite.
@@ -61,8 +61,8 @@ def robustness_variance(
     Returns
     -------
     Estimate
-        V_f, in the squared units of the distance. NaN, with a warning, with fewer than two groups
-        or an empty one, if a distance is infinite and `tau_max` is None, or if `bias_corrected`
+        V_f, in the squared units of the distance. NaN, with a warning, with fewer than two groups,
+        if a distance is infinite and `tau_max` is None, or if `bias_corrected`
         meets a group of one sample.
 
     Raises
@@ -162,8 +162,8 @@ def robustness_dispersion(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps CV finite where a distance
         is infinite.
@@ -179,8 +179,8 @@ def robustness_dispersion(
     Returns
     -------
     Estimate
-        CV, without unit. NaN, with a warning, with fewer than two groups or an empty one, if Rob(f)
-        is 0, or if a distance is infinite and `tau_max` is None.
+        CV, without unit. NaN, with a warning, with fewer than two groups, if Rob(f) is 0, or if a
+        distance is infinite and `tau_max` is None.
 
     Raises
     ------

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._alignment import check_aligned
 from robfair._group_means import GroupMeans, group_means
 from robfair._groups import Groups, encode_groups
 from robfair._warnings import warn
@@ -76,8 +77,8 @@ def equalized_odds_unfairness(
         Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order, as
         scikit-learn's scorers pass them for two classes. 2-D: of every class, in sorted order.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     condition_on : {"label", None}, default="label"
         "label" compares groups among the samples of one true label and takes the maximum over the
         labels too: soft equalised odds, as the paper uses EOU. None compares whole groups: soft
@@ -96,8 +97,8 @@ def equalized_odds_unfairness(
     Returns
     -------
     Estimate
-        EOU, a fraction in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two groups,
-        an empty one or, if `condition_on` is "label", a group without samples of some label.
+        EOU, a fraction in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two groups
+        or, if `condition_on` is "label", a group without samples of some label.
 
     Raises
     ------
@@ -160,8 +161,8 @@ def equalized_odds_table(
         Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order. 2-D: of
         every class, in sorted order.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     condition_on : {"label", None}, default="label"
         "label" compares groups among the samples of each true label, None whole groups.
     labels : array-like of shape (n_classes,), default=None
@@ -226,8 +227,8 @@ def group_confidence(
         Confidences in [0, 1]. 1-D: of the positive class, the last one in sorted order. 2-D: of
         every class, in sorted order.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     condition_on : {"label", None}, default="label"
         "label" takes the means among the samples of one true label, None over whole groups.
     labels : array-like of shape (n_classes,), default=None
@@ -272,6 +273,7 @@ def _cells(
             f"condition_on must be 'label' (within each true label) or None (whole groups); "
             f"got {condition_on!r}."
         )
+    check_aligned(y_true=y_true, y_proba=y_proba, sensitive_features=sensitive_features)
     confidence = check_confidence(y_true, y_proba, labels)
     groups = encode_groups(sensitive_features, len(confidence.proba))
     # A single column is of the last class.

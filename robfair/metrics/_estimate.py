@@ -154,8 +154,7 @@ def warn_undefined(measure: str, sample: GroupMeans, min_groups: int) -> bool:
         names = ", ".join(empty[:5]) + (", ..." if len(empty) > 5 else "")
         reason = (
             f"{len(empty)} of {len(sample.labels)} groups have no samples: {names}. Use data that "
-            "hold all of them, or a coarser partition (every category that a pandas Categorical "
-            "declares is a group)"
+            "hold all of them, or a coarser partition"
         )
     else:
         return False

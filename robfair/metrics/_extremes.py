@@ -34,8 +34,8 @@ def worst_group_robustness(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps the minimum finite where a
         distance is infinite.
@@ -49,8 +49,8 @@ def worst_group_robustness(
     Returns
     -------
     Estimate
-        The least Rob(P), in the units of the distance. NaN, with a warning, if a group is empty, or
-        if a distance is infinite and `tau_max` is None.
+        The least Rob(P), in the units of the distance. NaN, with a warning, if a distance is
+        infinite and `tau_max` is None.
 
     Raises
     ------
@@ -108,8 +108,8 @@ def robustness_gap(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps the gap finite where a
         distance is infinite.
@@ -123,8 +123,8 @@ def robustness_gap(
     Returns
     -------
     Estimate
-        The gap, in the units of the distance. NaN, with a warning, with fewer than two groups or an
-        empty one, or if a distance is infinite and `tau_max` is None.
+        The gap, in the units of the distance. NaN, with a warning, with fewer than two groups, or
+        if a distance is infinite and `tau_max` is None.
 
     Raises
     ------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +18,6 @@ from robfair.metrics._estimate import (
     RandomState,
     check_resampling,
     estimate,
-    warn_undefined,
 )
 
 
@@ -70,7 +71,8 @@ def robustness_score(
     >>> robustness_score([0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5])
     1.5
     """
-    return float(_values(y_true, y_pred, distance, tau_max).mean())
+    values = _values(y_true, y_pred, distance, tau_max, one_group=True)
+    return float(values.mean())
 
 
 def group_robustness(
@@ -98,8 +100,8 @@ def group_robustness(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps Rob(P) finite where a
         distance is infinite.
@@ -114,8 +116,8 @@ def group_robustness(
     -------
     pandas Series or DataFrame
         Rob(P) by group, in the units of the distance; with `n_boot` the columns robustness, lower
-        and upper. NaN, with a warning, for an empty group and where a distance is infinite and
-        `tau_max` is None.
+        and upper. NaN, with a warning, where a distance is infinite and `tau_max` is
+        None.
 
     Raises
     ------
@@ -141,7 +143,6 @@ def group_robustness(
     """
     resampling = check_resampling(n_boot, ci_quantiles, random_state)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    warn_undefined("Rob(P) of an empty group", sample, min_groups=1)
     if resampling is None:
         return pd.Series(sample.mean, index=sample.labels, name="robustness")
     low, high = resampling.quantiles(sample.replicates(resampling.n_boot, resampling.generator))
@@ -177,8 +178,8 @@ def classifier_robustness(
         Distance of each sample to the decision boundary, in the units of its norm; inf where no
         adversarial was found. NaN is allowed where the prediction is wrong.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group of each sample, matched by position; several columns are crossed. Every category of a
-        pandas Categorical is a group, even one without samples.
+        Group of each sample, matched by position; several columns are crossed. Categories that no
+        sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps Rob(f) finite where a
         distance is infinite.
@@ -192,8 +193,8 @@ def classifier_robustness(
     Returns
     -------
     Estimate
-        Rob(f), in the units of the distance. NaN, with a warning, if a group is empty, or if a
-        distance is infinite and `tau_max` is None.
+        Rob(f), in the units of the distance. NaN, with a warning, if a distance is infinite and
+        `tau_max` is None.
 
     Raises
     ------
@@ -229,15 +230,18 @@ def robustness_sample(
     tau_max: float | None,
 ) -> GroupMeans:
     """Return the group means that are Rob(P)."""
-    values = _values(y_true, y_pred, distance, tau_max)
+    values = _values(y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features)
     return group_means(values, encode_groups(sensitive_features, len(values)))
 
 
 def _values(
-    y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None
+    y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None, **others: Any
 ) -> NDArray[np.float64]:
-    """Return the value of each sample whose mean is Rob(P); NaN where it is censored."""
-    correct, values = check_robustness_inputs(y_true, y_pred, distance, tau_max)
+    """Return the value of each sample whose mean is Rob(P); NaN where it is censored.
+
+    `others` are as for `check_robustness_inputs`.
+    """
+    correct, values = check_robustness_inputs(y_true, y_pred, distance, tau_max, **others)
     censored = np.isinf(values)  # only among correct samples: the others are 0
     if censored.any():
         warn(

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._alignment import check_aligned
 from robfair._groups import encode_groups
-from robfair._validation import Population, check_correct
+from robfair._validation import Population, check_correct, to_array
+from robfair._warnings import each_once
 from robfair.attacks import attack_success
 from robfair.metrics import class_robustness
 from robfair.plotting._predictions import predictions
@@ -90,6 +92,7 @@ class AttackSuccessDisplay:
         self.name = name
 
     @classmethod
+    @each_once()
     def from_predictions(
         cls,
         y_true: ArrayLike,
@@ -118,8 +121,8 @@ class AttackSuccessDisplay:
             With `least_eps`, the greatest eps that was tried, where the lines end.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples. None: the classes are the
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning. None: the classes are the
             groups.
         population : {"correct", "all"}, default="correct"
             The samples that count; see the class.
@@ -211,8 +214,8 @@ default=None
             Budgets, in increasing order.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples. None: the classes are the
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning. None: the classes are the
             groups.
         population : {"correct", "all"}, default="correct"
             The samples that count; see the class.
@@ -227,6 +230,7 @@ default=None
         AttackSuccessDisplay
             The display.
         """
+        check_aligned(X=X, y=y, sensitive_features=sensitive_features)
         success = attack_success(estimator, X, y, np.atleast_1d(eps), **attack_options)
         if name is None:
             name = type(estimator).__name__
@@ -234,8 +238,10 @@ default=None
             if source is not None:
                 made_for = source[0] if isinstance(source, tuple) else type(source).__name__
                 name += f" (examples made for {made_for})"
+        if sensitive_features is not None:
+            sensitive_features = encode_groups(sensitive_features, len(success))
         return cls.from_predictions(
-            y,
+            to_array(y),  # as its rows have been compared with those of X
             predictions(estimator, X),
             success=pd.DataFrame(success),
             sensitive_features=sensitive_features,

@@ -9,8 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
+from robfair._alignment import check_aligned
 from robfair._groups import encode_groups
 from robfair._validation import check_correct
+from robfair._warnings import each_once
 from robfair.metrics import class_accuracy_unfairness
 from robfair.plotting._dots import Kind, draw_dots, figsize
 from robfair.plotting._predictions import predictions
@@ -66,6 +68,7 @@ class ClassAccuracyDisplay:
         self.name = name
 
     @classmethod
+    @each_once()
     def from_predictions(
         cls,
         y_true: ArrayLike,
@@ -104,8 +107,6 @@ class ClassAccuracyDisplay:
         rows = [
             # Not the normal interval, which has no width at an accuracy of 0 or 1.
             (n, k / n, *binomtest(k, n).proportion_ci(confidence, method="wilson"))
-            if n
-            else (0, np.nan, np.nan, np.nan)  # a declared category without samples
             for k, n in zip(right.tolist(), size.tolist(), strict=True)
         ]
         return cls(
@@ -148,6 +149,7 @@ class ClassAccuracyDisplay:
         ClassAccuracyDisplay
             The display.
         """
+        check_aligned(X=X, y=y)
         return cls.from_predictions(
             y,
             predictions(estimator, X),

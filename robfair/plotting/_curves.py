@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
 from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
+from robfair._warnings import each_once
 from robfair.metrics import RobustnessCurve, group_robustness_curves, robustness_curve
 from robfair.plotting._style import GREY, add_legend, axes_for, looks, name_others, text
 
@@ -79,6 +81,7 @@ class RobustnessCurveDisplay:
         self.name = name
 
     @classmethod
+    @each_once()
     def from_predictions(
         cls,
         y_true: ArrayLike,
@@ -101,8 +104,8 @@ class RobustnessCurveDisplay:
         lower : array-like of shape (n_samples,), default=None
             Certified lower bound of each distance; NaN where none is known, which counts as 0.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples.
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning.
         name : str, default=None
             Name of the model, the title of the figure.
 
@@ -121,7 +124,7 @@ class RobustnessCurveDisplay:
         mean = robustness_curve(y_true, y_pred, **keywords)
         if lower is None:
             return cls(curves=curves, mean=mean, name=name)
-        correct, upper = check_robustness_inputs(y_true, y_pred, distance, tau_max=None)
+        correct, upper = check_robustness_inputs(y_true, y_pred, distance, None, lower=lower)
         # A bound may exceed its distance by rounding.
         keywords["distance"] = np.minimum(check_lower(lower, correct, upper), upper)
         return cls(
@@ -154,8 +157,8 @@ class RobustnessCurveDisplay:
         y : array-like of shape (n_samples,)
             True labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples.
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning.
         name : str, default=None
             Name of the model, the title of the figure. None: the name of its class.
         **distance_options
@@ -166,6 +169,7 @@ class RobustnessCurveDisplay:
         RobustnessCurveDisplay
             The display.
         """
+        check_aligned(X=X, y=y, sensitive_features=sensitive_features)
         distances = shared_distance(estimator, X, y, **distance_options)
         return cls.from_predictions(
             y,

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
 from robfair._group_means import below_the_mean
 from robfair._groups import encode_groups
+from robfair._warnings import each_once
 from robfair.metrics import classifier_robustness, group_robustness, group_robustness_bounds
 from robfair.plotting._dots import Kind, draw_dots, figsize
 from robfair.plotting._style import axes_for, text
@@ -95,6 +97,7 @@ class GroupRobustnessDisplay:
         self.confidence = confidence
 
     @classmethod
+    @each_once()
     def from_predictions(
         cls,
         y_true: ArrayLike,
@@ -121,8 +124,8 @@ class GroupRobustnessDisplay:
         lower : array-like of shape (n_samples,), default=None
             Certified lower bound of each distance; NaN where none is known, which counts as 0.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples.
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning.
         tau_max : float, default=None
             Cap on the distances: a larger one counts as `tau_max`.
         n_boot : int, default=1000
@@ -195,8 +198,8 @@ class GroupRobustnessDisplay:
         y : array-like of shape (n_samples,)
             True labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples.
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning.
         tau_max : float, default=None
             Cap on the distances: a larger one counts as `tau_max`.
         n_boot : int, default=1000
@@ -215,6 +218,7 @@ class GroupRobustnessDisplay:
         GroupRobustnessDisplay
             The display.
         """
+        check_aligned(X=X, y=y, sensitive_features=sensitive_features)
         distances = shared_distance(estimator, X, y, **distance_options)
         return cls.from_predictions(
             y,

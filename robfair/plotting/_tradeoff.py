@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
+from robfair._warnings import each_once
 from robfair.metrics import AUDIT_MEASURES, Estimate
 from robfair.plotting._style import COLOURS, GREY, MANY, MARKERS, add_legend, axes_for, text
 
@@ -98,6 +100,7 @@ class TradeoffDisplay:
         self.front = measures.index[self._on_front()].tolist()
 
     @classmethod
+    @each_once()
     def from_predictions(
         cls,
         y_true: ArrayLike,
@@ -123,8 +126,8 @@ class TradeoffDisplay:
         distance : mapping of str to array-like of shape (n_samples,)
             Distance of each sample to the decision boundary of each model.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples.
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning.
         x, y : str, default="Rob(f)" and "V_f"
             The measures; see the class.
         tau_max : float, default=None
@@ -206,8 +209,8 @@ class TradeoffDisplay:
         y_true : array-like of shape (n_samples,)
             True labels; `y` names a measure here.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Group of each sample, matched by position; several columns are crossed. Every category
-            of a pandas Categorical is a group, even one without samples.
+            Group of each sample, matched by position; several columns are crossed. Categories that
+            no sample has are left out, with a warning.
         x, y : str, default="Rob(f)" and "V_f"
             The measures; see the class.
         tau_max : float, default=None
@@ -239,6 +242,7 @@ class TradeoffDisplay:
             raise TypeError(
                 f"estimators must map names to models; got a {type(estimators).__name__}."
             )
+        check_aligned(X=X, y_true=y_true, sensitive_features=sensitive_features)
         distances = {
             name: shared_distance(model, X, y_true, **distance_options)
             for name, model in estimators.items()

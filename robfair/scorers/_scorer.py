@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from robfair._alignment import check_aligned
 from robfair._cache import shared_attack, shared_distance
+from robfair._warnings import warn
+from robfair.exceptions import GroupsWarning
 from robfair.threat import ThreatModel
 
 _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
@@ -20,6 +23,13 @@ _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
 (2) bind the scorer to a column of X, make_robustness_scorer({metric}, groups="race"), or to a
     function of X; or
 (3) bind it to a pandas Series that has the index of X, groups=series."""
+
+_CLASSES = (
+    "{name} got no groups, so the classes are compared, or what else is the default of its metric. "
+    "Pass sensitive_features=; in GridSearchCV or cross_validate it arrives only with metadata "
+    "routing on (sklearn.set_config(enable_metadata_routing=True)). "
+    ".set_score_request(sensitive_features=False) says that classes are meant."
+)
 
 # Option of an attack -> the argument of the metric that is its result.
 _RESULTS = {"eps": "success", "eps_max": "least_eps"}
@@ -107,12 +117,15 @@ class RobustnessScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any, *, sensitive_features: Any = None) -> float:
         """Score `estimator` on the samples X with labels y."""
+        check_aligned(X=X, y=y, sensitive_features=sensitive_features)
         params = dict(self.metric_params)
         response: Any
         if self._takes_groups:
             groups = self._find_groups(X, sensitive_features)
-            if groups is not None:  # else the metric's own default
+            if groups is not None:
                 params["sensitive_features"] = groups
+            elif self._alias is not False:
+                warn(_CLASSES.format(name=self), GroupsWarning)
         if self._needs_attack:
             options = {"threat_model": self.threat_model, **self.attack_params}
             attacked = shared_attack(estimator, X, y, options)
@@ -184,7 +197,8 @@ class RobustnessScorer:
         Parameters
         ----------
         sensitive_features : bool or str
-            Name to request in place of "sensitive_features"; False requests none.
+            Name to request in place of "sensitive_features"; False requests none, and says of a
+            metric that does without groups that its classes are meant.
 
         Returns
         -------
@@ -312,6 +326,7 @@ def make_robustness_scorer(
     >>> from robfair.metrics import class_robustness_unfairness
     >>> scorer = make_robustness_scorer(
     ...     class_robustness_unfairness, greater_is_better=False, attack_params={"eps": 1.5})
+    >>> scorer = scorer.set_score_request(sensitive_features=False)  # the classes are the groups
     >>> X, y = [[-3.0], [-1.0], [1.0], [1.2]], [0, 0, 1, 1]
     >>> scorer(LogisticRegression(C=1e4).fit(X, y), X, y)
     -0.5

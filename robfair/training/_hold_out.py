@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from robfair._alignment import check_aligned
 from robfair._groups import encode_groups
 
 __all__ = ["draw_held_out", "draw_seed", "held_out_mask"]
@@ -64,6 +65,7 @@ def held_out_mask(
     >>> groups[mask].tolist()
     ['a', 'b']
     """
+    check_aligned(y=y, groups=groups)
     codes = np.unique(np.asarray(y), return_inverse=True)[1]
     encoded = encode_groups(groups, len(codes))
     seed = draw_seed(random_state)

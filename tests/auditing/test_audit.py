@@ -1,5 +1,7 @@
 """`audit`: every number is that of the measures, computed by hand on the distances."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -16,9 +18,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
-from robfair import ThreatModel, audit, boundary_distance
+from robfair import ThreatModel, audit, boundary_distance, compare
 from robfair.datasets import make_group_margins
-from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
+from robfair.exceptions import (
+    CensoredDistanceWarning,
+    GroupsWarning,
+    LabelsWarning,
+    UndefinedMetricWarning,
+)
 from robfair.metrics import AUDIT_MEASURES, group_robustness, robustness_bounds
 
 DATA = make_group_margins(240, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
@@ -28,8 +35,8 @@ FOREST = RandomForestClassifier(10, random_state=0).fit(DATA.X, DATA.y)
 MEASURES = {m.symbol: m.function for m in AUDIT_MEASURES if m.key != "accuracy"}
 
 
-def run(model=CLF, X=DATA.X, y=DATA.y, groups=RACE, **options):
-    return audit(model, X, y, sensitive_features=groups, **{"n_boot": 20, **options})
+def run(model=CLF, X=DATA.X, y=DATA.y, groups=RACE, call=audit, **options):
+    return call(model, X, y, sensitive_features=groups, **{"n_boot": 20, **options})
 
 
 def rule():
@@ -354,3 +361,40 @@ def test_a_tree_is_audited_exactly():
     result = run(tree, certify=True)
     assert result.distances.method == "exact"
     assert_allclose(result.by_group["low"], result.by_group["robustness"])
+
+
+def test_rows_in_another_order_are_refused():
+    X, y, groups = pd.DataFrame(DATA.X), pd.Series(DATA.y), pd.Series(DATA.groups)
+    order = np.random.default_rng(0).permutation(len(X))
+    expected = audit(CLF, DATA.X, DATA.y, sensitive_features=DATA.groups, n_boot=None).overall
+    for changed in ("y", "sensitive_features"):
+        given = {"y": y, "sensitive_features": groups}
+        given[changed] = given[changed].iloc[order]
+        with pytest.raises(ValueError, match="another order"):
+            audit(CLF, X, **given, n_boot=None)
+        given = {name: np.asarray(values) for name, values in given.items()}
+        given[changed] = pd.Series(given[changed], index=order)
+        with pytest.raises(ValueError, match=f"X and {changed} differ"):  # y is an array between
+            audit(CLF, X, **given, n_boot=None)
+    result = audit(
+        CLF, X.iloc[order], y.iloc[order], sensitive_features=groups.iloc[order], n_boot=None
+    )
+    assert_frame_equal(result.overall, expected)
+
+
+@pytest.mark.parametrize("measure", [run, partial(run, {"a": CLF, "b": CLF}, call=compare)])
+def test_what_is_odd_of_groups_is_told_once(measure, tmp_path):
+    groups = pd.Categorical(RACE, categories=["a", "b", "c", "unused"])
+    with pytest.warns(GroupsWarning, match="unused") as record:
+        result = measure(groups=groups)
+    assert len(record) == 1
+    result.to_html(tmp_path / "audit.html")  # says nothing again
+    assert result.overall.notna().to_numpy().any()
+    assert "unused" not in str(result)
+
+
+def test_labels_the_wrong_way_round_are_told_once():
+    with pytest.warns((LabelsWarning, UndefinedMetricWarning)) as record:
+        run(y=1 - CLF.predict(DATA.X))
+    assert [w.category for w in record] == [LabelsWarning, UndefinedMetricWarning]  # of CV
+    assert str(record[0].message).startswith("no prediction of 240 is right")

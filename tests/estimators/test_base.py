@@ -66,7 +66,7 @@ FRAMES = {
     "list": lambda X: X.tolist(),
     "float32": lambda X: X.astype(np.float32),
     "fortran": np.asfortranarray,
-    "pandas": lambda X: pd.DataFrame(X, columns=["a", "b", "c"], index=np.arange(len(X))[::-1]),
+    "pandas": lambda X: pd.DataFrame(X, columns=["a", "b", "c"], index=np.arange(len(X)) + 7),
     "polars": lambda X: pl.DataFrame(X, schema=["a", "b", "c"]),
 }
 
@@ -87,6 +87,43 @@ def test_containers(make, data, kind):
             clf.predict(pd.DataFrame(data.X, columns=["a", "b", "z"]))
     else:
         assert not hasattr(clf, "feature_names_in_")
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score"])
+def test_columns_in_another_order(make, data, method):
+    X = pd.DataFrame(data.X, columns=["a", "b", "c"])
+    call = getattr(make().fit(X, data.y, groups=data.groups), method)
+    with pytest.raises(ValueError, match="same order"):
+        call(*([X[["b", "a", "c"]], data.y] if method == "score" else [X[["b", "a", "c"]]]))
+
+
+def test_rows_in_another_order(make, data):
+    X = pd.DataFrame(data.X)
+    y, groups, weight = map(pd.Series, (data.y, data.groups, np.ones(len(X))))
+    good = {"y": y, "groups": groups, "sample_weight": weight}
+    shuffled = np.random.default_rng(0).permutation(len(X))
+    for name, values in good.items():
+        with pytest.raises(ValueError, match=f"indexes of X and {name} differ"):
+            make().fit(X, **{**good, name: values.iloc[shuffled]})
+    clf = make().fit(X.iloc[shuffled], **{k: v.iloc[shuffled] for k, v in good.items()})
+    with pytest.raises(ValueError, match="indexes of X and y differ"):
+        clf.score(X, y.iloc[shuffled])
+    # As sklearn's own: the accuracy.
+    assert clf.score(X, y) == clf.score(data.X, data.y) == (clf.predict(data.X) == data.y).mean()
+
+
+def test_masked_values_are_missing(make, data):
+    masked = np.zeros(data.X.shape, dtype=bool)
+    masked[3, 1] = True
+    X, y = np.ma.masked_array(data.X, masked), np.ma.masked_array(data.y, masked[:, 1])
+    with pytest.raises(ValueError, match=f"X is masked in 1 of {masked.size} places"):
+        make().fit(X, data.y, groups=data.groups)
+    with pytest.raises(ValueError, match="y is masked in 1 of"):
+        make().fit(data.X, y, groups=data.groups)
+    clf = make().fit(data.X, data.y, groups=data.groups)
+    for call in (clf.predict, clf.predict_proba):
+        with pytest.raises(ValueError, match="X is masked"):
+            call(X)
 
 
 def test_read_only_float32_arrays(make, data):

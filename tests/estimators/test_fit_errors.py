@@ -1,7 +1,6 @@
 """One clear error for each way in which the input of `fit` and `predict` can be wrong."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 from torch import nn
@@ -83,10 +82,6 @@ def test_groups_differ(make, data):
     [
         (["a"] * 120, r"FarmurClassifier compares groups.*only one \('a'\).*at least two"),
         (["a"] * 119 + ["b"], r"group 'b' has 1 sample\(s\).*Merge it with another group"),
-        (
-            pd.Categorical(["a", "b"] * 60, categories=["a", "b", "c"]),
-            r"1 categories that no sample has: \['c'\].*remove_unused_categories",
-        ),
     ],
 )
 def test_groups_that_cannot_be_judged(data, groups, message):

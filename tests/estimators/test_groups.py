@@ -100,11 +100,13 @@ def test_one_group():
     assert encode(["a"] * 4, compared=False)[1].tolist() == ["a"]
 
 
-def test_an_unused_category():
+def test_an_unused_category_is_left_out():
     race = pd.Categorical(RACE, categories=["a", "b", "c", "d"])
-    with pytest.raises(ValueError, match=r"2 categories that no sample has: \['c', 'd'\].*remove"):
-        encode(race)
-    assert encode(race, compared=False)[1].tolist() == ["a", "b", "c", "d"]
+    for compared in (True, False):
+        with pytest.warns(GroupsWarning, match="left out: 'c', 'd'") as record:
+            codes, labels = encode(race, compared=compared)
+        assert len(record) == 1
+        assert labels[codes].tolist() == list(RACE)
 
 
 def test_groups_of_the_others_are_kept_too(data):

@@ -257,23 +257,6 @@ def test_one_group():
     assert not certified_ordering([0, 0], [0, 0], **keywords).any(axis=None)
 
 
-@pytest.mark.parametrize("bounds", BOUNDS)
-def test_empty_group(bounds):
-    group = pd.Categorical(["a", "c", "c"], categories=["a", "b", "c"])
-    keywords = {"distance": [1.0, 2, 4], "lower": [0.5, 2, 2], "sensitive_features": group}
-    with pytest.warns(
-        UndefinedMetricWarning, match=r"1 of 3 groups have no samples: 'b'"
-    ) as record:
-        table = bounds([0] * 3, [0] * 3, **keywords)
-    assert len(record) == 1
-    if bounds is certified_ordering:
-        assert table.to_numpy().nonzero() == ([0], [2])
-    elif bounds is group_robustness_bounds:
-        assert table.isna().all(axis=1).tolist() == [False, True, False]
-    else:
-        assert table.isna().all(axis=None)
-
-
 def test_crossed_groups():
     race, sex = list("aabb"), ["f", "m", "f", "m"]
     keywords = {

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics import (
     RobustnessCurve,
     classifier_robustness,
@@ -133,22 +132,6 @@ def test_group_curves():
     )
     assert list(curves) == [("a", 0), ("a", 1), ("b", 0)]
     assert [curve.area() for curve in curves.values()] == [1.0, 2.0, 4.0]
-
-
-def test_empty_group():
-    groups = pd.Categorical(["a", "a"], categories=["a", "b"])
-    keywords = {"distance": [1.0, 2.0], "sensitive_features": groups}
-    with pytest.warns(UndefinedMetricWarning, match="without samples: 'b'") as record:
-        curves = group_robustness_curves([0, 0], [0, 0], **keywords)
-    assert len(record) == 1
-    assert curves["a"].area() == 1.5
-    assert np.isnan(curves["b"].area())
-    assert np.isnan(curves["b"](1.0))
-    with pytest.warns(UndefinedMetricWarning, match="without samples: 'b'") as record:
-        curve = robustness_curve([0, 0], [0, 0], **keywords)
-    assert len(record) == 1
-    assert np.isnan(curve.area())
-    assert np.isnan(curve.fraction).all()
 
 
 @pytest.mark.parametrize("tau", [-0.1, np.nan, np.inf, [0.0, -1.0]])

@@ -9,11 +9,11 @@ import torch
 from fairlearn.metrics import MetricFrame
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from pandas.testing import assert_series_equal
 
 from robfair import metrics
-from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
+from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics import classifier_robustness, group_robustness, robustness_score
 
 SAMPLES = st.lists(
@@ -206,29 +206,6 @@ def test_censored_distance_across_groups(measure, n_boot):
     assert np.isnan(value)
     assert value.interval is None if n_boot is None else np.isnan(value.interval).all()
     assert np.isfinite(measure([0] * 4, [0] * 4, tau_max=5.0, **keywords))
-
-
-@pytest.mark.parametrize("measure", MEASURES)
-@pytest.mark.parametrize("n_boot", [None, 10])
-def test_empty_group_across_groups(measure, n_boot):
-    groups = pd.Categorical(list("aabb"), categories=list("abzy"))
-    with pytest.warns(
-        UndefinedMetricWarning, match="2 of 4 groups have no samples: 'z', 'y'"
-    ) as record:
-        value = measure(
-            [0] * 4, [0] * 4, distance=[1.0] * 4, sensitive_features=groups, n_boot=n_boot
-        )
-    assert len(record) == 1
-    assert np.isnan(value)
-    assert value.interval is None if n_boot is None else np.isnan(value.interval).all()
-
-
-def test_empty_group_by_itself():
-    groups = pd.Categorical(list("ab"), categories=list("abz"))
-    with pytest.warns(UndefinedMetricWarning, match="'z'") as record:
-        robs = group_robustness([0, 0], [0, 0], distance=[1.0, 2.0], sensitive_features=groups)
-    assert len(record) == 1
-    assert_array_equal(robs, [1.0, 2.0, np.nan])
 
 
 def test_one_group_is_the_classifier():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from robfair.exceptions import UndefinedMetricWarning
+from robfair.exceptions import GroupsWarning
 from robfair.plotting import ClassAccuracyDisplay
 
 TRUE = ["cat"] * 40 + ["dog"] * 10
@@ -42,13 +42,12 @@ def test_marks_and_words():
     assert display.ax_.get_title() == "a model"
 
 
-def test_an_empty_class_is_not_defined_and_neither_is_cau():
+def test_a_declared_class_without_samples_is_left_out():
     true = pd.Categorical(TRUE, categories=["cat", "dog", "unicorn"])
-    with pytest.warns(UndefinedMetricWarning, match="unicorn"):
+    with pytest.warns(GroupsWarning, match="unicorn") as record:
         display = ClassAccuracyDisplay.from_predictions(true, PRED)
-    display.plot()
-    assert [t.get_text() for t in display.ax_.texts] == ["not defined"]
-    assert len(display.ax_.patches) == 0
+    assert len(record) == 1
+    assert list(display.by_class.index) == ["cat", "dog"]
 
 
 def test_a_confidence_in_percent_is_refused():

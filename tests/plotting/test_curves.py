@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from robfair import NaturalClassifier, boundary_distance
 from robfair.datasets import make_group_margins
-from robfair.exceptions import UndefinedMetricWarning
+from robfair.exceptions import GroupsWarning
 from robfair.plotting import RobustnessCurveDisplay
 
 TRUE, PRED = [0, 1, 0, 1, 1], [0, 1, 0, 0, 1]
@@ -114,15 +114,14 @@ def test_a_lower_bound_above_its_distance_is_refused():
         )
 
 
-def test_an_empty_group_is_left_blank():
+def test_an_unused_category_is_left_out_and_told_once():
     groups = pd.Categorical(GROUPS, categories=["a", "b", "none"])
-    with pytest.warns(UndefinedMetricWarning, match="none"):
+    with pytest.warns(GroupsWarning, match="none") as record:
         display = RobustnessCurveDisplay.from_predictions(
             TRUE, PRED, distance=DISTANCE, sensitive_features=groups
         )
-    lines = display.plot().lines_
-    assert np.isnan(lines[2].get_ydata()).all()
-    assert np.isfinite(lines[0].get_ydata()).all()
+    assert len(record) == 1
+    assert list(display.curves) == ["a", "b"]
 
 
 @pytest.mark.parametrize("end", [0, -1.0, np.inf, np.nan])

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from robfair import NaturalClassifier, ThreatModel, _cache, get_scorer, get_scorer_names
 from robfair.attacks import attack, least_eps
 from robfair.datasets import make_group_margins
-from robfair.exceptions import CensoredDistanceWarning
+from robfair.exceptions import CensoredDistanceWarning, GroupsWarning
 from robfair.metrics import class_robustness_unfairness, classifier_robustness
 from robfair.scorers import (
     make_robustness_scorer,
@@ -36,6 +37,8 @@ LINEAR = LogisticRegression().fit(X, Y)
 
 
 NAMES = ["neg_cru_eps", "neg_cru_s"]
+# Most tests compare the classes, and say so nowhere.
+pytestmark = pytest.mark.filterwarnings("ignore:.* got no groups:robfair.exceptions.GroupsWarning")
 
 
 def cru(**changes):
@@ -219,6 +222,17 @@ def test_without_routing_the_classes_are_compared():
         model = found["estimator"][fold]
         assert found["test_s"][fold] == neg_cru_s_scorer(model, X[test], Y[test])
         assert found["test_eps"][fold] == neg_cru_eps_scorer(model, X[test], Y[test])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_groups_that_do_not_arrive_are_told(name):
+    scorer = get_scorer(name)
+    with pytest.warns(GroupsWarning, match=r"got no groups.*enable_metadata_routing=True"):
+        by_class = scorer(LINEAR, X, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert scorer(LINEAR, X, Y, sensitive_features=Y) == by_class
+        assert scorer.set_score_request(sensitive_features=False)(LINEAR, X, Y) == by_class
 
 
 def test_with_routing_the_groups_that_are_passed_are_compared():

@@ -108,7 +108,9 @@ def test_containers_of_groups(wrap):
 
 
 def test_columns_of_groups_are_sliced_with_x():
-    frame = pd.DataFrame({"race": RACE, "sex": np.arange(240) % 2}, index=np.arange(240)[::-1])
+    frame = pd.DataFrame(
+        {"race": RACE, "sex": np.arange(240) % 2}, index=[f"id{i}" for i in range(240)]
+    )
     with config_context(enable_metadata_routing=True):
         found = cross_validate(
             LogisticRegression(), pd.DataFrame(X), Y, cv=2, scoring=SCORING,

@@ -44,6 +44,8 @@ class Audit(AuditNumbers, Exports):
         True labels.
     sensitive_features : array-like
         The groups, as they were passed.
+    groups : object
+        Their `codes`, the group of each row by its position in `labels`.
     examples : pandas.DataFrame
         The most easily flipped of the correctly classified rows of each group: group, row (its
         position in X), index (if X is a DataFrame), label, label after, distance, and changed: the

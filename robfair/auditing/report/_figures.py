@@ -66,7 +66,7 @@ def _curves(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
         audit.distances.predicted,
         distance=np.round(distance / step) * step,
         lower=None if lower is None else np.round(np.minimum(lower, cap) / step) * step,
-        sensitive_features=audit.sensitive_features,
+        sensitive_features=audit.groups,
     )
     areas = [
         f"{name} {sentence_number(rob)}"

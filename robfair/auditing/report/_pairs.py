@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from robfair._group_means import GroupMeans, group_means
-from robfair._groups import encode_groups
 from robfair.auditing._numbers import AuditNumbers
 
 
@@ -58,4 +57,4 @@ def _values(audit: AuditNumbers) -> GroupMeans:
     cap = audit.settings["tau_max"]
     capped = np.minimum(audit.distances.distance, np.inf if cap is None else cap)
     values = np.where(audit.y_true == audit.distances.predicted, capped, 0.0)
-    return group_means(values, encode_groups(audit.sensitive_features, len(values)))
+    return group_means(values, audit.groups)

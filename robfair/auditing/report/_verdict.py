@@ -134,20 +134,18 @@ def _left_out(audit: AuditNumbers, names: list[str]) -> list[str]:
     table = audit.by_group
     unknown = ~np.isfinite(table["robustness"].to_numpy())
     size = table["size"].to_numpy()
-    censored = [name for name, out in zip(names, unknown & (size > 0), strict=True) if out]
-    empty = [name for name, n in zip(names, size, strict=True) if n == 0]
+    censored = [name for name, out in zip(names, unknown, strict=True) if out]
     small = [
         f"{name} ({n})"
         for name, n, out in zip(names, size, unknown, strict=True)
-        if 0 < n < SMALL_GROUP and not out
+        if n < SMALL_GROUP and not out
     ]
     reasons = [
         "some of the rows could not be flipped, so that Rob(P) is unknown (audit with tau_max= to "
         "cap the distances)",
-        "no samples",
         f"fewer than {SMALL_GROUP} samples are too few",
     ]
-    left_out = zip((censored, empty, small), reasons, strict=True)
+    left_out = zip((censored, small), reasons, strict=True)
     return [f"Nothing is said of {few(who)}: {reason}." for who, reason in left_out if who]
 
 

@@ -130,14 +130,6 @@ def test_what_is_not_known_is_left_out_and_named(made):
     assert f"capped at 0.7, which {n} of 630 rows reach" in details(capped)
 
 
-def test_an_empty_group(made):
-    groups = pd.Categorical(["a"] * 200 + ["b"] * 200, categories=["a", "b", "none"])
-    with pytest.warns(UndefinedMetricWarning):
-        result = made({"a": NEAR, "b": FAR}, sensitive_features=groups)
-    assert "a is easier to attack" in judge(result).headline
-    assert "Nothing is said of none: no samples." in details(result)
-
-
 def test_no_verdict_where_nothing_can_be_compared(made):
     with pytest.warns(UndefinedMetricWarning):
         one = made({"all": NEAR})
