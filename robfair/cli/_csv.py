@@ -50,7 +50,7 @@ OTHER_KINDS = {
 
 @dataclass(frozen=True)
 class CsvForm:
-    """What the command line says of a CSV file."""
+    """Encoding and separator of a CSV file."""
 
     encoding: str = "utf-8"
     separator: str | None = None  # None: comma, semicolon or tab, whichever the header has

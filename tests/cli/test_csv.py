@@ -266,20 +266,6 @@ def test_blanks_that_an_encoder_would_ignore_are_refused(refused, written, peopl
     assert "first in row 5" in text
 
 
-def test_an_address_is_no_file(refused):
-    assert "download it first" in refused("logistic.skops", "https://example.org/test.csv")
-
-
-def test_devices_are_not_read(refused):
-    assert "is a device" in refused("logistic.skops", "/dev/zero")
-    assert "is a device" in refused("/dev/zero", "people.csv")
-
-
-def test_a_pipe_is_no_model(refused, tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    assert "is a device or a pipe" in refused(tmp_path / "pipe", "people.csv")
-
-
 def test_unknown_encodings():
     with pytest.raises(BadInput, match="there is no encoding"):
         read_table(Path(__file__), CsvForm(encoding="klingon"))

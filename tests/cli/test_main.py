@@ -108,6 +108,22 @@ def test_control_c(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "robfair: interrupted\n")
 
 
+def test_control_c_in_code_from_a_string_has_the_same_exit_code(tmp_path):
+    (tmp_path / "interrupted.py").write_text("""
+import robfair.__main__ as command
+def interrupted():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+command.main = interrupted
+command.run()
+""")
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    words = [sys.executable, "-m", "interrupted"]
+    assert subprocess.run(words, env=environment, check=False).returncode == 130
+
+
 def test_a_reader_that_is_gone(shell_audit, monkeypatch):
     reader, writer = os.pipe()
     os.close(reader)
