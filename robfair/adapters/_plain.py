@@ -1,4 +1,4 @@
-"""Whether a module computes what its class in torch computes, and nothing else.
+"""Modules that compute what their class in torch computes, and nothing else.
 
 Whoever reads weights, instead of calling a module, must know that the weights say all. A subclass
 may compute something else, and so may an instance: by a hook, or a forward of its own.
