@@ -12,7 +12,7 @@ from torch import Tensor
 
 from robfair._batches import batches
 from robfair._confirm import rounding
-from robfair._problem import Problem, finite
+from robfair._problem import Problem, distances, finite
 from robfair.adapters import ForwardVjp
 from robfair.attacks._active_pgd import ActiveSamples, AttackGoal, active_pgd, into_ball
 from robfair.attacks._options import AttackOptions
@@ -127,6 +127,20 @@ class GradientAttack:
         fooled = (codes == label) == self.targeted
         margin = self.goal.margin(logits, label)
         return Attempt(points.flatten(1), size, codes, margin, fooled, unmoved & ~fooled)
+
+    def judge(self, index: NDArray[np.intp], points: Tensor) -> Attempt:
+        """Predict points (m, d) that were found elsewhere, for samples at positions `index`."""
+        problem, parts = self.problem, []
+        with torch.no_grad(), problem.network.forward(problem.shape) as forward:
+            for rows in batches(len(index), problem.batch_size):
+                parts.append(finite(forward(points[rows])))
+        self.n_forward[index] += 1
+        logits, label = torch.cat(parts), torch.from_numpy(self.label[index]).to(points.device)
+        codes = logits.argmax(dim=1)
+        fooled = (codes == label) == self.targeted
+        size = distances(points, problem.tensor(index), problem.norm)
+        margin = self.goal.margin(logits, label)
+        return Attempt(points, size, codes, margin, fooled, torch.zeros_like(fooled))
 
     def _start(self, x: Tensor, eps: Tensor, index: NDArray[np.intp], restart: int) -> Tensor:
         options, key = self.options, (self.seed, restart)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from robfair._problem import Problem, progress_bar
 from robfair.attacks._gradient_attack import Attempt, GradientAttack
+from robfair.attacks._nearest import NearestPoints
 from robfair.attacks._options import AttackOptions
 from robfair.attacks._result import AttackResult
 
@@ -40,6 +41,17 @@ class GradientSteps:
     def best(self) -> BestExamples:
         """The best examples so far."""
         return BestExamples(self.attack)
+
+    @cached_property
+    def nearest(self) -> NearestPoints:
+        """The nearest points found, for samples that steps have not fooled."""
+        return NearestPoints(self.attack)
+
+    @property
+    def may_be_nearer(self) -> bool:
+        """Tell whether the attack is any that gets away from labels, and not steps of one kind."""
+        wanted = self.options.nearest and self.options.entry.takes_nearest
+        return wanted and not (self.targeted or self.transfers)
 
     @property
     def targeted(self) -> bool:
@@ -76,6 +88,10 @@ class GradientSteps:
                 best.take(index, attempt, keep_fooled=not self.transfers)
                 if not self.transfers:
                     pending[index] = ~best.fooled[index]
+            if self.may_be_nearer and self.nearest.pays and pending.any():
+                rows, closer = self.nearest.within(pending.nonzero()[0], eps[pending])
+                if closer is not None:
+                    best.take(rows, closer, keep_fooled=True)
         attack, labels = self.attack, self.problem.model.labels
         return AttackResult(  # copies: the next eps goes on in these arrays
             adversarial=best.points.copy(),

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.adapters import as_model
-from robfair.attacks._gradient_attack import GradientAttack
+from robfair.attacks._gradient_attack import Attempt, GradientAttack
 from robfair.attacks._gradient_steps import GradientSteps, unmoved_warning
+from robfair.attacks._nearest import NearestPoints
 from robfair.attacks._options import METHODS, AttackOptions, as_threat_model, searches_rows
 from robfair.attacks._prepared import check_eps, prepare_steps
 from robfair.attacks._result import CENSORED, FOUND, WRONG, LeastEps
@@ -45,11 +46,13 @@ def least_eps(
 ) -> LeastEps:
     """Least eps at which an attack succeeds, for each sample.
 
-    The attack runs at `eps_max` first, and where it fails at a half, a quarter and an eighth of
-    that, since shorter steps may find what long ones overlook. Where it succeeds, the interval
-    between the size of the smallest perturbation found and the greatest eps that failed is halved,
-    each sample's own, again and again. An attack at a new eps starts from the last success, shrunk
-    to that eps.
+    The default begins with the nearest points that :func:`robfair.boundary_distance` finds, so that
+    the result is never more than its distance, and is exact for affine models. The attack runs at
+    `eps_max` where there is none, and where it fails at a half, a quarter and an eighth of that,
+    since shorter steps may find what long ones overlook. Where it succeeds, the interval between
+    the size of the smallest perturbation found and the greatest eps that failed is halved, each
+    sample's own, again and again. An attack at a new eps starts from the last success, shrunk to
+    that eps.
 
     Parameters
     ----------
@@ -64,8 +67,9 @@ def least_eps(
     method : {"pgd", "fgsm", "kl", "distance"}, default="pgd"
         The attack; see :func:`attack`. "distance" takes the distance to the decision boundary
         instead, by :func:`robfair.boundary_distance`: in the same norm the two are the same
-        quantity, and its search for the least distance is faster and tighter than repeated attacks.
-        It uses none of the options from `tolerance` to `random_start`.
+        quantity, and its search for the least distance is faster than repeated attacks. It uses
+        none of the options from `tolerance` to `random_start`. "pgd" begins with its points, unless
+        there is a `target`, and goes on; "fgsm" and "kl" take their own steps alone.
     threat_model : ThreatModel, default=None
         Norm, box and mutable features. None: L-inf, no box, everything mutable.
     tolerance : float, default=0.01
@@ -169,6 +173,8 @@ def _by_bisection(steps: GradientSteps, bisection: _Bisection) -> LeastEps:
     for restart in range(steps.options.n_restarts):
         brackets = _Brackets(attack)
         with steps.bar("least eps") as bar:
+            if restart == 0 and steps.may_be_nearer:
+                brackets.narrow(steps.nearest, bisection.eps_max)
             brackets.first(bisection.eps_max, restart)
             for _ in range(bisection.n_bisections):
                 n_wide = brackets.halve(bisection.tolerance)
@@ -200,17 +206,26 @@ class _Brackets:
     def __init__(self, attack: GradientAttack) -> None:
         self.attack = attack
         done = attack.succeeds_clean
-        self.low = np.zeros(len(done))
+        self.low, self.proven = np.zeros((2, len(done)))
         self.high = np.where(done, 0, np.inf)
         points: NDArray[Any] = attack.problem.model.tensor(attack.problem.X).cpu().numpy()
         points[~done] = np.nan
         self.points = points
         self.moved = done.copy()
 
+    def narrow(self, nearest: NearestPoints, eps_max: float) -> None:
+        """Begin with the nearest points, and with what is proven of smaller perturbations."""
+        index = np.isinf(self.high).nonzero()[0]
+        rows, attempt = nearest.within(index, np.full(len(index), eps_max))
+        self.proven[index] = self.low[index] = nearest.lower[index]
+        self.moved[rows] = True
+        if attempt is not None:
+            self._take(rows, attempt)
+
     def first(self, eps_max: float, restart: int) -> None:
         """Attack all samples at the greatest eps, and what fails there at a few smaller ones."""
         for share in LADDER:
-            index = np.isinf(self.high).nonzero()[0]
+            index = (np.isinf(self.high) & (self.proven < share * eps_max)).nonzero()[0]
             if len(index):
                 self._try(index, np.full(len(index), share * eps_max), restart=restart)
 
@@ -240,12 +255,17 @@ class _Brackets:
         attempt = self.attack.run(index, eps, start, restart)
         fooled = attempt.fooled.cpu().numpy()
         self.low[index[~fooled]] = eps[~fooled]
+        self._take(index, attempt)
+        self.moved[index] |= ~attempt.unmoved.cpu().numpy()
+
+    def _take(self, index: NDArray[np.intp], attempt: Attempt) -> None:
+        """Take over the points that are fooled."""
+        fooled = attempt.fooled.cpu().numpy()
         rows = index[fooled]
         self.high[rows] = attempt.size.cpu().numpy()[fooled]
         self.points[rows] = attempt.points.cpu().numpy()[fooled]
         # A success at or below an eps that failed: that failure no longer bounds anything.
         self.low[rows[self.high[rows] <= self.low[rows]]] = 0
-        self.moved[index] |= ~attempt.unmoved.cpu().numpy()
 
     def take(self, other: _Brackets) -> None:
         """Take over what is less; a failure counts whichever search has met it."""

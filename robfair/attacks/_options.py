@@ -26,7 +26,7 @@ __all__ = ["METHODS", "AttackOptions", "Weights", "as_threat_model", "searches_r
 Weights = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 # Options of steps, which a search of valid rows does not make.
-STEPS = ("n_steps", "step_size", "n_restarts", "random_start")
+STEPS = ("n_steps", "step_size", "n_restarts", "random_start", "nearest")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class AttackMethod:
     is_one_step: bool = False  # of length eps, from the sample itself
     starts_nearby: bool = False  # since its loss has no gradient at the sample
     takes_target: bool = True
+    takes_nearest: bool = False  # also the points of the search for the least distance
 
 
 def _cross_entropy(logits: Tensor, label: Tensor, clean: Tensor) -> Tensor:
@@ -49,7 +50,7 @@ def _divergence(logits: Tensor, label: Tensor, clean: Tensor) -> Tensor:
 
 
 _ENTRIES = (
-    AttackMethod("pgd", _cross_entropy),
+    AttackMethod("pgd", _cross_entropy, takes_nearest=True),
     AttackMethod("fgsm", _cross_entropy, is_one_step=True),
     AttackMethod("kl", _divergence, starts_nearby=True, takes_target=False),
 )
@@ -69,6 +70,7 @@ class AttackOptions:
     step_size: float | None = None
     n_restarts: int = 1
     random_start: bool = True
+    nearest: bool = True
     target: Any = None
     transfer_from: Any = None
     batch_size: int | None = None

@@ -53,10 +53,11 @@ def test_every_pass_is_counted():
     module = copy.deepcopy(NET)
     rows = Rows(module)
     result = attack(module, X, Y, eps=0.3, n_restarts=2, batch_size=16)
-    assert sum(rows.forward) - 1 == result.n_forward.sum()  # one to see what the model returns
+    # Two to see what the module returns, for the attack and for the nearest points.
+    assert sum(rows.forward) - 2 == result.n_forward.sum()
     assert sum(rows.backward) == result.n_backward.sum()
     # Few steps where that is enough.
     fooled = result.success & (result.size > 0)
     assert np.median(result.n_backward[fooled]) < 10
-    assert (result.n_backward[~result.success] == 40).all()
+    assert (result.n_backward[~result.success] > 40).all()
     assert (result.n_backward[result.size == 0] == 0).all()

@@ -47,7 +47,7 @@ def check(result, X, y, predict):
 @given(seed=st.integers(0, 2**31), boxed=st.booleans())
 def test_linear_models(norm, seed, boxed):
     rng = np.random.default_rng(seed)
-    weight, bias, samples = random_linear(rng, 2, n=15)
+    weight, bias, samples = random_linear(rng, int(rng.integers(2, 11)), n=15)
     box, threat_model = {}, ThreatModel(norm)
     if boxed:
         box = {"low": samples.min(axis=0) - 0.3, "high": samples.max(axis=0) + 0.3}
@@ -58,13 +58,25 @@ def test_linear_models(norm, seed, boxed):
     check(result, samples, result.predicted, predict_with(linear_layer(weight, bias)))
     found = result.status == "found"
     assert (exact[found] <= 1.5).all()
-    assert found[exact < 1.4].all()
-    ratio = result.eps[found] / exact[found]
-    assert (ratio > 1 - 1e-9).all()
-    # A least eps far below the greatest is not known any better than its resolution says.
-    within = result.eps[found] - exact[found] <= result.resolution[found]
-    assert ((ratio < 1.02) | within).all()
-    assert (result.resolution[found] <= 0.01 * result.eps[found]).mean() > 0.9
+    assert found[exact < 1.49].all()
+    # The closed form, and a point just beyond it.
+    assert_allclose(result.eps[found], exact[found], rtol=1e-4)
+    assert (result.eps[found] >= exact[found] * (1 - 1e-9)).all()
+    assert (result.resolution[found] <= 0.01 * result.eps[found]).all()
+    assert not result.n_backward.any()  # nothing is left for steps to find
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("norm", NORMS)
+def test_never_more_than_the_distance(norm, n_classes):
+    module = network([4, 8, n_classes])
+    options = {"threat_model": ThreatModel(norm)}
+    distances = boundary_distance(module, X, **options)
+    result = least_eps(module, X, eps_max=float(distances.distance.max()), **options)
+    assert (result.status == "found").all()
+    assert (result.eps <= distances.distance * (1 + 1e-9)).all()
+    steps = least_eps(module, X, eps_max=0.3, method="fgsm")
+    assert steps.n_backward.max() < 50  # the others are what their names say
 
 
 @settings(max_examples=8)
@@ -116,7 +128,7 @@ def test_near_the_distance_search(norm):
 def test_it_finds_less_than_a_grid_of_attacks():
     result = least_eps(NET, X, Y, eps_max=1.0, n_bisections=30)
     grid = np.linspace(0.02, 1.0, 50)
-    success = np.column_stack([attack(NET, X, Y, eps=eps).success for eps in grid])
+    success = np.column_stack([attack(NET, X, Y, eps=eps, method="kl").success for eps in grid])
     first = np.where(success.any(axis=1), grid[success.argmax(axis=1)], np.inf)
     seen = np.isfinite(first)
     assert (seen & ~success[:, -1]).any()  # overlooked at eps_max, although there at less
@@ -130,10 +142,11 @@ def test_every_pass_is_counted_and_finished_samples_rest():
     module = network([4, 8, 3])
     rows = Rows(module)
     result = least_eps(module, X, Y, eps_max=0.3)
-    assert sum(rows.forward) - 1 == result.n_forward.sum()
+    # Two to see what the module returns, for the attack and for the nearest points.
+    assert sum(rows.forward) - 2 == result.n_forward.sum()
     assert sum(rows.backward) == result.n_backward.sum()
     assert (result.n_backward[result.status == "wrong"] == 0).all()
-    assert (result.n_backward[result.status == "censored"] == 80).all()
+    assert (result.n_backward[result.status == "censored"] >= 80).all()
 
 
 def test_scale_batches_and_target():

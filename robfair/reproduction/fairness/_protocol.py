@@ -52,9 +52,10 @@ def add_success(
 
 
 def attack_options(task: Task, threat_model: ThreatModel) -> dict[str, Any]:
-    """Return the options of PGD attacks on finished networks."""
+    """Return the options of PGD attacks on finished networks, by steps alone, as in the paper."""
     n_steps, seed = task.recipe.n_steps, task.run.seed
-    return {"n_steps": n_steps, "threat_model": threat_model, "random_state": seed}
+    common = {"threat_model": threat_model, "random_state": seed}
+    return {"n_steps": n_steps, "nearest": False, **common}
 
 
 class StaticallyAugmentedClassifier(NaturalClassifier):
