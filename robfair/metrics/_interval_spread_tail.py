@@ -1,0 +1,95 @@
+"""The probability that group means differ by so little as was seen, where they differ by more.
+
+The spread of the means around their own mean is the root of a quadratic form in independent errors,
+whose mean, variance and skewness have closed forms [1]_. The root is nearly normal but for the
+skewness of the errors themselves, which Hall's transformation takes away.
+
+References
+----------
+.. [1] Mathai and Provost, "Quadratic Forms in Random Variables", 1992.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from robfair._mean_summary import Floats, MeanSummary, hall
+
+
+def spread(means: Floats) -> Floats:
+    """Return the variance V and the coefficient of variation CV over the last axis, (2, ...)."""
+    centre, root = means.mean(axis=-1), means.std(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([root**2, np.where(root > 0, root / centre, 0.0)])
+
+
+def spread_tail(mu: Floats, means: MeanSummary) -> Floats:
+    """Return how often V, and CV, are drawn as small as those of the data where the means are mu.
+
+    Parameters
+    ----------
+    mu : ndarray of shape (..., lines, points, n_groups)
+        True means to be tested.
+    means : MeanSummary of shape (..., n_groups)
+        The data.
+
+    Returns
+    -------
+    ndarray of shape (2, ..., lines, points)
+        The probability for V and for CV.
+    """
+    means = means[..., None, None, :]
+    root = _Root(mu, means)
+    cv = spread(mu)[1]
+    # CV is small where the root is less than cv times the mean; without cv, this is the test of V.
+    return np.stack([_tail(root, means, np.zeros_like(cv)), _tail(root, means, cv)])
+
+
+class _Root:
+    """The root of the sum of squares around the mean: drawn where the means are mu, and seen."""
+
+    def __init__(self, mu: Floats, means: MeanSummary) -> None:
+        n = mu.shape[-1]
+        q = means.squared_error
+        self.centre = mu.mean(axis=-1)
+        self.seen_centre = means.mean.mean(axis=-1)
+        dev = mu - self.centre[..., None]
+        # Traces of the powers of P diag(q), where P takes the mean off.
+        s1, s2, s3 = (np.sum(q**k, axis=-1) for k in (1, 2, 3))
+        tr1, tr2 = s1 * (1 - 1 / n), (1 - 2 / n) * s2 + (s1 / n) ** 2
+        tr3 = (1 - 3 / n) * s3 + 3 * s2 * s1 / n**2 - (s1 / n) ** 3
+        # Mean, variance and third cumulant of the sum of squares, for normal errors.
+        expected = (dev**2).sum(axis=-1) + tr1
+        variance = 4 * (dev**2 * q).sum(axis=-1) + 2 * tr2
+        bilinear = (dev**2 * q**2).sum(axis=-1) - (dev * q).sum(axis=-1) ** 2 / n
+        third = 24 * bilinear + 8 * tr3
+        root = np.sqrt(expected)
+        self.expected = root * (1 - variance / expected**2 / 8)
+        self.third = (third - 1.5 * variance**2 / expected) / (2 * root) ** 3
+        self.rest = tr2 / (2 * expected)  # variance that is not linear in the errors
+        self.slope = dev / root[..., None]
+        # Less than equal means would show is no evidence of even smaller differences.
+        seen = ((means.mean - self.seen_centre[..., None]) ** 2).sum(axis=-1)
+        self.seen = np.sqrt(np.maximum(seen, tr1 - 2 / 3 * tr3 / tr2))
+
+
+def _tail(root: _Root, means: MeanSummary, cv: Floats) -> Floats:
+    n = means.mean.shape[-1]
+    slope = root.slope - (cv / np.sqrt(n))[..., None]
+    parts = slope**2 * means.squared_error
+    linear = parts.sum(axis=-1)
+    deviation = np.sqrt(linear + root.rest)
+    skewness = (np.sign(slope) * parts**1.5 * means.skewness).sum(axis=-1) / deviation**3
+    normal = root.third / deviation**3
+    with np.errstate(invalid="ignore", divide="ignore"):
+        df = np.where(linear > 0, linear**2 / (parts**2 / means.df).sum(axis=-1), np.inf)
+    base = -root.expected - cv * np.sqrt(n) * (root.seen_centre - root.centre)
+
+    def below(value: Floats | float) -> Floats:
+        # Skewness of the errors counts as in a studentised mean, that of the squares does not.
+        t = hall((value + base) / deviation, skewness - normal / 2) + normal / 4
+        return np.asarray(special.stdtr(df, t))
+
+    # An error that takes the means past each other is no sign of a small spread.
+    return below(root.seen) - below(0.0)
