@@ -274,6 +274,7 @@ ROUNDED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:the network computes in float32, which rounds")
 @pytest.mark.parametrize("n_in", [1, 3])
 @pytest.mark.parametrize("name", ROUNDED)
 def test_lower_is_what_the_module_itself_keeps(name, n_in):
