@@ -36,7 +36,7 @@ def audit(
     time_limit: float | None = None,
     max_iter: int = 50,
     overshoot: float = 0.001,
-    n_candidates: int = 3,
+    n_candidates: int | None = None,
     background: Any = None,
     batch_size: int | None = None,
     n_jobs: int | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,7 @@ from robfair._geometry import norms, step_to_hyperplane
 from robfair.adapters import LogitModel
 from robfair.certify._affine import TracedNetwork, UnsupportedLayer
 from robfair.certify._crown import BoxedBall, Crown
-from robfair.certify._trace import trace
+from robfair.certify._trace import double_copy, trace
 
 __all__ = ["certified_radius"]
 
@@ -158,7 +157,7 @@ def _allowance(model: LogitModel, x: Tensor, logits: Tensor, shape: tuple[int, .
 
     Raises UnsupportedLayer if the traced network does not compute the logits of the module.
     """
-    clone = copy.deepcopy(model.module).to(x.device, torch.float64).eval()
+    clone = double_copy(model.module, shape, x.device)
     with model.forward(shape) as forward:
         own = forward(x.to(model.dtype)).double()
     exact = _two_logits(clone(x.reshape(len(x), *shape)).reshape(len(x), -1).T).T

@@ -23,10 +23,11 @@ import torch.fx
 from scipy import sparse
 from torch import nn
 
+from robfair.adapters import LogitModel, evaluation_mode, is_plain
 from robfair.certify._affine import Affine, Builder, TracedNetwork, UnsupportedLayer, empty
 from robfair.certify._layers import ARITHMETIC, FUNCTIONS, MODULES, OPERATIONS
 
-__all__ = ["trace"]
+__all__ = ["double_copy", "trace"]
 
 
 def trace(module: nn.Module, shape: tuple[int, ...]) -> TracedNetwork:
@@ -34,9 +35,8 @@ def trace(module: nn.Module, shape: tuple[int, ...]) -> TracedNetwork:
 
     Raises UnsupportedLayer if a layer or an operation is not supported, and names it.
     """
+    clone = double_copy(module, shape, "cpu")
     try:
-        # A copy, in float64: rounding then stays far below what the relaxation loses.
-        clone = copy.deepcopy(module).to("cpu", torch.float64).eval()
         # In a Sequential, so that a module that is a single layer is not looked into.
         traced = torch.fx.symbolic_trace(nn.Sequential(clone))
     except Exception as error:  # torch.fx runs the module's own code, which can raise anything
@@ -59,6 +59,30 @@ def trace(module: nn.Module, shape: tuple[int, ...]) -> TracedNetwork:
             "the sample."
         )
     return _prune(TracedNetwork(tracer.builder.layers, output))
+
+
+def double_copy(module: nn.Module, shape: tuple[int, ...], device: Any) -> nn.Module:
+    """Copy a module in float64, whose rounding stays far below what the relaxation loses.
+
+    Weights that hooks compute anew before each pass, as in pruning, must be computed once more:
+    without a graph before they are copied, and in float64 after that. Raises UnsupportedLayer if
+    the module cannot be copied or does not run in float64.
+    """
+    name = type(module).__name__
+    try:
+        model = LogitModel(module)
+        zeros = torch.zeros(2, *shape, dtype=torch.float64)
+        with torch.no_grad():
+            with evaluation_mode(module):
+                module(zeros.to(model.device, model.dtype))
+            clone = copy.deepcopy(module).to(device, torch.float64).eval()
+            clone(zeros.to(device))
+    except Exception as error:  # the module's own code can raise anything
+        raise UnsupportedLayer(
+            f"{name} cannot be copied and run in float64, in which bounds are computed: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return clone
 
 
 def _prune(network: TracedNetwork) -> TracedNetwork:
@@ -99,10 +123,12 @@ class _Tracer(torch.fx.Interpreter):
         if not args or not isinstance(args[0], Affine) or len(args) > 1 or kwargs:
             raise self.builder.unsupported("it must be called with one value and nothing else")
         for kind, build in MODULES.items():
-            # A subclass is fine as long as it computes the same.
-            if isinstance(layer, kind) and type(layer).forward is kind.forward:
+            if is_plain(layer, kind):
                 return build(self.builder, args[0], layer)
-        raise self.builder.unsupported()
+        why = ""
+        if isinstance(layer, tuple(MODULES)):
+            why = "a hook, or a forward of its own, makes it compute something else"
+        raise self.builder.unsupported(why)
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         name = getattr(target, "__name__", str(target))

@@ -34,7 +34,7 @@ def boundary_distance(
     batch_size: int | None = None,
     max_iter: int = 50,
     overshoot: float = 0.001,
-    n_candidates: int = 3,
+    n_candidates: int | None = None,
     return_adversarial: bool = True,
     random_state: Any = 0,
     n_jobs: int | None = None,
@@ -103,9 +103,9 @@ def boundary_distance(
         For "deepfool" and "paper": steps after which a sample is given up as "censored".
     overshoot : float, default=0.001
         For the same: how far beyond the linearised boundary a step aims, relative to its distance.
-    n_candidates : int, default=3
+    n_candidates : int, default=None
         For the same: target classes, those with the greatest logits, considered at each step. Each
-        costs a backward pass.
+        costs a backward pass. None: all classes, as in [2]_.
     return_adversarial : bool, default=True
         Whether to keep the points behind the distances, an array as large as X.
     random_state : int, RandomState, Generator or None, default=0

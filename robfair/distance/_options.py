@@ -53,7 +53,7 @@ class DistanceOptions:
     batch_size: int | None = None
     max_iter: int = 50
     overshoot: float = 0.001
-    n_candidates: int = 3
+    n_candidates: int | None = None
     random_state: Any = 0
     n_jobs: int | None = None
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from oracles import linear_distances, linear_layer, network, random_linear
 from robfair import ThreatModel, boundary_distance
@@ -204,8 +205,52 @@ def test_what_cannot_be_certified():
         certify(network([3, 4, 2], nn.GELU), X)
     module = network([3, 4, 2])
     module[1].register_forward_hook(lambda layer, args, out: 2 * out)
-    with pytest.raises(UnsupportedLayer, match="does not give the logits"):
+    with pytest.raises(UnsupportedLayer, match=r"Tanh \(module '1'\): a hook, or a forward"):
         certify(module, X)
+    module = network([3, 4, 2])
+    module.register_forward_hook(lambda layer, args, out: 2 * out.detach())
+    with pytest.raises(UnsupportedLayer):
+        certify(module, X)
+
+
+class Single(nn.Module):
+    """Runs in float32 only."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = network([3, 2], dtype=torch.float32)
+
+    def forward(self, data):
+        return self.layer(data + torch.zeros(3)) @ torch.eye(2)
+
+
+def test_a_module_that_does_not_run_in_float64_is_named():
+    with pytest.raises(UnsupportedLayer, match=r"Single cannot be copied and run in float64.*type"):
+        certify(Single(), np.zeros((2, 3), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+        nn.utils.weight_norm,
+        nn.utils.spectral_norm,
+        parametrizations.weight_norm,
+        parametrizations.orthogonal,
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_that_are_computed_are_certified(change, dtype):
+    module, same = (network([3, 6, 2], nn.ReLU, dtype=dtype) for _ in range(2))
+    change(module[0])
+    module.eval()(torch.ones(1, 3, dtype=dtype)).sum().backward()  # its weight has a graph now
+    with torch.no_grad():
+        same[0].weight.copy_(module[0].weight)
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    found = certify(module, X)
+    assert (found > 0).any()
+    assert_allclose(found, certify(same, X), rtol=2 * TOLERANCE)
 
 
 def test_no_samples():

@@ -29,7 +29,7 @@ def deepfool_distance(
     *,
     max_iter: int,
     overshoot: float,
-    n_candidates: int,
+    n_candidates: int | None,
     bisect: bool,
 ) -> None:
     """Fill `results` by DeepFool.
@@ -42,13 +42,15 @@ def deepfool_distance(
         Steps after which a sample is given up as censored.
     overshoot : float
         Overshoot of a step beyond the linearised boundary, relative to its distance.
-    n_candidates : int
-        Target classes considered at each step: those with the greatest logits.
+    n_candidates : int or None
+        Target classes considered at each step: those with the greatest logits. None: all.
     bisect : bool
         True: search the boundary between the last two iterates. False: Eq. 8 of the paper, the
         mean of the norms of the last two perturbations.
     """
-    n_targets = min(n_candidates, problem.n_classes - 1)
+    n_targets = problem.n_classes - 1
+    if n_candidates is not None:
+        n_targets = min(n_candidates, n_targets)
     box, mask = problem.box(problem.model.dtype), problem.mask()
     make_step = partial(deepfool_step, problem.norm, box, mask, overshoot, n_targets)
     queue = Queue(problem)

@@ -41,19 +41,31 @@ def normal(*shape, seed=0):
 def test_affine(k, norm):
     weight, bias, X = random_linear(np.random.default_rng(k), k)
     layer, exact = linear_layer(weight, bias), closed_form(weight, bias, X, norm)
-    result = deepfool(layer, X, norm, n_candidates=k - 1)
+    result = deepfool(layer, X, norm)  # all classes
     assert set(result.status) == {"found"}
     assert result.lower is None
     assert (result.distance <= exact * 1.002).all()
     assert (result.distance >= exact * (1 - 1e-6)).all()
     assert_array_equal(result.n_backward, k - 1)
     check_adversarials(result, X, predict_with(layer))
-    paper = deepfool(layer, X, norm, method="paper", n_candidates=k - 1)
+    paper = deepfool(layer, X, norm, method="paper")
     assert_allclose(paper.distance, exact / 2, rtol=1e-9)
     flipped = predict_with(layer)(paper.adversarial)
     assert (flipped != paper.predicted).all()
     fewer = deepfool(layer, X, norm, n_candidates=1)
     assert (fewer.distance >= exact * (1 - 1e-6)).all()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_all_classes_are_considered(norm):
+    weight, bias, X = random_linear(np.random.default_rng(7), 7, n=300)
+    layer, exact = linear_layer(weight, bias), closed_form(weight, bias, X, norm)
+    every = deepfool(layer, X, norm)
+    assert (every.distance <= exact * 1.002).all()
+    assert_array_equal(every.n_backward, 6)
+    # The nearest class is not always among the three with the greatest logits.
+    three = deepfool(layer, X, norm, n_candidates=3)
+    assert (three.distance / exact).max() > 1.05
 
 
 @pytest.mark.parametrize("norm", NORMS)
