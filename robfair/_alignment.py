@@ -1,4 +1,4 @@
-"""Whether the pandas objects of a call name the same rows in the same order."""
+"""Whether the tables of a call name the same rows, and columns, in the same order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from itertools import combinations
 from typing import Any
 
 import pandas as pd
+
+from robfair._text import few
 
 
 def check_aligned(**samples: Any) -> None:
@@ -36,6 +38,19 @@ def check_aligned(**samples: Any) -> None:
             f"{other_name}.loc[{name}.index]; or, if the rows are in the same order, pass "
             f"{other_name}.to_numpy()."
         )
+
+
+def check_columns(**frames: Any) -> None:
+    """Raise ValueError if two of the arguments have the same columns in another order."""
+    named = {
+        name: list(values.columns) for name, values in frames.items() if hasattr(values, "columns")
+    }
+    for (name, columns), (other_name, other) in combinations(named.items(), 2):
+        if columns != other and Counter(columns) == Counter(other):
+            raise ValueError(
+                f"the columns of {name} and {other_name} are in another order, {few(columns)} and "
+                f"{few(other)}: pass {other_name}[{name}.columns]."
+            )
 
 
 def _is_default(*indexes: pd.Index[Any]) -> bool:

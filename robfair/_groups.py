@@ -99,6 +99,8 @@ def _in_a_frame(features: Any) -> Any:
         return pd.DataFrame(features)  # of a dict, or a structured array
     if type(features).__module__.partition(".")[0] == "pyarrow":
         return features.to_pandas()
+    if hasattr(features, "collect") and hasattr(features, "columns"):  # a LazyFrame of polars
+        return features.collect()
     return features
 
 
@@ -163,7 +165,7 @@ def _warn_of_names(labels: pd.Index[Any], name: str) -> None:
     if alike:
         warn(
             f"{name} holds names that look alike and count as different groups: "
-            f"{few(alike, 3, repr)}. If they are the same, strip the names, and normalise their "
+            f"{few(alike, 3, ascii)}. If they are the same, strip the names, and normalise their "
             "Unicode (NFC).",
             GroupsWarning,
         )

@@ -120,6 +120,6 @@ def _check_appearance(only_true: set[Any], only_pred: set[Any]) -> None:
     alike = [(seen[look], label) for label in only_pred if (look := appearance(label)) in seen]
     if alike:
         raise ValueError(
-            f"y_true holds {alike[0][0]!r} and y_pred {alike[0][1]!r}, which look alike and "
+            f"y_true holds {alike[0][0]!a} and y_pred {alike[0][1]!a}, which look alike and "
             "are not equal: strip the labels, and normalise their Unicode (NFC)."
         )

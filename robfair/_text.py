@@ -98,6 +98,12 @@ def appearance(name: Any) -> str:
     return " ".join(visible.split())
 
 
+def type_name(value: Any) -> str:
+    """Name a type as it is told apart: a DataFrame may be one of pandas or of polars."""
+    library, name = type(value).__module__.partition(".")[0], type(value).__name__
+    return f"{library} {name}" if library in ("pandas", "polars", "pyarrow") else name
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Suggest, in a sentence, the valid name that was meant, or list the valid ones."""
     names = list(names)

@@ -1,7 +1,23 @@
+import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from robfair._alignment import check_aligned
+from robfair import audit, compare
+from robfair._alignment import check_aligned, check_columns
+from robfair.attacks import attack, attack_success, least_eps, robust_accuracy
+from robfair.datasets import make_group_margins
+from robfair.leave_one_out import leave_one_out
+from robfair.plotting import (
+    AttackSuccessDisplay,
+    ClassAccuracyDisplay,
+    GroupRobustnessDisplay,
+    RobustnessCurveDisplay,
+    TradeoffDisplay,
+)
+from robfair.scorers import neg_cau_scorer, neg_cru_s_scorer, neg_v_f_scorer
+from robfair.training import held_out_mask
 
 N = 6
 SHUFFLED = [5, 0, 3, 1, 4, 2]
@@ -91,3 +107,78 @@ def test_names_of_another_kind():
 
 def test_what_has_no_index_or_another_length_is_left_to_other_checks():
     check_aligned(y_true=[0, 1], y_pred=indexed([1, 0]), distance=indexed([0, 1, 2]))
+
+
+def test_columns_in_another_order():
+    X = pd.DataFrame({"a": [0], "b": [1]})
+    for other in (X[["b", "a"]], pl.from_pandas(X[["b", "a"]])):
+        with pytest.raises(ValueError, match=r"columns of X and Z .* a, b and b, a: pass Z\[X"):
+            check_columns(X=X, Z=other)
+    check_columns(X=X, Y=X.copy(), Z=X.to_numpy(), other=X[["a"]], none=None)
+
+
+DATA = make_group_margins(60, n_features=2, random_state=0)
+X = pd.DataFrame(DATA.X)
+CLF = LogisticRegression().fit(DATA.X, DATA.y)
+# What takes samples with labels or groups of them, besides the measures and the classifiers.
+DOORS = {
+    "audit": (lambda X, y, groups: audit(CLF, X, y, sensitive_features=groups), "y groups"),
+    "compare": (
+        lambda X, y, groups: compare({"a": CLF}, X, y, sensitive_features=groups), "y groups",
+    ),
+    "attack": (lambda X, y: attack(CLF, X, y, eps=0.1), "y"),
+    "target": (lambda X, y: attack(CLF, X, target=y, eps=0.1), "y"),
+    "eps": (lambda X, y: attack(CLF, X, eps=y), "y"),
+    "robust_accuracy": (lambda X, y: robust_accuracy(CLF, X, y, eps=0.1), "y"),
+    "attack_success": (lambda X, y: attack_success(CLF, X, y, eps=0.1), "y"),
+    "least_eps": (lambda X, y: least_eps(CLF, X, y, eps_max=0.1), "y"),
+    "leave_one_out": (
+        lambda X, y, groups: leave_one_out(CLF, X, y, DATA.X, sample_weight=groups), "y groups",
+    ),
+    "held_out_mask": (
+        lambda X, y: held_out_mask(X[0], y, validation_fraction=0.1, random_state=0), "y",
+    ),
+    "V_f": (lambda X, y, groups: neg_v_f_scorer(CLF, X, y, sensitive_features=groups), "y groups"),
+    "CRU": (
+        lambda X, y, groups: neg_cru_s_scorer(CLF, X, y, sensitive_features=groups), "y groups",
+    ),
+    "CAU": (lambda X, y: neg_cau_scorer(CLF, X, y), "y"),
+    "success": (
+        lambda X, y, groups: AttackSuccessDisplay.from_estimator(
+            CLF, X, y, eps=0.1, sensitive_features=groups
+        ),
+        "y groups",
+    ),
+    "classes": (lambda X, y: ClassAccuracyDisplay.from_estimator(CLF, X, y), "y"),
+    "dots": (
+        lambda X, y, groups: GroupRobustnessDisplay.from_estimator(
+            CLF, X, y, sensitive_features=groups
+        ),
+        "y groups",
+    ),
+    "curves": (
+        lambda X, y, groups: RobustnessCurveDisplay.from_estimator(
+            CLF, X, y, sensitive_features=groups
+        ),
+        "y groups",
+    ),
+    "tradeoff": (
+        lambda X, y, groups: TradeoffDisplay.from_estimators(
+            {"a": CLF}, X, y, sensitive_features=groups
+        ),
+        "y groups",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("door", list(DOORS))
+def test_every_door_refuses_rows_in_another_order(door):
+    call, names = DOORS[door]
+    order = np.random.default_rng(0).permutation(len(X))
+    arrays = {"y": DATA.y, "groups": DATA.groups}
+    for name in names.split():
+        given = {other: arrays[other] for other in names.split()}  # of the others no index helps
+        given[name] = pd.Series(given[name]).iloc[order]
+        with pytest.raises(ValueError, match=r"indexes of .* another order"):
+            call(X, **given)

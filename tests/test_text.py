@@ -7,6 +7,7 @@ import unicodedata
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from robfair._text import (
     interval,
     sentence_number,
     table_number,
+    type_name,
     visible,
 )
 
@@ -111,3 +113,11 @@ def test_of_many_names_the_rest_is_counted():
 def test_the_nearest_name_is_suggested_whatever_its_case():
     assert did_you_mean("RACES", ["Race", "Sex"]) == "Did you mean 'Race'?"
     assert did_you_mean("xyz", ["Race", "Sex"]) == "There are 'Race', 'Sex'."
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(pd.DataFrame(), "pandas DataFrame"), (pl.Series(), "polars Series"), ([], "list")],
+)
+def test_types_are_told_apart(value, name):
+    assert type_name(value) == name

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robfair._alignment import check_aligned
 from robfair.attacks._options import AttackOptions
 from robfair.attacks._prepared import check_eps, prepare
 from robfair.attacks._result import AttackResult
@@ -134,6 +135,7 @@ def attack(
     >>> attack(LogisticRegression().fit(X, y), X, y, eps=1.5).success
     array([False,  True,  True, False])
     """
+    check_aligned(X=X, eps=eps)
     budget = check_eps(eps)
     options = AttackOptions(
         method=method,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from robfair._groups import MAX_GROUPS
 from robfair._text import did_you_mean
 from robfair.cli._csv import CsvForm, CsvText, as_numbers, decompress
 from robfair.cli._errors import BadInput, one_line
@@ -19,8 +20,6 @@ from robfair.cli._inputs import read_file
 
 __all__ = ["bad_number", "check_column", "read_groups", "read_table", "read_target", "sample_rows"]
 
-# A column with more groups is not a partition: each group has too few rows to be compared.
-MAX_GROUPS = 100
 PARQUET = b"PAR1"  # the first bytes
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
+from robfair._alignment import check_columns
 from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.distance._diagnostics import diagnose
 from robfair.distance._methods import resolve, without_reading
@@ -231,6 +232,7 @@ def measure_distance(
     threat_model = ThreatModel() if threat_model is None else threat_model
     if not isinstance(threat_model, ThreatModel):
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
+    check_columns(X=X, background=options.background)
     adapted, chosen, run = resolve(model, method, threat_model, options, certify)
     problem = as_problem(adapted, X, y, threat_model, options.batch_size)
     # One integer: a generator would be advanced by each part of the search that draws from it.

@@ -12,7 +12,7 @@ from sklearn.utils import column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
 
-from robfair._alignment import check_aligned
+from robfair._alignment import check_aligned, check_columns
 
 __all__ = ["Data", "check_classes", "check_data", "check_n_baseline", "check_rows", "draw"]
 
@@ -54,6 +54,7 @@ def check_data(
             "sklearn.calibration.CalibratedClassifierCV, or set its option for probabilities."
         )
     check_aligned(X=X, y=y, groups=groups, sample_weight=sample_weight)
+    check_columns(X=X, X_test=X_test)
     X, labels, groups, weight = indexable(X, column_or_1d(y), groups, sample_weight)
     check_classification_targets(labels)
     shapes = np.shape(X)[1:], np.shape(X_test)[1:]

@@ -53,6 +53,7 @@ def check_confidence(y_true: Any, y_proba: Any, labels: Any) -> Confidence:
                 f"labels must name {n_classes} different classes for y_proba of shape "
                 f"{proba.shape}; got [{few(names, 10, repr)}]."
             )
+    _check_columns(y_proba, names)
     positions = names.get_indexer(observed.labels)
     if (positions < 0).any():
         raise ValueError(
@@ -61,6 +62,20 @@ def check_confidence(y_true: Any, y_proba: Any, labels: Any) -> Confidence:
         )
     codes = np.asarray(positions[observed.codes], dtype=np.intp)
     return Confidence(proba.reshape(len(true), -1), codes, names)
+
+
+def _check_columns(y_proba: Any, names: pd.Index[Any]) -> None:
+    """Raise ValueError if the columns name the classes, in another order."""
+    given = getattr(y_proba, "columns", ())
+    if isinstance(given, pd.RangeIndex):  # numbers that pandas gave, and not classes
+        return
+    columns, classes = ([str(name) for name in listed] for listed in (given, names))
+    if columns != classes and sorted(columns) == sorted(classes):
+        raise ValueError(
+            f"the columns of y_proba are [{few(columns)}] and the classes [{few(classes)}], in "
+            "another order. Bring the columns into the order of the classes, or pass labels= in "
+            "that of the columns."
+        )
 
 
 def _check_proba(y_proba: Any, n_samples: int) -> NDArray[np.float64]:

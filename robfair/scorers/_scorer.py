@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from robfair._alignment import check_aligned
 from robfair._cache import shared_attack, shared_distance
+from robfair._text import type_name
 from robfair._warnings import warn
 from robfair.exceptions import GroupsWarning
 from robfair.threat import ThreatModel
@@ -91,7 +92,7 @@ class RobustnessScorer:
         if not callable(groups) and not isinstance(groups, str | int | pd.Series | None):
             raise TypeError(
                 "groups must be the name or number of a column of X, a function of X, or a pandas "
-                f"Series with the index of X; got {type(groups).__name__}."
+                f"Series with the index of X; got a {type_name(groups)}."
             )
 
     def _check_attack(self, names: list[str]) -> str | None:
@@ -243,7 +244,7 @@ def _look_up(series: pd.Series[Any], X: Any) -> Any:
     if index is None or not isinstance(X, pd.DataFrame):
         raise ValueError(
             f"groups is a Series, to be looked up by the index of X, but X is a "
-            f"{type(X).__name__} without one. Pass X as a pandas DataFrame, or bind the scorer to "
+            f"{type_name(X)} without one. Pass X as a pandas DataFrame, or bind the scorer to "
             "a column or a function of X."
         )
     if not series.index.is_unique:

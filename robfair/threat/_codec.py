@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._text import type_name
 from robfair.threat._block import Block
 
 Moves = tuple[NDArray[np.bool_], list[tuple[Any, ...]]]  # rows that move, and their new values
@@ -171,7 +172,10 @@ class Codec:
                 )
             return start
         names = some(sorted(self.mutable, key=str))
-        rows = self._array(start, f"start must be a DataFrame with the columns {names}, or")
+        wanted = f"start must be a pandas DataFrame with the columns {names}, or"
+        if hasattr(start, "columns") and not isinstance(start, pd.DataFrame):
+            raise TypeError(f"{wanted} an array; got a {type_name(start)}.")
+        rows = self._array(start, wanted)
         columns = {}
         for column in self.columns:
             if isinstance(column, Opaque):

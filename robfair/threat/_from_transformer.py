@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._text import type_name
 from robfair.threat._codec import Category, Codec, Number, some
 from robfair.threat._columns import ColumnReader
 
@@ -92,8 +93,8 @@ def _check_frame(X: Any) -> None:
     """Raise unless X is a DataFrame with rows and distinct columns."""
     if not isinstance(X, pd.DataFrame):
         raise TypeError(
-            f"X must be a DataFrame in the columns that enter the transformer; got a "
-            f"{type(X).__name__}."
+            "X must be a pandas DataFrame in the columns that enter the transformer; got a "
+            f"{type_name(X)}. Make one, for instance by .to_pandas()."
         )
     if not len(X):
         raise ValueError("X is empty: the box and the units cannot be learned from it.")

@@ -1,6 +1,8 @@
 """Confidences and the classes of their columns, through the measure that takes them."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from robfair.exceptions import UndefinedMetricWarning
@@ -30,6 +32,23 @@ def test_absent_class():
     assert len(record) == 1
     assert table.loc[2].isna().all(axis=None)
     assert table.loc[[0, 1]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_columns_that_name_the_classes(frame):
+    no = np.array(P)
+    keywords = {"sensitive_features": G, "condition_on": None}
+    ordered, swapped = frame({"no": no, "yes": 1 - no}), frame({"yes": 1 - no, "no": no})
+    y = np.array(["no", "yes"])[Y]
+    expected = group_confidence(y, ordered, **keywords)
+    with pytest.raises(ValueError, match=r"columns of y_proba are \[yes, no\] and the classes \["):
+        group_confidence(y, swapped, **keywords)
+    named = group_confidence(y, swapped, labels=["yes", "no"], **keywords)
+    pd.testing.assert_frame_equal(named[["no", "yes"]], expected)
+    plain = pd.DataFrame(swapped.to_numpy())  # numbered by pandas, which names no class
+    assert (
+        group_confidence(Y, plain, labels=[1, 0], **keywords)[0].tolist() == expected["no"].tolist()
+    )
 
 
 def test_labels_give_the_order_of_the_columns():

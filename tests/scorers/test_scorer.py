@@ -167,7 +167,7 @@ def test_binding_errors():
         score(race.iloc[3:])
     with pytest.raises(ValueError, match="X is a ndarray without one"):
         score(race, DATA.X)
-    with pytest.raises(ValueError, match="X is a DataFrame without one"):
+    with pytest.raises(ValueError, match="X is a polars DataFrame without one"):
         score(race, pl.DataFrame(FRAME))
     for bad in (race.to_numpy(), list(RACE), 1.5):
         with pytest.raises(TypeError, match="groups must be the name or number of a column"):

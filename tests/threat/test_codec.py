@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -215,8 +216,12 @@ def test_errors():
         model.as_rows(rows[:, 1:], X)
     with pytest.raises(ValueError, match="points has 3 rows and start has 2"):
         model.as_rows(rows, X.iloc[:2])
-    with pytest.raises(ValueError, match="start must be a DataFrame with the columns 'hours'"):
+    with pytest.raises(
+        ValueError, match="start must be a pandas DataFrame with the columns 'hours'"
+    ):
         model.as_rows(rows, X[["hours"]].to_numpy())
+    with pytest.raises(TypeError, match=r"start must be .* got a polars DataFrame"):
+        model.as_rows(rows, pl.DataFrame({"hours": [1]}))
     with pytest.raises(ValueError, match=r"'note' cannot be read back from an array, since"):
         model.as_rows(rows, rows)
     with pytest.raises(ValueError, match='start has a column "changed" of its own'):

@@ -3,6 +3,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -135,7 +136,8 @@ def test_columns_that_cannot_change_stay():
 
 def bad_calls():
     """The name of each case, what is wrong with it, and the error."""
-    yield "no DataFrame", {"X": np.zeros((3, 2))}, TypeError, "X must be a DataFrame"
+    yield "no DataFrame", {"X": np.zeros((3, 2))}, TypeError, "X must be a pandas DataFrame"
+    yield "polars", {"X": pl.DataFrame({"a": [1]})}, TypeError, r"polars DataFrame.*\.to_pandas"
     yield "no rows", {"X": people().iloc[:0]}, ValueError, "X is empty"
     yield "no transform", {"transformer": LogisticRegression()}, TypeError, r"pipeline\[:-1\]"
     yield "not fitted", {"transformer": encoder()}, NotFittedError, "not fitted"
