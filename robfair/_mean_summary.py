@@ -94,7 +94,11 @@ def _summarize_one(block: Floats, usual: Floats) -> tuple[Floats, Floats, Floats
 
 
 def combine(means: MeanSummary, weights: ArrayLike) -> MeanSummary:
-    """Summarize a weighted sum over the last axis of the means, of shape (...,)."""
+    """Summarize a weighted sum over the last axis of the means, of shape (...,).
+
+    Welch and Satterthwaite trust a small group whose spread happens to be small. Among many groups
+    or pairs there is one, so that the degrees of freedom of the smallest are the limit.
+    """
     weights = np.asarray(weights, dtype=float)
     parts = weights**2 * means.squared_error
     squared_error = parts.sum(axis=-1)
@@ -102,21 +106,17 @@ def combine(means: MeanSummary, weights: ArrayLike) -> MeanSummary:
     with np.errstate(invalid="ignore", divide="ignore"):
         skewness = third / squared_error**1.5
         df = squared_error**2 / (parts**2 / means.df).sum(axis=-1)
+    df = np.minimum(df, means.df.min(axis=-1))
     return MeanSummary((weights * means.mean).sum(axis=-1), squared_error, skewness, df)
 
 
 def contrast(
     means: MeanSummary, pairs: NDArray[np.intp], ratio: float | Floats = 1.0
 ) -> MeanSummary:
-    """Summarize the first mean of each pair less a ratio of the second, of shape (..., n_pairs).
-
-    Welch and Satterthwaite trust a small group whose spread happens to be small. Among many pairs
-    there is one, so that its own degrees of freedom are the limit.
-    """
+    """Summarize the first mean of each pair less a ratio of the second, of shape (..., n_pairs)."""
     both = means[..., pairs]
     second = np.broadcast_to(-np.asarray(ratio), both.mean.shape[:-1])
-    result = combine(both, np.stack([np.ones_like(second), second], axis=-1))
-    return replace(result, df=np.minimum(result.df, both.df.min(axis=-1)))
+    return combine(both, np.stack([np.ones_like(second), second], axis=-1))
 
 
 def hall(t: Floats, skewness: Floats) -> Floats:
@@ -162,3 +162,9 @@ def p_above(means: MeanSummary) -> Floats:
     t = means.mean / means.error
     by_hall = special.stdtr(means.df / 2, -hall(t, means.skewness))
     return np.asarray(np.maximum(by_hall, special.stdtr(means.df, -t)), dtype=np.float64)
+
+
+def claim_end(means: MeanSummary, p: float | Floats) -> Floats:
+    """Return the greatest lower end that may be claimed at p: `p_above`, turned round."""
+    by_t = means.mean - means.error * t_quantile(p, means.df)
+    return np.minimum(mean_ends(means, p, cautious=True)[0], by_t)

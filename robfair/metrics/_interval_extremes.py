@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from robfair._mean_summary import Floats, MeanSummary, contrast, mean_ends, p_above, t_quantile
+from robfair._mean_summary import Floats, MeanSummary, claim_end, contrast, mean_ends, p_above
 
 # The part of the error that the choice of candidates may cost; benchmarks/bench_coverage.py.
 _CHOICE = 0.1
@@ -43,10 +43,7 @@ def gap_interval(means: MeanSummary, alpha: float) -> Interval:
     lowest, highest = _candidates(means, _CHOICE * alpha / 2 / n_rows)
     used = highest[..., pairs[:, 0]] & lowest[..., pairs[:, 1]]
     shared = (1 - _CHOICE) * alpha / 2 / used.sum(axis=(-2, -1), keepdims=True)
-    # As in every claim, Hall's and Welch's tests must agree.
-    by_t = difference.mean - difference.error * t_quantile(shared, difference.df)
-    sure = np.minimum(mean_ends(difference, shared, cautious=True)[0], by_t)
-    low = np.where(used, sure, 0.0).max(axis=(-2, -1))
+    low = np.where(used, claim_end(difference, shared), 0.0).max(axis=(-2, -1))
     return np.maximum(low, 0.0), high
 
 

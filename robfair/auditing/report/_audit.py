@@ -59,8 +59,9 @@ class Audit(AuditNumbers, Exports):
     def verdict(self) -> str:
         """Say in words what the numbers show, and how far that holds.
 
-        A difference counts as larger than the error of sampling if Welch's t-test finds it at the
-        audit's confidence, corrected for the number of pairs of groups (Holm).
+        A difference counts as larger than the error of sampling if Welch's t-test and Hall's test
+        for skewed means both find it at the audit's confidence, corrected for the number of pairs
+        of groups (Holm).
 
         Returns
         -------

@@ -34,8 +34,10 @@ class Comparison(ComparisonNumbers, Exports):
     def verdict(self, baseline: str | None = None) -> str:
         """Say in words what the numbers show, and how far that holds.
 
-        Two models differ by more than the error of sampling if their bootstrap intervals do not
-        overlap.
+        Two models differ by more than the error of sampling if a test on the rows that both were
+        audited on finds it at the audit's confidence, corrected for the number of comparisons that
+        the verdict may make (Holm). Rob(f) is compared row by row; V_f and CV without the part that
+        noise adds to them.
 
         Parameters
         ----------

@@ -34,8 +34,9 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "Larger than the error of sampling",
-        "The difference of two groups stands in Welch's t-test after Holm's correction for the "
-        "number of pairs. Of two models, the bootstrap intervals do not overlap.",
+        "The difference of two groups stands in Welch's t-test and in one for skewed means, after "
+        "Holm's correction for the number of pairs; that of two models in a test on the same rows, "
+        "corrected likewise.",
     ),
     (
         "Certified",

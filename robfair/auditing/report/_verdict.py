@@ -1,8 +1,8 @@
 """The verdict of an audit: a sentence that claims no more than its numbers do.
 
 It keeps three kinds of doubt apart. Another sample of people would give other numbers: groups are
-compared two by two by Welch's t-test, corrected for the number of pairs (Holm), since among forty
-equal groups some two have intervals that do not overlap. Distances by a search are upper bounds: if
+compared two by two, corrected for the number of pairs (Holm), since among forty equal groups some
+two have intervals that do not overlap. Distances by a search are upper bounds: if
 a second search reverses the order, nothing is claimed. And certified bounds prove an order of these
 samples, whatever search comes, but say nothing of other people.
 """
@@ -13,7 +13,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from robfair._groups import SMALL_GROUP
 from robfair._text import Verdict, few, group_names, interval, sentence_number
@@ -29,7 +28,7 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
     names = group_names(table.index)
     if len(table) == 1:
         return Verdict(f"No comparison: all samples are in one group, {names[0]}.")
-    # Welch's t-test leans on means being near normal, which small samples do not give.
+    # Of fewer rows neither the spread nor the skewness is known.
     usable = np.isfinite(table["robustness"]) & (table["size"] >= SMALL_GROUP)
     left_out = _left_out(audit, names)
     if usable.sum() < 2:
@@ -110,8 +109,7 @@ def _difference(audit: AuditNumbers, names: list[str], i: int, j: int) -> tuple[
 
 
 def _unseen(pairs: GroupPairs, chosen: int, level: float) -> str:
-    # Half the width of Welch's confidence interval, for this pair alone.
-    least = pairs.error[chosen] * stats.t.isf(level / 2, pairs.degrees[chosen])
+    least = pairs.least(chosen, level)
     return (
         "This does not show that there is none: between these two, a difference of less than "
         f"{sentence_number(least)} cannot be told from chance."

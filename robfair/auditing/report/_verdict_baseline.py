@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from robfair._text import Verdict, interval_title, sentence_number
+from robfair._text import Verdict, sentence_number
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing.report._paired import PairedTests
 from robfair.metrics import AUDIT_MEASURES
 
 UNFAIRNESS = ("V_f", "CV")  # CV too, since V_f falls when every group is easier to attack
@@ -23,10 +24,13 @@ def judge_against(comparison: ComparisonNumbers, baseline: str) -> Verdict:
             f"{list(comparison.audits)}."
         )
     before = comparison.audits[baseline]
+    tests = PairedTests(comparison.audits, [(baseline, name) for name in others], UNFAIRNESS)
     sentences = []
     for name in others:
         after = comparison.audits[name]
-        sentences += [_lowered(measure, baseline, before, name, after) for measure in UNFAIRNESS]
+        for measure in UNFAIRNESS:
+            differ = tests.differ(measure, baseline, name)
+            sentences.append(_lowered(measure, baseline, before, name, after, differ))
         sentences += [
             _change(measure.symbol, before, after, baseline, name)
             for measure in AUDIT_MEASURES
@@ -36,22 +40,18 @@ def judge_against(comparison: ComparisonNumbers, baseline: str) -> Verdict:
 
 
 def _lowered(
-    measure: str, baseline: str, before: AuditNumbers, name: str, after: AuditNumbers
+    measure: str, baseline: str, before: AuditNumbers, name: str, after: AuditNumbers, differ: bool
 ) -> str:
-    """Compare a measure of unfairness, and tell whether the bootstrap intervals overlap."""
-    old, new = before.overall.T[measure], after.overall.T[measure]
-    if np.isnan([old["value"], new["value"]]).any():
+    """Compare a measure of unfairness, and tell whether the difference may be chance."""
+    old, new = (float(a.overall["value"][measure]) for a in (before, after))
+    if np.isnan([old, new]).any():
         return f"{measure} of {name} cannot be compared with that of {baseline}: it is unknown."
-    word = "lower" if new["value"] < old["value"] else "not lower"
-    sentence = (
-        f"{measure} is {word} for {name} than for {baseline}: {sentence_number(new['value'])} "
-        f"against {sentence_number(old['value'])}"
+    word = "lower" if new < old else "not lower"
+    sure = "by more than the error of sampling" if differ else "a difference that may be chance"
+    return (
+        f"{measure} is {word} for {name} than for {baseline}: {sentence_number(new)} against "
+        f"{sentence_number(old)} ({sure})."
     )
-    if np.isnan([old["lower"], new["lower"]]).any():
-        return f"{sentence}, without intervals."
-    apart = new["upper"] < old["lower"] or new["lower"] > old["upper"]
-    title = interval_title(after.settings["confidence"])
-    return f"{sentence} (the {title}s {'do not overlap' if apart else 'overlap'})."
 
 
 def _change(

@@ -1,18 +1,19 @@
 """The verdict on several models.
 
-Two models differ if their bootstrap intervals do not overlap. They were audited on the same
-samples, so that this is stricter than a test of the difference would be.
+They were audited on the same rows, and the difference of two of them is tested on these: intervals
+of two models overlap where their difference is plain, and may lie apart where it is chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
-import pandas as pd
 
 from robfair._text import Verdict, few, interval, sentence_number
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing.report._paired import PairedTests
 from robfair.auditing.report._verdict import judge_audit
 
 
@@ -31,9 +32,12 @@ def judge_models(comparison: ComparisonNumbers) -> Verdict:
             "No verdict: V_f, CV and Rob(f) are known for fewer than two of the models.",
             tuple(f"{name}: {judge_audit(a).headline}" for name, a in audits.items()),
         )
+    names = [str(name) for name in known.index]
+    # The best one is chosen by what was seen, so that every two models count.
+    tests = PairedTests(audits, combinations(names, 2))
     least = str(known["V_f"].idxmin())
-    details = [_best(comparison, known, "Rob(f)", str(known["Rob(f)"].idxmax()), "largest")]
-    details.append(_best(comparison, known, "CV", str(known["CV"].idxmin()), "smallest"))
+    details = [_best(comparison, tests, names, "Rob(f)", str(known["Rob(f)"].idxmax()), "largest")]
+    details.append(_best(comparison, tests, names, "CV", str(known["CV"].idxmin()), "smallest"))
     if known.loc[least, "Rob(f)"] < known["Rob(f)"].max():
         details.append(
             f"V_f falls with Rob(f), and {least} does not have the largest: read CV and the worst "
@@ -43,7 +47,7 @@ def judge_models(comparison: ComparisonNumbers) -> Verdict:
     if unknown:
         details.append(f"Nothing is said of {few(unknown)}: V_f, CV or Rob(f) is not known.")
     details += _limits(audits)
-    return Verdict(_best(comparison, known, "V_f", least, "smallest"), tuple(details))
+    return Verdict(_best(comparison, tests, names, "V_f", least, "smallest"), tuple(details))
 
 
 def _limits(audits: Mapping[str, AuditNumbers]) -> list[str]:
@@ -62,27 +66,25 @@ def _limits(audits: Mapping[str, AuditNumbers]) -> list[str]:
 
 
 def _best(
-    comparison: ComparisonNumbers, known: pd.DataFrame, measure: str, best: str, word: str
+    comparison: ComparisonNumbers,
+    tests: PairedTests,
+    names: list[str],
+    measure: str,
+    best: str,
+    word: str,
 ) -> str:
     """Name the best model by a measure, and those that it can and cannot be told from."""
-    tables = {str(name): comparison.audits[str(name)].overall.T[measure] for name in known.index}
+    tables = {name: comparison.audits[name].overall.T[measure] for name in names}
     sentence = f"{measure} is {word} for {best}, {interval(tables[best], 'value')}"
-    others = {name: row for name, row in tables.items() if name != best}
-    against = ", ".join(f"{name} {sentence_number(row['value'])}" for name, row in others.items())
+    others = [name for name in names if name != best]
+    against = ", ".join(f"{name} {sentence_number(tables[name]['value'])}" for name in others)
     sentence += f", against {against}"
-    if any(np.isnan([*row[["lower", "upper"]]]).any() for row in tables.values()):
-        return f"{sentence}; without intervals, the error of sampling is unknown."
-    one = tables[best]
-    same = [
-        name
-        for name, row in others.items()
-        if row["lower"] <= one["upper"] and one["lower"] <= row["upper"]
-    ]
+    same = [name for name in others if not tests.differ(measure, best, name)]
     if not same:
         return f"{sentence}: by more than the error of sampling."
     if len(same) == len(others):
-        return f"{sentence}: the intervals overlap, so that the models cannot be ranked."
+        return f"{sentence}: no more than chance can make of models that are equal in it."
     return (
-        f"{sentence}: by more than the error of sampling, except against {few(same)}, where the "
-        "intervals overlap."
+        f"{sentence}: by more than the error of sampling, except against {few(same)}, where it may "
+        "be chance."
     )

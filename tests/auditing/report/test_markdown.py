@@ -27,7 +27,7 @@ def test_markdown_tables_have_a_row_per_measure_and_group(result):
 def test_markdown_of_a_comparison(comparison):
     text = comparison.to_markdown()
     assert text.startswith("V\\_f is smallest for one, ")
-    assert "without intervals, the error of sampling is unknown" in text
+    assert "no more than chance can make of models that are equal in it" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert cells(lines[0]) == ["model", *(escaped(m.symbol) for m in AUDIT_MEASURES)]
     assert [cells(line)[0] for line in lines[2:4]] == ["one", "two"]

@@ -1,5 +1,6 @@
 """What the verdict says, on distances made up for each case; its tests against scipy's."""
 
+import re
 from dataclasses import replace
 from itertools import combinations
 
@@ -49,12 +50,13 @@ def test_no_difference_is_not_called_equal(made):
     p = stats.ttest_ind(groups["a"], groups["b"], equal_var=False)
     assert p.pvalue > 0.1
     low, high = p.confidence_interval(0.9)
-    assert f"a difference of less than {(high - low) / 2:.3g} cannot be told" in details(result)
+    told = re.search(r"a difference of less than (\S+) cannot be told", details(result))
+    assert 1.0 <= float(told[1]) / ((high - low) / 2) < 1.1  # a little more, for skewed distances
     assert "This does not show that there is none" in details(result)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_pairs_are_told_apart_as_by_welch_and_holm(made, seed):
+def test_pairs_are_told_apart_with_holm_s_correction(made, seed):
     rng = np.random.default_rng(seed)
     groups = {
         name: wrong(rng.gamma(2, 1 + shift, rng.integers(30, 120)), int(rng.integers(20)))
