@@ -197,6 +197,24 @@ class Crown:
             values.append(layer(self._value(layer.inputs, values)))
         return self._value(self.network.output, values)
 
+    def rounding(self, x: Tensor, unit: float) -> Tensor:
+        """Estimate the errors of the logits (n_outputs, n_samples) of a pass with unit roundoff.
+
+        Each value is off by `unit` times the sum of the absolute values that are added up in it,
+        which is far more than itself where they cancel. Errors are carried on as independent ones.
+        """
+        values, errors = [x], [(unit * x) ** 2]
+        for layer in [*self.network.layers, None]:
+            inputs = self.network.output if layer is None else layer.inputs
+            sizes = replace(inputs, terms={s: abs(t) for s, t in inputs.terms.items()})
+            squares = {s: t.multiply(t).tocsr() for s, t in inputs.terms.items()}
+            size = self._value(replace(sizes, bias=abs(inputs.bias)), [v.abs() for v in values])
+            carried = self._value(Affine(squares, 0 * inputs.bias, inputs.shape), errors)
+            errors.append(carried + (unit * size) ** 2)  # activations have slopes of at most 1
+            if layer is not None:
+                values.append(layer(self._value(inputs, values)))
+        return errors[-1].sqrt()
+
     def _reachable(self, ball: BoxedBall) -> Iterator[ReachableSet | None]:
         """Yield the ball around the arguments of each ReLU layer, without their bounds."""
         if ball.norm != 2 or not self.patches:

@@ -35,6 +35,8 @@ ROUNDINGS = 128
 # between the module and its copy in float64.
 FLOOR = 1e-9
 OBSERVED = 8
+# ... and the errors of all layers, each with this many roundings of what is added up in it.
+TERMS = 8
 
 
 def certified_radius(
@@ -89,7 +91,8 @@ def certified_radius(
     -----
     Bounds are computed in float64, and hold for the weights in exact arithmetic. The module rounds
     in its own dtype, so a margin counts as positive only if it exceeds an allowance: 128 roundings
-    of the greatest logit, and 8 times the greatest difference that is observed at the samples.
+    of the greatest logit, 8 times the greatest difference that is observed at the samples, and the
+    errors of layers whose terms cancel, estimated as independent.
     """
     if model.to_logits is not None:
         raise UnsupportedLayer(
@@ -107,6 +110,8 @@ def certified_radius(
         output = crown.logits(x.T)
         logits = _two_logits(output).T
         allowance = _allowance(model, x, logits, shape)
+        unit = TERMS * torch.finfo(model.dtype).eps / 2
+        allowance += 2 * crown.rounding(x.T, unit).amax(dim=0)  # a margin is one of two logits
         for start in range(0, len(x), step):
             part = slice(start, start + step)
             down, up = _slack(x[part], box, mask)

@@ -213,6 +213,23 @@ def test_what_cannot_be_certified():
         certify(module, X)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_terms_that_cancel_in_the_module_are_not_certified(dtype):
+    """The logits are x and 0, after a layer that float32 rounds; at x itself it happens not to."""
+    bias = 1e6 if dtype == torch.float32 else 1e3
+    step = 2.0 * np.spacing(np.float32(bias) if dtype == torch.float32 else np.float16(bias))
+    first = linear_layer([[1.0], [0.0]], [bias, bias], dtype)
+    last = linear_layer([[1.0, -1.0], [0.0, 0.0]], [0.0, 0.0], dtype)
+    module = nn.Sequential(first, nn.ReLU(), last)
+    X = np.array([[-step], [-64 * step]], dtype=np.float32)
+    with torch.no_grad():
+        near = module(torch.tensor([[-step], [-0.1 * step]]).to(dtype)).argmax(dim=1)
+    assert near.tolist() == [1, 0]  # within the distance that the weights have from x
+    found = certify(module, X)
+    assert found[0] == 0
+    assert 0 < found[1] < 64 * step
+
+
 class Single(nn.Module):
     """Runs in float32 only."""
 
