@@ -18,7 +18,7 @@ from robfair._batches import check_batch_size, default_batch_size
 from robfair._geometry import norms
 from robfair._precision import warn_of_rounding
 from robfair._validation import check_unmasked
-from robfair.adapters import LabelModel, LogitModel
+from robfair.adapters import LabelModel, LogitModel, Sees, adapt, check_codes, check_labels, hold
 from robfair.threat import ThreatModel
 
 Forward = Callable[[Tensor], Tensor]
@@ -35,6 +35,7 @@ class Problem:
     threat_model: ThreatModel
     batch_size: int
     y: NDArray[Any] | None = None
+    mismatch: str | None = None  # why labels alone are asked for, although there is more to read
 
     @property
     def network(self) -> LogitModel:
@@ -125,16 +126,22 @@ def as_seed(random_state: Any) -> int:
 
 
 def as_problem(
-    adapted: LogitModel | LabelModel,
+    model: Any,
     X: Any,
     y: ArrayLike | None,
     threat_model: ThreatModel,
     batch_size: int | None,
+    sees: Sees = "either",
 ) -> Problem:
-    """Check everything before any work starts; raise TypeError or ValueError for what is wrong."""
+    """Check everything before any work starts; raise TypeError or ValueError for what is wrong.
+
+    `sees` is what is needed of the model: "logits", "labels" or "either". `mismatch` of the result
+    says why it is labels alone, where what was read of the model is not what it predicts.
+    """
     check_batch_size(batch_size)
     check_aligned(X=X, y=y)
     check_unmasked(X=X, y=y)
+    adapted = adapt(model, X, sees)
     array = adapted.inputs(X)
     if array.ndim < 2:
         raise ValueError(f"X must have a row per sample; got shape {array.shape}.")
@@ -147,12 +154,21 @@ def as_problem(
         if y.ndim != 1:
             raise ValueError(f"y must be one-dimensional; got shape {y.shape}.")
         check_consistent_length(array, y)
-    n_classes, codes = 0, None
+    reading = hold(model, adapted, X, array, batch_size)
+    adapted, n_classes, codes = reading.model, 0, None
     if isinstance(adapted, LogitModel):
         n_classes = adapted.check_output(array)
         codes = None if y is None else adapted.codes(y, n_classes)
-    elif y is not None and adapted.classes is not None:
-        adapted.codes(y, len(adapted.classes))  # raises for labels that the model does not know
+    else:
+        adapted = adapted.in_dtype_of(array)
+        if adapted.classes is None:
+            check_labels(adapted, array, y)
+        elif y is not None:
+            adapted.codes(y, len(adapted.classes))  # raises for labels that the model does not know
+        if array.ndim == 2:
+            check_codes(adapted, array, threat_model.free(array.shape[1:]))
     if batch_size is None:
         batch_size = default_batch_size(array.shape[1:])
-    return Problem(adapted, array, codes, n_classes, threat_model, batch_size, y)
+    return Problem(
+        adapted, array, codes, n_classes, threat_model, batch_size, y, mismatch=reading.mismatch
+    )

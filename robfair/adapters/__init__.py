@@ -6,10 +6,13 @@ the logits into the gradient of their weighted sum.
 """
 
 from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
+from robfair.adapters._codes import check_codes
+from robfair.adapters._label_kinds import check_labels
 from robfair.adapters._labels import LabelModel, as_labels, as_model
 from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
 from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._plain import is_plain
+from robfair.adapters._reading import Reading, Sees, adapt, hold
 from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
 __all__ = [
@@ -18,15 +21,21 @@ __all__ = [
     "LabelModel",
     "LogitModel",
     "NotDifferentiable",
+    "Reading",
+    "Sees",
     "Vjp",
+    "adapt",
     "affine_layers",
     "affine_map",
     "as_labels",
     "as_logits",
     "as_model",
     "autograd_vjp",
+    "check_codes",
+    "check_labels",
     "evaluation_mode",
     "forward_vjp",
+    "hold",
     "is_identity",
     "is_plain",
 ]

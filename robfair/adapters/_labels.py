@@ -7,15 +7,13 @@ function that sends its samples elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -25,12 +23,11 @@ from robfair.adapters._logits import (
     LogitModel,
     NotDifferentiable,
     as_logits,
-    from_pipeline,
-    is_torch_estimator,
-    refitted,
+    predicts_by_module,
 )
+from robfair.adapters._steps import has_steps, last_step, without_transformers
 
-__all__ = ["LabelModel", "as_labels", "as_model"]
+__all__ = ["LabelModel", "as_labels", "as_model", "checked"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +45,22 @@ class LabelModel(Adapted):
         What a Pipeline does before its last step.
     estimator : object or None
         The fitted last step; None for a function.
+    dtype : torch.dtype
+        That of the points that are predicted.
     """
 
     predict: Callable[[NDArray[Any]], NDArray[Any]]
     classes: NDArray[Any] | None = None
     transform: Callable[[Any], Any] | None = None
     estimator: Any = None
-    dtype = torch.float64
+    dtype: torch.dtype = torch.float64
     device = torch.device("cpu")
+
+    def in_dtype_of(self, X: NDArray[Any]) -> LabelModel:
+        """Return this model for points in the dtype of `X`, as it would meet them."""
+        if X.dtype != np.float32 or self.dtype == torch.float32:
+            return self
+        return replace(self, predict=_Cast(self.predict, "float32"), dtype=torch.float32)
 
 
 def as_labels(model: Any) -> LabelModel:
@@ -84,11 +89,12 @@ def as_labels(model: Any) -> LabelModel:
     if isinstance(model, type):
         raise TypeError(f"model is the class {model.__name__}, not a fitted instance of it.")
     if isinstance(model, LogitModel | nn.Module):
-        return _from_logits(as_logits(model), None)
-    if isinstance(model, BaseSearchCV):
-        return as_labels(refitted(model))
-    if isinstance(model, Pipeline):
-        return from_pipeline(model, as_labels)
+        return _from_logits(as_logits(model))
+    if has_steps(model):
+        transform, _ = last_step(model)  # first: it raises for what cannot predict
+        inner = without_transformers(model)
+        adapted = _from_estimator(inner) if has_steps(inner) else as_labels(inner)
+        return replace(adapted, transform=transform)
     if hasattr(model, "predict"):
         return _from_estimator(model)
     if callable(model):
@@ -132,9 +138,6 @@ def _from_estimator(model: Any) -> LabelModel:
         )
     if hasattr(model, "fit"):
         check_is_fitted(model)
-    # These cast their inputs by themselves; skorch does not.
-    if hasattr(model, "get_params") and is_torch_estimator(model):
-        return _from_logits(as_logits(model), model)
     classes = getattr(model, "classes_", None)
     if isinstance(classes, list):
         raise TypeError(f"{type(model).__name__} has several outputs; robfair needs one.")
@@ -143,13 +146,21 @@ def _from_estimator(model: Any) -> LabelModel:
     if names is not None:
         # Fitted on a DataFrame.
         predict = _Named(predict, tuple(names))
+    elif predicts_by_module(model):
+        dtype = str(as_logits(model).dtype).removeprefix("torch.")
+        predict = _Cast(predict, dtype)  # skorch does not cast its inputs
     return LabelModel(
         _Checked(predict), None if classes is None else np.asarray(classes), estimator=model
     )
 
 
-def _from_logits(model: LogitModel, estimator: Any) -> LabelModel:
-    return LabelModel(_Argmax(model), model.classes, model.transform, estimator)
+def _from_logits(model: LogitModel) -> LabelModel:
+    return LabelModel(_Argmax(model), model.classes, model.transform)
+
+
+def checked(predict: Callable[[Any], Any]) -> Callable[[Any], NDArray[Any]]:
+    """Return `predict`, which now raises ValueError unless it gives one label for each sample."""
+    return _Checked(predict)
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,17 @@ class _Named:
 
     def __call__(self, X: NDArray[Any]) -> Any:
         return self.predict(pd.DataFrame(X, columns=list(self.names)))
+
+
+@dataclass(frozen=True)
+class _Cast:
+    """Predicts points in another dtype."""
+
+    predict: Callable[[Any], Any]
+    dtype: str
+
+    def __call__(self, X: NDArray[Any]) -> Any:
+        return self.predict(X.astype(self.dtype))
 
 
 @dataclass(frozen=True)
@@ -184,6 +206,8 @@ class _Checked:
     def __call__(self, X: NDArray[Any]) -> NDArray[Any]:
         returned = self.predict(X)
         labels = np.asarray(returned)
+        if labels.shape == (len(X), 1):  # CatBoost, of three classes and more
+            labels = labels[:, 0]
         if labels.shape != (len(X),):
             raise ValueError(
                 f"the model must return one label per sample, an array of shape ({len(X)},); it "

@@ -12,33 +12,33 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
 from robfair.adapters._modes import evaluation_mode
+from robfair.adapters._numbers import as_numbers
+from robfair.adapters._outputs import as_tensor, log_probability
+from robfair.adapters._steps import has_steps, last_step
 from robfair.adapters._vjp import ForwardVjp, autograd_vjp, forward_vjp
 
 __all__ = [
     "Adapted",
-    "Chain",
     "LogitModel",
     "NotDifferentiable",
     "as_logits",
-    "from_pipeline",
-    "is_torch_estimator",
-    "refitted",
+    "find_codes",
+    "predicts_by_module",
+    "samples_fit",
 ]
 
 SUPPORTED = (
@@ -51,6 +51,15 @@ SUPPORTED = (
 
 class NotDifferentiable(TypeError):
     """The model is of a kind that has no gradient; it may still predict."""
+
+
+@contextmanager
+def samples_fit(shape: tuple[int, ...]) -> Iterator[None]:
+    """Raise ValueError in place of torch's error for samples of a shape that a module refuses."""
+    try:
+        yield
+    except (RuntimeError, IndexError) as error:
+        raise ValueError(f"the model does not take samples of shape {shape}: {error}") from error
 
 
 class Adapted:
@@ -72,13 +81,12 @@ class Adapted:
             raise ValueError(
                 "X is sparse, and a perturbation of it would not be: pass X.toarray()."
             )
-        if self.transform is not None:
-            X = self.transform(X)
-            if sparse.issparse(X):  # OneHotEncoder's default output
-                X = X.toarray()  # type: ignore[attr-defined]
-        return check_array(  # type: ignore[no-any-return]
-            X, dtype=(np.float64, np.float32), allow_nd=True, input_name="X"
-        )
+        if self.transform is None:
+            return as_numbers(X, "X")
+        X = self.transform(X)
+        if sparse.issparse(X):  # OneHotEncoder's default output
+            X = X.toarray()  # type: ignore[attr-defined]
+        return as_numbers(X, "the input of the last step of the Pipeline")
 
     def tensor(self, X: NDArray[Any]) -> Tensor:
         """Copy some samples to the model's dtype and device, flattened to (n, n_features)."""
@@ -94,20 +102,26 @@ class Adapted:
 
     def codes(self, y: Any, n_classes: int) -> NDArray[np.intp]:
         """Return the output index of each label in `y`. Raises ValueError if one is unknown."""
-        y = np.asarray(y)
         classes = np.arange(n_classes) if self.classes is None else self.classes
-        order = np.argsort(classes)  # skorch keeps `classes=` in the user's order
-        found = np.searchsorted(classes[order], y).clip(max=n_classes - 1)
-        unknown = classes[order][found] != y
+        y = np.asarray(y)
+        codes = find_codes(classes, y)
+        unknown = codes < 0
         if np.any(unknown):
             raise ValueError(
-                f"y holds labels that the model does not know: {np.unique(y[unknown])[:5]}; its "
-                f"classes are {classes[:10]}."
+                f"y holds labels that the model does not know: {pd.unique(y[unknown])[:5]} "
+                f"({y.dtype}); its classes are {classes[:10]} ({classes.dtype})."
             )
-        return order[found]  # type: ignore[no-any-return]
+        return codes
 
 
-Model = TypeVar("Model", bound=Adapted)
+def find_codes(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the position of each label in `classes`, and -1 for one that is not there."""
+    # By equality, not by order: skorch keeps `classes=` in the user's order, and labels of two
+    # types, such as 0 and "no", have none.
+    positions = {label: i for i, label in enumerate(classes.tolist())}
+    codes, labels = pd.factorize(y)
+    found = [positions.get(label, -1) for label in labels.tolist()]
+    return np.array([*found, -1], dtype=np.intp)[codes]  # the last one: a missing label
 
 
 @dataclass(frozen=True)
@@ -143,16 +157,11 @@ class LogitModel(Adapted):
     def forward(self, shape: tuple[int, ...]) -> Iterator[Callable[[Tensor], Tensor]]:
         """Yield the function from flattened samples (n, n_features) to logits (n, n_classes).
 
-        The function raises ValueError if the module does not return a tensor.
+        The function raises ValueError if the module returns no logits.
         """
 
         def logits(flat: Tensor) -> Tensor:
-            out: Tensor = self.module(flat.reshape(len(flat), *shape))
-            if not isinstance(out, Tensor):
-                raise ValueError(
-                    "the module must return logits of shape (n_samples, n_classes); it returned a "
-                    f"{type(out).__name__}."
-                )
+            out = as_tensor(self.module(flat.reshape(len(flat), *shape)))
             if self.to_logits is not None:
                 out = self.to_logits(out)
             if out.ndim < 2 or out.shape[1] == 1:
@@ -173,13 +182,8 @@ class LogitModel(Adapted):
 
     def check_output(self, X: NDArray[Any]) -> int:
         """Return the number of classes. Raises ValueError if the model does not fit `X`."""
-        with torch.no_grad(), self.forward(X.shape[1:]) as forward:
-            try:
-                out = forward(self.tensor(X[:1]))
-            except (RuntimeError, IndexError) as error:
-                raise ValueError(
-                    f"the model does not take samples of shape {X.shape[1:]}: {error}"
-                ) from error
+        with torch.no_grad(), self.forward(X.shape[1:]) as forward, samples_fit(X.shape[1:]):
+            out = forward(self.tensor(X[:1]))
         if out.ndim != 2 or len(out) != 1:
             raise ValueError(
                 "the module must return logits of shape (n_samples, n_classes); for one sample it "
@@ -228,10 +232,9 @@ def as_logits(model: Any) -> LogitModel:
         )
     if isinstance(model, nn.Module):
         return LogitModel(model)
-    if isinstance(model, BaseSearchCV):
-        return as_logits(refitted(model))
-    if isinstance(model, Pipeline):
-        return from_pipeline(model, as_logits)
+    if has_steps(model):
+        transform, last = last_step(model)
+        return replace(as_logits(last), transform=transform)
     if isinstance(model, LinearClassifierMixin):
         check_is_fitted(model)
         binarizer = getattr(model, "_label_binarizer", None)  # RidgeClassifier
@@ -242,7 +245,7 @@ def as_logits(model: Any) -> LogitModel:
         return LogitModel(_linear_module(model.coef_, model.intercept_), classes=model.classes_)
     if isinstance(model, MLPClassifier):
         return _from_mlp(model)
-    if hasattr(model, "get_params") and hasattr(model, "fit") and is_torch_estimator(model):
+    if predicts_by_module(model):
         check_is_fitted(model)
         return LogitModel(
             model.module_, classes=np.asarray(model.classes_), to_logits=_skorch_output(model)
@@ -253,8 +256,10 @@ def as_logits(model: Any) -> LogitModel:
     )
 
 
-def is_torch_estimator(model: Any) -> bool:
-    """Tell whether `model` has a ``module_``, by the convention of skorch and robfair."""
+def predicts_by_module(model: Any) -> bool:
+    """Tell whether an estimator has a ``module_``, by the convention of skorch and robfair."""
+    if not (hasattr(model, "get_params") and hasattr(model, "fit")):
+        return False
     return hasattr(type(model), "module_") or "module" in model.get_params(deep=False)
 
 
@@ -262,7 +267,7 @@ def _skorch_output(model: Any) -> Callable[[Tensor], Tensor] | None:
     # skorch's NeuralNetClassifier trains modules that return probabilities by default; their
     # logarithm is a logit that does not saturate.
     if isinstance(getattr(model, "criterion_", None), nn.NLLLoss):
-        return lambda out: out.clamp_min(torch.finfo(out.dtype).tiny).log()
+        return log_probability
     if isinstance(model, NeuralNetBinaryClassifier):
         shift = math.log(model.threshold) - math.log1p(-model.threshold)
         if isinstance(model.criterion_, nn.BCELoss):
@@ -270,40 +275,6 @@ def _skorch_output(model: Any) -> Callable[[Tensor], Tensor] | None:
         if shift:
             return lambda out: out - shift
     return None
-
-
-def from_pipeline(pipeline: Pipeline, adapt: Callable[[Any], Model]) -> Model:
-    """Adapt the last step of a Pipeline. Raises TypeError if that is "passthrough"."""
-    last = pipeline.steps[-1][1]
-    if last in (None, "passthrough"):
-        raise TypeError("the Pipeline ends in 'passthrough', not in a classifier.")
-    inner = adapt(last)
-    if len(pipeline.steps) == 1:
-        return inner
-    check_is_fitted(pipeline)
-    transform = pipeline[:-1].transform  # bound to the fitted steps, without the classifier
-    if inner.transform is not None:
-        transform = Chain(transform, inner.transform)
-    return replace(inner, transform=transform)  # type: ignore[type-var]
-
-
-def refitted(search: BaseSearchCV) -> Any:
-    """Return the model that a search has refitted. Raises TypeError if it has not."""
-    check_is_fitted(search)
-    if not hasattr(search, "best_estimator_"):
-        raise TypeError(f"{type(search).__name__} was fitted with refit=False: it has no model.")
-    return search.best_estimator_
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Two transformations, one after the other; a class so that it can be pickled and hashed."""
-
-    first: Callable[[Any], Any]
-    second: Callable[[Any], Any]
-
-    def __call__(self, X: Any) -> Any:
-        return self.second(self.first(X))
 
 
 def _linear_module(coef: NDArray[Any], intercept: Any) -> nn.Module:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from robfair._alignment import check_aligned
 from robfair._batches import batches, default_batch_size
 from robfair._problem import Problem, as_problem, as_seed
-from robfair.adapters import LabelModel, LogitModel, as_labels, as_logits, as_model
+from robfair.adapters import LabelModel, Sees, adapt, as_logits, hold
 from robfair.attacks._gradient_steps import GradientSteps
 from robfair.attacks._options import AttackOptions, as_threat_model, searches_rows
 from robfair.attacks._result import AttackResult
@@ -62,15 +62,14 @@ def prepare(
     other = None
     if options.transfer_from is not None:
         name, source = _named(options.transfer_from)
-        labels = as_labels(model)
-        model = as_logits(source)
-        other = OtherModel(labels, name, _same_inputs(labels, model, X))
+        other = _other_model(model, source, name, X, options)
+        model = source
         if y is None and options.target is None:  # the labels of the model that is asked in the end
             y = other.predict(other.X)
     if not searches_rows(threat_model, options):
         steps = prepare_steps(model, X, y, threat_model, options)
         return PreparedAttack(steps, other)
-    problem = as_problem(as_model(model), X, y, threat_model, options.batch_size)
+    problem = _as_problem(model, X, y, threat_model, options, "either")
     seed = as_seed(options.random_state)
     return PreparedAttack(RowSearch(problem, X, seed, options.verbose, other is not None), other)
 
@@ -81,7 +80,7 @@ def prepare_steps(
     """Prepare gradient steps of a model with logits; see :func:`prepare`."""
     _check_labels(y, options)
     seed = as_seed(options.random_state)
-    problem = as_problem(as_logits(model), X, y, as_threat_model(threat_model), options.batch_size)
+    problem = _as_problem(model, X, y, as_threat_model(threat_model), options, "logits")
     target = None if options.target is None else _target_codes(problem, options.target)
     return GradientSteps(problem, options, seed, target, options.transfer_from is not None)
 
@@ -125,16 +124,32 @@ def _named(transfer_from: Any) -> tuple[str, Any]:
     return type(transfer_from).__name__, transfer_from
 
 
-def _same_inputs(model: LabelModel, source: LogitModel, X: Any) -> NDArray[Any]:
-    """Return the perturbed space of `model`, or raise ValueError if `source` has another one."""
-    own, others = model.inputs(X), source.inputs(X)
+def _as_problem(
+    model: Any, X: Any, y: Any, threat_model: ThreatModel, options: AttackOptions, sees: Sees
+) -> Problem:
+    """Check everything; raise ValueError also if the logits give other labels than `predict`."""
+    problem = as_problem(model, X, y, threat_model, options.batch_size, sees)
+    if problem.mismatch is not None:
+        raise ValueError(
+            f"{problem.mismatch}, and an attack follows what was read. boundary_distance, and "
+            'least_eps(method="distance"), ask predict alone.'
+        )
+    return problem
+
+
+def _other_model(model: Any, source: Any, name: str, X: Any, options: AttackOptions) -> OtherModel:
+    """Adapt the model that predicts; raise ValueError if `source` has another perturbed space."""
+    adapted = adapt(model, X, "labels")
+    own, others = adapted.inputs(X), as_logits(source).inputs(X)
     if own.shape != others.shape or not np.array_equal(own, others):
         raise ValueError(
             "model and transfer_from transform X differently before their last steps, so an "
             "example for one means nothing to the other. Transform X first, and pass the last "
             "steps."
         )
-    return own
+    labels = hold(model, adapted, X, own, options.batch_size).model
+    assert isinstance(labels, LabelModel)
+    return OtherModel(labels, name, own)
 
 
 def _target_codes(problem: Problem, target: Any) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._label_doubts import label_doubts
 from robfair.distance import BoundaryDistance
 from robfair.metrics import certified_ordering
 
@@ -28,6 +29,11 @@ class AuditNumbers:
     groups: Any  # encoded, `Groups`, which the measures take too
     examples: pd.DataFrame
     settings: dict[str, Any]  # plain values, so that they can be written as JSON
+
+    @property
+    def doubts(self) -> list[str]:
+        """Reasons why the predictions tell nothing of the true labels: the first warnings."""
+        return label_doubts(self.y_true, self.distances.predicted)
 
     def ordering(self) -> pd.DataFrame:
         """Tell which groups are provably less robust than which others.

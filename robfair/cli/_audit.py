@@ -232,7 +232,7 @@ def _one_line_errors(task: Task) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         from robfair.cli._data import bad_number
 
-        word = re.search(r"could not convert string to float: (.*)", str(error))
+        word = re.search(r"could not convert string to float: (.*)", str(error.__cause__ or error))
         bad = word and [c for _, c in task.table.items() if c.map(repr).eq(word[1]).any()]
         if bad:
             raise BadInput(bad_number(bad[0])) from error

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from robfair._alignment import check_columns
 from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.distance._diagnostics import diagnose
-from robfair.distance._methods import resolve, without_reading
+from robfair.distance._methods import find_method, find_runner, without_reading
 from robfair.distance._options import DistanceOptions
 from robfair.distance._result import BoundaryDistance
 from robfair.distance._runners import add_lower_bounds
@@ -50,11 +50,11 @@ def boundary_distance(
     ----------
     model : object
         A torch.nn.Module that returns logits (one output is the logit of the second of two
-        classes), a robfair classifier, a skorch classifier, a linear classifier or MLPClassifier of
-        scikit-learn, a Pipeline that ends in one of these, or a fitted \*SearchCV over one of
-        these. With "auto", "exact" and "decision" also any other classifier with a method
-        ``predict``, or a function from an array of samples to an array of labels. It is left as
-        found.
+        classes) or probabilities, a robfair classifier, a skorch classifier, a linear classifier
+        or MLPClassifier of scikit-learn, a Pipeline that ends in one of these, or a fitted
+        \*SearchCV over one of these. With "auto", "exact" and "decision" also any other classifier
+        with a method ``predict``, or a function from an array of samples to an array of labels. It
+        is left as found.
     X : array-like of shape (n_samples, n_features) or (n_samples, ...)
         The samples. For a Pipeline, what enters the Pipeline: its transformers are applied once,
         and the input of its last step is perturbed.
@@ -127,7 +127,9 @@ def boundary_distance(
         If the model is of a kind that cannot be differentiated.
     ValueError
         If X holds NaN or infinity, leaves the bounds, is sparse, does not fit the model or differs
-        in length from y, if y holds labels that the model does not know, if the module returns NaN,
+        in length from y, if the model does not predict X, or not what was read of it and the method
+        needs that, if it takes a column for codes of categories, if it returns scores, if y holds
+        labels that the model does not know, if the module returns NaN,
         or if the method does not fit the model, or has no use for an option that is set.
 
     See Also
@@ -233,8 +235,9 @@ def measure_distance(
     if not isinstance(threat_model, ThreatModel):
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     check_columns(X=X, background=options.background)
-    adapted, chosen, run = resolve(model, method, threat_model, options, certify)
-    problem = as_problem(adapted, X, y, threat_model, options.batch_size)
+    asked = find_method(method, threat_model, options, certify)
+    problem = as_problem(model, X, y, threat_model, options.batch_size, asked.sees)
+    chosen, run = find_runner(asked, problem, model, options, certify)
     # One integer: a generator would be advanced by each part of the search that draws from it.
     options = replace(options, random_state=as_seed(options.random_state))
     with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
@@ -242,7 +245,7 @@ def measure_distance(
         try:
             run(problem, results, options)
         except ReadingDiffers as error:
-            chosen, run = without_reading(method, adapted, error, certify)
+            chosen, run = without_reading(method, problem.model, error, certify)
             results = ResultWriter(problem, return_adversarial, bar.update)
             results.warnings.append(f"{error} Its distances are those of a search.")
             run(problem, results, options)

@@ -1,10 +1,11 @@
-"""Warnings about models whose distances cannot be trusted: random, batch-dependent, saturated."""
+"""Warnings about models whose distances cannot be trusted: uninformed, random, flat."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
+from robfair._label_doubts import label_doubts
 from robfair._problem import Problem
 from robfair.adapters import LabelModel
 from robfair.distance._writer import ResultWriter
@@ -17,7 +18,13 @@ NOISE = 1e-2
 
 
 def diagnose(problem: Problem, results: ResultWriter) -> None:
-    """Warn of censored searches, flat logits, and outputs that are random or not logits."""
+    """Warn of labels, outputs and searches that cannot be trusted, the gravest first."""
+    if problem.y is not None:
+        results.warnings[:0] = label_doubts(problem.y, results.predicted_labels())
+    if problem.mismatch is not None:
+        results.warnings.append(
+            f"{problem.mismatch}. Labels alone were searched, those of predict."
+        )
     measured = ~results.skipped
     known = results.exact.copy()
     if results.lower is not None:  # proven: there is nothing to find
@@ -78,14 +85,3 @@ def _logits_twice(problem: Problem, results: ResultWriter) -> None:
                     "normalisation without running statistics does: distances of single rows mean "
                     "little."
                 )
-    if problem.network.to_logits is None and _probabilities(logits):
-        results.warnings.append(
-            "the outputs look like probabilities, where logits are expected: their gradients "
-            "vanish as they approach 0 and 1. Take the softmax out of the module."
-        )
-
-
-def _probabilities(logits: torch.Tensor) -> bool:
-    """Tell whether all rows lie in [0, 1] and sum to 1, which logits do not."""
-    sums = logits.sum(dim=1)
-    return bool((logits >= 0).all() and ((sums - 1).abs() < 1e-3).all())

@@ -15,14 +15,14 @@ from typing import Any, Literal
 from sklearn.tree import DecisionTreeClassifier
 
 from robfair._problem import Problem
-from robfair.adapters import LabelModel, LogitModel, affine_layers, as_labels, as_logits, as_model
+from robfair.adapters import LabelModel, LogitModel, Sees, affine_layers
 from robfair.distance import _runners as runners
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import ReadingDiffers
 from robfair.threat import ThreatModel
 
-__all__ = ["METHODS", "resolve", "without_reading"]
+__all__ = ["METHODS", "find_method", "find_runner", "without_reading"]
 
 ModelKind = Literal["affine", "network", "tree", "labels"]
 # A norm ball in a box, or the valid rows of a table: categories, integers, units.
@@ -57,6 +57,14 @@ class Method:
     # From the special to the general: the first that fits runs. A name hands over to that method.
     runners: Mapping[tuple[ModelKind, ThreatKind], Runner | str]
     checked_by: tuple[str, ...] = ()  # methods by which an audit computes some distances again
+
+    @property
+    def sees(self) -> Sees:
+        """Name what it needs of a model; "either" takes logits where there are any."""
+        sees_logits = {kind in LOGITS for kind, _ in self.runners}
+        if sees_logits == {True, False}:
+            return "either"
+        return "logits" if True in sees_logits else "labels"
 
 
 _SEARCH = ("budget", "batch_size", "background", "random_state")
@@ -146,10 +154,10 @@ _ENTRIES = (
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ENTRIES})
 
 
-def resolve(
-    model: Any, name: str, threat_model: ThreatModel, options: DistanceOptions, certify: bool
-) -> tuple[LogitModel | LabelModel, Method, Run]:
-    """Return the adapted model, the method that runs and its function; raise if nothing fits."""
+def find_method(
+    name: str, threat_model: ThreatModel, options: DistanceOptions, certify: bool
+) -> Method:
+    """Return the method of a name; raise if it does not go with the threat model or an option."""
     if name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
     method = METHODS[name]
@@ -157,26 +165,38 @@ def resolve(
         if option not in method.uses:
             users = [other.name for other in METHODS.values() if option in other.uses]
             raise ValueError(f"{option} is for method={_either(users)}; got method={name!r}.")
-    threat: ThreatKind = "rows" if threat_model.is_mixed else "ball"
     searches_rows = [m for m in METHODS.values() if any(kind == "rows" for _, kind in m.runners)]
-    if threat == "rows" and method not in searches_rows:
+    if threat_model.is_mixed and method not in searches_rows:
         names = _either(other.name for other in searches_rows)
         raise ValueError(f"{ROWS}, method must be {names}; got method={name!r}.")
-    if threat == "rows" and certify:
+    if threat_model.is_mixed and certify:
         raise ValueError(f"{ROWS}, nothing is certified: leave out certify=True.")
-    adapted = _adapt(method, model)
-    method, runner = _find(method, adapted, threat, model)
+    return method
+
+
+def find_runner(
+    method: Method, problem: Problem, model: Any, options: DistanceOptions, certify: bool
+) -> tuple[Method, Run]:
+    """Return the method that runs on the user's model and its function; raise if none fits."""
+    if problem.mismatch is not None and (certify or ("labels", "ball") not in method.runners):
+        needs = "certify=True" if certify else f'method="{method.name}"'
+        raise ValueError(
+            f"{problem.mismatch}, and {needs} needs what was read. Without it, method="
+            '"auto" or "decision" asks predict alone.'
+        )
+    threat: ThreatKind = "rows" if problem.threat_model.is_mixed else "ball"
+    chosen, runner = _find(method, problem.model, threat, model)
     for option in options.of_some_methods():
         if runner.uses is not None and option not in runner.uses:
             raise ValueError(
                 f'{ROWS}, {option} is for method="decision", and for models that only predict; got '
-                f"method={name!r}."
+                f"method={method.name!r}."
             )
-    if certify and isinstance(adapted, LabelModel) and method.proves != "exact":
+    if certify and isinstance(problem.model, LabelModel) and chosen.proves != "exact":
         raise ValueError(
-            f"certify=True needs a model with logits, and method={method.name!r} sees labels only."
+            f"certify=True needs a model with logits, and method={chosen.name!r} sees labels only."
         )
-    return adapted, method, runner.run
+    return chosen, runner.run
 
 
 def without_reading(
@@ -196,14 +216,6 @@ def without_reading(
     if isinstance(runner, str):
         return without_reading(runner, adapted, error, certify)
     return method, runner.run
-
-
-def _adapt(method: Method, model: Any) -> LogitModel | LabelModel:
-    """Adapt a model to what the method sees of it: logits, labels or either."""
-    sees_logits = {kind in LOGITS for kind, _ in method.runners}
-    if sees_logits == {True, False}:
-        return as_model(model)  # logits where there are any
-    return as_logits(model) if True in sees_logits else as_labels(model)
 
 
 def _find(

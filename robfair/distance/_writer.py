@@ -96,18 +96,21 @@ class ResultWriter:
             self.lower = np.full(len(self.distance), np.nan)
         self.lower[index] = lower
 
+    def predicted_labels(self) -> NDArray[Any]:
+        """Return the label of each sample that the model predicts."""
+        if self.predicted is not None:
+            return self.predicted
+        return self.problem.model.labels(self.predicted_codes)
+
     def finish(self, method: str) -> BoundaryDistance:
         """Put the arrays together."""
         status = np.where(self.exact, "exact", "found").astype("<U8")
         status[np.isinf(self.distance)] = "censored"
         status[self.skipped] = "skipped"
-        predicted = self.predicted
-        if predicted is None:
-            predicted = self.problem.model.labels(self.predicted_codes)
         return BoundaryDistance(
             distance=self.distance,
             lower=self.lower,
-            predicted=predicted,
+            predicted=self.predicted_labels(),
             status=status,
             adversarial=self.adversarial,
             method=method,

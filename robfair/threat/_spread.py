@@ -65,6 +65,28 @@ class SpreadFields(ThreatModelFields):
         mask: NDArray[np.bool_] = _fit(np.asarray(self.mutable), shape, "mutable")
         return None if mask.all() else mask  # None spares searches the work
 
+    def free(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Flag the features that may change by any amount.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of one sample.
+
+        Returns
+        -------
+        ndarray of bool, of shape (n_features,)
+            False for features that are held, that move by whole steps, or that belong to a block.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit.
+        """
+        mask = self.mask(shape)
+        free: NDArray[np.bool_] = ~self._in_block(shape) & (self.spacing(shape) == 0)
+        return free if mask is None else free & mask
+
     def _in_block(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         """Flag the features that belong to a block, or raise if there are fewer features."""
         inside = np.zeros(math.prod(shape), dtype=bool)

@@ -245,7 +245,7 @@ def test_confidence(confidence):
         ({"groups": [None, *RACE[1:]]}, ValueError, r"is missing \(NaN or None\) for 1 of 240"),
         ({"groups": None}, TypeError, "sensitive_features is None"),
         ({"X": DATA.X[:5]}, ValueError, "inconsistent numbers of samples"),
-        ({"X": DATA.X[:, :2]}, ValueError, "does not take samples of shape"),
+        ({"X": DATA.X[:, :2]}, ValueError, "predict fails on rows of X"),
         ({"y": DATA.y + 1}, ValueError, "labels that the model does not know"),
         ({"n_boot": 0}, ValueError, "n_boot"),
         ({"tau_max": -1.0}, ValueError, "tau_max must be a positive"),

@@ -122,10 +122,15 @@ def test_small_groups_are_named_where_there_are_intervals():
 
 
 def test_the_warnings_of_the_distances_are_passed_on():
-    module = nn.Sequential(Bent(), nn.Softmax(dim=1))
+    class OfTheBatch(Bent):
+        def forward(self, x):
+            out = super().forward(x)
+            return out - out.mean(dim=0)
+
+    module = OfTheBatch()
     expected = boundary_distance(module, DATA.X, y=DATA.y).warnings_
-    assert "probabilities" in " ".join(expected)
-    assert run(module, n_check=0).warnings == expected
+    assert "the other rows of its batch" in " ".join(expected)
+    assert run(module, n_check=0, tau_max=3.0).warnings == expected
 
 
 def test_second_searches_get_the_options_that_they_share(monkeypatch):

@@ -2,10 +2,11 @@
 
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from robfair import audit, boundary_distance
+from robfair import audit, boundary_distance, compare
 from robfair.datasets import make_group_margins
 from robfair.metrics import AUDIT_MEASURES
 
@@ -42,3 +43,36 @@ def test_the_seed_is_that_of_the_search_too():
         expected = boundary_distance(forest, DATA.X, y=DATA.y, random_state=seed)
         result = run(forest, random_state=seed, examples=0)
         assert_array_equal(result.distances.distance, expected.distance)
+
+
+CONSTANT = DummyClassifier(strategy="constant", constant=1).fit(DATA.X, DATA.y)
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "what"),
+    [
+        (CLF, 1 - DATA.y, "right on 0.0% of the rows"),
+        (CONSTANT, DATA.y, f"predicts 1 for all {len(DATA.y)} rows"),
+    ],
+    ids=["reversed", "constant"],
+)
+@pytest.mark.filterwarnings("ignore::robfair.exceptions.UndefinedMetricWarning")
+@pytest.mark.filterwarnings("ignore::robfair.exceptions.LabelsWarning")
+def test_what_tells_nothing_comes_first_and_there_is_no_verdict(model, y, what):
+    options = {"sensitive_features": DATA.groups, "n_boot": None, "tau_max": 9.0}
+    result = audit(model, DATA.X, y, **options)
+    assert what in result.warnings[0]
+    assert result.verdict().startswith("No verdict: nothing can be concluded")
+    assert what.removeprefix("predicts") in result.verdict()
+    text = " ".join(str(result).split())
+    assert text.index(what) < text.index("measure")
+    assert text.count(what) == 1
+    markdown = result.to_markdown()
+    assert markdown.index("No verdict") < markdown.index("|")
+    both = compare({"good": CLF, "odd": model}, DATA.X, y, **options)
+    assert both.verdict().startswith("No verdict: V_f, CV and Rob(f) are known, and mean something")
+    assert both.verdict(baseline="odd").startswith("No verdict: nothing can be concluded of odd")
+    if model is CONSTANT:
+        of_good = both.verdict(baseline="good")
+        assert of_good.startswith("Nothing can be concluded of odd: the model predicts 1")
+    assert audit(CLF, DATA.X, DATA.y, **options).doubts == []

@@ -15,14 +15,16 @@ WIDTH = 96  # of sentences; tables are as wide as they are
 
 
 def print_audit(audit: AuditNumbers) -> str:
-    """Write an audit as text: method, measures, groups, notes."""
+    """Write an audit as text: method, measures, groups, notes; doubts of the labels come first."""
+    doubts = [f"warning: {text}" for text in audit.doubts]
     blocks = [
         "\n".join([audit.name, _wrapped([method_line(audit)]), status_line(audit)]),
+        _wrapped(doubts),
         text_table(_tables.measure_table(audit, meanings=False)),
         text_table(_tables.group_table(audit)),
-        _wrapped(notes(audit)),  # none: no empty block either
+        _wrapped(note for note in notes(audit) if note not in doubts),
     ]
-    return "\n\n".join(filter(None, blocks))
+    return "\n\n".join(filter(None, blocks))  # nothing to say: no empty block either
 
 
 def print_comparison(comparison: ComparisonNumbers) -> str:

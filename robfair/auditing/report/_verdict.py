@@ -26,6 +26,11 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
     """Say whether some group is easier to attack than another."""
     table = audit.by_group
     names = group_names(table.index)
+    if doubts := audit.doubts:
+        return Verdict(
+            f"No verdict: nothing can be concluded from these labels. {_sentence(doubts[0])}",
+            (*map(_sentence, doubts[1:]), *_left_out(audit, names)),
+        )
     if len(table) == 1:
         return Verdict(f"No comparison: all samples are in one group, {names[0]}.")
     # Of fewer rows neither the spread nor the skewness is known.
@@ -66,6 +71,10 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
         count = f"{int(apart.sum()):,} of {len(apart):,} pairs of groups"
         others.insert(0, f"{count} differ by more than the error of sampling.")
     return Verdict(headline, (cause, *others, *proven, *trust))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _reversed(audit: AuditNumbers, a: int, b: int) -> bool:

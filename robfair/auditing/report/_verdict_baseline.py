@@ -24,10 +24,17 @@ def judge_against(comparison: ComparisonNumbers, baseline: str) -> Verdict:
             f"{list(comparison.audits)}."
         )
     before = comparison.audits[baseline]
-    tests = PairedTests(comparison.audits, [(baseline, name) for name in others], UNFAIRNESS)
+    if before.doubts:
+        return Verdict(f"No verdict: nothing can be concluded of {baseline}: {before.doubts[0]}")
+    doubts = {name: comparison.audits[name].doubts for name in others}
+    pairs = [(baseline, name) for name in others if not doubts[name]]
+    tests = PairedTests(comparison.audits, pairs, UNFAIRNESS)
     sentences = []
     for name in others:
         after = comparison.audits[name]
+        if doubts[name]:
+            sentences.append(f"Nothing can be concluded of {name}: {doubts[name][0]}")
+            continue
         for measure in UNFAIRNESS:
             differ = tests.differ(measure, baseline, name)
             sentences.append(_lowered(measure, baseline, before, name, after, differ))

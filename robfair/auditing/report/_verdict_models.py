@@ -26,10 +26,12 @@ def judge_models(comparison: ComparisonNumbers) -> Verdict:
             f"One model, {name}. {judge_audit(only).headline}", judge_audit(only).details
         )
     known = comparison.overall[["V_f", "Rob(f)", "CV"]]
-    known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)]
+    doubted = [name for name, audit in audits.items() if audit.doubts]
+    known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)].drop(doubted, errors="ignore")
     if len(known) < 2:
         return Verdict(
-            "No verdict: V_f, CV and Rob(f) are known for fewer than two of the models.",
+            "No verdict: V_f, CV and Rob(f) are known, and mean something, for fewer than two of "
+            "the models.",
             tuple(f"{name}: {judge_audit(a).headline}" for name, a in audits.items()),
         )
     names = [str(name) for name in known.index]
@@ -43,7 +45,11 @@ def judge_models(comparison: ComparisonNumbers) -> Verdict:
             f"V_f falls with Rob(f), and {least} does not have the largest: read CV and the worst "
             "group beside it."
         )
-    unknown = [name for name in audits if name not in known.index]
+    if doubted:
+        details.append(
+            f"Nothing is said of {few(doubted)}: the predictions tell nothing of the true labels."
+        )
+    unknown = [name for name in audits if name not in known.index and name not in doubted]
     if unknown:
         details.append(f"Nothing is said of {few(unknown)}: V_f, CV or Rob(f) is not known.")
     details += _limits(audits)

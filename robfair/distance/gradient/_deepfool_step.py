@@ -55,6 +55,9 @@ def deepfool_step(
         if bool(stuck.any()):
             step = torch.where(stuck[:, None], delta, step)
             stuck = stuck & (step.abs().amax(dim=1) == 0)
+        # Where the gradient all but vanishes, the step leads to where products of numbers overflow.
+        endless = ~((point + step).abs().amax(dim=1) < torch.finfo(point.dtype).max ** 0.5)
+        step, stuck = torch.where(endless[:, None], 0, step), stuck | endless
         size = distances(point + step / (1 + beyond), slots.start, norm)
         return step, size.to(point.dtype), stuck
 

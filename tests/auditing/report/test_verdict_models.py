@@ -33,7 +33,7 @@ def test_a_model_without_measures(models):
     assert "Nothing is said of lost: V_f, CV or Rob(f) is not known." in some.verdict()
     assert "There are warnings" not in some.verdict()
     only = Comparison({n: some.audits[n] for n in ("one", "lost")})
-    assert only.verdict().startswith("No verdict: V_f, CV and Rob(f) are known for fewer than two")
+    assert only.verdict().startswith("No verdict: V_f, CV and Rob(f) are known, and mean")
     alone = Comparison({"one": some.audits["one"]})
     assert alone.verdict().startswith("One model, one. For a Rob(P) is ")
 

@@ -323,7 +323,8 @@ def test_passes_are_counted(k, batch_size, method):
     module, X = network([4, 10, k]), normal(60, 4)
     rows = Rows(module)
     result = deepfool(module, X, method=method, batch_size=batch_size)
-    assert sum(rows.forward) == result.n_forward.sum() + 1  # one sample to check the output
+    # All, to see what the outputs are, and one to check their shape.
+    assert sum(rows.forward) == result.n_forward.sum() + 60 + 1
     assert sum(rows.backward) == result.n_backward.sum()
     assert max(rows.forward) <= batch_size
     assert max(rows.backward) <= batch_size

@@ -1,0 +1,39 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from robfair.adapters._given import as_given, some_rows
+
+X = np.arange(3000.0).reshape(1000, 3)
+
+
+@pytest.mark.parametrize(
+    "container",
+    [np.asarray, pd.DataFrame, torch.tensor, list, lambda X: pl.DataFrame(X, schema=list("abc"))],
+    ids=["numpy", "pandas", "torch", "list", "polars"],
+)
+def test_some_rows_are_spread_and_keep_their_container(container):
+    data = container(X)
+    rows = some_rows(data)
+    assert type(rows) is type(data)
+    assert_array_equal(np.asarray(rows), X[np.linspace(0, 999, 256).astype(int)])
+    few = container(X[:256])
+    assert some_rows(few) is few
+
+
+def test_what_has_no_rows_is_left_to_those_who_refuse_it():
+    for odd in (3.0, None, sparse.csr_matrix(X)):
+        assert some_rows(odd) is odd
+
+
+def test_names_are_given_back_to_an_array():
+    frame = pd.DataFrame(X, columns=list("abc"))
+    model = LogisticRegression(max_iter=5000).fit(frame / 3000, X[:, 0] > 1500)
+    expected = model.predict(frame)
+    for data in (frame, X, X.tolist(), torch.from_numpy(X)):
+        assert_array_equal(as_given(model, data), expected)  # warnings are errors
