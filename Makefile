@@ -18,7 +18,7 @@ unexport PYTHONPATH
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test docs lint types unit test-fast docs-check format bench clean distclean
+.PHONY: help demo test docs lint types unit test-fast docs-check format bench faults clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ bench: $(STAMP) ## install the peers and run every benchmarks/bench_*.py
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --requirement benchmarks/requirements.txt
 	@set -e; for script in benchmarks/bench_*.py; do \
 		printf '\n==> %s\n' "$$script"; $(BIN)/python "$$script"; done
+
+faults: $(STAMP) ## kills, Ctrl-C, flipped bits, errors in models and threads at random moments
+	$(say) 'faults: none may be silent (ten minutes; SEED=n repeats one run)'
+	@$(ONE_THREAD) $(BIN)/python benchmarks/faults.py $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what the tools leave behind, but not .venv
 	@rm -rf build dist robfair.egg-info robfair-demo docs/_build docs/examples docs/api docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
