@@ -20,6 +20,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ class Faults:
     def _undisturbed(self, run: Callable[[Path], str]) -> tuple[str, float]:
         files = self.fresh()
         begin = time.monotonic()
-        return Fork(lambda: run(files), self.folder).wait(), time.monotonic() - begin
+        return Fork(partial(run, files), self.folder).wait(), time.monotonic() - begin
 
     def _end(
         self, fault: str, name: str, run: Callable[[Path], str], expected: str, after: float
@@ -142,7 +143,7 @@ class Faults:
         ended = expected  # until the fault comes before the end
         while ended == expected:
             files = self.fresh()
-            fork = Fork(lambda: run(files), self.folder)
+            fork = Fork(partial(run, files), self.folder)
             time.sleep(after)
             os.kill(fork.pid, signal.SIGKILL if fault == "kills" else signal.SIGINT)
             ended = fork.wait()
@@ -150,7 +151,7 @@ class Faults:
         where = f"{name} after {after / 0.7:.2f} s"
         right = ended == ("killed" if fault == "kills" else "interrupted")
         self.count(fault, ended.split()[0], right, f"{where}: {ended}")
-        again = Fork(lambda: run(files), self.folder).wait()
+        again = Fork(partial(run, files), self.folder).wait()
         litter = [path.name for path in files.rglob(".*")]
         if again != expected or litter:
             self.count(fault, "goes on wrongly", False, f"{where}, {litter or again}")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from robfair._files import replacing
 from robfair.exceptions import ResultsError
@@ -41,8 +43,9 @@ def write_tree(path: Path, tree: Any) -> None:
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_take_apart(tree, tensors))
     metadata = {STRUCTURE: structure, CHECKSUM: checksum(structure, tensors)}
-    with storing(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+    content = save(tensors, metadata=metadata)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
@@ -60,8 +63,10 @@ def checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:
 def storing(path: Path) -> Iterator[Path]:
     """Yield a path for safetensors to write to, as `replacing`; what it raises is an OSError."""
     try:
-        with replacing(path) as temporary:
-            yield temporary
+        # It writes another file first, beside the one it is given, which a kill would leave behind.
+        with replacing(path) as temporary, TemporaryDirectory() as folder:
+            yield Path(folder) / "file"
+            shutil.copyfile(Path(folder) / "file", temporary)
     except SafetensorError as error:  # such as a full disk
         raise OSError(f"{path} could not be written: {error}") from error
 

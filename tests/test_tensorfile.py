@@ -1,16 +1,20 @@
 """Trees of tensors and plain values in one file."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors import SafetensorError
 
 from robfair._tensorfile import read_tree, write_tree
 from robfair.exceptions import ResultsError
+from robfair.models import save_weights
+
+NET = torch.nn.Linear(2, 2)
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 trees = st.recursive(
@@ -77,9 +81,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     write_tree(path, 1)
 
     def fail(*args, **kwargs):
-        raise SafetensorError("no space left on device")
+        raise OSError("no space left on device")
 
-    monkeypatch.setattr("robfair._tensorfile.save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="no space"):
         write_tree(path, 2)
     assert read_tree(path) == 1
@@ -131,3 +135,21 @@ def test_what_is_no_file_is_refused(tmp_path):
     assert "a folder, a device or a pipe" in damaged(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     assert "a folder, a device or a pipe" in damaged(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    "write", [lambda path: write_tree(path, torch.zeros(3)), lambda path: save_weights(NET, path)]
+)
+def test_safetensors_writes_nothing_beside_the_file(write, tmp_path, monkeypatch):
+    """It would write a file of another name first, which nobody removes after a kill."""
+    written = []
+    serialize_file = safetensors.torch.serialize_file
+
+    def recorded(tensors, path, *args, **kwargs):
+        written.append(Path(path).parent)
+        return serialize_file(tensors, path, *args, **kwargs)
+
+    monkeypatch.setattr("safetensors.torch.serialize_file", recorded)
+    write(tmp_path / "file")
+    assert tmp_path not in written
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
