@@ -64,9 +64,9 @@ def main() -> None:
         rows.append(
             {
                 "model": type(classifier).__name__,
-                "audit, s": audited,
-                "comparison, ms": 1e3 * held,
-                "share, %": 100 * held / audited,
+                "audit, s": f"{audited:.2f}",
+                "comparison, ms": f"{1e3 * held:.1f}",
+                "share, %": f"{100 * held / audited:.2f}",
                 "met": verdict(held <= TARGET * audited),
             }
         )

@@ -2,7 +2,8 @@
 
 Distances and attacks see a model only through what the adapters return. `ForwardVjp` is the type of
 a function from points to logits and their `Vjp`, the vector-Jacobian product: it turns weights of
-the logits into the gradient of their weighted sum.
+the logits into the gradient of their weighted sum. `Sees` names what is needed of a model:
+"logits", "labels" or "either".
 """
 
 from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
@@ -12,7 +13,7 @@ from robfair.adapters._labels import LabelModel, as_labels, as_model
 from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
 from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._plain import is_plain
-from robfair.adapters._reading import Reading, Sees, adapt, hold
+from robfair.adapters._reading import Reading, Sees, adapt, hold, label_model
 from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "hold",
     "is_identity",
     "is_plain",
+    "label_model",
 ]

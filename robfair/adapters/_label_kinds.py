@@ -20,7 +20,14 @@ MANY = 10  # fractions: more than that are scores
 def check_labels(model: LabelModel, X: NDArray[Any], y: NDArray[Any] | None) -> None:
     """Raise ValueError if a model returns scores, or labels that `y` cannot match.
 
-    Up to 256 samples are predicted.
+    Parameters
+    ----------
+    model : LabelModel
+        A model that does not tell its classes.
+    X : ndarray of shape (n_samples, ...)
+        Samples, of which up to 256 are predicted.
+    y : ndarray of shape (n_samples,) or None
+        True labels.
     """
     labels = model.predict(some_rows(X))
     returned = pd.unique(labels)

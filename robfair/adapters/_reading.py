@@ -31,7 +31,7 @@ from robfair.adapters._logits import (
 from robfair.adapters._probes import near_boundary
 from robfair.adapters._settle import settle
 
-__all__ = ["Reading", "Sees", "adapt", "hold"]
+__all__ = ["Reading", "Sees", "adapt", "hold", "label_model"]
 
 # Relative to the greatest logit: rows that close to a tie may get either label. In float64 sums
 # that cancel leave this much, in float32 a thousand times the rounding.
@@ -140,6 +140,27 @@ def hold(
     if given is not None and _differ(labels, given).any():
         return _random_or_refused(model, own, rows, given, labels)
     return _held(model, adapted, own, inputs, labels, batch_size)
+
+
+def label_model(model: Any, X: Any) -> LabelModel:
+    """Adapt a model to a function to labels, by what its outputs are for rows of X.
+
+    Parameters
+    ----------
+    model : object
+        What :func:`as_labels` takes.
+    X : array-like of shape (n_samples, ...)
+        The samples, of which a module sees up to 256.
+
+    Returns
+    -------
+    LabelModel
+        The adapted model, which is not compared with anything else.
+    """
+    adapted = as_labels(model)
+    if not isinstance(model, nn.Module):
+        return adapted
+    return as_labels(settle(as_logits(model), adapted.inputs(some_rows(X)), None))
 
 
 def _held(

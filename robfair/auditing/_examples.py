@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing
 
 from robfair._groups import Groups
 from robfair._text import arrow
-from robfair.adapters import as_labels, as_model
+from robfair.adapters import as_model, label_model
 from robfair.distance import BoundaryDistance
 
 WIDE = 500  # inputs with more features are images or texts: a list of features says nothing
@@ -52,7 +52,7 @@ def nearest_rows(
             "group": [groups.labels[code] for code in groups.codes[rows]],
             "row": rows,
             "label": distances.predicted[rows],
-            "label after": as_labels(model).predict(points[rows]),
+            "label after": label_model(model, X).predict(points[rows]),
             "distance": distances.distance[rows],
             "changed": changed,
         }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robfair._batches import batches, default_batch_size
-from robfair.adapters import as_labels
+from robfair.adapters import label_model
 
 __all__ = ["predictions"]
 
@@ -17,7 +17,7 @@ def predictions(estimator: Any, X: Any) -> NDArray[Any]:
     """Return the predicted label of each sample, from `predict` where there is one."""
     if hasattr(estimator, "predict"):
         return np.asarray(estimator.predict(X))
-    model = as_labels(estimator)
+    model = label_model(estimator, X)
     rows = model.inputs(X)
     size = default_batch_size(rows.shape[1:])  # all rows at once might not fit into memory
     return np.concatenate([model.predict(rows[batch]) for batch in batches(len(rows), size)])

@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from oracles import network
-from robfair import boundary_distance
+from robfair import audit, boundary_distance
+from robfair.adapters import label_model
 from robfair.attacks import attack
 
 X = np.random.default_rng(0).normal(size=(40, 4))
@@ -126,3 +127,12 @@ def test_an_embedding_is_not_asked_for_values_that_it_does_not_know():
     expected = (module.table.weight.detach().numpy()[:, 0] > 0).astype(int)[rows[:, 0].astype(int)]
     result = boundary_distance(module, rows, method="decision", budget=20)
     assert_array_equal(result.predicted, expected)
+
+
+def test_tables_and_displays_know_what_the_outputs_are():
+    module = Then(ONE, torch.sigmoid)
+    expected = boundary_distance(ONE, X).predicted
+    assert_array_equal(label_model(module, X).predict(X), expected)
+    assert_array_equal(label_model(lambda X: X[:, 0] > 0, X).predict(X), X[:, 0] > 0)
+    result = audit(module, X, expected, sensitive_features=X[:, 0] > 0, n_check=0, n_boot=None)
+    assert (result.examples["label after"] != result.examples["label"]).all()
