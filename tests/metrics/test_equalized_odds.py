@@ -154,6 +154,15 @@ def test_confidence_table():
     assert_allclose(table.loc[1], [0.25, 0.375, 0.375])
 
 
+def test_confidence_table_of_one_group_and_of_none():
+    table = group_confidence(Y, P, sensitive_features=["a"] * 4)
+    assert table[1].tolist() == [0.375, 0.75]  # compares nothing, so that nothing is undefined
+    message = "^The mean confidence of a row without samples is undefined .* 1 of 4 groups"
+    with pytest.warns(UndefinedMetricWarning, match=message):
+        table = group_confidence(Y, P, sensitive_features=list("fmff"))
+    assert table[1].isna().tolist() == [False, False, False, True]
+
+
 def test_confidence_table_of_crossed_groups():
     frame = pd.DataFrame({"race": ["a", "b", "a", "b"], "sex": ["f", "m", "f", "m"]})
     table = group_confidence(Y, P, sensitive_features=frame)

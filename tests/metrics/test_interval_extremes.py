@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from robfair._mean_summary import contrast, mean_ends, p_above, summarize
+from robfair._mean_summary import contrast, mean_ends, p_above, summarize, t_quantile
 from robfair.metrics._interval_extremes import gap_interval, ratio_interval, worst_interval
 
 INTERVALS = {
@@ -47,6 +47,51 @@ def test_neither_the_order_of_the_groups_nor_the_unit_matters(name, sizes, seed,
         expected *= unit
     again = interval(summarize([unit * block for block in blocks[::-1]]), 0.05)
     assert_allclose(again, expected, rtol=1e-6, atol=1e-5)
+
+
+def may_be(means, p):
+    """Loop over the groups for those that may have the lowest, and the highest, mean."""
+    n = means.mean.shape[-1]
+    ends = [mean_ends(means[g], p / n / 2, cautious=True) for g in range(n)]
+    lowest = [g for g in range(n) if all(ends[g][0] <= high for _, high in ends)]
+    return lowest, [g for g in range(n) if all(ends[g][1] >= low for low, _ in ends)]
+
+
+def gap_by_loops(rows, alpha):
+    """A tenth of the error for who is lowest and highest, the rest shared by those who may be."""
+    pairs, highs = [], []
+    for row in rows:
+        lowest, highest = may_be(row, 0.1 * alpha / 2 / len(rows))
+        pairs += [contrast(row, np.array([[i, j]]))[0] for i in highest for j in lowest if i != j]
+        every = np.argwhere(~np.eye(row.mean.shape[-1], dtype=bool))
+        highs.append(mean_ends(contrast(row, every), alpha / 2)[1].max())
+    p = 0.9 * alpha / 2 / len(pairs)
+    lows = [
+        min(mean_ends(d, p, cautious=True)[0], d.mean - d.error * t_quantile(p, d.df))
+        for d in pairs
+    ]
+    return max(0, *lows), max(highs)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.4])
+def test_worst_and_gap_by_loops(alpha):
+    # Who may be the worst or the best differs between the draws.
+    draws = [[1.0, 1.3, 1.5], [0.1, 0.2, 0.6, 0.7], [0.7, 0.9, 2.0, 2.2], [1.0, 1.0, 1.1, 1.6]]
+    means = [summarize(groups([60, 40, 80, 50][: len(f)], 3, f)) for f in draws]
+    for one in means:
+        lowest, _ = may_be(one, 0.1 * alpha / 2)
+        p = 0.9 * alpha / 2 / len(lowest)
+        low = min(mean_ends(one[g], alpha / 2)[0] for g in lowest)
+        high = min(mean_ends(one[g], p, cautious=True)[1] for g in lowest)
+        assert_allclose(worst_interval(one, alpha), [low, high])
+        assert_allclose(gap_interval(one[None], alpha), gap_by_loops([one], alpha))
+    names = vars(means[1])
+    rows = type(means[1])(*(np.stack([vars(one)[n] for one in means[1:]]) for n in names))
+    assert_allclose(gap_interval(rows, alpha), gap_by_loops(means[1:], alpha))
+    # As two draws, each of a single row.
+    together = gap_interval(rows[:2][..., None, :], alpha)
+    alone = [gap_by_loops([one], alpha) for one in means[1:3]]
+    assert_allclose(np.stack(together, axis=-1), alone)
 
 
 def test_worst_of_groups_that_are_clearly_apart_is_that_of_the_lowest():
