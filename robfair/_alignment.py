@@ -1,4 +1,4 @@
-"""Whether the tables of a call name the same rows, and columns, in the same order."""
+"""A check that the tables of a call name the same rows, and columns, in the same order."""
 
 from __future__ import annotations
 

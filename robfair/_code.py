@@ -1,4 +1,4 @@
-"""What a function does: its code and all that it names, as far as somebody may edit it."""
+"""The content of a function: its code and all that it names, as far as somebody may edit it."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _instance_parts(obj: Any) -> Iterator[Any]:
     yield state
     for base in type(obj).__mro__:
         yield from ((name, getattr(obj, name)) for name in _slots(base) if hasattr(obj, name))
-    # What is no attribute: items of a list, an array's values. Raises if it cannot be had.
+    # Content beside the attributes: items of a list, an array's values. Raises if it cannot be had.
     for part in obj.__reduce_ex__(2):
         if not _is_same(part, attributes):
             yield list(part) if isinstance(part, Iterator) else part

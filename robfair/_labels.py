@@ -1,4 +1,4 @@
-"""Whether true and predicted labels can be compared.
+"""A check that true and predicted labels can be compared.
 
 Labels that cannot match are equal nowhere. All predictions would count as wrong, all groups would
 have a robustness of 0, and V_f would be 0 too: the best value there is.

@@ -1,4 +1,4 @@
-"""What intervals and tests know of a group: its mean, error, skewness and degrees of freedom.
+"""Summaries of group means for intervals and tests: mean, error, skewness, degrees of freedom.
 
 The mean of few skewed values is skewed too, and Student's t misses on one side. Hall's cubic
 transformation of t takes the skewness away; it is monotone, and its inverse is closed, so that an

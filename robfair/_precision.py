@@ -1,4 +1,4 @@
-"""Whether the precision of a network keeps the values of its inputs apart."""
+"""A check that the precision of a network keeps the values of its inputs apart."""
 
 from __future__ import annotations
 

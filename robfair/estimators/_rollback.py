@@ -1,4 +1,4 @@
-"""What is left of a fit that an error or Ctrl-C ends."""
+"""Undo a fit that an error or Ctrl-C ends."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class _Root:
         self.third = (third - 1.5 * variance**2 / expected) / (2 * root) ** 3
         self.rest = tr2 / (2 * expected)  # variance that is not linear in the errors
         self.slope = dev / root[..., None]
-        # Less than equal means would show is no evidence of even smaller differences.
+        # Less than equal means would show does not speak for even smaller differences.
         seen = ((means.mean - self.seen_centre[..., None]) ** 2).sum(axis=-1)
         self.seen = np.sqrt(np.maximum(seen, tr1 - 2 / 3 * tr3 / tr2))
 
@@ -91,5 +91,5 @@ def _tail(root: _Root, means: MeanSummary, cv: Floats) -> Floats:
         t = hall((value + base) / deviation, skewness - normal / 2) + normal / 4
         return np.asarray(special.stdtr(df, t))
 
-    # An error that takes the means past each other is no sign of a small spread.
+    # An error that takes the means past each other does not show a small spread.
     return below(root.seen) - below(0.0)

@@ -25,7 +25,7 @@ PAIRED = ("Rob(f)", "V_f", "CV")
 
 
 class PairedTests:
-    """Which models differ in which measure, corrected for the number of comparisons (Holm).
+    """Differences of models in each measure, corrected for the number of comparisons (Holm).
 
     Parameters
     ----------

@@ -1,0 +1,36 @@
+"""How often means differ as little as was seen, against normal draws."""
+
+import numpy as np
+import pytest
+
+from robfair._mean_summary import MeanSummary
+from robfair.metrics._interval_spread_tail import spread, spread_tail
+
+
+def summary(mean, error):
+    """Means whose errors are normal, with a known variance."""
+    mean = np.asarray(mean, dtype=float)
+    return MeanSummary(mean, np.square(error), np.zeros_like(mean), np.full_like(mean, 1e9))
+
+
+def test_spread_by_hand():
+    v, cv = spread(np.array([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]))
+    np.testing.assert_allclose(v, [2 / 3, 0])
+    np.testing.assert_allclose(cv, [np.sqrt(2 / 3) / 2, 0])
+
+
+@pytest.mark.parametrize("measure", [0, 1])
+@pytest.mark.parametrize(
+    ("seen", "mu", "error"),
+    [
+        ([0.8, 1.0, 1.2], [0.7, 1.0, 1.3], [0.1, 0.1, 0.1]),
+        ([0.8, 1.0, 1.2, 1.1, 0.9], [0.75, 1.0, 1.25, 1.1, 0.9], [0.1, 0.02, 0.05, 0.05, 0.05]),
+    ],
+)
+def test_as_often_as_in_draws(seen, mu, error, measure):
+    means, mu = summary(seen, error), np.asarray(mu)
+    drawn = mu + np.random.default_rng(0).normal(size=(200_000, len(mu))) * error
+    expected = np.mean(spread(drawn)[measure] <= spread(means.mean)[measure])
+    assert 0.01 < expected < 0.99
+    found = spread_tail(mu[None, None], means)[measure].item()
+    assert found == pytest.approx(expected, abs=0.01)
