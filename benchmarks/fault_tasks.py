@@ -190,7 +190,7 @@ MEASURES: dict[str, Callable[[Any], Any]] = {
     "decision": lambda m: boundary_distance(m, X[:5], method="decision", budget=60).distance,
     "attack": lambda m: attack(m, X, Y, eps=0.2).success,
     "least eps": lambda m: least_eps(m, X, Y, eps_max=1.0).eps,
-    "audit": lambda m: audit(m, X, Y, sensitive_features=G, n_boot=None).overall.to_numpy(),
+    "audit": lambda m: audit(m, X, Y, sensitive_features=G, confidence=None).overall.to_numpy(),
     "fit": lambda m: fit(
         "", None, AdversarialClassifier(module=m, max_epochs=1, n_steps=2, random_state=0)
     ),

@@ -15,7 +15,7 @@ from robfair._validation import check_length, to_array
 from robfair._warnings import warn
 from robfair.exceptions import GroupsWarning
 
-# A bootstrap from fewer samples gives an interval that is clearly too narrow.
+# Fewer show too little of a skewed distribution: benchmarks/bench_coverage.py has groups of 30.
 SMALL_GROUP = 30
 # More are an age, an income or a number of a row, which nobody compares value by value.
 MAX_GROUPS = 50

@@ -60,7 +60,7 @@ def summarize(blocks: Sequence[Floats]) -> MeanSummary:
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         # A positive value, for a group that has none.
-        usual = sum(np.maximum(block, 0.0).sum(axis=0) for block in blocks)
+        usual = sum(np.fmax(block, 0.0).sum(axis=0) for block in blocks)
         usual = usual / sum((block > 0).sum(axis=0) for block in blocks)
         numbers = [_summarize_one(block, np.nan_to_num(usual)) for block in blocks]
     return MeanSummary(*(np.stack(each, axis=-1) for each in zip(*numbers, strict=True)))

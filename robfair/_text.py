@@ -70,7 +70,7 @@ def table_number(value: float) -> str:
 
 
 def interval_title(confidence: float) -> str:
-    """Name a bootstrap interval, such as "95 % interval"."""
+    """Name an interval for the error of sampling, such as "95 % interval"."""
     return f"{100 * confidence:g} % interval"
 
 

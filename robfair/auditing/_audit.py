@@ -28,8 +28,7 @@ def audit(
     tau_max: float | None = None,
     certify: bool = False,
     n_check: int = 100,
-    n_boot: int | None = 1000,
-    confidence: float = 0.95,
+    confidence: float | None = 0.95,
     examples: int = 3,
     random_state: Any = 0,
     budget: int | None = None,
@@ -74,15 +73,14 @@ def audit(
         Rows, the same number from each group, that are searched again by "strong" and, as a black
         box, by "decision", to see whether the distances hold, and equally for all groups. 0: none.
         Exact distances and those of models that only predict are not searched again.
-    n_boot : int, default=1000
-        Number of bootstrap samples; None for no interval. They are drawn within each group.
     confidence : float, default=0.95
-        Level of the intervals. They cover the sampling error, not that of the distances.
+        Level of the intervals; None for none. They cover the sampling error, not that of the
+        distances.
     examples : int, default=3
         Rows of each group, the most easily flipped, that the result keeps and tells in words. They
         are data, perhaps about people, and appear in the report: 0 keeps none.
     random_state : int, RandomState, Generator or None, default=0
-        Seed of the bootstrap and of the random parts of the searches.
+        Seed of the random parts of the searches.
     budget, time_limit, max_iter, overshoot, n_candidates : int or float
         Options of `method`, as for `boundary_distance`.
     background, batch_size, n_jobs : array-like or int, default=None
@@ -132,7 +130,7 @@ def audit(
         background=background,
         batch_size=batch_size,
         n_jobs=n_jobs,
-        random_state=as_seed(random_state),  # drawn before the bootstrap draws from a generator
+        random_state=as_seed(random_state),
     )
     options = AuditOptions(
         method=method,
@@ -140,7 +138,6 @@ def audit(
         tau_max=tau_max,
         certify=certify,
         n_check=n_check,
-        n_boot=n_boot,
         confidence=confidence,
         examples=examples,
         random_state=random_state,

@@ -106,13 +106,13 @@ def warn_of_gaps(check: pd.DataFrame | None) -> list[str]:
 
 
 def warn_of_small_groups(sizes: pd.Series, confidence: float) -> list[str]:
-    """Name the groups that are too small for a bootstrap interval."""
+    """Name the groups that are too small for intervals that can be relied on."""
     small = sizes[(sizes > 0) & (sizes < SMALL_GROUP)]
     if small.empty:
         return []
     parts = ", ".join(f"{group} ({size})" for group, size in small.items())
     return [
         f"groups of fewer than {SMALL_GROUP} samples: {parts}. "
-        f"Their {interval_title(confidence)}s are too narrow, and V_f, CV, gap and worst group "
+        f"Their {interval_title(confidence)}s may be too narrow, and V_f, CV, gap and worst group "
         "rest on them."
     ]

@@ -26,8 +26,7 @@ def compare(
     tau_max: float | None = None,
     certify: bool = False,
     n_check: int = 100,
-    n_boot: int | None = 1000,
-    confidence: float = 0.95,
+    confidence: float | None = 0.95,
     examples: int = 3,
     random_state: Any = 0,
     budget: int | None = None,
@@ -54,10 +53,10 @@ def compare(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
-    method, threat_model, tau_max, certify, n_check, n_boot, confidence, examples : object
+    method, threat_model, tau_max, certify, n_check, confidence, examples : object
         Options of `audit`, the same for all models.
     random_state : int, RandomState, Generator or None, default=0
-        Seed of the bootstrap and of the random parts of the searches, the same for all models. A
+        Seed of the random parts of the searches, the same for all models. A
         Generator or RandomState advances with each of them.
     budget, time_limit, max_iter, overshoot, n_candidates, background, batch_size, n_jobs : object
         Options of the distances, as for `audit`.
@@ -101,7 +100,6 @@ def compare(
             tau_max=tau_max,
             certify=certify,
             n_check=n_check,
-            n_boot=n_boot,
             confidence=confidence,
             examples=examples,
             random_state=random_state,

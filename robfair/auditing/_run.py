@@ -28,7 +28,7 @@ from robfair.metrics import (
 )
 from robfair.threat import ThreatModel
 
-KEPT = ("tau_max", "n_boot", "confidence", "n_check")  # options that the result repeats
+KEPT = ("tau_max", "confidence", "n_check")  # options that the result repeats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,15 +40,14 @@ class AuditOptions:
     tau_max: float | None
     certify: bool
     n_check: int  # rows in all
-    n_boot: int | None  # None: no interval
-    confidence: float
+    confidence: float | None  # None: no interval
     examples: int  # rows of each group
-    random_state: Any  # of the bootstrap, as it was passed: a generator advances
+    random_state: Any  # as it was passed
     distance: DistanceOptions  # with the seed of the searches
     verbose: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.confidence < 1:
+        if self.confidence is not None and not 0 < self.confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1; got {self.confidence}.")
         for name in ("n_check", "examples"):
             if operator.index(rows := getattr(self, name)) < 0:
@@ -89,7 +88,7 @@ def run_audit(
     by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())
     # Those of the searches come first: without distances that hold, the rest says little.
     warnings = [*distances.warnings_, *warn_of_gaps(check)]
-    if options.n_boot is not None:
+    if options.confidence is not None:
         warnings += warn_of_small_groups(by_group["size"], options.confidence)
     return AuditNumbers(
         name=name,
@@ -122,20 +121,14 @@ def _tables(
         "sensitive_features": groups,  # encoded once, so that what is odd of them is told once
         "tau_max": options.tau_max,
     }
-    tail = (1 - options.confidence) / 2
-    bootstrap: dict[str, Any] = {
-        "n_boot": options.n_boot,
-        "ci_quantiles": (tail, 1 - tail),
-        "random_state": options.random_state,
-    }
-    # In this order: a Generator as random_state advances with each measure.
+    level = options.confidence
     rows = {}
     for measure in AUDIT_MEASURES:
-        value = measure.function(y_true, predicted, **measured, **bootstrap)
+        value = measure.function(y_true, predicted, **measured, confidence_level=level)
         ends = getattr(value, "interval", None) or (np.nan, np.nan)  # accuracy has none
         rows[measure.symbol] = (float(value), *ends)
     overall = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper"])
-    robustness = group_robustness(y_true, predicted, **measured, **bootstrap)
+    robustness = group_robustness(y_true, predicted, **measured, confidence_level=level)
     by_group = pd.DataFrame(robustness).reindex(columns=["robustness", "lower", "upper"])
     if options.certify and distances.lower is not None:
         bounds = {**measured, "lower": distances.lower}

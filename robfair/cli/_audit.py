@@ -121,7 +121,7 @@ def _add_distance(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--seed", type=seed, default=0, metavar="N",
-        help="of --max-rows, the searches and the bootstrap intervals (default: %(default)s)",
+        help="of --max-rows and the searches (default: %(default)s)",
     )  # fmt: skip
 
 

@@ -29,9 +29,9 @@ Labels that cannot match, such as probabilities, or ``">50K."`` beside ``">50K"`
 classifier that is never right has a V_f of 0. Rows are matched by position, and pandas objects
 whose indexes name them in another order are refused.
 
-A measure takes ``n_boot=`` for a bootstrap interval. It resamples within each group, so it covers
-the sampling error for groups of these sizes. It does not cover the error of the distances;
-``robustness_bounds`` does, given certified lower bounds of the distances too.
+A measure takes ``confidence_level=0.95`` for a confidence interval. It covers the error of sampling
+rows within groups of these sizes, and nothing is drawn at random. It does not cover the error of
+the distances; ``robustness_bounds`` does, given certified lower bounds of the distances too.
 
 ``MEASURES`` is the registry: a `Measure` for each, with symbol, function, direction, unit and
 meaning. ``AUDIT_MEASURES`` are those of the tables of an audit, in their order.

@@ -71,7 +71,7 @@ def group_robustness_bounds(
 
     Notes
     -----
-    The bounds hold for these samples. They do not cover the sampling error, which the bootstrap of
+    The bounds hold for these samples. They do not cover the sampling error, which the intervals of
     ``group_robustness`` estimates; do not add the two.
 
     References

@@ -8,16 +8,15 @@ from numpy.typing import ArrayLike
 from robfair._group_means import group_means
 from robfair._groups import encode_groups
 from robfair._validation import check_correct
-from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
+from robfair.metrics._estimate import Estimate, check_level, estimate
+from robfair.metrics._intervals import gap
 
 
 def class_accuracy_unfairness(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure the largest difference in accuracy between two classes: CAU.
 
@@ -29,12 +28,8 @@ def class_accuracy_unfairness(
         True labels. Categories that no sample has are left out, with a warning.
     y_pred : array-like of shape (n_samples,)
         Predicted labels, in the same coding.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each class.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -63,7 +58,7 @@ def class_accuracy_unfairness(
     >>> class_accuracy_unfairness([0, 0, 1, 1], [0, 0, 1, 0])
     0.5
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     correct = check_correct(y_true, y_pred)
     sample = group_means(correct.astype(float), encode_groups(y_true, len(correct), "y_true"))
-    return estimate("CAU", lambda accuracy: np.ptp(accuracy, axis=-1), sample, resampling)
+    return estimate("CAU", np.ptp, sample, confidence_level, gap, limit=1.0)

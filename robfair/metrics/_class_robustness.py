@@ -23,11 +23,11 @@ from robfair._warnings import warn
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics._estimate import (
     Estimate,
-    RandomState,
-    check_resampling,
+    check_level,
     estimate,
     warn_undefined,
 )
+from robfair.metrics._intervals import gap
 
 # For warnings: a group may have samples, but none that counts.
 _OF_THE = {"correct": " over the correctly classified samples", "all": ""}
@@ -52,9 +52,7 @@ def class_robustness_unfairness(
     sensitive_features: ArrayLike | None = None,
     population: Population = "correct",
     eps_max: float | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure the largest difference in adversarial robustness between two classes: CRU.
 
@@ -82,13 +80,8 @@ def class_robustness_unfairness(
     eps_max : float, default=None
         Cap on `least_eps`, usually the largest eps that was tried. It keeps CRU_eps finite where
         a least eps is infinite.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn from the population of
-        each group.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -130,7 +123,7 @@ def class_robustness_unfairness(
     >>> class_robustness_unfairness(y_true, y_pred, success=[True, False, True, True])
     0.5
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     attacked = _attacked(
         y_true, y_pred, least_eps, success, sensitive_features, population, eps_max
     )
@@ -140,7 +133,8 @@ def class_robustness_unfairness(
             "1-D, or take the differences from class_robustness, which gives the rates of each."
         )
     symbol = ("CRU_s" if least_eps is None else "CRU_eps") + _OF_THE[population]
-    return estimate(symbol, lambda mean: np.ptp(mean, axis=-1), attacked.sample, resampling)
+    limit = 1.0 if least_eps is None else eps_max
+    return estimate(symbol, np.ptp, attacked.sample, confidence_level, gap, limit=limit)
 
 
 def class_robustness(

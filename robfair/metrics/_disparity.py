@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,7 +11,8 @@ from robfair._group_means import GroupMeans
 from robfair._validation import check_ddof
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
+from robfair.metrics._estimate import Estimate, check_level, estimate
+from robfair.metrics._intervals import dispersion, variance
 from robfair.metrics._robustness import robustness_sample
 
 
@@ -22,9 +25,7 @@ def robustness_variance(
     tau_max: float | None = None,
     ddof: int = 0,
     bias_corrected: bool = False,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     r"""Measure unfairness in robustness as the variance over groups of their robustness: V_f.
 
@@ -51,12 +52,8 @@ def robustness_variance(
         Whether to subtract the expected contribution of sampling noise within the groups. The
         result is not clipped at 0: a negative value means that the groups differ by less than the
         noise.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each group.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -86,8 +83,8 @@ def robustness_variance(
     :math:`(1 - 1/G)` times the mean of :math:`s_g^2 / n_g` for ``ddof=0``, and the mean itself for
     ``ddof=1``, with :math:`s_g^2` the unbiased variance within the group.
 
-    A bootstrap sample adds that noise once more, so the plain interval lies too high where groups
-    are small. With `bias_corrected` the interval is moved down by both contributions.
+    The interval inverts tests of V_f and is the same with and without `bias_corrected`, but that it
+    includes the value.
 
     References
     ----------
@@ -106,21 +103,22 @@ def robustness_variance(
     -0.25
     """
     check_ddof(ddof)
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
     return estimate(
         "V_f",
-        lambda rob: rob.var(axis=-1, ddof=ddof),
+        partial(np.var, ddof=ddof),
         sample,
-        resampling,
-        offsets=_bias_offsets(sample, ddof) if bias_corrected else (0.0, 0.0),
+        confidence_level,
+        partial(variance, ddof=ddof),
+        offset=-_noise(sample, ddof) if bias_corrected else 0.0,
     )
 
 
-def _bias_offsets(sample: GroupMeans, ddof: int) -> tuple[float, float]:
-    """Return the terms that remove the sampling noise from V_f and from its replicates."""
+def _noise(sample: GroupMeans, ddof: int) -> float:
+    """Return what the sampling noise adds to V_f."""
     if len(sample.labels) < 2:
-        return 0.0, 0.0  # V_f is NaN, and `estimate` warns of it
+        return 0.0  # V_f is NaN, and `estimate` warns of it
     single = [repr(label) for label in sample.labels[sample.count == 1]]
     if single:
         warn(
@@ -129,10 +127,7 @@ def _bias_offsets(sample: GroupMeans, ddof: int) -> tuple[float, float]:
             UndefinedMetricWarning,
         )
     factor = (len(sample.labels) - 1) / (len(sample.labels) - ddof)
-    noise = factor * float(sample.squared_error.mean())
-    # Resampling draws from the data, whose variance has the divisor n_g.
-    drawn = sample.squared_error * (1 - 1 / np.maximum(sample.count, 1))
-    return -noise, -noise - factor * float(drawn.mean())
+    return factor * float(sample.squared_error.mean())
 
 
 def robustness_dispersion(
@@ -143,9 +138,7 @@ def robustness_dispersion(
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
     ddof: int = 0,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure unfairness in robustness relative to Rob(f): CV = sqrt(V_f) / Rob(f).
 
@@ -169,12 +162,8 @@ def robustness_dispersion(
         is infinite.
     ddof : {0, 1}, default=0
         0 divides by the number of groups, 1 by one less.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each group.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -204,7 +193,7 @@ def robustness_dispersion(
     0.3333333333333333
     """
     check_ddof(ddof)
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
     if len(sample.labels) > 1 and not sample.mean.any():
         warn(
@@ -213,9 +202,7 @@ def robustness_dispersion(
             UndefinedMetricWarning,
         )
 
-    def cv(rob: NDArray[np.float64]) -> NDArray[np.float64]:
-        mean = rob.mean(axis=-1)
-        # A replicate may happen to draw only distances of 0.
-        return np.asarray(rob.std(axis=-1, ddof=ddof) / np.where(mean > 0, mean, np.nan))
+    def cv(rob: NDArray[np.float64]) -> float:
+        return float(rob.std(ddof=ddof) / rob.mean()) if rob.any() else float("nan")
 
-    return estimate("CV", cv, sample, resampling)
+    return estimate("CV", cv, sample, confidence_level, partial(dispersion, ddof=ddof))

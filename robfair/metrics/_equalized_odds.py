@@ -12,16 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from robfair._alignment import check_aligned
 from robfair._group_means import GroupMeans, group_means
 from robfair._groups import Groups, encode_groups
+from robfair._mean_summary import MeanSummary
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._confidence import check_confidence
 from robfair.metrics._estimate import (
     Estimate,
-    RandomState,
-    check_resampling,
+    check_level,
     estimate,
     warn_undefined,
 )
+from robfair.metrics._interval_extremes import gap_interval
 
 ConditionOn = Literal["label"] | None
 
@@ -60,9 +61,7 @@ def equalized_odds_unfairness(
     sensitive_features: ArrayLike,
     condition_on: ConditionOn = "label",
     labels: ArrayLike | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure the largest difference between groups in the mean confidence in a class: EOU.
 
@@ -86,13 +85,8 @@ def equalized_odds_unfairness(
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns (two for 1-D, negative first), needed where one of
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each group, and
-        within each label if `condition_on` is "label".
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -128,16 +122,26 @@ def equalized_odds_unfairness(
     ...     income, [0.25, 0.5, 0.5, 1.0], sensitive_features=sex, condition_on=None)
     0.375
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
     if cells.warn_of_one_group():
         nan = float("nan")
-        return Estimate(nan, None if resampling is None else (nan, nan))
+        return Estimate(nan, None if confidence_level is None else (nan, nan))
 
-    def largest_difference(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cells.differences(mean).max(axis=(1, 2)))
+    def interval(means: MeanSummary, alpha: float) -> tuple[Any, Any]:
+        # A row of groups for every label and class.
+        shape = (-1, len(cells.groups))
+        rows = MeanSummary(*(numbers.reshape(shape) for numbers in vars(means).values()))
+        return gap_interval(rows, alpha)
 
-    return estimate("EOU", largest_difference, cells.sample, resampling)
+    return estimate(
+        "EOU",
+        lambda mean: cells.differences(mean[np.newaxis]).max(),
+        cells.sample,
+        confidence_level,
+        interval,
+        limit=1.0,
+    )
 
 
 def equalized_odds_table(

@@ -1,23 +1,21 @@
-"""Values of measures and their bootstrap intervals, computed from group means."""
+"""Values of measures and their confidence intervals, computed from group means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robfair._group_means import GroupMeans
+from robfair._mean_summary import MeanSummary
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 
-RandomState = int | np.random.Generator | np.random.RandomState | None
-
 
 class Estimate(float):
-    """A float with an optional bootstrap interval.
+    """A float with an optional confidence interval.
 
     It is a float wherever a float is expected: in arithmetic (which gives plain floats), in
     formatting, in scikit-learn's scorers.
@@ -32,7 +30,7 @@ class Estimate(float):
     Attributes
     ----------
     interval : tuple of (float, float) or None
-        The ends of the interval; None without a bootstrap.
+        The ends of the interval; None if none was asked for.
 
     Examples
     --------
@@ -65,83 +63,66 @@ class Estimate(float):
         return type(self), (float(self), self.interval)
 
 
-@dataclass(frozen=True)
-class Resampling:
-    """Settings of a bootstrap: number of replicates, quantiles and generator."""
-
-    n_boot: int
-    ci_quantiles: tuple[float, float]
-    generator: np.random.Generator
-
-    def quantiles(self, replicates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the quantiles over the first axis, NaN where a replicate is NaN."""
-        return np.quantile(replicates, self.ci_quantiles, axis=0)
-
-
-def check_resampling(
-    n_boot: Any, ci_quantiles: tuple[float, ...], random_state: RandomState
-) -> Resampling | None:
-    """Check the bootstrap arguments; return None without a bootstrap."""
-    quantiles = tuple(float(q) for q in ci_quantiles)
-    if len(quantiles) != 2 or not 0 <= quantiles[0] < quantiles[1] <= 1:
-        raise ValueError(
-            "ci_quantiles must be two increasing numbers in [0, 1]; got "
-            f"{ci_quantiles!r}. For a 95 % interval pass (0.025, 0.975)."
+def check_level(confidence_level: Any) -> None:
+    """Raise TypeError or ValueError unless it is None or the level of an interval."""
+    if confidence_level is None:
+        return
+    if isinstance(confidence_level, bool) or not isinstance(
+        confidence_level, int | float | np.number
+    ):
+        raise TypeError(
+            f"confidence_level must be a number or None; got {confidence_level!r}. Pass 0.95 for a "
+            "95 % interval, or None for none."
         )
-    if n_boot is None:
-        return None
-    if not isinstance(n_boot, int | np.integer) or n_boot < 1:
+    if not 0 < confidence_level < 1:
         raise ValueError(
-            f"n_boot must be a whole number of at least 1; got {n_boot!r}. Pass 1000 or so for an "
-            "interval, or None for none."
+            f"confidence_level must be between 0 and 1; got {confidence_level!r}. Pass 0.95 for a "
+            "95 % interval, or None for none."
         )
-    return Resampling(int(n_boot), (quantiles[0], quantiles[1]), _generator(random_state))
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    if isinstance(random_state, np.random.RandomState):
-        # Draw from the given state, so that two calls with it differ, as in scikit-learn.
-        return np.random.default_rng(random_state.randint(2**31, size=4).tolist())
-    if random_state is None or isinstance(random_state, int | np.integer | np.random.Generator):
-        return np.random.default_rng(random_state)
-    raise TypeError(
-        "random_state must be None, an int, a numpy Generator or a numpy RandomState; got "
-        f"{random_state!r}."
-    )
 
 
 def estimate(
     measure: str,
-    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    statistic: Callable[[NDArray[np.float64]], Any],
     sample: GroupMeans,
-    resampling: Resampling | None,
+    confidence_level: float | None,
+    ends: Callable[[MeanSummary, float], tuple[Any, Any]],
     *,
     min_groups: int = 2,
-    offsets: tuple[float, float] = (0.0, 0.0),
+    offset: float = 0.0,
+    limit: float | None = None,
 ) -> Estimate:
-    """Reduce group means to a measure and, if asked for, its percentile bootstrap interval.
+    """Reduce group means to a measure and, if asked for, its confidence interval.
 
-    `statistic` maps means of shape (n, n_groups, ...) to n values; `offsets` are added to the value
-    and to the replicates. NaN, with a warning, if the measure is undefined or of too few groups.
+    `statistic` maps the means, and `ends` their summary and 1 less the level. `offset` is added to
+    the value, and `limit` is the greatest value that the measure may have. NaN, with a warning, if
+    the measure is undefined or of too few groups.
     """
     value = float("nan")
     if not warn_undefined(measure, sample, min_groups):
-        # The data count as one replicate.
-        value = float(statistic(sample.mean[np.newaxis])[0]) + offsets[0]
-    if resampling is None:
+        value = float(statistic(sample.mean)) + offset
+    if confidence_level is None:
         return Estimate(value)
     if np.isnan(value):
         return Estimate(value, (value, value))
-    replicates = statistic(sample.replicates(resampling.n_boot, resampling.generator))
-    n_undefined = int(np.isnan(replicates).sum())
-    if n_undefined:
+    if not np.isfinite(sample.summary.squared_error).all():
+        single = [repr(label) for label in sample.labels[sample.count == 1]]
+        reason = f"one sample ({', '.join(single[:5])})" if single else "no value above 0"
         warn(
-            f"The interval of {measure} is undefined, because {measure} is undefined in "
-            f"{n_undefined} of {resampling.n_boot} bootstrap samples: it rests on too few samples.",
+            f"Intervals are undefined, because groups have {reason} and their spread is unknown. "
+            "Use more data, or a coarser partition.",
             UndefinedMetricWarning,
         )
-    low, high = resampling.quantiles(replicates + offsets[1])
-    return Estimate(value, (float(low), float(high)))
+        return Estimate(value, (float("nan"), float("nan")))
+    low, high = ends(sample.summary, 1 - confidence_level)
+    low, high = (float(end) for end in inside(low, high, value, limit))
+    return Estimate(value, (low, high))
+
+
+def inside(low: Any, high: Any, value: Any, limit: float | None) -> tuple[Any, Any]:
+    """Keep ends in [0, limit], where all measures lie, and the value between them."""
+    high = np.minimum(high, np.inf if limit is None else limit)
+    return np.minimum(np.maximum(low, 0.0), value), np.maximum(high, value)
 
 
 def warn_undefined(measure: str, sample: GroupMeans, min_groups: int) -> bool:

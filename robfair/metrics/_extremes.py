@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
+from robfair.metrics._estimate import Estimate, check_level, estimate
+from robfair.metrics._interval_extremes import worst_interval
+from robfair.metrics._intervals import gap
 from robfair.metrics._robustness import robustness_sample
 
 
@@ -16,9 +18,7 @@ def worst_group_robustness(
     distance: ArrayLike,
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure the robustness of the least robust group: the minimum over groups of Rob(P).
 
@@ -39,12 +39,8 @@ def worst_group_robustness(
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps the minimum finite where a
         distance is infinite.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each group.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -62,8 +58,8 @@ def worst_group_robustness(
 
     Notes
     -----
-    The minimum of noisy values tends to lie below the minimum of their means, and that of bootstrap
-    samples lower still: where groups are small, the interval lies too low.
+    The minimum of noisy values tends to lie below the minimum of their means. The interval allows
+    for it: no group is taken for the worst one because it was the worst in this sample.
 
     References
     ----------
@@ -78,9 +74,17 @@ def worst_group_robustness(
     ...                        sensitive_features=["a", "a", "b", "b"])
     1.0
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    return estimate("min Rob(P)", lambda rob: rob.min(axis=-1), sample, resampling, min_groups=1)
+    return estimate(
+        "min Rob(P)",
+        np.min,
+        sample,
+        confidence_level,
+        worst_interval,
+        min_groups=1,
+        limit=tau_max,
+    )
 
 
 def robustness_gap(
@@ -90,9 +94,7 @@ def robustness_gap(
     distance: ArrayLike,
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure how far apart the most and the least robust group are: max Rob(P) - min Rob(P).
 
@@ -113,12 +115,8 @@ def robustness_gap(
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps the gap finite where a
         distance is infinite.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each group.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -136,8 +134,8 @@ def robustness_gap(
 
     Notes
     -----
-    The gap of noisy values tends to exceed that of their means, and that of bootstrap samples is
-    larger still: where groups are small, the interval lies too high.
+    The gap of noisy values tends to exceed that of their means, and the interval allows for it: it
+    may reach from the value of the data far down, and down to 0 if no difference is certain.
 
     References
     ----------
@@ -152,6 +150,6 @@ def robustness_gap(
     ...                sensitive_features=["a", "a", "b", "b"])
     1.0
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    return estimate("The robustness gap", lambda rob: np.ptp(rob, axis=-1), sample, resampling)
+    return estimate("The robustness gap", np.ptp, sample, confidence_level, gap, limit=tau_max)

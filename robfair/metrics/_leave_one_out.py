@@ -11,16 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from robfair._group_means import GroupMeans
 from robfair._validation import to_array
 from robfair.metrics._confidence import check_fractions
-from robfair.metrics._estimate import Estimate, RandomState, check_resampling, estimate
+from robfair.metrics._estimate import Estimate, check_level, estimate
+from robfair.metrics._intervals import average
 
 
 def leave_one_out_unfairness(
     y_proba: ArrayLike,
     y_proba_left_out: ArrayLike,
     *,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure the largest change of confidences when one training sample is left out: LUF.
 
@@ -37,12 +36,8 @@ def leave_one_out_unfairness(
         two. 2-D: of every class.
     y_proba_left_out : array-like of shape (n_models, n_samples) or (n_models, n_samples, n_classes)
         Confidences of each model that was trained without one of the samples, in the same form.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn from the samples x.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -79,10 +74,10 @@ def leave_one_out_unfairness(
     >>> leave_one_out_unfairness([0.5, 0.75], [[0.5, 0.25], [0.75, 1.0]])
     0.375
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     luf = _largest_change(*_check(y_proba, y_proba_left_out))
     everyone = GroupMeans(pd.Index(["all"]), [luf])  # one group: it compares models, not groups
-    return estimate("LUF", lambda mean: mean[..., 0], everyone, resampling, min_groups=1)
+    return estimate("LUF", np.mean, everyone, confidence_level, average, min_groups=1, limit=1.0)
 
 
 def leave_one_out_table(y_proba: ArrayLike, y_proba_left_out: ArrayLike) -> pd.DataFrame:

@@ -15,10 +15,11 @@ from robfair._warnings import warn
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics._estimate import (
     Estimate,
-    RandomState,
-    check_resampling,
+    check_level,
     estimate,
+    inside,
 )
+from robfair.metrics._intervals import average, each_mean
 
 
 def robustness_score(
@@ -82,9 +83,7 @@ def group_robustness(
     distance: ArrayLike,
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Measure how far each group's samples are from being fooled: Rob(P) for every group P.
 
@@ -105,19 +104,15 @@ def group_robustness(
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps Rob(P) finite where a
         distance is infinite.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each group.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
     pandas Series or DataFrame
-        Rob(P) by group, in the units of the distance; with `n_boot` the columns robustness, lower
-        and upper. NaN, with a warning, where a distance is infinite and `tau_max` is
-        None.
+        Rob(P) by group, in the units of the distance; with `confidence_level` the columns
+        robustness, lower and upper. NaN, with a warning, where a distance is infinite and `tau_max`
+        is None; the ends of a group of one sample are NaN.
 
     Raises
     ------
@@ -141,11 +136,12 @@ def group_robustness(
     b    1.0
     Name: robustness, dtype: float64
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    if resampling is None:
+    if confidence_level is None:
         return pd.Series(sample.mean, index=sample.labels, name="robustness")
-    low, high = resampling.quantiles(sample.replicates(resampling.n_boot, resampling.generator))
+    ends = each_mean(sample.summary, 1 - confidence_level)
+    low, high = inside(*ends, sample.mean, tau_max)
     return pd.DataFrame(
         {"robustness": sample.mean, "lower": low, "upper": high}, index=sample.labels
     )
@@ -158,9 +154,7 @@ def classifier_robustness(
     distance: ArrayLike,
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: tuple[float, float] = (0.025, 0.975),
-    random_state: RandomState = None,
+    confidence_level: float | None = None,
 ) -> Estimate:
     """Measure the robustness of a classifier as the mean over groups of their robustness: Rob(f).
 
@@ -183,12 +177,8 @@ def classifier_robustness(
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps Rob(f) finite where a
         distance is infinite.
-    n_boot : int, default=None
-        Number of bootstrap samples; None for no interval. They are drawn within each group.
-    ci_quantiles : tuple of (float, float), default=(0.025, 0.975)
-        Quantiles of the bootstrap samples at the ends of the interval.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of the bootstrap. A Generator or RandomState advances with each call.
+    confidence_level : float, default=None
+        Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
     Returns
     -------
@@ -216,10 +206,12 @@ def classifier_robustness(
     ...                       sensitive_features=["a", "a", "b", "b"])
     1.5
     """
-    resampling = check_resampling(n_boot, ci_quantiles, random_state)
+    check_level(confidence_level)
     sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
     # A mean is defined even of one group.
-    return estimate("Rob(f)", lambda rob: rob.mean(axis=-1), sample, resampling, min_groups=1)
+    return estimate(
+        "Rob(f)", np.mean, sample, confidence_level, average, min_groups=1, limit=tau_max
+    )
 
 
 def robustness_sample(

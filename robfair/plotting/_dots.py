@@ -35,7 +35,7 @@ def figsize(n: int) -> tuple[float, float]:
 def draw_dots(ax: Any, table: pd.DataFrame, kinds: list[Kind], interval: str) -> list[Any]:
     """Draw a row for each group, the first one on top, and return the dots.
 
-    The columns of `table` are value and size, and optionally lower and upper (of the bootstrap,
+    The columns of `table` are value and size, and optionally lower and upper (for sampling,
     named by `interval`), low and high (certified). Dots come by kind, those of small groups last.
     """
     at = np.arange(len(table))

@@ -23,10 +23,10 @@ __all__ = ["GroupRobustnessDisplay"]
 class GroupRobustnessDisplay:
     """Robustness Rob(P) of the groups as a dot plot, beside their mean Rob(f).
 
-    A thin line with caps is the bootstrap interval. If distances are certified, a thick light bar
+    A thin line with caps is the confidence interval. If distances are certified, a thick light bar
     is the range in which Rob(P) of these samples is guaranteed to lie. Vulnerable groups, those
     below Rob(f) [1]_, have a marker of their own; groups of fewer than 30 samples are hollow, since
-    their intervals are too narrow.
+    their intervals may be too narrow.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class GroupRobustnessDisplay:
     >>> from robfair.plotting import GroupRobustnessDisplay
     >>> display = GroupRobustnessDisplay.from_predictions(
     ...     [0, 1, 0, 1], [0, 1, 0, 0], distance=[1.0, 2.0, 3.0, 1.0],
-    ...     sensitive_features=["a", "a", "b", "b"], n_boot=None,
+    ...     sensitive_features=["a", "a", "b", "b"], confidence=None,
     ... )
     >>> display.by_group
        size  robustness  vulnerable
@@ -107,9 +107,7 @@ class GroupRobustnessDisplay:
         lower: ArrayLike | None = None,
         sensitive_features: Any,
         tau_max: float | None = None,
-        n_boot: int | None = 1000,
-        confidence: float = 0.95,
-        random_state: Any = 0,
+        confidence: float | None = 0.95,
         name: str | None = None,
     ) -> GroupRobustnessDisplay:
         """Make a display from predictions and distances; call its `plot` to draw.
@@ -128,12 +126,8 @@ class GroupRobustnessDisplay:
             no sample has are left out, with a warning.
         tau_max : float, default=None
             Cap on the distances: a larger one counts as `tau_max`.
-        n_boot : int, default=1000
-            Number of bootstrap samples; None for no interval. They are drawn within each group.
         confidence : float, default=0.95
-            Level of the intervals.
-        random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap. A Generator or RandomState advances with each call.
+            Level of the intervals; None for none.
         name : str, default=None
             Name of the model, the title of the figure.
 
@@ -148,18 +142,15 @@ class GroupRobustnessDisplay:
             If `confidence` is not between 0 and 1, or an argument has a wrong shape, length or
             value.
         """
-        if not 0 < confidence < 1:
+        if confidence is not None and not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
         common: dict[str, Any] = {
             "distance": distance, "sensitive_features": sensitive_features, "tau_max": tau_max,
         }  # fmt: skip
-        tail = (1 - confidence) / 2
         robustness = group_robustness(
             y_true,
             y_pred,
-            n_boot=n_boot,
-            ci_quantiles=(tail, 1 - tail),
-            random_state=random_state,
+            confidence_level=confidence,
             **common,
         )
         by_group = pd.DataFrame(robustness)
@@ -170,7 +161,7 @@ class GroupRobustnessDisplay:
             by_group = by_group.join(group_robustness_bounds(y_true, y_pred, lower=lower, **common))
         by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())
         overall = pd.DataFrame({"value": [mean]}, index=["Rob(f)"])
-        return cls(by_group, overall, name=name, confidence=None if n_boot is None else confidence)
+        return cls(by_group, overall, name=name, confidence=confidence)
 
     @classmethod
     def from_estimator(
@@ -181,9 +172,7 @@ class GroupRobustnessDisplay:
         *,
         sensitive_features: Any,
         tau_max: float | None = None,
-        n_boot: int | None = 1000,
-        confidence: float = 0.95,
-        random_state: Any = 0,
+        confidence: float | None = 0.95,
         name: str | None = None,
         **distance_options: Any,
     ) -> GroupRobustnessDisplay:
@@ -202,12 +191,8 @@ class GroupRobustnessDisplay:
             no sample has are left out, with a warning.
         tau_max : float, default=None
             Cap on the distances: a larger one counts as `tau_max`.
-        n_boot : int, default=1000
-            Number of bootstrap samples; None for no interval. They are drawn within each group.
         confidence : float, default=0.95
-            Level of the intervals.
-        random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap. A Generator or RandomState advances with each call.
+            Level of the intervals; None for none.
         name : str, default=None
             Name of the model, the title of the figure. None: the name of its class.
         **distance_options
@@ -227,9 +212,7 @@ class GroupRobustnessDisplay:
             lower=distances.lower if distance_options.get("certify") else None,
             sensitive_features=sensitive_features,
             tau_max=tau_max,
-            n_boot=n_boot,
             confidence=confidence,
-            random_state=random_state,
             name=type(estimator).__name__ if name is None else name,
         )
 
@@ -270,7 +253,7 @@ class GroupRobustnessDisplay:
                 Kind("not vulnerable", "#0072B2", "o", ~vulnerable),
             ]
         percent = "" if self.confidence is None else f"{100 * self.confidence:g} % "
-        self.dots_ = draw_dots(ax, table, kinds, f"{percent}bootstrap interval")
+        self.dots_ = draw_dots(ax, table, kinds, f"{percent}interval")
         ax.set_xlabel("Rob(P): mean distance to the boundary, 0 where wrong")
         if self.name:
             ax.set_title(text(self.name, width=60))

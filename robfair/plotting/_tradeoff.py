@@ -111,9 +111,7 @@ class TradeoffDisplay:
         x: str = "Rob(f)",
         y: str = "V_f",
         tau_max: float | None = None,
-        n_boot: int | None = None,
-        confidence: float = 0.95,
-        random_state: Any = 0,
+        confidence: float | None = None,
     ) -> TradeoffDisplay:
         """Make a display from predictions and distances; call its `plot` to draw.
 
@@ -132,13 +130,8 @@ class TradeoffDisplay:
             The measures; see the class.
         tau_max : float, default=None
             Cap on the distances: a larger one counts as `tau_max`.
-        n_boot : int, default=None
-            Number of bootstrap samples; None for no interval. They are drawn within each group.
-            Accuracy has no interval.
-        confidence : float, default=0.95
-            Level of the intervals.
-        random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap. A Generator or RandomState advances with each call.
+        confidence : float, default=None
+            Level of the intervals; None for none. Accuracy has none.
 
         Returns
         -------
@@ -152,14 +145,13 @@ class TradeoffDisplay:
             not have the same names.
         """
         _check_measures(x, y)
-        if not 0 < confidence < 1:
+        if confidence is not None and not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
         if not y_pred or set(y_pred) != set(distance):
             raise ValueError(
                 "y_pred and distance must map the same names of models to arrays, at least one; "
                 f"got {list(y_pred)} and {list(distance)}."
             )
-        tail = (1 - confidence) / 2
         values, lower, upper = (
             pd.DataFrame(np.nan, index=list(y_pred), columns=[x, y]) for _ in range(3)
         )
@@ -171,15 +163,13 @@ class TradeoffDisplay:
                     distance=distance[model],
                     sensitive_features=sensitive_features,
                     tau_max=tau_max,
-                    n_boot=n_boot,
-                    ci_quantiles=(tail, 1 - tail),
-                    random_state=random_state,
+                    confidence_level=confidence,
                 )
                 values.loc[model, name] = float(value)
                 # Accuracy is a plain float.
                 if isinstance(value, Estimate) and value.interval is not None:
                     lower.loc[model, name], upper.loc[model, name] = value.interval
-        ends = {} if n_boot is None else {"lower": lower, "upper": upper}
+        ends = {} if confidence is None else {"lower": lower, "upper": upper}
         return cls(values, x=x, y=y, **ends)
 
     @classmethod
@@ -193,9 +183,7 @@ class TradeoffDisplay:
         x: str = "Rob(f)",
         y: str = "V_f",
         tau_max: float | None = None,
-        n_boot: int | None = None,
-        confidence: float = 0.95,
-        random_state: Any = 0,
+        confidence: float | None = None,
         **distance_options: Any,
     ) -> TradeoffDisplay:
         """Make a display from fitted classifiers; call its `plot` to draw.
@@ -215,13 +203,8 @@ class TradeoffDisplay:
             The measures; see the class.
         tau_max : float, default=None
             Cap on the distances: a larger one counts as `tau_max`.
-        n_boot : int, default=None
-            Number of bootstrap samples; None for no interval. They are drawn within each group.
-            Accuracy has no interval.
-        confidence : float, default=0.95
-            Level of the intervals.
-        random_state : int, RandomState, Generator or None, default=0
-            Seed of the bootstrap. A Generator or RandomState advances with each call.
+        confidence : float, default=None
+            Level of the intervals; None for none. Accuracy has none.
         **distance_options
             Options of `boundary_distance`.
 
@@ -255,9 +238,7 @@ class TradeoffDisplay:
             x=x,
             y=y,
             tau_max=tau_max,
-            n_boot=n_boot,
             confidence=confidence,
-            random_state=random_state,
         )
 
     def plot(self, *, ax: Any = None, front: bool = True, legend: bool = True) -> TradeoffDisplay:

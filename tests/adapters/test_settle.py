@@ -134,5 +134,5 @@ def test_tables_and_displays_know_what_the_outputs_are():
     expected = boundary_distance(ONE, X).predicted
     assert_array_equal(label_model(module, X).predict(X), expected)
     assert_array_equal(label_model(lambda X: X[:, 0] > 0, X).predict(X), X[:, 0] > 0)
-    result = audit(module, X, expected, sensitive_features=X[:, 0] > 0, n_check=0, n_boot=None)
+    result = audit(module, X, expected, sensitive_features=X[:, 0] > 0, n_check=0, confidence=None)
     assert (result.examples["label after"] != result.examples["label"]).all()

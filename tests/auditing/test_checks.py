@@ -43,7 +43,7 @@ class Masked(nn.Module):
 
 
 def run(model, **options):
-    return audit(model, DATA.X, DATA.y, sensitive_features=RACE, **{"n_boot": 20, **options})
+    return audit(model, DATA.X, DATA.y, sensitive_features=RACE, **{**options})
 
 
 def test_some_rows_of_each_group_are_searched_again():
@@ -115,9 +115,9 @@ def test_small_groups_are_named_where_there_are_intervals():
     assert "a (29), c (3)" in warning
     assert "90 % intervals" in warning
     few = DATA.X[:40], DATA.y[:40]
-    result = audit(Bent(), *few, sensitive_features=RACE[:40], n_boot=10, n_check=0)
+    result = audit(Bent(), *few, sensitive_features=RACE[:40], n_check=0)
     assert any("fewer than 30" in text for text in result.warnings)
-    result = audit(Bent(), *few, sensitive_features=RACE[:40], n_boot=None, n_check=0)
+    result = audit(Bent(), *few, sensitive_features=RACE[:40], confidence=None, n_check=0)
     assert result.warnings == ()
 
 

@@ -21,7 +21,7 @@ MODELS = {
     "net": NaturalClassifier(hidden_layer_sizes=[6], max_epochs=8, lr=0.02, random_state=0),
 }
 MODELS = {name: model.fit(DATA.X, DATA.y) for name, model in MODELS.items()}
-OPTIONS = {"n_boot": 20, "tau_max": 4.0, "confidence": 0.9, "threat_model": ThreatModel()}
+OPTIONS = {"tau_max": 4.0, "confidence": 0.9, "threat_model": ThreatModel()}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_it_is_reproducible(result):
 
 def test_one_model_and_names_that_are_not_strings():
     result = compare(
-        {1: MODELS["logistic"]}, DATA.X, DATA.y, sensitive_features=RACE, n_boot=5
+        {1: MODELS["logistic"]}, DATA.X, DATA.y, sensitive_features=RACE
     )  # fmt: skip
     assert result.overall.index.tolist() == ["1"]
 
@@ -110,7 +110,7 @@ def test_options_reach_the_audits_and_have_the_same_defaults():
     del shared["name"]
     assert {name: ours[name].default for name in shared} == shared
     result = compare(
-        {"net": MODELS["net"]}, DATA.X, DATA.y, sensitive_features=RACE, n_boot=5, n_check=0,
+        {"net": MODELS["net"]}, DATA.X, DATA.y, sensitive_features=RACE, n_check=0,
         method="strong", budget=120, batch_size=7, random_state=3,
     )  # fmt: skip
     settings = result.audits["net"].settings

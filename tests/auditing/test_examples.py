@@ -25,7 +25,7 @@ GROUPS = np.array(["a", "b", "c"])[DATA.groups]
 
 def run(model=CLF, X=DATA.X, y=DATA.y, groups=GROUPS, **options):
     return audit(
-        model, X, y, sensitive_features=groups, **{"n_boot": None, "n_check": 0, **options}
+        model, X, y, sensitive_features=groups, **{"confidence": None, "n_check": 0, **options}
     )
 
 

@@ -16,7 +16,7 @@ CLF = LogisticRegression().fit(DATA.X, DATA.y)
 
 
 def run(**options):
-    return audit(CLF, DATA.X, DATA.y, sensitive_features=DATA.groups, n_boot=None, **options)
+    return audit(CLF, DATA.X, DATA.y, sensitive_features=DATA.groups, confidence=None, **options)
 
 
 @pytest.mark.parametrize("tau_max", [None, 1.2])
@@ -36,7 +36,7 @@ def test_the_order_is_that_of_the_bounds_up_to_the_cap(tau_max):
 
 def test_without_lower_bounds_nothing_is_ordered():
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
-    result = audit(net, DATA.X, DATA.y, sensitive_features=DATA.groups, n_boot=None, n_check=0)
+    result = audit(net, DATA.X, DATA.y, sensitive_features=DATA.groups, confidence=None, n_check=0)
     with pytest.raises(ValueError, match="no lower bounds: audit with certify=True"):
         result.ordering()
 

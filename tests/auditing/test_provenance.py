@@ -19,7 +19,7 @@ CLF = LogisticRegression().fit(X, DATA.y)
 
 
 def settings(model=CLF, **options):
-    options = {"n_boot": 5, **options}
+    options = {**options}
     return audit(model, X, DATA.y, sensitive_features=DATA.groups, **options).settings
 
 

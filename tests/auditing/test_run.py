@@ -15,7 +15,8 @@ CLF = LogisticRegression().fit(DATA.X, DATA.y)
 
 
 def run(model=CLF, **options):
-    return audit(model, DATA.X, DATA.y, sensitive_features=DATA.groups, n_boot=None, **options)
+    options = {"sensitive_features": DATA.groups, "confidence": None, **options}
+    return audit(model, DATA.X, DATA.y, **options)
 
 
 def test_the_rows_are_those_of_the_registry():
@@ -59,7 +60,7 @@ CONSTANT = DummyClassifier(strategy="constant", constant=1).fit(DATA.X, DATA.y)
 @pytest.mark.filterwarnings("ignore::robfair.exceptions.UndefinedMetricWarning")
 @pytest.mark.filterwarnings("ignore::robfair.exceptions.LabelsWarning")
 def test_what_tells_nothing_comes_first_and_there_is_no_verdict(model, y, what):
-    options = {"sensitive_features": DATA.groups, "n_boot": None, "tau_max": 9.0}
+    options = {"sensitive_features": DATA.groups, "confidence": None, "tau_max": 9.0}
     result = audit(model, DATA.X, y, **options)
     assert what in result.warnings[0]
     assert result.verdict().startswith("No verdict: nothing can be concluded")

@@ -22,9 +22,9 @@ def test_an_option_of_an_attack_leads_to_the_attacks(function, models, name):
 
 @CALLS
 def test_a_slip_of_the_pen_is_put_right(function, models):
-    message = rf"{function.__name__} has no option 'n_bot'. Did you mean 'n_boot'\?"
+    message = rf"{function.__name__} has no option 'n_chek'. Did you mean 'n_check'\?"
     with pytest.raises(TypeError, match=message):
-        function(models, X, Y, sensitive_features=Y, n_bot=5)
+        function(models, X, Y, sensitive_features=Y, n_chek=5)
 
 
 @CALLS

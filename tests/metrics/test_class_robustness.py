@@ -141,17 +141,17 @@ def test_what_is_given_for_a_wrong_sample_does_not_matter():
         assert class_robustness_unfairness(y, pred, population="all", **args) == 0.5
 
 
-@pytest.mark.parametrize("n_boot", [None, 10])
+@pytest.mark.parametrize("level", [None, 0.9])
 @pytest.mark.parametrize("population", ["correct", "all"])
-def test_censored_samples(n_boot, population):
+def test_censored_samples(level, population):
     y, pred = [0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]
     args = {"least_eps": [1.0, 9.0, np.inf, 2.0, np.inf, np.inf], "population": population}
     with pytest.warns(CensoredDistanceWarning, match=r"2 of 5 correctly .*eps_max=") as record:
-        found = class_robustness_unfairness(y, pred, n_boot=n_boot, **args)
+        found = class_robustness_unfairness(y, pred, confidence_level=level, **args)
     assert len(record) == 1
     assert record[0].filename == __file__
     assert np.isnan(found)
-    assert found.interval is None if n_boot is None else np.isnan(found.interval).all()
+    assert found.interval is None if level is None else np.isnan(found.interval).all()
     with pytest.warns(CensoredDistanceWarning, match="2 of 5") as record:
         table = class_robustness(y, pred, **args)
     assert len(record) == 1
@@ -206,26 +206,28 @@ def test_containers(container):
     assert class_robustness_unfairness(*labels, success=container([True, True, True, False])) == 0.5
 
 
-@pytest.mark.parametrize("n_boot", [None, 5])
-def test_undefined(n_boot):
+@pytest.mark.parametrize("level", [None, 0.9])
+def test_undefined(level):
     eps = {"least_eps": [1.0, 2.0, 3.0, 4.0]}
     with pytest.warns(UndefinedMetricWarning, match=r"CRU_eps .*only one \(1\)") as record:
-        found = class_robustness_unfairness([1] * 4, [1] * 4, n_boot=n_boot, **eps)
+        found = class_robustness_unfairness([1] * 4, [1] * 4, confidence_level=level, **eps)
     assert len(record) == 1
     assert np.isnan(found)
-    assert found.interval is None if n_boot is None else np.isnan(found.interval).all()
+    assert found.interval is None if level is None else np.isnan(found.interval).all()
     # A class of which nothing is predicted right has no population, which is not robustness 0.
     y, pred = [0, 0, 1, 1], [0, 0, 0, 0]
     message = "CRU_eps over the correctly classified samples .*1 of 2 groups have no samples: 1"
     with pytest.warns(UndefinedMetricWarning, match=message):
-        assert np.isnan(class_robustness_unfairness(y, pred, n_boot=n_boot, **eps))
+        assert np.isnan(class_robustness_unfairness(y, pred, confidence_level=level, **eps))
     message = "^The mean over the correctly classified samples of a group .*1 of 2 groups .*: 1"
     with pytest.warns(UndefinedMetricWarning, match=message) as record:
         table = class_robustness(y, pred, **eps)
     assert len(record) == 1
     assert_array_equal(table["least_eps"], [1.5, np.nan])
     assert table["n_population"].tolist() == [2, 0]
-    assert class_robustness_unfairness(y, pred, population="all", n_boot=n_boot, **eps) == 1.5
+    assert (
+        class_robustness_unfairness(y, pred, population="all", confidence_level=level, **eps) == 1.5
+    )
 
 
 def test_a_table_of_one_group_compares_nothing():
@@ -238,7 +240,7 @@ def test_interval():
     y = np.repeat([0, 1], [500, 100])
     pred = np.where(rng.random(600) < 0.8, y, 1 - y)
     fooled = rng.random(600) < np.where(y == 0, 0.2, 0.6)
-    found = class_robustness_unfairness(y, pred, success=fooled, n_boot=3000, random_state=0)
+    found = class_robustness_unfairness(y, pred, success=fooled, confidence_level=0.95)
     a, b = fooled[(y == 0) & (pred == 0)], fooled[(y == 1) & (pred == 1)]
     half = 1.96 * np.sqrt(a.var() / len(a) + b.var() / len(b))
     gap = b.mean() - a.mean()

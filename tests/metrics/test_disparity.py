@@ -9,10 +9,9 @@ from robfair.metrics import (
     classifier_robustness,
     group_robustness,
     robustness_dispersion,
+    robustness_gap,
     robustness_variance,
 )
-from robfair.metrics._disparity import _bias_offsets
-from robfair.metrics._robustness import robustness_sample
 
 SAMPLES = st.lists(
     st.tuples(st.booleans(), st.floats(0.0, 100.0), st.sampled_from("abc")),
@@ -130,47 +129,58 @@ def test_bias_corrected_variance_is_unbiased(ddof):
     assert min(corrected) < 0  # not clipped
 
 
-@pytest.mark.parametrize("ddof", [0, 1])
-def test_replicates_of_the_corrected_variance_are_centred_on_it(ddof):
+def test_the_corrected_variance_lies_in_the_same_interval():
     rng = np.random.default_rng(0)
-    # Tiny groups, where the divisors n and n - 1 of a variance are far apart.
-    group, y = np.repeat([0, 1, 2], [2, 2, 3]), np.zeros(7)
-    sample = robustness_sample(y, y, np.array([1.0, 2.0, 0.5, 3.0, 2.0, 4.0, 5.0]), group, None)
-    at_value, at_replicates = _bias_offsets(sample, ddof)
-    replicates = sample.replicates(20_000, rng).var(axis=1, ddof=ddof) + at_replicates
-    error = replicates.std() / np.sqrt(len(replicates))
-    assert abs(replicates.mean() - (sample.mean.var(ddof=ddof) + at_value)) < 4 * error
-
-
-def test_interval_of_the_corrected_variance_is_moved_by_the_noise_of_data_and_resampling():
-    distance, group = np.array([1.0, 3.0, 2.0, 4.0, 9.0]), list("aabbb")
-    keywords = {"distance": distance, "sensitive_features": group, "n_boot": 50, "random_state": 0}
+    group, scale = np.repeat([0, 1, 2, 3], 50), np.array([1.0, 1.1, 1.2, 1.0])
+    keywords = {"distance": rng.exponential(scale[group]), "sensitive_features": group}
     plain, corrected = (
-        robustness_variance([0] * 5, [0] * 5, bias_corrected=flag, **keywords)
+        robustness_variance(
+            np.zeros(200), np.zeros(200), bias_corrected=flag, confidence_level=0.95, **keywords
+        )
         for flag in (False, True)
     )
-    data = np.mean([distance[:2].var(ddof=1) / 2, distance[2:].var(ddof=1) / 3]) / 2
-    resampling = np.mean([distance[:2].var() / 2, distance[2:].var() / 3]) / 2
-    assert plain - corrected == pytest.approx(data)
-    assert np.subtract(plain.interval, corrected.interval) == pytest.approx(data + resampling)
+    assert corrected < plain
+    assert corrected.interval[1] == plain.interval[1]
+    for value in (plain, corrected):
+        assert value.interval[0] <= value <= value.interval[1]
 
 
-def test_coverage_of_the_corrected_variance():
-    rng = np.random.default_rng(2)
-    group, scale = np.repeat([0, 1, 2, 3], 50), np.array([1.0, 2.0, 3.0, 4.0])
-    y, hits, n_runs = np.zeros(200), 0, 200
-    for _ in range(n_runs):
-        low, high = robustness_variance(
-            y,
-            y,
-            distance=rng.uniform(0, 2 * scale[group]),
-            sensitive_features=group,
-            bias_corrected=True,
-            n_boot=300,
-            random_state=rng,
-        ).interval
-        hits += low <= scale.var() <= high
-    assert 0.87 < hits / n_runs < 0.99
+@pytest.mark.parametrize("measure", [robustness_variance, robustness_dispersion])
+def test_ddof_scales_the_interval_as_the_value(measure):
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1, 2], 50)
+    keywords = {"distance": rng.exponential(1.0 + group), "sensitive_features": group}
+    y = np.zeros(150)
+    zero, one = (measure(y, y, ddof=ddof, confidence_level=0.9, **keywords) for ddof in (0, 1))
+    assert one.interval == pytest.approx(np.array(zero.interval) * one / zero)
+
+
+def test_intervals_of_two_groups_are_those_of_gap_and_ratio():
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1], 80)
+    keywords = {"distance": rng.exponential(1.0 + group), "sensitive_features": group}
+    y = np.zeros(160)
+    gap = robustness_gap(y, y, confidence_level=0.95, **keywords)
+    v_f = robustness_variance(y, y, confidence_level=0.95, **keywords)
+    assert v_f.interval == pytest.approx(np.array(gap.interval) ** 2 / 4)
+    cv = robustness_dispersion(y, y, confidence_level=0.95, **keywords)
+    assert cv.interval[0] < cv < cv.interval[1]
+    assert cv.interval[1] <= 1  # one group at 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_groups", [2, 4, 20])
+@pytest.mark.parametrize("measure", [robustness_variance, robustness_dispersion])
+def test_intervals_hold_where_all_groups_are_equal(measure, n_groups):
+    # The percentile bootstrap never does.
+    group, hits = np.repeat(np.arange(n_groups), 100), []
+    y = np.zeros(len(group))
+    for seed in range(150):
+        distance = np.random.default_rng(seed).exponential(size=len(group))
+        value = measure(y, y, distance=distance, sensitive_features=group, confidence_level=0.95)
+        assert value.interval[0] <= value <= value.interval[1]
+        hits.append(value.interval[0] <= 0)
+    assert np.mean(hits) >= 0.93
 
 
 @pytest.mark.parametrize("measure", [robustness_variance, robustness_dispersion])
@@ -200,15 +210,15 @@ def test_bias_correction_of_a_single_sample(ddof):
     assert np.isfinite(robustness_variance([0] * 3, [0] * 3, **keywords))
 
 
-@pytest.mark.parametrize("n_boot", [None, 5])
-def test_dispersion_where_nothing_is_robust(n_boot):
+@pytest.mark.parametrize("level", [None, 0.9])
+def test_dispersion_where_nothing_is_robust(level):
     with pytest.warns(UndefinedMetricWarning, match=r"CV .* Rob\(f\) is 0") as record:
         value = robustness_dispersion(
-            [0, 0], [1, 1], distance=[1, 2], sensitive_features=["a", "b"], n_boot=n_boot
+            [0, 0], [1, 1], distance=[1, 2], sensitive_features=["a", "b"], confidence_level=level
         )
     assert len(record) == 1
     assert np.isnan(value)
-    assert value.interval is None if n_boot is None else np.isnan(value.interval).all()
+    assert value.interval is None if level is None else np.isnan(value.interval).all()
 
 
 def test_dispersion_is_that_of_pandas():

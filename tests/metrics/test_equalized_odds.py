@@ -194,15 +194,15 @@ def test_two_dimensional_containers(container):
 
 
 @pytest.mark.parametrize("condition_on", ["label", None])
-@pytest.mark.parametrize("n_boot", [None, 5])
-def test_one_group(condition_on, n_boot):
+@pytest.mark.parametrize("level", [None, 0.9])
+def test_one_group(condition_on, level):
     with pytest.warns(UndefinedMetricWarning, match=r"EOU .* only one \('a'\)") as record:
         value = equalized_odds_unfairness(
-            Y, P, sensitive_features=["a"] * 4, condition_on=condition_on, n_boot=n_boot
+            Y, P, sensitive_features=["a"] * 4, condition_on=condition_on, confidence_level=level
         )
     assert len(record) == 1
     assert np.isnan(value)
-    assert value.interval is None if n_boot is None else np.isnan(value.interval).all()
+    assert value.interval is None if level is None else np.isnan(value.interval).all()
 
 
 def test_empty_cell():
@@ -212,16 +212,21 @@ def test_empty_cell():
     assert np.isfinite(equalized_odds_unfairness(Y, P, **keywords))
 
 
-def test_interval_resamples_within_label_and_group():
-    # Constant within each cell, so that a resampling within cells leaves EOU as it is.
-    y, g = np.repeat([0, 0, 1, 1], 10), np.tile(np.repeat(["f", "m"], 10), 2)
-    proba = np.repeat([0.25, 0.5, 0.5, 1.0], 10)
-    found = equalized_odds_unfairness(y, proba, sensitive_features=g, n_boot=50, random_state=0)
-    assert found.interval == pytest.approx((0.5, 0.5))
-    free = equalized_odds_unfairness(
-        y, proba, sensitive_features=g, condition_on=None, n_boot=50, random_state=0
-    )
-    assert free.interval[0] < free < free.interval[1]
+def test_interval_is_of_the_largest_difference_within_a_label():
+    # Within the first label groups are far apart, within the second they are alike.
+    rng = np.random.default_rng(0)
+    y, g = np.repeat([0, 1], 400), np.tile(np.repeat(["f", "m"], 200), 2)
+    proba = rng.uniform(0.0, 0.4, 800) + 0.5 * ((y == 0) & (g == "m"))
+    found = equalized_odds_unfairness(y, proba, sensitive_features=g, confidence_level=0.95)
+    half = 1.96 * np.sqrt(2 * proba[(y == 1)].var() / 200)
+    assert found == pytest.approx(0.5, abs=0.03)
+    assert found.interval[1] == pytest.approx(found + half, abs=half / 8)
+    assert found - 1.6 * half < found.interval[0] < found - half  # more than one pair
+    nothing = equalized_odds_unfairness(
+        y[y == 1], proba[y == 1], sensitive_features=g[y == 1], labels=[0, 1],
+        condition_on=None, confidence_level=0.95,
+    )  # fmt: skip
+    assert nothing.interval[0] == 0
 
 
 @pytest.mark.parametrize(

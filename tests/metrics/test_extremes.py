@@ -45,8 +45,7 @@ def test_intervals_are_those_of_the_extremes():
     keywords = {
         "distance": np.concatenate([near, far]),
         "sensitive_features": np.repeat([0, 1], 300),
-        "n_boot": 3000,
-        "random_state": 0,
+        "confidence_level": 0.95,
     }
     y = np.zeros(600)
     worst, gap = worst_group_robustness(y, y, **keywords), robustness_gap(y, y, **keywords)

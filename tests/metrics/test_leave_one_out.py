@@ -118,7 +118,7 @@ def test_containers(container):
 def test_interval():
     rng = np.random.default_rng(0)
     full, left_out = rng.random(400), rng.random((3, 400))
-    found = leave_one_out_unfairness(full, left_out, n_boot=2000, random_state=0)
+    found = leave_one_out_unfairness(full, left_out, confidence_level=0.95)
     each = np.abs(left_out - full).max(axis=0)
     half = 1.96 * each.std() / 20
     assert found.interval == pytest.approx((each.mean() - half, each.mean() + half), abs=half / 8)

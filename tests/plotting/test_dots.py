@@ -16,7 +16,7 @@ def test_intervals_are_drawn_where_they_are(made):
         for lines in display.ax_.collections
     }
     assert segments == {
-        "90 % bootstrap interval": [[[0.5, 0], [0.7, 0]], [[0.2, 1], [0.5, 1]]],
+        "90 % interval": [[[0.5, 0], [0.7, 0]], [[0.2, 1], [0.5, 1]]],
         "certified: Rob(P) of\nthese samples is in it": [
             [[0.1, 0], [0.6, 0]],
             [[0.25, 1], [0.3, 1]],

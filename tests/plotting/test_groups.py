@@ -25,7 +25,7 @@ def ticks(display):
 
 def test_numbers_by_hand():
     display = GroupRobustnessDisplay.from_predictions(
-        TRUE, PRED, distance=DISTANCE, lower=LOWER, sensitive_features=GROUPS, n_boot=50
+        TRUE, PRED, distance=DISTANCE, lower=LOWER, sensitive_features=GROUPS
     )
     table = display.by_group
     assert table["size"].tolist() == [2, 3]
@@ -36,7 +36,7 @@ def test_numbers_by_hand():
     assert (table["lower"] <= table["robustness"]).all()
     assert display.overall["value"]["Rob(f)"] == pytest.approx(1.3)
     capped = GroupRobustnessDisplay.from_predictions(
-        TRUE, PRED, distance=DISTANCE, sensitive_features=GROUPS, tau_max=1.0, n_boot=None
+        TRUE, PRED, distance=DISTANCE, sensitive_features=GROUPS, tau_max=1.0, confidence=None
     )
     assert capped.by_group["robustness"].tolist() == pytest.approx([1.0, 1.3 / 3])
     assert "lower" not in capped.by_group
@@ -46,7 +46,7 @@ def test_numbers_by_hand():
 def test_takes_the_frames_of_an_audit_and_agrees_with_it():
     data = make_group_margins(90, random_state=0)
     model = LogisticRegression(C=1e6).fit(data.X, data.y)
-    options = {"sensitive_features": data.groups, "certify": True, "n_boot": 40, "tau_max": 2.0}
+    options = {"sensitive_features": data.groups, "certify": True, "tau_max": 2.0}
     result = audit(model, data.X, data.y, **options)
     shown = GroupRobustnessDisplay(result.by_group, result.overall).plot()
     assert len(ticks(shown)) == 3
@@ -56,7 +56,7 @@ def test_takes_the_frames_of_an_audit_and_agrees_with_it():
     assert own.overall["value"]["Rob(f)"] == result.overall["value"]["Rob(f)"]
     assert own.name == "LogisticRegression"
     plain = GroupRobustnessDisplay.from_estimator(
-        model, data.X, data.y, sensitive_features=data.groups, n_boot=None, method="linear"
+        model, data.X, data.y, sensitive_features=data.groups, confidence=None, method="linear"
     )
     assert "low" not in plain.by_group
 
@@ -91,7 +91,7 @@ def test_the_figure_grows_with_the_groups(samples):
     for n in (2, 40):
         y_true, y_pred, distance, _, groups = samples(n)
         display = GroupRobustnessDisplay.from_predictions(
-            y_true, y_pred, distance=distance, sensitive_features=groups, n_boot=None
+            y_true, y_pred, distance=distance, sensitive_features=groups, confidence=None
         ).plot()
         assert tuple(display.figure_.get_size_inches()) == display.figsize
         heights.append(display.figsize[1])

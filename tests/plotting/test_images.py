@@ -78,7 +78,7 @@ def test_image_of_groups_of_every_kind():
 def test_image_of_forty_groups(samples):
     y_true, y_pred, distance, lower, groups = samples(40)
     display = GroupRobustnessDisplay.from_predictions(
-        y_true, y_pred, distance=distance, lower=lower, sensitive_features=groups, n_boot=200
+        y_true, y_pred, distance=distance, lower=lower, sensitive_features=groups
     )
     return bare(display, display.figsize)
 

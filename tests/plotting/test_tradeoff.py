@@ -75,10 +75,12 @@ def test_from_estimators_agrees_with_compare():
     data = make_group_margins(90, random_state=0)
     models = {"logistic": LogisticRegression(), "ridge": RidgeClassifier()}
     models = {name: model.fit(data.X, data.y) for name, model in models.items()}
-    options = {"sensitive_features": data.groups, "tau_max": 2.0, "n_boot": 30}
+    options = {"sensitive_features": data.groups, "tau_max": 2.0}
     comparison = compare(models, data.X, data.y, **options)
     for x, y in itertools.combinations(LARGER, 2):
-        display = TradeoffDisplay.from_estimators(models, data.X, data.y, x=x, y=y, **options)
+        display = TradeoffDisplay.from_estimators(
+            models, data.X, data.y, x=x, y=y, confidence=0.95, **options
+        )
         pd.testing.assert_frame_equal(display.measures, comparison.overall[[x, y]])
         for side, ends in (("lower", display.lower), ("upper", display.upper)):
             for name, result in comparison.audits.items():

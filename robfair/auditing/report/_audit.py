@@ -28,7 +28,7 @@ class Audit(AuditNumbers, Exports):
         Name of the model.
     overall : pandas.DataFrame
         A row per measure of ``robfair.metrics.AUDIT_MEASURES``; columns value, lower and upper (the
-        bootstrap interval, for the error of sampling) and, with certified distances, low and high
+        interval, for the error of sampling) and, with certified distances, low and high
         (the measure of these samples lies between them, whatever search or proof comes).
     by_group : pandas.DataFrame
         A row per group: size, accuracy, mean_distance (of the correctly classified samples), their
@@ -51,7 +51,7 @@ class Audit(AuditNumbers, Exports):
         position in X), index (if X is a DataFrame), label, label after, distance, and changed: the
         change in words. It holds data of single rows.
     settings : dict
-        The other things on which the numbers depend: tau_max, n_boot, confidence, n_check,
+        The other things on which the numbers depend: tau_max, confidence, n_check,
         random_state, the options of the distances, the date, the versions of libraries; and
         "examples", the terms in which the examples are told.
     """

@@ -28,7 +28,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     *(_measure(measure) for measure in AUDIT_MEASURES if measure.key != "accuracy"),
     ("vulnerable", "A group whose Rob(P) is below Rob(f). If groups differ at all, some are."),
     (
-        "Interval (bootstrap)",
+        "Interval (95 %)",
         "Where a number would lie for other samples of the same kind of people, most of the time: "
         "the error of sampling. It says nothing of how well the distances were measured.",
     ),

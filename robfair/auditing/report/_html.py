@@ -43,7 +43,7 @@ def comparison_html(comparison: ComparisonNumbers, verdict: Verdict) -> str:
         "groups": _tables.model_group_table(comparison),
         "figures": model_figures(comparison),
         "interval": ""
-        if audits[0].settings["n_boot"] is None
+        if audits[0].settings["confidence"] is None
         else f", with its {interval_title(audits[0].settings['confidence'])}",
     }
     contents = [

@@ -72,7 +72,8 @@ def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
             f"{int(distances.n_backward.sum(dtype=np.int64)):,} backward",
         ),
         ("Second search", check_line(audit) or unchecked),
-        ("Intervals", _bootstrap(audit)),
+        ("Intervals", _intervals(audit)),
+        ("Seed of the searches", str(settings["random_state"])),
     ]
     if settings["distance_options"]:
         options = ", ".join(f"{k} = {v}" for k, v in settings["distance_options"].items())
@@ -92,11 +93,8 @@ def _unit(audit: AuditNumbers) -> str:
     return f"{text}."
 
 
-def _bootstrap(audit: AuditNumbers) -> str:
-    settings = audit.settings
-    if settings["n_boot"] is None:
-        return "none (n_boot=None)"
-    return (
-        f"{interval_title(settings['confidence']).removesuffix(' interval')}, percentile bootstrap "
-        f"within the groups, {settings['n_boot']:,} samples, seed {settings['random_state']}"
-    )
+def _intervals(audit: AuditNumbers) -> str:
+    if (confidence := audit.settings["confidence"]) is None:
+        return "none (confidence=None)"
+    level = interval_title(confidence).removesuffix(" interval")
+    return f"{level}, from the mean, spread and skewness of each group"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from robfair._mean_summary import Floats, combine, p_above, summarize
 from robfair.auditing._numbers import AuditNumbers
-from robfair.auditing.report._pairs import group_values, holm
+from robfair.auditing.report._pairs import error_level, group_values, holm
 
 _TIE = 1e-9  # relative difference that rounding may make
 
@@ -48,7 +48,7 @@ class PairedTests:
             values = paired_p_values(audits[one], audits[other])
             questions += [(measure, frozenset((one, other))) for measure in measures]
             p += [values[measure] for measure in measures]
-        level = 1 - next(iter(audits.values())).settings["confidence"]
+        level = error_level(next(iter(audits.values())))
         self._stands = dict(zip(questions, holm(np.array(p), level).tolist(), strict=True))
 
     def differ(self, measure: str, one: str, other: str) -> bool:

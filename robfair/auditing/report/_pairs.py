@@ -54,6 +54,12 @@ def holm(p: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
     return stands
 
 
+def error_level(audit: AuditNumbers) -> float:
+    """Return the share of wrong claims that a verdict may make; 0.05 for an audit without level."""
+    confidence = audit.settings["confidence"]
+    return 0.05 if confidence is None else 1 - float(confidence)
+
+
 def group_values(audit: AuditNumbers) -> GroupMeans:
     """Return what Rob(P) is the mean of: the capped distance, and 0 where the model is wrong."""
     cap = audit.settings["tau_max"]

@@ -32,7 +32,7 @@ def print_comparison(comparison: ComparisonNumbers) -> str:
     audits = comparison.audits
     settings = next(iter(audits.values())).settings
     title = "Rob(P) of each group"
-    if settings["n_boot"] is not None:
+    if settings["confidence"] is not None:
         title += f", with its {interval_title(settings['confidence'])}"
     methods: dict[str, list[str]] = {}  # a method that all models share is told once
     for name, audit in audits.items():

@@ -122,7 +122,7 @@ def _partition(audit: AuditNumbers) -> str:
 def _sides(table: pd.DataFrame, audit: AuditNumbers) -> dict[str, tuple[str, str]]:
     """Map the title of each interval that the table has to the columns of its ends."""
     sides = {}
-    if audit.settings["n_boot"] is not None:
+    if audit.settings["confidence"] is not None:
         sides[interval_title(audit.settings["confidence"])] = ("lower", "upper")
     return sides | ({"certified": ("low", "high")} if "low" in table else {})
 

@@ -18,7 +18,7 @@ from robfair._groups import SMALL_GROUP
 from robfair._text import Verdict, few, group_names, interval, sentence_number
 from robfair.auditing._checks import LEAST
 from robfair.auditing._numbers import AuditNumbers
-from robfair.auditing.report._pairs import GroupPairs, holm, pair_groups
+from robfair.auditing.report._pairs import GroupPairs, error_level, holm, pair_groups
 from robfair.distance import METHODS
 
 
@@ -43,7 +43,7 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
             tuple(left_out),
         )
     pairs = pair_groups(audit, np.flatnonzero(usable))
-    level = 1 - audit.settings["confidence"]
+    level = error_level(audit)
     apart = holm(pairs.p, level)
     trust = [*_distances(audit), *_capped(audit), *left_out, *_warned(audit)]
     # The pair that lies farthest apart: of those that differ for sure, if there are any.

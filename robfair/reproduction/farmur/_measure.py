@@ -48,7 +48,7 @@ def measure(task: Task, *, distance: str) -> None:
         result = audit(
             network, data.X_test[some], data.y_test[some], name=method, method=distance,
             sensitive_features=data.groups_test[some], threat_model=data.threat_model,
-            tau_max=recipe.tau_max, n_check=0, n_boot=recipe.n_boot, random_state=run.seed,
+            tau_max=recipe.tau_max, n_check=0, random_state=run.seed,
             verbose=task.verbose,
         )  # fmt: skip
         _add(run, distance, result)

@@ -41,7 +41,7 @@ _SUBSET_FACES = replace(
 
 _PARTS = {
     # The weights do not depend on how they are measured.
-    TRAINING: Part(train, unused=("n_test", "n_distance", "n_boot")),
+    TRAINING: Part(train, unused=("n_test", "n_distance")),
     **{distance: Part(partial(measure, distance=distance)) for distance in DISTANCES},
 }
 

@@ -68,7 +68,6 @@ class FarmurRecipe:
     validation_fraction: float = 0.1
     n_path: int | None = None
     n_distance: int | None = None  # test rows whose distance is measured
-    n_boot: int = 1000  # bootstrap samples behind each interval
     tau_max: float = 10.0  # from this distance on a sample counts as out of reach
 
     @property
@@ -89,7 +88,7 @@ class FarmurRecipe:
         """Shrink the recipe to `n_train` rows, and to the distances of `n_measured` ones."""
         return replace(
             self, n_train=n_train, n_test=3 * n_measured, epochs=2, retrain_epochs=1, n_steps=2,
-            step_size=0.8 * self.eps, n_path=n_measured, n_distance=n_measured, n_boot=50,
+            step_size=0.8 * self.eps, n_path=n_measured, n_distance=n_measured,
         )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def _heading(results: Results) -> str:
         f"Seeds {results.origin}. Distances in L2, {unit}, capped at "
         f'{results.recipe.tau_max:g}, by two methods: "paper" (Eq. 8) and "auto"; both find upper '
         "bounds. Mean ± standard deviation over seeds or, for one seed, the value with its 95 % "
-        "bootstrap interval. A sentence is undecided where the 95 % interval (Student's t) of the "
+        "interval. A sentence is undecided where the 95 % interval (Student's t) of the "
         "mean difference between the two methods, paired by seed, holds zero."
     )
 
@@ -91,7 +91,7 @@ def _seconds(measures: pd.DataFrame, names: Methods) -> list[str]:
 
 
 def _cell(measures: pd.DataFrame, distance: str, method: str, measure: str) -> str:
-    """Write mean ± SD over seeds or, for one seed, the value and its bootstrap interval."""
+    """Write mean ± SD over seeds or, for one seed, the value and its interval."""
     values = values_of(measures, distance, method, measure)
     text = spread(values, number)
     if len(values) != 1:

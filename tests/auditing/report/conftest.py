@@ -36,7 +36,7 @@ def made(monkeypatch):
         )
         monkeypatch.setattr(_run, "shared_distance", lambda *args, **kwargs: found)
         features = options.pop("sensitive_features", names)
-        options = {"n_boot": 100, "n_check": 0, "certify": lower is not None, **options}
+        options = {"n_check": 0, "certify": lower is not None, **options}
         X = torch.zeros(n, 1)
         return audit(MODEL, X, np.zeros(n, dtype=int), sensitive_features=features, **options)
 
@@ -51,9 +51,11 @@ def models(made):
 
 @pytest.fixture(scope="session")
 def result():
-    return audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20, certify=True)
+    return audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, certify=True)
 
 
 @pytest.fixture(scope="session")
 def comparison():
-    return compare({"one": CLF, "two": CLF}, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=None)
+    return compare(
+        {"one": CLF, "two": CLF}, DATA.X, DATA.y, sensitive_features=GROUPS, confidence=None
+    )

@@ -44,7 +44,7 @@ def report(tmp_path_factory):
     X = pd.DataFrame(DATA.X, columns=COLUMNS)
     models = {name: LogisticRegression(C=c).fit(X, DATA.y) for name, c in (("one", 1), ("two", 9))}
     groups = pd.Series(NAMES[DATA.groups], name="group")
-    result = compare(models, X, DATA.y, sensitive_features=groups, n_boot=20, certify=True)
+    result = compare(models, X, DATA.y, sensitive_features=groups, certify=True)
     path = tmp_path_factory.mktemp("report") / "audit.html"
     result.to_html(path)
     return path

@@ -38,7 +38,7 @@ def test_the_style_of_the_user_does_not_matter(made):
 
 def test_of_many_groups_the_lowest_are_drawn(made):
     groups = {f"g{i:02}": FAR[:10] + 0.01 * i for i in range(45)}
-    dots, _ = audit_figures(made(groups, n_boot=None))
+    dots, _ = audit_figures(made(groups, confidence=None))
     assert "Only the 40 lowest groups are drawn." in dots.caption
     assert b"g44" not in svg(dots)
     assert b"g39" in svg(dots)

@@ -64,9 +64,7 @@ def report(result, tmp_path):
 
 @pytest.fixture(scope="module")
 def result():
-    return audit(
-        CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20, certify=True, name="my model"
-    )
+    return audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, certify=True, name="my model")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +74,7 @@ def page(result, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def comparison():
-    options = {"sensitive_features": GROUPS, "n_boot": 20, "tau_max": 3.0}
+    options = {"sensitive_features": GROUPS, "tau_max": 3.0}
     return compare({"one": CLF, "two": CLF, "3": CLF}, DATA.X, DATA.y, **options)
 
 
@@ -100,7 +98,8 @@ def test_it_holds_what_the_audit_found(result, page):
     assert f"torch {versions['torch']}, scikit-learn {versions['scikit-learn']}" in page.text
     for text in (
         "linear: exact for affine models", "L2, Euclidean", "ThreatModel(norm=2)", "every feature",
-        "150 samples:", "20 samples, seed 0", result.settings["date"],
+        "150 samples:", "95 %, from the mean, spread and skewness of each group",
+        result.settings["date"],
     ):  # fmt: skip
         assert text in page.text
     for term, meaning in GLOSSARY:
@@ -108,15 +107,13 @@ def test_it_holds_what_the_audit_found(result, page):
 
 
 def test_warnings_come_before_the_tables(tmp_path):
-    few = audit(CLF, DATA.X[:60], DATA.y[:60], sensitive_features=GROUPS[:60], n_boot=20)
+    few = audit(CLF, DATA.X[:60], DATA.y[:60], sensitive_features=GROUPS[:60])
     page = report(few, tmp_path)
     at = page.text.index("Groups of fewer than 30 samples")
     assert page.text.index("Warnings of the measurement") < at < page.text.index("Measures over")
     assert (
         "Warnings of the measurement"
-        not in report(
-            audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20), tmp_path
-        ).text
+        not in report(audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS), tmp_path).text
     )
 
 
@@ -172,7 +169,7 @@ def test_names_are_data(tmp_path):
     y = np.array(["<u>", "</main>"])[DATA.y]
     result = compare(
         {"<script>alert(4)</script>": model.fit(frame, y), "b": model.fit(frame, y)},
-        frame, y, sensitive_features=groups, n_boot=5,
+        frame, y, sensitive_features=groups,
     )  # fmt: skip
     page = report(result, tmp_path)
     assert len(page.all("script")) == 1
@@ -185,7 +182,9 @@ def test_names_are_data(tmp_path):
 
 @pytest.mark.parametrize("examples", [0, 2])
 def test_rows_are_left_out_if_they_were_not_asked_for(examples, tmp_path):
-    result = audit(CLF, DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=None, examples=examples)
+    result = audit(
+        CLF, DATA.X, DATA.y, sensitive_features=GROUPS, confidence=None, examples=examples
+    )
     text = report(result, tmp_path).text
     assert ("These are rows of data" in text) == (examples > 0)
     assert ("(examples=0)" in text) == (examples == 0)
@@ -202,14 +201,14 @@ def constant():
 
 def test_measures_that_are_not_known(tmp_path):
     with pytest.warns(CensoredDistanceWarning):
-        result = audit(constant(), DATA.X, DATA.y, sensitive_features=GROUPS, n_boot=20)
+        result = audit(constant(), DATA.X, DATA.y, sensitive_features=GROUPS)
     page = report(result, tmp_path)
     assert "No verdict: " in page.text
     assert "Nothing is said of a, b, c: some of the rows could not be flipped" in page.text
     assert "unknown" in page.text
     assert page.all("img") == []
     with pytest.warns(UndefinedMetricWarning):
-        one = audit(CLF, DATA.X, DATA.y, sensitive_features=["all"] * 150, n_boot=20)
+        one = audit(CLF, DATA.X, DATA.y, sensitive_features=["all"] * 150)
     assert "No comparison: all samples are in one group, all." in report(one, tmp_path).text
 
 
@@ -220,7 +219,7 @@ def test_many_groups_and_rows_stay_small(tmp_path):
     model = LogisticRegression().fit(data.X, data.y)
     # Declared, since more than fifty groups are refused where nobody says that all are meant.
     names = pd.Categorical([f"a rather long name of a group, number {g}" for g in data.groups])
-    result = audit(model, data.X, data.y, sensitive_features=names, n_boot=20)
+    result = audit(model, data.X, data.y, sensitive_features=names)
     page = report(result, tmp_path)
     assert len(page.source) < 3e6
     assert "Only the 40 lowest groups are drawn." in page.text

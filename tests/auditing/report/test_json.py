@@ -30,7 +30,7 @@ def test_json_holds_the_tables(result):
 
 def test_json_of_crossed_columns_with_names_of_ours():
     frame = pd.DataFrame({"size": GROUPS, "group": np.arange(150) % 2})
-    crossed = audit(CLF, DATA.X, DATA.y, sensitive_features=frame, n_boot=None, n_check=0)
+    crossed = audit(CLF, DATA.X, DATA.y, sensitive_features=frame, confidence=None, n_check=0)
     read = strict(crossed.to_json())
     assert read["sensitive_features"] == ["size", "group"]
     assert read["by_group"][0]["group"] == ["<b>", 0]

@@ -35,6 +35,6 @@ def test_markdown_of_a_comparison(comparison):
 
 
 def test_warnings_stand_in_markdown():
-    few = audit(CLF, DATA.X[:60], DATA.y[:60], sensitive_features=GROUPS[:60], n_boot=20)
+    few = audit(CLF, DATA.X[:60], DATA.y[:60], sensitive_features=GROUPS[:60])
     assert few.warnings
     assert escaped(few.warnings[0]) in few.to_markdown()

@@ -23,7 +23,10 @@ def test_lines(made):
     assert result.method_line() == "distance: linear, ThreatModel(norm=2), capped at 0.7"
     assert made(GROUPS).method_line() == "distance: linear, ThreatModel(norm=2)"
     wrong = np.append(NEAR[1:], np.nan)
-    assert made({"a": wrong}, n_boot=None, **ONE).status_line() == "40 samples: 39 exact, 1 skipped"
+    assert (
+        made({"a": wrong}, confidence=None, **ONE).status_line()
+        == "40 samples: 39 exact, 1 skipped"
+    )
 
 
 ONE = {"sensitive_features": ["a"] * 20 + ["b"] * 20}
@@ -51,12 +54,13 @@ def test_proofs_and_warnings_are_notes(made):
 @pytest.mark.parametrize(
     ("options", "term", "text"),
     [
-        ({"n_boot": None}, "Intervals", "none (n_boot=None)"),
+        ({"confidence": None}, "Intervals", "none (confidence=None)"),
         (
-            {"confidence": 0.9, "random_state": 3},
+            {"confidence": 0.9},
             "Intervals",
-            "90 %, percentile bootstrap within the groups, 100 samples, seed 3",
+            "90 %, from the mean, spread and skewness of each group",
         ),
+        ({"random_state": 3}, "Seed of the searches", "3"),
         ({}, "Cap on distances", "none"),
         ({"tau_max": 2.0}, "Cap on distances", "2 (tau_max)"),
         ({}, "Norm", "L2, Euclidean"),

@@ -50,7 +50,7 @@ def test_groups_of_equal_values_are_not_told_apart_by_few_rows(made):
     pairs = pair_groups(made(groups), np.arange(3))
     assert pairs.p[0] == 1.0
     assert np.all(pairs.p > 0.05)
-    with pytest.warns(UndefinedMetricWarning, match="CV is undefined"):
+    with pytest.warns(UndefinedMetricWarning):
         nothing = pair_groups(made({"a": np.zeros(9), "b": np.zeros(9)}), np.arange(2))
     assert nothing.p.tolist() == [1.0]
 

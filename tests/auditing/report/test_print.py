@@ -19,7 +19,7 @@ def test_an_audit_is_four_blocks(made):
 
 
 def test_without_bootstrap_no_interval_is_named(made, models):
-    assert "interval" not in str(made(GROUPS, n_boot=None))
+    assert "interval" not in str(made(GROUPS, confidence=None))
     assert "Rob(P) of each group, with its 95 % interval:" in str(models(one=GROUPS))
 
 

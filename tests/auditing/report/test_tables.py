@@ -56,7 +56,7 @@ def test_what_is_unknown_sorts_to_the_end(made):
 
 
 def test_models_carry_their_intervals_beside(made):
-    comparison = Comparison({"one": made(GROUPS), "two": made(GROUPS, n_boot=None)})
+    comparison = Comparison({"one": made(GROUPS), "two": made(GROUPS, confidence=None)})
     table = model_table(comparison)
     assert table.columns == ("model", *(m.symbol for m in AUDIT_MEASURES))
     low, high = comparison.audits["one"].overall.loc["V_f", ["lower", "upper"]]
@@ -83,7 +83,9 @@ def test_rows_are_told_with_their_index_where_it_is_another(index):
     X = pd.DataFrame({"x": [0.0, 1, 3, 4]}, index=index)
     y = np.array([0, 0, 1, 1])
     model = LogisticRegression().fit(X, y)
-    table = row_table(audit(model, X, y, sensitive_features=list("abab"), n_boot=None, examples=1))
+    table = row_table(
+        audit(model, X, y, sensitive_features=list("abab"), confidence=None, examples=1)
+    )
     place = ("row",) if index is None else ("row", "index")
     assert table.columns == ("group", *place, "decision", "distance", "what would have to change")
     assert [row[0].text for row in table.rows] == ["a", "b"]

@@ -50,7 +50,7 @@ def test_what_it_costs_is_told(models):
 
 
 def test_a_measure_that_is_unknown(models):
-    with pytest.warns(UndefinedMetricWarning, match="CV is undefined"):
+    with pytest.warns(UndefinedMetricWarning):
         comparison = models(old=audited(1.0, 3.0), new=audited(0.0, 0.0))
     text = comparison.verdict(baseline="old")
     assert "CV of new cannot be compared with that of old: it is unknown." in text

@@ -87,5 +87,5 @@ def test_the_weights_do_not_depend_on_how_they_are_measured():
     experiment = FARMUR.experiment("digits")
     numbers = {name: set(part.numbers(experiment.recipe("full"))) for name, part in
                experiment.parts.items()}  # fmt: skip
-    assert numbers["auto"] - numbers["training"] == {"n_test", "n_distance", "n_boot"}
+    assert numbers["auto"] - numbers["training"] == {"n_test", "n_distance"}
     assert numbers["auto"] == numbers["paper"]
