@@ -186,24 +186,15 @@ class Faults:
         for name, measure in MEASURES.items():
             counting = Failing(None, 0)
             measure(counting)
-            passes[name] = int(counting.passes)
+            passes[name] = counting.passes.number
         for _ in range(self.counts["model's errors"]):
             name, kind = self.random.choice(list(MEASURES)), self.random.choice(kinds)
             at = self.random.randint(1, passes[name])
-            module = Failing(kind, at)
-            check = left_as_found(module)
             where = f"{kind.__name__} in pass {at} of {passes[name]}, {name}"
-            try:
-                MEASURES[name](module)
-                outcome, right = "swallowed", False
-            except BaseException as error:
-                right = _comes_from(error, kind)
-                outcome = "raised" if right else f"turned into {type(error).__name__}: {error}"
-            try:
-                check()
-            except AssertionError as error:
-                outcome, right = str(error), False
-            self.count("model's errors", outcome, right, where)
+            outcome = _failed(name, Failing(kind, at, backward=self.random.random() < 0.5))
+            if outcome == "without an error":  # that pass was not followed by one backwards
+                outcome = _failed(name, Failing(kind, at))
+            self.count("model's errors", outcome, outcome == "raised", where)
 
     def threads(self) -> None:
         """Do two or three works at once, on one module in training mode."""
@@ -225,37 +216,50 @@ class Faults:
 class Failing(nn.Sequential):
     """The network, with an error in one of its passes."""
 
-    def __init__(self, kind: Any, at: int) -> None:
+    def __init__(self, kind: Any, at: int, *, backward: bool = False) -> None:
         super().__init__(*network())
-        self.kind, self.at = kind, at
-        # One tensor for all copies: a fit trains a copy. No buffer, since it changes.
-        self.__dict__["passes"] = Passes()
+        self.kind, self.at, self.backward = kind, at, backward
+        self.passes = Passes()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the logits, unless it is time."""
         self.passes.number += 1
         out: torch.Tensor = super().forward(x)
         if self.passes.number == self.at and self.kind is not None:
-            if out.requires_grad and self.at % 2:
+            if out.requires_grad and self.backward:
                 out.register_hook(self._fail)
             else:
                 self._fail(out)
         return out
 
     def _fail(self, gradient: torch.Tensor) -> None:
+        self.passes.failed = True
         raise self.kind("of the model")
 
 
 class Passes:
-    """The number of passes of a module and of its copies."""
+    """The passes of a module and of its copies: a fit trains a copy."""
 
     number = 0
-
-    def __int__(self) -> int:
-        return self.number
+    failed = False
 
     def __deepcopy__(self, memo: Any) -> Passes:
         return self
+
+
+def _failed(name: str, module: Failing) -> str:
+    check = left_as_found(module)
+    try:
+        MEASURES[name](module)
+        outcome = "swallowed" if module.passes.failed else "without an error"
+    except BaseException as error:
+        right = _comes_from(error, module.kind)
+        outcome = "raised" if right else f"turned into {type(error).__name__}: {error}"
+    try:
+        check()
+    except AssertionError as error:
+        return str(error)
+    return outcome
 
 
 def _comes_from(error: BaseException | None, kind: Any) -> bool:
