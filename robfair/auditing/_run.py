@@ -122,12 +122,18 @@ def _tables(
         "tau_max": options.tau_max,
     }
     level = options.confidence
+    sizes = np.bincount(groups.codes, minlength=len(groups))
     rows = {}
     for measure in AUDIT_MEASURES:
         value = measure.function(y_true, predicted, **measured, confidence_level=level)
         ends = getattr(value, "interval", None) or (np.nan, np.nan)  # accuracy has none
-        rows[measure.symbol] = (float(value), *ends)
-    overall = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper"])
+        corrected = np.nan
+        if measure.corrects and sizes.min() > 1:  # the noise of one row is unknown
+            raw = measure.function(y_true, predicted, **measured, bias_corrected=True)
+            corrected = np.maximum(float(raw), 0.0)
+        rows[measure.symbol] = (float(value), *ends, corrected)
+    columns = ["value", "lower", "upper", "corrected"]
+    overall = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     robustness = group_robustness(y_true, predicted, **measured, confidence_level=level)
     by_group = pd.DataFrame(robustness).reindex(columns=["robustness", "lower", "upper"])
     if options.certify and distances.lower is not None:

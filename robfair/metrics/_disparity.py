@@ -122,7 +122,7 @@ def _noise(sample: GroupMeans, ddof: int) -> float:
     single = [repr(label) for label in sample.labels[sample.count == 1]]
     if single:
         warn(
-            f"The bias-corrected V_f is undefined and NaN is returned: the groups {single} have "
+            f"Bias correction is undefined and NaN is returned: the groups {single} have "
             "one sample, so their noise is unknown. Use bias_corrected=False, or more data.",
             UndefinedMetricWarning,
         )
@@ -138,6 +138,7 @@ def robustness_dispersion(
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
     ddof: int = 0,
+    bias_corrected: bool = False,
     confidence_level: float | None = None,
 ) -> Estimate:
     """Measure unfairness in robustness relative to Rob(f): CV = sqrt(V_f) / Rob(f).
@@ -162,6 +163,8 @@ def robustness_dispersion(
         is infinite.
     ddof : {0, 1}, default=0
         0 divides by the number of groups, 1 by one less.
+    bias_corrected : bool, default=False
+        Whether to take the root of the bias-corrected V_f, and of 0 where that is negative.
     confidence_level : float, default=None
         Level of a confidence interval for the error of sampling, such as 0.95; None for none.
 
@@ -202,7 +205,12 @@ def robustness_dispersion(
             UndefinedMetricWarning,
         )
 
+    noise = _noise(sample, ddof) if bias_corrected else 0.0
+
     def cv(rob: NDArray[np.float64]) -> float:
-        return float(rob.std(ddof=ddof) / rob.mean()) if rob.any() else float("nan")
+        if not rob.any():
+            return float("nan")
+        # np.maximum keeps the NaN of noise that is unknown.
+        return float(np.sqrt(np.maximum(rob.var(ddof=ddof) - noise, 0.0)) / rob.mean())
 
     return estimate("CV", cv, sample, confidence_level, partial(dispersion, ddof=ddof))

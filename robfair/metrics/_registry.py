@@ -41,6 +41,8 @@ class Measure:
         One sentence, without capital and full stop.
     note : str
         A further sentence for the glossary of a report, or "".
+    corrects : bool
+        Whether the function has the option `bias_corrected`, without the part that noise adds.
     extremes : callable or None
         A function (low, high) -> (least, greatest): the measure's certified bounds where each
         Rob(P) lies between its ends, NaN of one group and of zeros alone where the measure is
@@ -60,6 +62,7 @@ class Measure:
     unit: str
     meaning: str
     note: str = ""
+    corrects: bool = False
     extremes: Callable[..., tuple[float, float]] | None = None
 
 
@@ -81,14 +84,15 @@ AUDIT_MEASURES: tuple[Measure, ...] = (
             "share of rows that are classified correctly"),
     Measure("rob_f", "Rob(f)", classifier_robustness, True, "distance",
             "mean of Rob(P) over the groups: how much change the model withstands",
-            "Each group counts the same, however large it is.", partial(_rising, np.mean)),
+            "Each group counts the same, however large it is.",
+            extremes=partial(_rising, np.mean)),
     Measure("v_f", "V_f", robustness_variance, False, "distance squared",
             "variance of Rob(P) between the groups; 0 if all are equal, or all are 0",
             "It also falls when all groups become easier to attack: read it with Rob(f).",
-            variance_extremes),
+            True, variance_extremes),
     Measure("cv", "CV", robustness_dispersion, False, "1",
             "standard deviation of Rob(P) between the groups, divided by Rob(f)",
-            "It does not depend on the unit of distances.", dispersion_extremes),
+            "It does not depend on the unit of distances.", True, dispersion_extremes),
     Measure("worst_group", "worst group", worst_group_robustness, True, "distance", "least Rob(P)",
             extremes=partial(_rising, np.min)),
     Measure("gap", "gap", robustness_gap, False, "distance", "greatest Rob(P) less the least",

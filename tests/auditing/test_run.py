@@ -1,7 +1,9 @@
 """The computation behind `audit`: its options are checked, and one search serves all."""
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import stats
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +23,25 @@ def run(model=CLF, **options):
 
 def test_the_rows_are_those_of_the_registry():
     assert run().overall.index.tolist() == [measure.symbol for measure in AUDIT_MEASURES]
+
+
+def test_v_f_and_cv_stand_beside_what_noise_leaves_of_them():
+    result = run()
+    corrected = result.overall["corrected"]
+    assert corrected.dropna().index.tolist() == ["V_f", "CV"]
+    blocks = [result.distances.distance[DATA.groups == g] for g in np.unique(DATA.groups)]
+    right = [np.where(DATA.y == result.distances.predicted, 1, 0)[DATA.groups == g]
+             for g in np.unique(DATA.groups)]  # fmt: skip
+    values = [np.where(ok, block, 0.0) for ok, block in zip(right, blocks, strict=True)]
+    means = np.array([block.mean() for block in values])
+    noise = np.mean([stats.sem(block) ** 2 for block in values]) * (1 - 1 / len(values))
+    assert corrected["V_f"] == pytest.approx(means.var() - noise)
+    assert corrected["CV"] == pytest.approx(np.sqrt(means.var() - noise) / means.mean())
+    assert "less noise)" in str(result)
+    # One group alike in all: less than nothing is left, which is shown as nothing.
+    same = audit(CLF, np.repeat(DATA.X, 2, axis=0), np.repeat(DATA.y, 2),
+                 sensitive_features=np.tile([0, 1], 2 * len(DATA.y) // 2))  # fmt: skip
+    assert same.overall["corrected"][["V_f", "CV"]].tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ class Audit(AuditNumbers, Exports):
         Name of the model.
     overall : pandas.DataFrame
         A row per measure of ``robfair.metrics.AUDIT_MEASURES``; columns value, lower and upper (the
-        interval, for the error of sampling) and, with certified distances, low and high
+        interval, for the error of sampling), corrected (V_f and CV without the part that noise
+        within the groups adds, cut at 0) and, with certified distances, low and high
         (the measure of these samples lies between them, whatever search or proof comes).
     by_group : pandas.DataFrame
         A row per group: size, accuracy, mean_distance (of the correctly classified samples), their

@@ -22,7 +22,7 @@ def measure_table(audit: AuditNumbers, *, meanings: bool = True) -> Table:
     rows = [
         (
             _word(name),
-            _number(row["value"]),
+            _value(row),
             *_intervals(row, sides),
             *(_word(find_measure(str(name)).meaning) for _ in last),
         )
@@ -142,6 +142,14 @@ def _with_interval(row: pd.Series[Any], column: str) -> Cell:
     if np.isnan(row["lower"]):
         return cell
     return Cell(cell.text, cell.key, f"({_interval(row['lower'], row['upper']).text})")
+
+
+def _value(row: pd.Series[Any]) -> Cell:
+    """Write a value and, beside it, what is left of it without the part that noise adds."""
+    cell = _number(row["value"])
+    if np.isnan(row["corrected"]):
+        return cell
+    return Cell(cell.text, cell.key, f"({table_number(row['corrected'])} less noise)")
 
 
 def _number(value: Any) -> Cell:
