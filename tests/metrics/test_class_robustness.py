@@ -160,6 +160,9 @@ def test_censored_samples(level, population):
     # With a cap of 5 the sample at 9 is not fooled either. The wrong sample is never censored.
     table = class_robustness(y, pred, eps_max=5.0, **args)
     assert table["n_censored"].tolist() == [1, 2]
+    # An attack that needs just the cap has succeeded; no class has lost its place in the counts.
+    table_at = class_robustness(y, pred, eps_max=9.0, **args)
+    assert table_at["n_censored"].tolist() == [0, 2]
     low = {"correct": 3.0, "all": 2.0}[population]
     assert table["least_eps"].tolist() == [low, 4.0]
     assert class_robustness_unfairness(y, pred, eps_max=5.0, **args) == 4.0 - low
@@ -214,6 +217,8 @@ def test_undefined(level):
     assert len(record) == 1
     assert np.isnan(found)
     assert found.interval is None if level is None else np.isnan(found.interval).all()
+    with pytest.warns(UndefinedMetricWarning, match=r"^CRU_s .*only one \(1\)"):
+        class_robustness_unfairness([1] * 4, [1] * 4, success=[True] * 4, confidence_level=level)
     # A class of which nothing is predicted right has no population, which is not robustness 0.
     y, pred = [0, 0, 1, 1], [0, 0, 0, 0]
     message = "CRU_eps over the correctly classified samples .*1 of 2 groups have no samples: 1"
@@ -228,6 +233,14 @@ def test_undefined(level):
     assert (
         class_robustness_unfairness(y, pred, population="all", confidence_level=level, **eps) == 1.5
     )
+
+
+def test_rows_of_success_are_those_of_the_labels():
+    y = pd.Series([0, 0, 1, 1])
+    success = pd.Series([True, False, False, False])
+    assert class_robustness_unfairness(y, y, success=success) == 0.5
+    with pytest.raises(ValueError, match="success"):
+        class_robustness_unfairness(y, y, success=success[::-1])
 
 
 def test_a_table_of_one_group_compares_nothing():

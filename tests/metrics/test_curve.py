@@ -125,6 +125,13 @@ def test_infinite_distance_never_drops():
     assert robustness_curve([0, 0], [0, 0], distance=[1, np.inf], tau_max=3).area() == 2.0
 
 
+def test_tau_max_cuts_the_curves_of_groups():
+    given = {"distance": [1.0, 4.0, 2.0, np.inf], "sensitive_features": [0, 0, 1, 1]}
+    curves = group_robustness_curves([0] * 4, [0] * 4, tau_max=3.0, **given)
+    assert [curve.area() for curve in curves.values()] == [2.0, 2.5]
+    assert robustness_curve([0] * 4, [0] * 4, tau_max=3.0, **given).area() == 2.25
+
+
 def test_group_curves():
     frame = pd.DataFrame({"race": list("aabb"), "sex": [0, 1, 0, 0]})
     curves = group_robustness_curves(
@@ -147,6 +154,12 @@ def test_curve_is_frozen():
         curve.tau = np.zeros(1)
     with pytest.raises(ValueError, match="read-only"):
         curve.tau[0] = 1
+
+
+def test_a_curve_holds_arrays_of_floats():
+    curve = RobustnessCurve([0, 1], [1, 0])
+    for array in (curve.tau, curve.fraction):
+        assert (array.dtype, array.flags.writeable) == (np.float64, False)
 
 
 def test_curve_copies_its_arguments():

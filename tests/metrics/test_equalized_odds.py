@@ -134,11 +134,13 @@ def test_table_where_it_is_undefined(condition_on):
         table = equalized_odds_table(Y, P, sensitive_features=["a"] * 4, **keywords)
     assert len(record) == 1
     assert table.isna().all(axis=None)
+    assert table[1].dtype == np.float64
     keywords["sensitive_features"] = pd.Categorical(list("fmff"), categories=["f", "m"])
     if condition_on is None:
         assert equalized_odds_table(Y, P, **keywords).notna().all(axis=None)
         return
-    with pytest.warns(UndefinedMetricWarning, match=r"1 of 4 groups .*: \(1, 'm'\)") as record:
+    message = r"^EOU of a row in which groups are empty is .* 1 of 4 groups .*: \(1, 'm'\)"
+    with pytest.warns(UndefinedMetricWarning, match=message) as record:
         table = equalized_odds_table(Y, P, **keywords)
     assert len(record) == 1
     assert table[1].isna().tolist() == [False, True]
@@ -157,6 +159,9 @@ def test_confidence_table():
 def test_confidence_table_of_one_group_and_of_none():
     table = group_confidence(Y, P, sensitive_features=["a"] * 4)
     assert table[1].tolist() == [0.375, 0.75]  # compares nothing, so that nothing is undefined
+    # Not even where there is but one cell.
+    table = group_confidence(Y, P, sensitive_features=["a"] * 4, condition_on=None)
+    assert table[1].tolist() == [0.5625]
     message = "^The mean confidence of a row without samples is undefined .* 1 of 4 groups"
     with pytest.warns(UndefinedMetricWarning, match=message):
         table = group_confidence(Y, P, sensitive_features=list("fmff"))
@@ -206,7 +211,7 @@ def test_one_group(condition_on, level):
 
 
 def test_empty_cell():
-    with pytest.warns(UndefinedMetricWarning, match=r"1 of 4 groups .*: \(1, 'm'\)"):
+    with pytest.warns(UndefinedMetricWarning, match=r"^EOU is .* 1 of 4 groups .*: \(1, 'm'\)"):
         assert np.isnan(equalized_odds_unfairness(Y, P, sensitive_features=list("fmff")))
     keywords = {"sensitive_features": list("fmff"), "condition_on": None}
     assert np.isfinite(equalized_odds_unfairness(Y, P, **keywords))
@@ -246,12 +251,17 @@ def test_interval_is_of_the_largest_difference_within_a_label():
         ({"y_proba": [0.5, 1.5, -0.5, 1.0]}, ValueError, r"lie in \[0, 1\]; 2 of 4 values"),
         ({"y_proba": [0.5, np.nan, 0.5, 1.0]}, ValueError, "1 of 4 values do not"),
         ({"y_proba": [0.5, np.inf, 0.5, 1.0]}, ValueError, "not finite"),
-        ({"y_proba": ["a", "b", "a", "b"]}, TypeError, "y_proba must hold numbers"),
+        (
+            {"y_proba": ["a", "b", "a", "b"]},
+            TypeError,
+            "y_proba must hold numbers.*what predict_proba",
+        ),
         ({"sensitive_features": ["f"]}, ValueError, "sensitive_features has 1 samples"),
         ({"sensitive_features": ["f", None, "m", None]}, ValueError, "missing .* 2 of 4"),
         ({"sensitive_features": None}, TypeError, "sensitive_features is None"),
         ({"condition_on": "group"}, ValueError, "condition_on must be .* got 'group'"),
         ({"labels": [0, 1, 2]}, ValueError, "labels must name 2 different classes"),
+        ({"labels": [[0, 1]]}, ValueError, "^labels must have one value"),
         ({"labels": [0, 0]}, ValueError, "labels must name 2 different classes"),
         ({"labels": [0, 7]}, ValueError, r"y_true holds \[1\], which labels \[0, 7\] do not name"),
     ],

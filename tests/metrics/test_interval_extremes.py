@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import optimize, stats
 
-from robfair._mean_summary import contrast, mean_ends, p_above, summarize, t_quantile
+from robfair._mean_summary import claim_end, contrast, mean_ends, p_above, summarize
 from robfair.metrics._interval_extremes import gap_interval, ratio_interval, worst_interval
 
 INTERVALS = {
@@ -66,15 +66,30 @@ def gap_by_loops(rows, alpha):
         every = np.argwhere(~np.eye(row.mean.shape[-1], dtype=bool))
         highs.append(mean_ends(contrast(row, every), alpha / 2)[1].max())
     p = 0.9 * alpha / 2 / len(pairs)
-    lows = [
-        min(mean_ends(d, p, cautious=True)[0], d.mean - d.error * t_quantile(p, d.df))
-        for d in pairs
-    ]
-    return max(0, *lows), max(highs)
+    return max(0, *(claim_end(difference, p) for difference in pairs)), max(highs)
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.4])
-def test_worst_and_gap_by_loops(alpha):
+def ratio_by_loops(means, alpha):
+    """As the gap; the ratio at which a test turns is a root."""
+    lowest, highest = may_be(means, 0.1 * alpha / 2)
+    pairs = [np.array([[i, j]]) for i in lowest for j in highest if i != j]
+    p = 0.9 * alpha / 2 / len(pairs)
+    low = high = 1.0
+    for pair in pairs:
+
+        def above(r, pair=pair):
+            return mean_ends(contrast(means, pair, r), alpha / 2)[0][0]
+
+        def below(r, pair=pair):
+            return p - p_above(-contrast(means, pair, r))[0]
+
+        low = min(low, optimize.brentq(above, 0, 1) if above(1.0) < 0 else 1.0)
+        high = min(high, optimize.brentq(below, 0, 1) if below(1.0) > 0 else 1.0)
+    return low, high
+
+
+@pytest.mark.parametrize("alpha", [0.02, 0.17, 0.4])
+def test_intervals_by_loops(alpha):
     # Who may be the worst or the best differs between the draws.
     draws = [[1.0, 1.3, 1.5], [0.1, 0.2, 0.6, 0.7], [0.7, 0.9, 2.0, 2.2], [1.0, 1.0, 1.1, 1.6]]
     means = [summarize(groups([60, 40, 80, 50][: len(f)], 3, f)) for f in draws]
@@ -85,6 +100,7 @@ def test_worst_and_gap_by_loops(alpha):
         high = min(mean_ends(one[g], p, cautious=True)[1] for g in lowest)
         assert_allclose(worst_interval(one, alpha), [low, high])
         assert_allclose(gap_interval(one[None], alpha), gap_by_loops([one], alpha))
+        assert_allclose(ratio_interval(one, alpha), ratio_by_loops(one, alpha), atol=2e-6)
     names = vars(means[1])
     rows = type(means[1])(*(np.stack([vars(one)[n] for one in means[1:]]) for n in names))
     assert_allclose(gap_interval(rows, alpha), gap_by_loops(means[1:], alpha))
@@ -92,6 +108,8 @@ def test_worst_and_gap_by_loops(alpha):
     together = gap_interval(rows[:2][..., None, :], alpha)
     alone = [gap_by_loops([one], alpha) for one in means[1:3]]
     assert_allclose(np.stack(together, axis=-1), alone)
+    alone = [ratio_by_loops(one, alpha) for one in means[1:3]]
+    assert_allclose(np.stack(ratio_interval(rows[:2], alpha), axis=-1), alone, atol=2e-6)
 
 
 def test_worst_of_groups_that_are_clearly_apart_is_that_of_the_lowest():

@@ -44,6 +44,7 @@ class Recorder:
         self.calls = []
 
     def __call__(self, module, X, eps, loss, *, uniform_start, rows=None):
+        self.loss, self.rows = loss, rows
         found = self.inner(module, X, eps, loss, uniform_start=uniform_start, rows=rows)
         self.calls.append((X, eps, found, uniform_start))
         return found
@@ -129,6 +130,16 @@ def test_trades_tends_to_the_cross_entropy_as_eps_vanishes():
     none = TradesObjective()(module, X, y, full(0), full(6), attack())
     assert none.robust.tolist() == [0] * N
     assert not none.attacked.any()
+
+
+def test_trades_attacks_along_the_gradient_of_the_divergence():
+    module, (X, y) = network(), batch()
+    recorder = Recorder(attack())
+    TradesObjective()(module, X, y, full(0.5), full(6), recorder)
+    clean, out = module(X).detach().softmax(dim=1), torch.randn(N, C).requires_grad_()
+    divergence = F.kl_div(out.log_softmax(dim=1), clean, reduction="sum")
+    (expected,) = torch.autograd.grad(divergence, out)
+    assert_allclose(recorder.loss(out.detach()), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_the_attack_raises_the_kl_divergence():
@@ -313,8 +324,10 @@ def test_a_batch_that_is_attacked_as_a_whole_is_not_copied(objective):
     module, (X, y) = network(), batch()
     recorder, eps = Recorder(attack()), full(0.5)
     objective(module, X, y, eps, full(6), recorder)
-    assert recorder.calls[0][0] is X
-    assert recorder.calls[0][1] is eps
+    (centres, radius, _, _), rows = recorder.calls[0], recorder.rows
+    assert centres is X
+    assert radius is eps
+    assert rows is None
 
 
 def test_the_attack_works_on_images_in_double_precision():
@@ -328,6 +341,15 @@ def test_the_attack_works_on_images_in_double_precision():
     assert found.dtype == torch.float64
     assert ((found - images).flatten(1).norm(dim=1) <= 0.2 + 1e-12).all()
     assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_a_step_is_a_part_of_the_eps_of_each_sample():
+    module, (X, _) = nn.Linear(D, C), batch()
+    eps = torch.linspace(0.1, 1.0, N)
+    at_once = Attack(1, 0.25, torch.inf, ThreatModel(), Noise(0), spread=0.0)
+    found = at_once(module, X, eps, first_logit, uniform_start=True)
+    step = 0.25 * eps[:, None] * module.weight.detach()[0].sign()
+    assert_allclose(found - X, step, rtol=1e-4, atol=1e-6)
 
 
 def test_step_and_start_follow_the_eps_of_each_sample():

@@ -160,7 +160,7 @@ def test_segments_wait_for_a_full_batch():
     segments, results = make_segments(8, 4, forward)
     results.n_forward += 10  # of the attack
     searched = []
-    for index in torch.arange(8).split((3, 1, 2, 2)):
+    for index in torch.arange(8).split((3, 1, 3, 1)):
         before, ends = len(forward.rows), torch.full((len(index), 1), 2.0)
         segments.add(
             index=index, start=0 * ends, inside=0 * ends, outside=ends, label=0 * index,
