@@ -37,12 +37,14 @@ def confirm(
     points: Tensor,
     steps: Iterable[float],
     attempt: Callable[[Tensor, float], tuple[Tensor, Tensor, Tensor]],
+    last_resort: Iterable[float] = (),
 ) -> Tensor:
     """Return, for each point (n, d), the first of a few tries that is flipped beyond rounding.
 
     `attempt` takes rows (m,) and a step, in its own unit. It returns the points tried (m, d),
     whether they are flipped, and whether they are so beyond rounding. Where no try is, the result
-    is the first that is flipped at all, or NaN.
+    is the first that is flipped at all, or else the first that is so by steps of the last resort,
+    or NaN.
     """
     confirmed = torch.full_like(points, torch.nan)
     rows = torch.arange(len(points), device=points.device)
@@ -54,4 +56,10 @@ def confirm(
         taken = sure | (flipped & confirmed[rows].isnan().any(dim=1))
         confirmed[rows[taken]] = tried[taken]
         rows = rows[~sure]
+    for step in last_resort:
+        rows = confirmed.isnan().any(dim=1).nonzero()[:, 0]
+        if len(rows) == 0:
+            break
+        tried, flipped, _ = attempt(rows, step)
+        confirmed[rows[flipped]] = tried[flipped]
     return confirmed

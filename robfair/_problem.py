@@ -18,7 +18,16 @@ from robfair._batches import check_batch_size, default_batch_size
 from robfair._geometry import norms
 from robfair._precision import warn_of_rounding
 from robfair._validation import check_unmasked
-from robfair.adapters import LabelModel, LogitModel, Sees, adapt, check_codes, check_labels, hold
+from robfair.adapters import (
+    LabelModel,
+    LogitModel,
+    Sees,
+    adapt,
+    check_codes,
+    check_labels,
+    check_output,
+    hold,
+)
 from robfair.threat import ThreatModel
 
 Forward = Callable[[Tensor], Tensor]
@@ -157,7 +166,7 @@ def as_problem(
     reading = hold(model, adapted, X, array, batch_size)
     adapted, n_classes, codes = reading.model, 0, None
     if isinstance(adapted, LogitModel):
-        n_classes = adapted.check_output(array)
+        n_classes = check_output(adapted, array)
         codes = None if y is None else adapted.codes(y, n_classes)
     else:
         adapted = adapted.in_dtype_of(array)

@@ -24,6 +24,9 @@ def test_the_first_sure_try_is_taken_then_the_first_flipped_one():
     assert points[:3].tolist() == [[0, 1], [1, 3], [2, 2]]
     assert points[3].isnan().all()
     assert asked == [[0, 1, 2, 3], [1, 2, 3], [1, 2, 3]]
+    farther = confirm(torch.zeros(4, 2).double(), STEPS, attempt, last_resort=(8.0, 9.0, 10.0))
+    assert farther.tolist() == [[0, 1], [1, 3], [2, 2], [3, 9]]
+    assert asked[-2:] == [[3], [3]]
 
 
 def test_no_try_is_made_for_no_rows():

@@ -8,6 +8,7 @@ the logits into the gradient of their weighted sum. `Sees` names what is needed 
 
 from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
 from robfair.adapters._codes import check_codes
+from robfair.adapters._first_pass import check_output
 from robfair.adapters._label_kinds import check_labels
 from robfair.adapters._labels import LabelModel, as_labels, as_model
 from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
@@ -34,6 +35,7 @@ __all__ = [
     "autograd_vjp",
     "check_codes",
     "check_labels",
+    "check_output",
     "evaluation_mode",
     "forward_vjp",
     "hold",

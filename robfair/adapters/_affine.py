@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from robfair.adapters._foreign import is_half
 from robfair.adapters._plain import is_plain
 from robfair.models import Standardize
 
@@ -53,6 +54,8 @@ def affine_layers(module: nn.Module) -> list[AffineLayer] | None:
     list of AffineLayer, at least one, or None
         The layers, in order; None if the module is not affine.
     """
+    if is_half(module):  # it rounds too much for a closed form to hold
+        return None
     layers: list[AffineLayer] = []
     for part in _flatten(module):
         if is_identity(part) or (is_plain(part, nn.Flatten) and part.start_dim == 1 and not layers):

@@ -6,6 +6,7 @@ function that sends its samples elsewhere.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -132,9 +133,9 @@ def _from_estimator(model: Any) -> LabelModel:
         kind = getattr(model, "_estimator_type", None)
     if kind not in ("classifier", None):
         raise TypeError(
-            f"{type(model).__name__} is a {kind.replace('_', ' ')}, and only a classifier has a "
-            "decision boundary. To study a threshold on its output, give a function such as "
-            "lambda X: model.predict(X) > threshold."
+            f"{type(model).__name__} is a{'n' * (kind[0] in 'aeiou')} {kind.replace('_', ' ')}, "
+            "and only a classifier has a decision boundary. To study a threshold on its output, "
+            "give a function such as lambda X: model.predict(X) > threshold."
         )
     if hasattr(model, "fit"):
         check_is_fitted(model)
@@ -142,6 +143,14 @@ def _from_estimator(model: Any) -> LabelModel:
     if isinstance(classes, list):
         raise TypeError(f"{type(model).__name__} has several outputs; robfair needs one.")
     predict: Callable[[Any], Any] = model.predict
+    further = _further_arguments(predict)
+    if further:
+        arguments = ", ".join(f"{name}=..." for name in further)
+        raise TypeError(
+            f"{type(model).__name__}.predict needs {' and '.join(further)} besides X: give a "
+            "function that finds these for any samples, also perturbed ones, such as "
+            f"lambda X: model.predict(X, {arguments})."
+        )
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         # Fitted on a DataFrame.
@@ -215,3 +224,13 @@ class _Checked:
                 "probabilities, take their argmax."
             )
         return labels
+
+
+def _further_arguments(predict: Callable[..., Any]) -> list[str]:
+    """Return the arguments that a method ``predict`` needs besides the samples."""
+    try:
+        parameters = list(inspect.signature(predict).parameters.values())[1:]
+    except (TypeError, ValueError):  # some callables do not tell
+        return []
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in variadic]

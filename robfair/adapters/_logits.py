@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier
 from torch import Tensor, nn
 
+from robfair.adapters._foreign import check_initialised, is_half, not_compiled, unwrapped
 from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._numbers import as_numbers
 from robfair.adapters._outputs import as_tensor, log_probability
@@ -38,7 +39,6 @@ __all__ = [
     "as_logits",
     "find_codes",
     "predicts_by_module",
-    "samples_fit",
 ]
 
 SUPPORTED = (
@@ -51,15 +51,6 @@ SUPPORTED = (
 
 class NotDifferentiable(TypeError):
     """The model is of a kind that has no gradient; it may still predict."""
-
-
-@contextmanager
-def samples_fit(shape: tuple[int, ...]) -> Iterator[None]:
-    """Raise ValueError in place of torch's error for samples of a shape that a module refuses."""
-    try:
-        yield
-    except (RuntimeError, IndexError) as error:
-        raise ValueError(f"the model does not take samples of shape {shape}: {error}") from error
 
 
 class Adapted:
@@ -138,6 +129,10 @@ class LogitModel(Adapted):
         What a Pipeline does before its last step.
     to_logits : callable or None
         Turns what the module returns into logits, where these are not the same.
+    dtype : torch.dtype
+        That of points and logits: the module's own, or float32 for a module in half precision.
+    own_dtype : torch.dtype
+        That of the module's first parameter, which its inputs are cast to.
     """
 
     module: nn.Module
@@ -145,13 +140,22 @@ class LogitModel(Adapted):
     transform: Callable[[Any], Any] | None = None
     to_logits: Callable[[Tensor], Tensor] | None = None
     dtype: torch.dtype = field(init=False)
+    own_dtype: torch.dtype = field(init=False)
     device: torch.device = field(init=False)
 
     def __post_init__(self) -> None:
-        floating = [p for p in self.module.parameters() if p.is_floating_point()]
-        first = floating[0] if floating else torch.zeros(0)
-        object.__setattr__(self, "dtype", first.dtype)  # the dataclass is frozen
+        check_initialised(self.module)
+        tensors = (*self.module.parameters(), *self.module.buffers())
+        first = next((t for t in tensors if t.is_floating_point()), torch.zeros(0))
+        # The dataclass is frozen.
+        object.__setattr__(self, "own_dtype", first.dtype)
+        object.__setattr__(self, "dtype", torch.promote_types(first.dtype, torch.float32))
         object.__setattr__(self, "device", first.device)
+
+    @property
+    def is_half(self) -> bool:
+        """Tell whether any part is in half precision, whose rounding no proof can neglect."""
+        return is_half(self.module)
 
     @contextmanager
     def forward(self, shape: tuple[int, ...]) -> Iterator[Callable[[Tensor], Tensor]]:
@@ -159,48 +163,42 @@ class LogitModel(Adapted):
 
         The function raises ValueError if the module returns no logits.
         """
-
-        def logits(flat: Tensor) -> Tensor:
-            out = as_tensor(self.module(flat.reshape(len(flat), *shape)))
-            if self.to_logits is not None:
-                out = self.to_logits(out)
-            if out.ndim < 2 or out.shape[1] == 1:
-                # One output is the logit of the second of two classes.
-                out = out.reshape(-1, 1)
-                out = torch.cat([torch.zeros_like(out), out], dim=1)
-            return out
-
-        with evaluation_mode(self.module):
-            yield logits
+        with self.passes(shape) as run:
+            yield lambda flat: self.logits(run(flat))
 
     @contextmanager
     def forward_vjp(self, shape: tuple[int, ...]) -> Iterator[ForwardVjp]:
         """Yield the function from flattened samples to logits and their vector-Jacobian product."""
         with self.forward(shape) as forward:
-            # Logits derived from the output of the module need autograd.
-            yield autograd_vjp(forward) if self.to_logits else forward_vjp(self.module, forward)
+            # What is derived from the output of the module, or cast, needs autograd.
+            casts = self.own_dtype != self.dtype or torch.is_autocast_enabled(self.device.type)
+            by_autograd = self.to_logits or casts
+            yield autograd_vjp(forward) if by_autograd else forward_vjp(self.module, forward)
 
-    def check_output(self, X: NDArray[Any]) -> int:
-        """Return the number of classes. Raises ValueError if the model does not fit `X`."""
-        with torch.no_grad(), self.forward(X.shape[1:]) as forward, samples_fit(X.shape[1:]):
-            out = forward(self.tensor(X[:1]))
-        if out.ndim != 2 or len(out) != 1:
-            raise ValueError(
-                "the module must return logits of shape (n_samples, n_classes); for one sample it "
-                f"returned shape {tuple(out.shape)}."
-            )
-        if not bool(torch.isfinite(out).all()):
-            raise ValueError(
-                "the module returns NaN or infinity for the first sample of X; check its weights "
-                "and the scale of X."
-            )
-        n_classes = out.shape[1]
-        if self.classes is not None and n_classes != len(self.classes):
-            raise ValueError(
-                f"the module returns {n_classes} logits, but the model has {len(self.classes)} "
-                "classes."
-            )
-        return n_classes
+    @contextmanager
+    def passes(self, shape: tuple[int, ...]) -> Iterator[Callable[[Tensor], Any]]:
+        """Yield the function from flattened samples to what the module returns."""
+
+        def run(flat: Tensor) -> Any:
+            # A copy: a first layer in place would write to the samples, and to a leaf of autograd.
+            return self.module(flat.reshape(len(flat), *shape).to(self.own_dtype, copy=True))
+
+        with evaluation_mode(self.module), not_compiled():
+            yield run
+
+    def logits(self, returned: Any) -> Tensor:
+        """Turn the module's output into logits of shape (n_samples, n_classes), in `dtype`.
+
+        Raises ValueError if there are none in it.
+        """
+        out = as_tensor(returned)
+        if self.to_logits is not None:
+            out = self.to_logits(out)
+        if out.ndim < 2 or out.shape[1] == 1:
+            # One output is the logit of the second of two classes.
+            out = out.reshape(-1, 1)
+            out = torch.cat([torch.zeros_like(out), out], dim=1)
+        return out.to(self.dtype)
 
 
 def as_logits(model: Any) -> LogitModel:
@@ -231,7 +229,7 @@ def as_logits(model: Any) -> LogitModel:
             f"{SUPPORTED}."
         )
     if isinstance(model, nn.Module):
-        return LogitModel(model)
+        return LogitModel(unwrapped(model))
     if has_steps(model):
         transform, last = last_step(model)
         return replace(as_logits(last), transform=transform)
@@ -248,7 +246,9 @@ def as_logits(model: Any) -> LogitModel:
     if predicts_by_module(model):
         check_is_fitted(model)
         return LogitModel(
-            model.module_, classes=np.asarray(model.classes_), to_logits=_skorch_output(model)
+            unwrapped(model.module_),
+            classes=np.asarray(model.classes_),
+            to_logits=_skorch_output(model),
         )
     raise NotDifferentiable(
         f"cannot differentiate a model of type {type(model).__name__}. Supported: {SUPPORTED}. "

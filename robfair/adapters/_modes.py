@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -58,7 +58,8 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
                 part = _parts.setdefault(id(each), _Part(each, each.training))
                 part.blocks.add(block)
             if any(each.training for each in submodules):
-                module.eval()
+                with suppress(NotImplementedError):  # torch.export: the mode is in the program
+                    module.eval()
             still = [each for each in submodules if not each.training]
         yield
         _warn_of_training([each for each in still if each.training])

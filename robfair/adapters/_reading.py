@@ -19,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor, nn
 
 from robfair._batches import batches, default_batch_size
+from robfair.adapters._first_pass import check_output
 from robfair.adapters._given import as_given, check_names, own_labels, refusal, some_rows
 from robfair.adapters._labels import LabelModel, as_labels, as_model
 from robfair.adapters._logits import (
@@ -131,7 +132,10 @@ def hold(
     rows, inputs = some_rows(X), some_rows(inputs)
     if isinstance(model, nn.Module):  # the module is what predicts
         settled = settle(as_logits(model), inputs, batch_size)
-        return Reading(as_labels(settled) if isinstance(adapted, LabelModel) else settled)
+        if isinstance(adapted, LogitModel):
+            return Reading(settled)
+        check_output(settled, inputs, gradient=False)
+        return Reading(as_labels(settled))
     if not hasattr(model, "predict"):  # nor is there anything to compare for a function
         return Reading(adapted)
     own = as_labels(model).in_dtype_of(inputs)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robfair._batches import batches, default_batch_size
-from robfair.adapters._logits import LogitModel, samples_fit
-from robfair.adapters._modes import evaluation_mode
+from robfair.adapters._foreign import errors_named
+from robfair.adapters._logits import LogitModel
 from robfair.adapters._outputs import Kept, are_distributions, as_tensor, log_odds, log_probability
 
 __all__ = ["settle"]
@@ -50,16 +50,17 @@ def settle(model: LogitModel, X: NDArray[Any], batch_size: int | None) -> LogitM
 def outputs(model: LogitModel, X: NDArray[Any], batch_size: int | None) -> Tensor:
     """Return what the module returns for samples."""
     size = default_batch_size(X.shape[1:]) if batch_size is None else batch_size
-    with torch.no_grad(), evaluation_mode(model.module):
+    name, shape = type(model.module).__name__, X.shape[1:]
+    with torch.no_grad(), model.passes(shape) as run:
         first, *others = batches(len(X), size)
-        with samples_fit(X.shape[1:]):  # what fails later has another reason
-            parts = [_pass(model, X[first])]
-        parts += [_pass(model, X[part]) for part in others]
+        with errors_named(name, shape, model.own_dtype):  # what fails later has another reason
+            returned = run(model.tensor(X[first]))
+        parts = [_tensor(returned), *(_tensor(run(model.tensor(X[part]))) for part in others)]
     return torch.cat(parts)
 
 
-def _pass(model: LogitModel, X: NDArray[Any]) -> Tensor:
-    out = as_tensor(model.module(model.tensor(X).reshape(-1, *X.shape[1:])))
+def _tensor(returned: Any) -> Tensor:
+    out = as_tensor(returned)
     return out if out.ndim else out[None]
 
 
@@ -78,7 +79,7 @@ def _also_far(
     far = np.where(near == 0, 1, near) * rng.choice([-10.0, -1.0, 1.0, 10.0], near.shape)
     try:
         other = outputs(model, far, batch_size)
-    except (ValueError, RuntimeError, IndexError):
+    except (ValueError, TypeError):
         # Such as an embedding, which knows no other values.
         return len(X) >= ENOUGH
     other = other.reshape(-1, out.shape[1])

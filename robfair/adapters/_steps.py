@@ -35,7 +35,11 @@ def last_step(model: Any) -> tuple[Callable[[Any], Any] | None, Any]:
     if len(model.steps) == 1:
         return inner, classifier
     check_is_fitted(model)
-    before = _with(model, steps=model.steps[:-1]).transform
+    # The samplers of imbalanced-learn take part in fit alone.
+    steps = [step for step in model.steps[:-1] if not hasattr(step[1], "fit_resample")]
+    if not steps:
+        return inner, classifier
+    before = _with(model, steps=steps).transform
     return before if inner is None else _Chain(before, inner), classifier
 
 

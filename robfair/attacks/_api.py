@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from robfair._alignment import check_aligned
@@ -16,6 +17,7 @@ from robfair.threat import ThreatModel
 __all__ = ["attack"]
 
 
+@torch.inference_mode(False)  # wherever it is called from
 def attack(
     model: Any,
     X: Any,

@@ -26,6 +26,7 @@ __all__ = ["least_eps"]
 LADDER = (1, 1 / 2, 1 / 4, 1 / 8)
 
 
+@torch.inference_mode(False)  # wherever it is called from
 def least_eps(
     model: Any,
     X: Any,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.attacks._options import AttackOptions
@@ -49,6 +50,7 @@ class RobustAccuracy(float):
     __str__ = __repr__
 
 
+@torch.inference_mode(False)  # wherever it is called from
 def robust_accuracy(
     model: Any, X: Any, y: ArrayLike, eps: ArrayLike, *, transfer_from: Any = None, **options: Any
 ) -> RobustAccuracy | pd.Series:
@@ -105,6 +107,7 @@ def robust_accuracy(
     return pd.Series(rates, index=pd.Index(grid, name="eps"), name=name)
 
 
+@torch.inference_mode(False)  # wherever it is called from
 def attack_success(
     model: Any, X: Any, y: ArrayLike, eps: ArrayLike, *, transfer_from: Any = None, **options: Any
 ) -> NDArray[np.bool_] | pd.DataFrame:

@@ -99,6 +99,11 @@ def certified_radius(
             "certified distances need a module that returns logits; this model's output is "
             "transformed into logits afterwards (skorch with probabilities or a threshold)."
         )
+    if model.is_half:
+        raise UnsupportedLayer(
+            "a part of the module is in half precision, whose rounding the bounds do not cover: "
+            "certify it in float32."
+        )
     network = trace(model.module, shape)
     if len(x) == 0:
         return torch.zeros(0, dtype=torch.float64, device=x.device)

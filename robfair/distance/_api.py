@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
+import torch
 from numpy.typing import ArrayLike
 
 from robfair._alignment import check_columns
@@ -186,6 +187,7 @@ def boundary_distance(
     )
 
 
+@torch.inference_mode(False)  # wherever it is called from
 def measure_distance(
     model: Any,
     X: Any,

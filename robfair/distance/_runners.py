@@ -68,6 +68,11 @@ def deepfool(
 
 def check_relu(model: LogitModel) -> None:
     """Raise ValueError unless the model is a ReLU network."""
+    if model.is_half:
+        raise ValueError(
+            'method="exact" needs a module in float32 or float64, and part of this one is in half '
+            'precision, which rounds too much: use method="strong".'
+        )
     if model.to_logits is not None:
         raise ValueError(
             'method="exact" needs a module that returns logits, and this one does not: use '

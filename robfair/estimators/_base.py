@@ -110,6 +110,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     # Fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @torch.inference_mode(False)  # wherever it is called from
     def fit(
         self,
         X: Any,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from robfair._isolation import SEEDING, one_thread, untouched_random_state
-from robfair.adapters import LogitModel, evaluation_mode
+from robfair.adapters import LogitModel, check_output, evaluation_mode
 from robfair.models import tabular_network
 
 __all__ = ["build_network", "initial_network", "isolated", "restored_network"]
@@ -62,7 +62,7 @@ def _check_network(module: Any, X: NDArray[Any], classes: NDArray[Any]) -> None:
             f"module must be a torch.nn.Module, or make one; it made a {type(module).__name__}."
         )
     model = LogitModel(module, classes=classes)
-    model.check_output(X)
+    check_output(model, X)
     with torch.no_grad(), evaluation_mode(module):
         out = module(model.tensor(X[:1]).reshape(1, *X.shape[1:]))
     if tuple(out.shape) != (1, len(classes)):

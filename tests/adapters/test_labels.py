@@ -122,15 +122,15 @@ def test_functions_that_return_something_else(function, what):
 @pytest.mark.parametrize(
     ("model", "kind"),
     [
-        (RandomForestRegressor(2), "regressor"),
-        (KMeans(2, n_init=1), "clusterer"),
-        (IsolationForest(n_estimators=2), "outlier detector"),
-        (make_pipeline(StandardScaler(), RandomForestRegressor(2)), "regressor"),
+        (RandomForestRegressor(2), "a regressor"),
+        (KMeans(2, n_init=1), "a clusterer"),
+        (IsolationForest(n_estimators=2), "an outlier detector"),
+        (make_pipeline(StandardScaler(), RandomForestRegressor(2)), "a regressor"),
     ],
 )
 def test_what_is_no_classifier(model, kind):
     model.fit(X, X[:, 0])
-    with pytest.raises(TypeError, match=f"is a {kind}.*> threshold"):
+    with pytest.raises(TypeError, match=f"is {kind}.*> threshold"):
         as_labels(model)
 
 

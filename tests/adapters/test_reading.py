@@ -210,5 +210,12 @@ def test_a_model_that_cannot_predict_x_is_named():
         def predict(self, X, *, sensitive_features):
             return super().predict(X)
 
-    with pytest.raises(ValueError, match=r"Needy\.predict fails on rows of X.*sensitive_features"):
+    with pytest.raises(TypeError, match=r"predict needs sensitive_features besides X.*lambda X: "):
         boundary_distance(Needy().fit(X, Y), X)
+
+    class Broken(LogisticRegression):
+        def predict(self, X):
+            raise OSError("no connection")
+
+    with pytest.raises(ValueError, match=r"Broken\.predict fails on rows of X.*no connection"):
+        boundary_distance(Broken().fit(X, Y), X)

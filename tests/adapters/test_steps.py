@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from robfair import boundary_distance
 from robfair.adapters._steps import has_steps, last_step, without_transformers
+from robfair.attacks import attack
 
 X = np.random.default_rng(0).normal(size=(40, 3)) * 5
 Y = (X[:, 0] > 0).astype(int)
@@ -55,3 +58,39 @@ def test_other_models_have_no_steps():
     assert not has_steps(model)
     assert last_step(model) == (None, model)
     assert without_transformers(model) is model
+
+
+class Sampler(BaseEstimator):
+    """A step of imbalanced-learn's, which takes part in fit alone."""
+
+    def fit_resample(self, X, y):
+        return X, y
+
+
+class SamplingPipeline(Pipeline):
+    """Passes samplers by, as the Pipeline of imbalanced-learn does."""
+
+    def predict(self, X):
+        for _, step in self.steps[:-1]:
+            X = step.transform(X) if hasattr(step, "transform") else X
+        return self.steps[-1][1].predict(X)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_samplers_are_passed_by(place):
+    plain = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
+    steps = list(plain.steps)
+    steps.insert(place, ("sampler", Sampler()))
+    model, expected = SamplingPipeline(steps), boundary_distance(plain, X)
+    for method in ("auto", "decision"):
+        distance = boundary_distance(model, X, method=method).distance
+        assert_allclose(distance, boundary_distance(plain, X, method=method).distance)
+    assert_array_equal(boundary_distance(model, X).predicted, expected.predicted)
+    assert attack(model, X, eps=float(expected.distance.max()) * 1.1).success.all()
+
+
+def test_a_sampler_alone_before_the_classifier():
+    classifier = LogisticRegression().fit(X, Y)
+    model = SamplingPipeline([("sampler", Sampler()), ("classifier", classifier)])
+    expected = boundary_distance(classifier, X).distance
+    assert_array_equal(boundary_distance(model, X).distance, expected)

@@ -157,9 +157,10 @@ def test_outputs_that_depend_on_the_batch():
         (images, np.arange(30)[:, None, None, None] + X.reshape(30, 1, 2, 2)),
         (Then(lambda z: z - z.mean(dim=0)), X),
     ]:
-        text = " ".join(warnings_of(module, data, method="deepfool"))
-        assert "depends on the other rows of its batch" in text
-        assert "random" not in text
+        for method in ("deepfool", "decision"):
+            text = " ".join(warnings_of(module, data, method=method))
+            assert "depends on the other rows of its batch" in text
+            assert "random" not in text
 
 
 def test_unsupported_layers():

@@ -100,7 +100,7 @@ def search_segments(
         # Aim a tolerance to this side of the root, then to that: two near hits close the bracket.
         aim = lo + (hi - lo) * (gl / (gl - gh)) + torch.where(last[rows] > 0, -tol, tol)
         t = torch.maximum(torch.minimum(aim, hi - tol / 2), lo + tol / 2)
-        t = torch.where(slow[rows], (lo + hi) / 2, t)
+        t = torch.where(slow[rows] | (gl <= gh), (lo + hi) / 2, t)  # saturated ends may tie
         tried = inside[rows] + t[:, None] * direction[rows]
         logits = forward(tried)
         margin = margins(logits, label[rows])

@@ -269,7 +269,6 @@ def standardised(n_in, mean):
 ROUNDED = {
     "a large bias": (lambda d: shifted(d, 1e5), 0),
     "layers that cancel": (lambda d: cancelling(d, 1e5), 0),
-    "float16": (lambda d: shifted(d, 0, torch.float16), 0),
     "large features": (lambda d: standardised(d, 1e6), 1e6),
 }
 

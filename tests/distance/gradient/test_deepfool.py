@@ -323,9 +323,9 @@ def test_passes_are_counted(k, batch_size, method):
     module, X = network([4, 10, k]), normal(60, 4)
     rows = Rows(module)
     result = deepfool(module, X, method=method, batch_size=batch_size)
-    # All, to see what the outputs are, and one to check their shape.
+    # All, to see what the outputs are, and one, forwards and backwards, to check them.
     assert sum(rows.forward) == result.n_forward.sum() + 60 + 1
-    assert sum(rows.backward) == result.n_backward.sum()
+    assert sum(rows.backward) == result.n_backward.sum() + 1
     assert max(rows.forward) <= batch_size
     assert max(rows.backward) <= batch_size
     if batch_size == 1:  # alone in the batch, a sample pays for nobody's steps but its own

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from robfair import ThreatModel
+from oracles import network
+from robfair import ThreatModel, boundary_distance
 from robfair._problem import Problem
 from robfair.adapters import LogitModel
 from robfair.distance._writer import ResultWriter
@@ -189,3 +190,18 @@ def test_unconfirmed_samples_are_given_up():
     assert_array_equal(result.status, ["censored", "found", "found"])
     assert_allclose(result.distance, [np.inf, 5, 5], rtol=5 * NEAR)
     assert sum(settled) == 3
+
+
+@pytest.mark.parametrize("method", ["auto", "strong", "deepfool"])
+def test_saturated_ends_that_tie_are_halved(method):
+    class Saturated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = network([4, 3], dtype=torch.float32)
+
+        def forward(self, x):
+            assert torch.isfinite(x).all()
+            return (100 * self.layer(x)).tanh()
+
+    X = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    assert boundary_distance(Saturated(), X, method=method).method == method
