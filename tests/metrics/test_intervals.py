@@ -1,0 +1,48 @@
+"""Intervals of the measures where they have closed forms."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from robfair._mean_summary import MeanSummary
+from robfair.metrics import _intervals as intervals
+
+
+def summary(mean, error, df=1e9, skewness=0.0):
+    mean = np.asarray(mean, dtype=float)
+    full = np.full_like(mean, df)
+    return MeanSummary(mean, np.full_like(mean, error) ** 2, np.full_like(mean, skewness), full)
+
+
+def test_without_skewness_a_mean_has_the_interval_of_student():
+    low, high = intervals.each_mean(summary([1.0, 2.0], 0.1, df=9), 0.05)
+    half = 0.1 * stats.t.ppf(0.975, 9)
+    assert_allclose([low, high], [[1 - half, 2 - half], [1 + half, 2 + half]], rtol=1e-6)
+
+
+def test_the_error_of_an_average():
+    low, high = intervals.average(summary([1.0, 2.0, 3.0, 4.0], 0.1), 0.05)
+    half = stats.norm.ppf(0.975) * 0.1 / 2  # four groups: half the error of one
+    assert_allclose([low, high], [2.5 - half, 2.5 + half], rtol=1e-6)
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_two_groups_have_a_spread_by_their_gap_or_ratio(ddof):
+    means = summary([1.0, 2.0], 0.05)
+    gap = np.array(intervals.gap(means, 0.05))
+    assert_allclose(intervals.variance(means, 0.05, ddof=ddof), gap**2 / (4 - 2 * ddof))
+    low, high = intervals.dispersion(means, 0.05, ddof=ddof)
+    ratio = (1 - np.array([high, low]) / np.sqrt(1 + ddof)) / (
+        1 + np.array([high, low]) / np.sqrt(1 + ddof)
+    )
+    assert ratio[0] < 0.5 < ratio[1]  # the ends of the ratio hold that of the means
+
+
+def test_the_spread_of_three_groups_holds_that_of_the_data_and_grows_by_ddof():
+    means = summary([1.0, 2.0, 3.0], 0.1)
+    low, high = intervals.variance(means, 0.05, ddof=0)
+    assert 0 < low < 2 / 3 < high
+    assert_allclose(intervals.variance(means, 0.05, ddof=1), [low * 1.5, high * 1.5])
+    low, high = intervals.dispersion(means, 0.05, ddof=0)
+    assert 0 < low < np.sqrt(2 / 3) / 2 < high
