@@ -21,6 +21,8 @@ def warn_of_rounding(X: Any, dtype: Any) -> None:
     Time stamps do: near 1.7e9 the steps of float32 are 128 seconds long. X has a row per sample, in
     any container; some of the rows are looked at.
     """
+    if not hasattr(X, "__len__"):  # what only becomes an array
+        X = np.asarray(X)
     n_samples = len(X)
     rows = np.unique(np.linspace(0, n_samples - 1, min(n_samples, N_ROWS)).astype(int))
     values = np.asarray(_safe_indexing(X, rows), dtype=np.float64)

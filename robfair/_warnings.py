@@ -11,7 +11,7 @@ from contextvars import ContextVar
 __all__ = ["each_once", "warn"]
 
 # Their frames are between the user and the cause.
-_PASSED_ON = {__name__.partition(".")[0], "sklearn", "skorch", "joblib", "contextlib"}
+_PASSED_ON = {__name__.partition(".")[0], "sklearn", "skorch", "joblib", "contextlib", "torch"}
 
 
 # What has been told, where nothing is told twice. Python's own filters are shared by all threads.

@@ -196,7 +196,7 @@ class Wary(DecisionTreeClassifier):
 
 def test_a_tree_that_predicts_otherwise_is_searched_by_its_labels(monkeypatch):
     wary = Wary(max_depth=3, random_state=0).fit(X, Y)
-    with pytest.raises(ValueError, match=r'a decision tree.*got a Wary.*"auto"'):
+    with pytest.raises(ValueError, match=r'Wary.predict is not that of scikit-learn.*"auto"'):
         boundary_distance(wary, X, method="exact")
     result = boundary_distance(wary, X)
     assert (result.method, set(result.status)) == ("decision", {"found"})
@@ -209,13 +209,13 @@ def test_a_tree_that_predicts_otherwise_is_searched_by_its_labels(monkeypatch):
         monkeypatch.setattr(DecisionTreeClassifier, "predict", lambda self, data, at=changed: (
             self.classes_[at[self.apply(data)]]
         ))  # fmt: skip
-        with pytest.raises(ValueError, match="does not predict what its tree says"):
+        with pytest.raises(ValueError, match="its tree is not read"):
             boundary_distance(tree, X, method="exact")
-        with pytest.raises(ValueError, match="Leave out certify"):
+        with pytest.raises(ValueError, match="certify=True needs what was read"):
             boundary_distance(tree, X, certify=True)
         result = boundary_distance(tree, X)
         assert (result.method, set(result.status)) == ("decision", {"found"})
-        assert any("does not predict what its tree says" in text for text in result.warnings_)
+        assert any("its tree is not read" in text for text in result.warnings_)
 
 
 def test_what_cannot_be_certified_is_nan_and_said():
