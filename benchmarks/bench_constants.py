@@ -45,6 +45,7 @@ SEARCH = [
     ("n_candidates", (3, 9)), ("near", (1.15, 1.6)), ("far", ((2.0,), (8.0,))), ("n_again", (3, 12))
 ]  # fmt: skip
 STRONG = [("far", ((4.0,), (4.0, 15.0), (4.0, 60.0))), ("n_restarts", (6, 24)), ("near", (1.3,))]
+STRONG_STEPS = [("race", (5, 20)), ("finish", (15, 60)), ("restart", (12, 48))]
 TABLE = [
     ("n_targets", (1, 6)), ("width", (1, 6)), ("n_tried", (2, 8)), ("n_listed", (100, 400)),
     ("n_rounds", (2, 8)), ("n_edits", (4, 16)),
@@ -69,10 +70,12 @@ NUMBERS = [
     ("labels._starts", "decision", "N_STARTS", (50, 200)),
     ("labels._starts", "decision", "AT_ONCE", (5, 20)),
     ("labels._starts", "decision", "COARSE", (0.05, 0.2)),
+    ("tabular._best", "table", "AT_ONCE", (10, 40)),
     ("tabular._edits", "table", "PARTNERS", (5, 20)),
     ("tabular._gradient_search", "table", "HOPELESS", (1.5, 4.0)),
     ("tabular._distance", "table labels", "ROWS_SHARE", (0.2, 0.8)),
     ("tabular._label_search", "table labels", "NEAREST", (50, 200)),
+    ("tabular._label_search", "table labels", "AT_ONCE", (10, 40)),
     ("tabular._label_search", "table labels", "BEAM", (1, 6)),
     ("tabular._label_search", "table labels", "HALVINGS", (6, 16)),
     ("tabular._label_search", "table labels", "BATCH", (25, 100)),
@@ -80,6 +83,7 @@ NUMBERS = [
     ("certify._crown", "certify", "NEWTON_STEPS", (2, 6)),
     ("certify._crown", "certify", "TUNING_STEPS", (5, 20)),
     ("certify._crown", "certify", "LEARNING_RATE", (0.1, 0.4)),
+    ("certify._lipschitz", "certify", "MULTIPLIER", (0.15, 0.6)),
     ("certify._radius", "certify", "FIRST_GUESS", (0.25, 0.9)),
     ("certify._radius", "certify", "POWERS", ((0.2, 1.0, 8.0), (0.2, 4.0, 8.0))),
     ("certify._radius", "certify", "AHEAD", (4, 16)),
@@ -119,6 +123,11 @@ def variants() -> Iterator[tuple[str, str, str, str, list[tuple[Any, Any]]]]:
     for name, values in STRONG:
         new = [(v, replace(budget.STRONG, **{name: v})) for v in values]
         yield "gradient._budget", "strong", f"STRONG.{name}", str(getattr(budget.STRONG, name)), new
+    for part, values in STRONG_STEPS:
+        schedule = getattr(budget.STRONG, part)
+        new = [(v, replace(budget.STRONG, **{part: replace(schedule, n_steps=v)})) for v in values]
+        default = str(schedule.n_steps)
+        yield "gradient._budget", "strong", f"STRONG.{part}.n_steps", default, new
     for name, values in TABLE:
         new = [(v, replace(tables.TABLE_AUTO, **{name: v})) for v in values]
         default = str(getattr(tables.TABLE_AUTO, name))
@@ -175,7 +184,8 @@ def compare(default: Any, other: Any) -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    args = options(__doc__ or "", {"--out": {"type": Path}})
+    only = {"default": "", "help": "part of the names of the constants to measure; default: all"}
+    args = options(__doc__ or "", {"--out": {"type": Path}, "--only": only})
     quick = args.quick
     digits, rows = list(dense_cases(quick)), list(adult_cases(64 if quick else 256))
     size = 8 if quick else 64
@@ -193,13 +203,14 @@ def main() -> None:
         "certify": partial(measure, robust, size // 4, False, certify=True),
     }
     torch.set_num_threads(args.threads)
+    chosen = [variant for variant in variants() if args.only in f"{variant[0]}.{variant[2]}"]
     defaults = {}
-    for name, run in runs.items():
+    for name in {run: None for _, run, *_ in chosen}:
         start = time.perf_counter()
-        defaults[name] = run()
+        defaults[name] = runs[name]()
         print(f"{name}: {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
     results = []
-    for room, run, name, default, values in variants():
+    for room, run, name, default, values in chosen:
         for shown, value in values:
             with replaced(room, name.split(".")[0], value):
                 length, passes = compare(defaults[run], runs[run]())

@@ -10,9 +10,12 @@ from robfair.distance._arrays import Array, Indices
 from robfair.distance.labels._reduce import FINE, polish
 from robfair.distance.labels._state import DecisionState
 
-ROUNDS = 3  # queries for each feature of an estimate
-REACH = 0.3  # of the points that are asked, relative to the length of the perturbation
-SHARES = (1.0, 0.6, 0.3, 0.1)  # of the step that are tried, since a boundary may be curved
+# In brackets what other values do to the length in bench_constants.
+ROUNDS = 3  # queries for each feature of an estimate (2: +0.7 %, 6: +2.9 %)
+# Length of a probe, relative to that of the perturbation (0.15: -0.3 %, 0.6: +0.7 %).
+REACH = 0.3
+# Of the step that are tried, since a boundary may be curved (two or six of them: less than 0.1 %).
+SHARES = (1.0, 0.6, 0.3, 0.1)
 
 
 class BoundaryNormals:

@@ -9,8 +9,9 @@ from robfair.distance.labels._state import DecisionState
 
 Pairs = tuple[Indices, Indices]  # of a sample and one of its features
 
-FINE = 1e-3  # relative precision of the points that are returned
-FIRST = 0.02  # first step inwards from a point that is probably near the boundary
+# In brackets what halving and doubling do to the length in bench_constants.
+FINE = 1e-3  # relative precision of the points that are returned (the same, -0.2 %)
+FIRST = 0.02  # first step inwards from a point that is probably near the boundary (the same)
 
 
 def shrink(
