@@ -61,15 +61,23 @@ class Fork:
         self.outcome = folder / "outcome.txt"
         self.outcome.unlink(missing_ok=True)
         sys.stdout.flush()
+        # Ctrl-C waits until the child is ready for it: one that got out would run what is below,
+        # and take itself for the parent.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         self.pid = os.fork()
         if self.pid == 0:
-            self._child(task, folder)
+            try:
+                self._child(task, folder)
+            finally:
+                os._exit(1)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def _child(self, task: Callable[[], Any], folder: Path) -> None:
         log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             text = f"done {task()}"
         except KeyboardInterrupt:
             text = "interrupted"
@@ -77,7 +85,6 @@ class Fork:
             text = f"failed {traceback.format_exc()}"
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.outcome.write_text(text)
-        os._exit(0)
 
     def wait(self, seconds: float = LIMIT) -> str:
         """Return the outcome: done, interrupted, failed, killed or hangs."""
