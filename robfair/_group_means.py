@@ -30,6 +30,17 @@ class GroupMeans:
 
     labels: pd.Index[Any]
     blocks: list[NDArray[np.float64]]  # a group's samples: (n_in_group,) or (n_in_group, n_values)
+    where: str = ""  # what the rows have in common, for messages: " where y_true is 1"
+
+    @cached_property
+    def block_names(self) -> list[str]:
+        """Name each block in messages."""
+        return [f"{label!r}{self.where}" for label in self.labels]
+
+    def blocks_of(self, n_samples: int) -> list[str]:
+        """Name the blocks of so many samples."""
+        named = zip(self.block_names, self.blocks, strict=True)
+        return [name for name, block in named if len(block) == n_samples]
 
     @cached_property
     def count(self) -> NDArray[np.intp]:
@@ -56,11 +67,14 @@ class GroupMeans:
         return summarize(self.blocks)
 
 
-def group_means(values: NDArray[np.float64], groups: Groups) -> GroupMeans:
-    """Sort a per-sample value, of shape (n_samples,) or (n_samples, n_values), into its groups."""
+def group_means(values: NDArray[np.float64], groups: Groups, where: str = "") -> GroupMeans:
+    """Sort a per-sample value, of shape (n_samples,) or (n_samples, n_values), into its groups.
+
+    `where` is as in `GroupMeans`.
+    """
     order = np.argsort(groups.codes, kind="stable")  # a group keeps its order, and its sum its bits
     ends = np.cumsum(np.bincount(groups.codes, minlength=len(groups)))
-    return GroupMeans(groups.labels, np.split(values[order], ends[:-1]))
+    return GroupMeans(groups.labels, np.split(values[order], ends[:-1]), where)
 
 
 def below_the_mean(means: Any) -> Any:

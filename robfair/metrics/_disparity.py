@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robfair._group_means import GroupMeans
+from robfair._text import few
 from robfair._validation import check_ddof
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
@@ -119,11 +120,11 @@ def _noise(sample: GroupMeans, ddof: int) -> float:
     """Return what the sampling noise adds to V_f."""
     if len(sample.labels) < 2:
         return 0.0  # V_f is NaN, and `estimate` warns of it
-    single = [repr(label) for label in sample.labels[sample.count == 1]]
+    single = sample.blocks_of(1)
     if single:
         warn(
-            f"Bias correction is undefined and NaN is returned: the groups {single} have "
-            "one sample, so their noise is unknown. Use bias_corrected=False, or more data.",
+            f"Bias correction is undefined and NaN is returned: groups have one sample "
+            f"({few(single)}), so their noise is unknown. Use bias_corrected=False, or more data.",
             UndefinedMetricWarning,
         )
     factor = (len(sample.labels) - 1) / (len(sample.labels) - ddof)

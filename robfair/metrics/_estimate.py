@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from robfair._group_means import GroupMeans
 from robfair._mean_summary import MeanSummary
+from robfair._text import few
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 
@@ -106,8 +107,8 @@ def estimate(
     if np.isnan(value):
         return Estimate(value, (value, value))
     if not np.isfinite(sample.summary.squared_error).all():
-        single = [repr(label) for label in sample.labels[sample.count == 1]]
-        reason = f"one sample ({', '.join(single[:5])})" if single else "no value above 0"
+        single = sample.blocks_of(1)
+        reason = f"one sample ({few(single)})" if single else "no value above 0"
         warn(
             f"Intervals are undefined, because groups have {reason} and their spread is unknown. "
             "Use more data, or a coarser partition.",
@@ -127,15 +128,14 @@ def inside(low: Any, high: Any, value: Any, limit: float | None) -> tuple[Any, A
 
 def warn_undefined(measure: str, sample: GroupMeans, min_groups: int) -> bool:
     """Warn and return True if there are too few groups or empty ones."""
-    empty = [repr(label) for label in sample.labels[sample.count == 0]]
+    empty = sample.blocks_of(0)
     if len(sample.labels) < min_groups:
         only = next(iter(sample.labels))
         reason = f"it compares groups, and there is only one ({only!r}). Use data of two or more"
     elif empty:
-        names = ", ".join(empty[:5]) + (", ..." if len(empty) > 5 else "")
         reason = (
-            f"{len(empty)} of {len(sample.labels)} groups have no samples: {names}. Use data that "
-            "hold all of them, or a coarser partition"
+            f"{len(empty)} of {len(sample.blocks)} groups have no samples: {few(empty)}. Use data "
+            "that hold all of them, or a coarser partition"
         )
     else:
         return False

@@ -204,7 +204,7 @@ def test_bias_correction_of_one_group():
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_bias_correction_of_a_single_sample(ddof):
     keywords = {"distance": [1.0, 2.0, 3.0], "sensitive_features": list("abb"), "ddof": ddof}
-    with pytest.warns(UndefinedMetricWarning, match=r"groups \[\"'a'\"\] have one") as record:
+    with pytest.warns(UndefinedMetricWarning, match=r"have one sample \('a'\)") as record:
         value = robustness_variance([0] * 3, [0] * 3, bias_corrected=True, **keywords)
     assert len(record) == 1
     assert np.isnan(value)
