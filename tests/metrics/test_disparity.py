@@ -110,6 +110,19 @@ def test_bias_correction_by_hand(ddof):
 
 
 @pytest.mark.parametrize("ddof", [0, 1])
+@pytest.mark.parametrize("apart", [6.0, 0.5])
+def test_the_corrected_cv_is_that_of_the_corrected_variance(ddof, apart):
+    distance, group = np.array([1.0, 3.0, 2.0, 4.0, 3.0 + apart]), list("aabbb")
+    keywords = {"distance": distance, "sensitive_features": group}
+    more = {"ddof": ddof, "bias_corrected": True}
+    variance = robustness_variance(np.zeros(5), np.zeros(5), **keywords, **more)
+    cv = robustness_dispersion(np.zeros(5), np.zeros(5), **keywords, **more)
+    rob = classifier_robustness(np.zeros(5), np.zeros(5), **keywords)
+    assert cv == pytest.approx(max(variance, 0) ** 0.5 / rob)
+    assert (variance > 0) is (apart == 6)  # of which there is no root
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
 def test_bias_corrected_variance_is_unbiased(ddof):
     rng = np.random.default_rng(0)
     sizes = np.array([4, 8, 16, 30])
@@ -184,10 +197,14 @@ def test_intervals_hold_where_all_groups_are_equal(measure, n_groups):
     assert np.mean(hits) >= 0.93
 
 
-@pytest.mark.parametrize("measure", [robustness_variance, robustness_dispersion])
-def test_one_group(measure):
-    with pytest.warns(UndefinedMetricWarning, match=r"compares groups.*only one \('a'\)") as record:
-        value = measure([0, 0], [0, 0], distance=[1.0, 2.0], sensitive_features=["a", "a"], ddof=1)
+@pytest.mark.parametrize(
+    ("measure", "symbol"), [(robustness_variance, "V_f"), (robustness_dispersion, "CV")]
+)
+@pytest.mark.parametrize("y_pred", [[0, 0], [1, 1]])  # all right, all wrong
+def test_one_group(measure, symbol, y_pred):
+    message = rf"^{symbol} is .* compares groups.*only one \('a'\)"
+    with pytest.warns(UndefinedMetricWarning, match=message) as record:
+        value = measure([0, 0], y_pred, distance=[1.0, 2.0], sensitive_features=["a", "a"], ddof=1)
     assert len(record) == 1
     assert np.isnan(value)
 

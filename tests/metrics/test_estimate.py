@@ -29,6 +29,12 @@ WITH_INTERVAL = [
     lambda y, p, distance, sensitive_features, **more: metrics.equalized_odds_unfairness(
         y, distance / distance.max(), sensitive_features=sensitive_features, **more
     ),
+    lambda y, p, distance, sensitive_features, **more: metrics.class_robustness_unfairness(
+        y, p, least_eps=distance, sensitive_features=sensitive_features, **more
+    ),
+    lambda y, p, distance, sensitive_features, **more: metrics.leave_one_out_unfairness(
+        distance / distance.max(), [distance**2 / distance.max() ** 2], **more
+    ),
 ]
 
 
@@ -122,6 +128,24 @@ def test_ends_are_possible_values():
     keywords = {"sensitive_features": list("aaabbb"), "tau_max": 1.0, "confidence_level": 0.95}
     rob = classifier_robustness([0] * 6, [0] * 6, distance=[1, 2, 1, 1, 0.5, 3], **keywords)
     assert 0 <= rob.interval[0] < rob < rob.interval[1] <= 1.0
+    y, distance = [0] * 6, [0.01, 1, 1, 0.1, 0.01, 0.02]
+    worst = metrics.worst_group_robustness(y, y, distance=[0.9, 1, 1, 0.9, 1, 0.1], **keywords)
+    gap = metrics.robustness_gap(y, y, distance=distance, **keywords)
+    each = metrics.group_robustness(y, y, distance=distance, **keywords)
+    assert worst.interval[1] == gap.interval[1] == each["upper"].max() == 1.0
+    keywords.pop("tau_max")
+    success = metrics.class_robustness_unfairness(y, y, success=[0, 1, 1, 0, 0, 0], **keywords)
+    least_eps = metrics.class_robustness_unfairness(
+        y, y, least_eps=distance, eps_max=0.9, **keywords
+    )
+    assert (success.interval[1], least_eps.interval[1]) == (1.0, 0.9)
+    eou = metrics.equalized_odds_unfairness(
+        [0, 0, 0, 0, 0, 1] * 2, [0, 1, 1, 1, 1, 0.5, 0.1, 0, 0, 0, 0, 0.5], condition_on=None,
+        sensitive_features=["a"] * 6 + ["b"] * 6, confidence_level=0.99,
+    )  # fmt: skip
+    assert 0 <= eou.interval[0] < eou < eou.interval[1] <= 1.0
+    luf = metrics.leave_one_out_unfairness([0, 0, 0.0], [[0.1, 1, 1]], confidence_level=0.95)
+    assert luf.interval[1] == 1.0
     cau = metrics.class_accuracy_unfairness([0, 0, 1, 1], [0, 0, 0, 0], confidence_level=0.95)
     assert cau.interval == (0.0, 1.0)
 

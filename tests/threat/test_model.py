@@ -46,8 +46,11 @@ def test_check_finds_a_sample_without_a_category():
 
 def test_check_names_the_feature_that_leaves_the_box():
     X = np.array([[0.0, 0.5, 1.0], [0.2, 3.0, -1.0]])
-    with pytest.raises(ValueError, match=r"in 2 feature\(s\); the first is feature 1.*0.5 to 3"):
+    message = r"in 2 feature\(s\); the first is feature 1.*0.5 to 3 .* are \[0, 1\]"
+    with pytest.raises(ValueError, match=message):
         ThreatModel(bounds=(0, 1)).check(X)
+    with pytest.raises(ValueError, match="feature 0"):
+        ThreatModel(bounds=(0.5, 2)).check(np.array([[0], [1]]))
     with pytest.raises(ValueError, match="feature 2"):
         ThreatModel(bounds=([0, 0, 0], np.inf)).check(X)
     ThreatModel(bounds=([0, 0, -1], [0.2, 3, 1])).check(X)  # the walls belong to the box
@@ -57,6 +60,7 @@ def test_check_names_the_feature_that_leaves_the_box():
 def test_float32_samples_may_define_their_own_box():
     X = np.array([[0.1, -0.3], [0.7, 0.9]], dtype=np.float32)
     ThreatModel(bounds=([0.1, -0.3], [0.7, 0.9])).check(X)  # float32(0.1) > 0.1
+    ThreatModel(bounds=(0, 0.1)).check(X[:1, :1])
     with pytest.raises(ValueError, match="feature 0"):
         ThreatModel(bounds=(0.1 + 1e-6, 1)).check(X[:, :1])
 
@@ -68,7 +72,9 @@ def test_bounds_of_the_data():
     with pytest.raises(ValueError, match=r"call threat_model\.bind\(X\) first"):
         model.box((6,))
     bound = model.bind(X)
-    assert_array_equal(bound.box((6,)), [[20, 1e4, *[-np.inf] * 4], [40, 3e4, *[np.inf] * 4]])
+    sides = [[20, 1e4, *[-np.inf] * 4], [40, 3e4, *[np.inf] * 4]]
+    assert_array_equal(bound.bounds, sides)
+    assert_array_equal(bound.box((6,)), sides)
     assert bound.bind(X[:1]) is bound
     images = np.random.default_rng(0).normal(size=(4, 2, 3))
     low, high = ThreatModel(bounds="data").bind(images).box((2, 3))
@@ -76,5 +82,5 @@ def test_bounds_of_the_data():
     assert_array_equal(high, images.max(axis=0).ravel())
     with pytest.raises(ValueError, match="an integer feature with a fractional box"):
         ThreatModel(bounds="data", integer=True).bind([[0.5], [1]])
-    codes = Block((0,), [[0.5], [1]])  # have no box of their own
-    ThreatModel(bounds="data", integer=True, categories=[codes]).bind([[0.5, 3], [1, 3]])
+    codes = Block((0,), [[0.5], [1.5]])  # have no box of their own
+    ThreatModel(bounds="data", integer=True, categories=[codes]).bind([[0.5, 3], [1.5, 3]])

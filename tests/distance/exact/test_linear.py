@@ -211,8 +211,18 @@ def test_batches(batch_size, monkeypatch):
     assert max(rows) <= batch_size
     held = np.arange(len(X)) < batch_size
     skipped = result.status == "skipped"
-    assert_array_equal(result.n_forward[skipped], 1 + held[skipped])
+    assert_array_equal(result.n_forward, np.where(skipped, 1, 2) + held)
     assert not result.n_backward.any()
+
+
+def test_a_wall_just_beyond_the_boundary_is_within_rounding():
+    """Flipped there, and nowhere beyond rounding: found, and not exact."""
+    wall = 1 + 1e-12  # the logits are 1,000
+    layer = linear_layer([[0.0], [1.0]], [1000.0, 999.0])
+    result = boundary_distance(layer, [[0.0]], threat_model=ThreatModel(bounds=(-1, wall)))
+    assert_array_equal(result.status, ["found"])
+    assert_array_equal(result.adversarial, [[wall]])
+    assert_array_equal(result.distance, [wall])
 
 
 def test_a_network_is_not_linear():

@@ -15,7 +15,7 @@ from robfair import ThreatModel, boundary_distance
 from robfair._problem import Problem
 from robfair.adapters import LogitModel
 from robfair.distance._writer import ResultWriter
-from robfair.distance.gradient._line_search import Segments, search_segments
+from robfair.distance.gradient._line_search import Segments, _step_out, search_segments
 
 NEAR = 2e-3  # what the search promises, relative to the distance of the flipped end
 
@@ -121,6 +121,38 @@ def test_the_verified_end_is_returned_as_it_is():
         # inside + 1 * (end - inside) can round to less than end.
         points, _ = search(forward, [inside], [end], dtype=torch.float32)
         assert points[0] == end
+
+
+def test_an_end_that_is_not_sure_is_moved_out_until_it_is_flipped():
+    # From 2 to 5; the ends at half of the way and, last, at 0.995, with a tolerance of 0.01.
+    t = torch.tensor([0.5] * 5 + [0.995, 0.995], dtype=torch.float64)
+    flipped_from = torch.tensor([0.4, 0.505, 0.55, 0.9, 2, 0.997, 0.99], dtype=t.dtype)
+    expected = np.array([0.5, 0.51, 0.58, 1.0, np.nan, 1.0, 0.995])
+    inside, tolerance = 0 * t[:, None] + 2, 0 * t + 0.01
+
+    def forward(points):
+        g = (2 + 3 * flipped_from[forward.row]) - points[:, 0]
+        return torch.stack([g, torch.zeros_like(g)], dim=1)
+
+    alone = []
+    for i in range(7):
+        forward.row = i
+        one = [rows[i : i + 1] for rows in (inside, inside + 3, t, tolerance)]
+        alone.append(_step_out(forward, *one, torch.zeros(1, dtype=torch.int64)))
+    points, passes = (torch.cat(column) for column in zip(*alone, strict=True))
+    assert_allclose(points[:, 0], 2 + 3 * expected, rtol=1e-12)
+    assert passes.tolist() == [1, 2, 3, 4, 4, 2, 1]
+
+
+def test_passes_that_confirm_a_point_are_counted():
+    def forward(points):  # margins so far below the logits that none is beyond rounding
+        forward.rows.append(len(points))
+        return torch.stack([1e6 + 1e-8 * (0.5 - points[:, 0]), 1e6 + 0 * points[:, 0]], dim=1)
+
+    forward.rows = []
+    points, n_forward = search(forward, [0.0, 0.1], [1.0, 1.1])
+    assert (points > 0.5).all()
+    assert sum(forward.rows) - 4 == n_forward.sum()  # two ends of two segments are known before
 
 
 def make_segments(n, batch_size, forward, advance=lambda n: None):
