@@ -20,6 +20,11 @@ measures are largest differences of means between classes or groups: CAU, of acc
 classes, CRU, of the least eps or of the success rate of an attack, and EOU, of confidence between
 groups. LUF compares no groups but models, each trained without one of the samples.
 
+A group with more rows of a label that is far from the boundary has a greater Rob(P) for that reason
+alone. The measures of distances take ``control_features=``, which gives the measure within each
+value of other columns, and ``standardize_by=``, which gives every group the mix of strata of all
+rows (direct standardisation). ``"y_true"`` stands for the true labels in both.
+
 A distance is *censored* where no adversarial was found: it is infinite, and the robustness of its
 group is NaN, with a warning that counts such samples, unless ``tau_max=`` caps the distances. A
 measure that compares groups is NaN, with a warning, where there is nothing to compare: with fewer

@@ -14,7 +14,7 @@ from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._estimate import Estimate, check_level, estimate
 from robfair.metrics._intervals import dispersion, variance
-from robfair.metrics._robustness import robustness_sample
+from robfair.metrics._samples import Measured, robustness_samples
 
 
 def robustness_variance(
@@ -23,11 +23,13 @@ def robustness_variance(
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
     ddof: int = 0,
     bias_corrected: bool = False,
     confidence_level: float | None = None,
-) -> Estimate:
+) -> Measured:
     r"""Measure unfairness in robustness as the variance over groups of their robustness: V_f.
 
     The paper calls it "fairness in robustness"; smaller is fairer [1]_.
@@ -44,6 +46,12 @@ def robustness_variance(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps V_f finite where a distance
         is infinite.
@@ -58,10 +66,12 @@ def robustness_variance(
 
     Returns
     -------
-    Estimate
+    Estimate, pandas Series or DataFrame
         V_f, in the squared units of the distance. NaN, with a warning, with fewer than two groups,
         if a distance is infinite and `tau_max` is None, or if `bias_corrected`
         meets a group of one sample.
+        With `control_features` a Series by their values; with `confidence_level` too, a DataFrame
+        with the columns value, lower and upper.
 
     Raises
     ------
@@ -105,15 +115,21 @@ def robustness_variance(
     """
     check_ddof(ddof)
     check_level(confidence_level)
-    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    return estimate(
-        "V_f",
-        partial(np.var, ddof=ddof),
-        sample,
-        confidence_level,
-        partial(variance, ddof=ddof),
-        offset=-_noise(sample, ddof) if bias_corrected else 0.0,
+    samples = robustness_samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by
     )
+
+    def measure(sample: GroupMeans) -> Estimate:
+        return estimate(
+            "V_f",
+            partial(np.var, ddof=ddof),
+            sample,
+            confidence_level,
+            partial(variance, ddof=ddof),
+            offset=-_noise(sample, ddof) if bias_corrected else 0.0,
+        )
+
+    return samples.each("V_f", measure, confidence_level)
 
 
 def _noise(sample: GroupMeans, ddof: int) -> float:
@@ -137,11 +153,13 @@ def robustness_dispersion(
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
     ddof: int = 0,
     bias_corrected: bool = False,
     confidence_level: float | None = None,
-) -> Estimate:
+) -> Measured:
     """Measure unfairness in robustness relative to Rob(f): CV = sqrt(V_f) / Rob(f).
 
     It is the coefficient of variation of Rob(P) over the groups [1]_. Unlike V_f, it stays the same
@@ -159,6 +177,12 @@ def robustness_dispersion(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps CV finite where a distance
         is infinite.
@@ -171,9 +195,11 @@ def robustness_dispersion(
 
     Returns
     -------
-    Estimate
+    Estimate, pandas Series or DataFrame
         CV, without unit. NaN, with a warning, with fewer than two groups, if Rob(f) is 0, or if a
         distance is infinite and `tau_max` is None.
+        With `control_features` a Series by their values; with `confidence_level` too, a DataFrame
+        with the columns value, lower and upper.
 
     Raises
     ------
@@ -198,20 +224,25 @@ def robustness_dispersion(
     """
     check_ddof(ddof)
     check_level(confidence_level)
-    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    if len(sample.labels) > 1 and not sample.mean.any():
-        warn(
-            "CV is undefined and NaN is returned: Rob(f) is 0, as no sample is both classified "
-            "correctly and away from the boundary. Look at the accuracy.",
-            UndefinedMetricWarning,
-        )
+    samples = robustness_samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by
+    )
 
-    noise = _noise(sample, ddof) if bias_corrected else 0.0
+    def measure(sample: GroupMeans) -> Estimate:
+        noise = _noise(sample, ddof) if bias_corrected else 0.0
+        if len(sample.labels) > 1 and not sample.mean.any():
+            warn(
+                f"CV is undefined and NaN is returned: Rob(f) is 0{sample.where}, as no sample is "
+                "both classified correctly and away from the boundary. Look at the accuracy.",
+                UndefinedMetricWarning,
+            )
 
-    def cv(rob: NDArray[np.float64]) -> float:
-        if not rob.any():
-            return float("nan")
-        # np.maximum keeps the NaN of noise that is unknown.
-        return float(np.sqrt(np.maximum(rob.var(ddof=ddof) - noise, 0.0)) / rob.mean())
+        def cv(rob: NDArray[np.float64]) -> float:
+            if not rob.any():
+                return float("nan")
+            # np.maximum keeps the NaN of noise that is unknown.
+            return float(np.sqrt(np.maximum(rob.var(ddof=ddof) - noise, 0.0)) / rob.mean())
 
-    return estimate("CV", cv, sample, confidence_level, partial(dispersion, ddof=ddof))
+        return estimate("CV", cv, sample, confidence_level, partial(dispersion, ddof=ddof))
+
+    return samples.each("CV", measure, confidence_level)

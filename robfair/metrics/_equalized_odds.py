@@ -23,6 +23,7 @@ from robfair.metrics._estimate import (
     warn_undefined,
 )
 from robfair.metrics._interval_extremes import gap_interval
+from robfair.metrics._samples import cross_labels
 
 ConditionOn = Literal["label"] | None
 
@@ -287,17 +288,6 @@ def _cells(
         return _Cells(group_means(confidence.proba, groups), everyone, groups.labels, columns)
     # Label by label, as `differences` reads them.
     codes = confidence.codes * len(groups) + groups.codes
-    crossed = Groups(codes, _label_by_group(confidence.labels, groups.labels))
+    crossed = Groups(codes, cross_labels(confidence.labels.rename("y_true"), groups.labels))
     sample = group_means(confidence.proba, crossed)
     return _Cells(sample, confidence.labels, groups.labels, columns)
-
-
-def _label_by_group(labels: pd.Index[Any], groups: pd.Index[Any]) -> pd.MultiIndex:
-    """Name every cell by the true label and the columns that name the group."""
-    at_label = np.repeat(np.arange(len(labels)), len(groups))
-    at_group = np.tile(np.arange(len(groups)), len(labels))
-    levels = [groups.get_level_values(i) for i in range(groups.nlevels)]
-    return pd.MultiIndex.from_arrays(
-        [labels.take(at_label), *(level.take(at_group) for level in levels)],
-        names=["y_true", *groups.names],
-    )

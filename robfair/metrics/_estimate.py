@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,13 +99,13 @@ def estimate(
     the value, and `limit` is the greatest value that the measure may have. NaN, with a warning, if
     the measure is undefined or of too few groups.
     """
-    value = float("nan")
-    if not warn_undefined(measure, sample, min_groups):
-        value = float(statistic(sample.mean)) + offset
+    if warn_undefined(measure, sample, min_groups):
+        return undefined(confidence_level)
+    value = float(statistic(sample.mean)) + offset
+    if np.isnan(value):
+        return undefined(confidence_level)
     if confidence_level is None:
         return Estimate(value)
-    if np.isnan(value):
-        return Estimate(value, (value, value))
     if not np.isfinite(sample.summary.squared_error).all():
         single = sample.blocks_of(1)
         reason = f"one sample ({few(single)})" if single else "no value above 0"
@@ -126,18 +126,33 @@ def inside(low: Any, high: Any, value: Any, limit: float | None) -> tuple[Any, A
     return np.minimum(np.maximum(low, 0.0), value), np.maximum(high, value)
 
 
+def undefined(confidence_level: float | None) -> Estimate:
+    """Return NaN, with an interval where one is asked for."""
+    nan = float("nan")
+    return Estimate(nan, None if confidence_level is None else (nan, nan))
+
+
 def warn_undefined(measure: str, sample: GroupMeans, min_groups: int) -> bool:
     """Warn and return True if there are too few groups or empty ones."""
-    empty = sample.blocks_of(0)
-    if len(sample.labels) < min_groups:
-        only = next(iter(sample.labels))
-        reason = f"it compares groups, and there is only one ({only!r}). Use data of two or more"
-    elif empty:
-        reason = (
-            f"{len(empty)} of {len(sample.blocks)} groups have no samples: {few(empty)}. Use data "
-            "that hold all of them, or a coarser partition"
-        )
-    else:
-        return False
-    warn(f"{measure} is undefined and NaN is returned: {reason}.", UndefinedMetricWarning)
+    if len(sample.labels) >= min_groups:
+        return warn_empty(measure, [sample])
+    only = next(iter(sample.labels))
+    warn(
+        f"{measure} is undefined and NaN is returned: it compares groups, and there is only one "
+        f"({only!r}). Use data of two or more.",
+        UndefinedMetricWarning,
+    )
     return True
+
+
+def warn_empty(measure: str, samples: Sequence[GroupMeans]) -> bool:
+    """Warn and return True if groups, or cells of them, have no samples."""
+    empty = [name for sample in samples for name in sample.blocks_of(0)]
+    if empty:
+        n_blocks = sum(len(sample.blocks) for sample in samples)
+        warn(
+            f"{measure} is undefined and NaN is returned: {len(empty)} of {n_blocks} groups have "
+            f"no samples: {few(empty)}. Use data that hold all of them, or a coarser partition.",
+            UndefinedMetricWarning,
+        )
+    return bool(empty)

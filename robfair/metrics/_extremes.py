@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robfair._group_means import GroupMeans
 from robfair.metrics._estimate import Estimate, check_level, estimate
 from robfair.metrics._interval_extremes import worst_interval
 from robfair.metrics._intervals import gap
-from robfair.metrics._robustness import robustness_sample
+from robfair.metrics._samples import Measured, robustness_samples
 
 
 def worst_group_robustness(
@@ -17,9 +18,11 @@ def worst_group_robustness(
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
     confidence_level: float | None = None,
-) -> Estimate:
+) -> Measured:
     """Measure the robustness of the least robust group: the minimum over groups of Rob(P).
 
     Unlike V_f, it does not improve when the other groups become less robust [1]_.
@@ -36,6 +39,12 @@ def worst_group_robustness(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps the minimum finite where a
         distance is infinite.
@@ -44,9 +53,11 @@ def worst_group_robustness(
 
     Returns
     -------
-    Estimate
+    Estimate, pandas Series or DataFrame
         The least Rob(P), in the units of the distance. NaN, with a warning, if a distance is
         infinite and `tau_max` is None.
+        With `control_features` a Series by their values; with `confidence_level` too, a DataFrame
+        with the columns value, lower and upper.
 
     Raises
     ------
@@ -75,16 +86,22 @@ def worst_group_robustness(
     1.0
     """
     check_level(confidence_level)
-    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    return estimate(
-        "min Rob(P)",
-        np.min,
-        sample,
-        confidence_level,
-        worst_interval,
-        min_groups=1,
-        limit=tau_max,
+    samples = robustness_samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by
     )
+
+    def measure(sample: GroupMeans) -> Estimate:
+        return estimate(
+            "min Rob(P)",
+            np.min,
+            sample,
+            confidence_level,
+            worst_interval,
+            min_groups=1,
+            limit=tau_max,
+        )
+
+    return samples.each("min Rob(P)", measure, confidence_level)
 
 
 def robustness_gap(
@@ -93,9 +110,11 @@ def robustness_gap(
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
     confidence_level: float | None = None,
-) -> Estimate:
+) -> Measured:
     """Measure how far apart the most and the least robust group are: max Rob(P) - min Rob(P).
 
     It has the units of the distance; V_f has their square [1]_.
@@ -112,6 +131,12 @@ def robustness_gap(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps the gap finite where a
         distance is infinite.
@@ -120,9 +145,11 @@ def robustness_gap(
 
     Returns
     -------
-    Estimate
+    Estimate, pandas Series or DataFrame
         The gap, in the units of the distance. NaN, with a warning, with fewer than two groups, or
         if a distance is infinite and `tau_max` is None.
+        With `control_features` a Series by their values; with `confidence_level` too, a DataFrame
+        with the columns value, lower and upper.
 
     Raises
     ------
@@ -151,5 +178,11 @@ def robustness_gap(
     1.0
     """
     check_level(confidence_level)
-    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    return estimate("The robustness gap", np.ptp, sample, confidence_level, gap, limit=tau_max)
+    samples = robustness_samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by
+    )
+
+    def measure(sample: GroupMeans) -> Estimate:
+        return estimate("The robustness gap", np.ptp, sample, confidence_level, gap, limit=tau_max)
+
+    return samples.each("Robustness gap", measure, confidence_level)

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from robfair._group_means import GroupMeans, group_means
-from robfair._groups import encode_groups
-from robfair._validation import check_robustness_inputs
-from robfair._warnings import warn
-from robfair.exceptions import CensoredDistanceWarning
-from robfair.metrics._estimate import (
-    Estimate,
-    check_level,
-    estimate,
-    inside,
-)
+from robfair._group_means import GroupMeans
+from robfair.metrics._estimate import Estimate, check_level, estimate, inside
 from robfair.metrics._intervals import average, each_mean
+from robfair.metrics._samples import Measured, robustness_samples, robustness_values
 
 
 def robustness_score(
@@ -72,7 +62,7 @@ def robustness_score(
     >>> robustness_score([0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5])
     1.5
     """
-    values = _values(y_true, y_pred, distance, tau_max, one_group=True)
+    values = robustness_values(y_true, y_pred, distance, tau_max, one_group=True)
     return float(values.mean())
 
 
@@ -82,10 +72,12 @@ def group_robustness(
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
     confidence_level: float | None = None,
 ) -> pd.Series | pd.DataFrame:
-    """Measure how far each group's samples are from being fooled: Rob(P) for every group P.
+    r"""Measure how far each group's samples are from being fooled: Rob(P) for every group P.
 
     See ``robustness_score`` for the definition [1]_.
 
@@ -101,6 +93,12 @@ def group_robustness(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps Rob(P) finite where a
         distance is infinite.
@@ -110,9 +108,10 @@ def group_robustness(
     Returns
     -------
     pandas Series or DataFrame
-        Rob(P) by group, in the units of the distance; with `confidence_level` the columns
-        robustness, lower and upper. NaN, with a warning, where a distance is infinite and `tau_max`
-        is None; the ends of a group of one sample are NaN.
+        Rob(P) by group, in the units of the distance; with `control_features` by their values and
+        group, with `confidence_level` in the columns robustness, lower and upper. NaN, with a
+        warning, where a distance is infinite and `tau_max` is None, or a group has no samples
+        within some value or stratum; the ends of a group of one sample are NaN.
 
     Raises
     ------
@@ -122,10 +121,23 @@ def group_robustness(
     ValueError
         If an argument has a wrong shape, length or value.
 
+    Notes
+    -----
+    Rob(P) mixes two things: how far the rows of each label are from the boundary, and how many rows
+    of each label the group has. `control_features` and `standardize_by` part them. With the strata
+    s and :math:`\pi_s`, the share of s in all rows, the standardised Rob(P) is
+
+    .. math:: Rob_{std}(P) = \sum_s \pi_s Rob(P \cap s),
+
+    as epidemiology compares the mortality of towns of different age (direct standardisation) [2]_.
+    It is Rob(P) itself where every group has the mix of all rows. Intervals take :math:`\pi_s` as
+    known.
+
     References
     ----------
     .. [1] Mousavi, Mousavi, Daneshtalab, "FARMUR: Fair Adversarial Retraining to Mitigate
        Unfairness in Robustness", ADBIS 2023, Definition 2 (Eq. 2 and 3).
+    .. [2] Kitagawa, "Components of a Difference Between Two Rates", JASA 50, 1955.
 
     Examples
     --------
@@ -135,16 +147,41 @@ def group_robustness(
     a    2.0
     b    1.0
     Name: robustness, dtype: float64
+
+    Men have more of the label that is far from the boundary. Within each label they are nearer:
+
+    >>> income = [0, 0, 0, 1, 0, 1, 1, 1]
+    >>> d = [3.0, 3.0, 3.0, 1.0, 4.0, 1.5, 1.5, 1.5]
+    >>> rows = {"distance": d, "sensitive_features": ["m"] * 4 + ["f"] * 4}
+    >>> group_robustness(income, income, **rows)
+    f    2.125
+    m    2.500
+    Name: robustness, dtype: float64
+    >>> group_robustness(income, income, **rows, standardize_by="y_true")
+    f    2.75
+    m    2.00
+    Name: robustness, dtype: float64
+    >>> group_robustness(income, income, **rows, control_features="y_true")
+    y_true
+    0       f    4.0
+            m    3.0
+    1       f    1.5
+            m    1.0
+    Name: robustness, dtype: float64
     """
     check_level(confidence_level)
-    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    if confidence_level is None:
-        return pd.Series(sample.mean, index=sample.labels, name="robustness")
-    ends = each_mean(sample.summary, 1 - confidence_level)
-    low, high = inside(*ends, sample.mean, tau_max)
-    return pd.DataFrame(
-        {"robustness": sample.mean, "lower": low, "upper": high}, index=sample.labels
+    samples = robustness_samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by
     )
+
+    def measure(sample: GroupMeans) -> list[NDArray[np.float64]]:
+        if confidence_level is None:
+            return [sample.mean]
+        ends = each_mean(sample.summary, 1 - confidence_level)
+        return [sample.mean, *inside(*ends, sample.mean, tau_max)]
+
+    table = samples.each_group(measure, ["robustness", "lower", "upper"])
+    return table["robustness"] if confidence_level is None else table
 
 
 def classifier_robustness(
@@ -153,9 +190,11 @@ def classifier_robustness(
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
     confidence_level: float | None = None,
-) -> Estimate:
+) -> Measured:
     """Measure the robustness of a classifier as the mean over groups of their robustness: Rob(f).
 
     Rob(f) is the area under I_f, the mean of the groups' curves. As the integral is linear, this
@@ -174,6 +213,12 @@ def classifier_robustness(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. It keeps Rob(f) finite where a
         distance is infinite.
@@ -182,9 +227,11 @@ def classifier_robustness(
 
     Returns
     -------
-    Estimate
+    Estimate, pandas Series or DataFrame
         Rob(f), in the units of the distance. NaN, with a warning, if a distance is infinite and
         `tau_max` is None.
+        With `control_features` a Series by their values; with `confidence_level` too, a DataFrame
+        with the columns value, lower and upper.
 
     Raises
     ------
@@ -207,40 +254,14 @@ def classifier_robustness(
     1.5
     """
     check_level(confidence_level)
-    sample = robustness_sample(y_true, y_pred, distance, sensitive_features, tau_max)
-    # A mean is defined even of one group.
-    return estimate(
-        "Rob(f)", np.mean, sample, confidence_level, average, min_groups=1, limit=tau_max
+    samples = robustness_samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by
     )
 
-
-def robustness_sample(
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    distance: ArrayLike,
-    sensitive_features: ArrayLike,
-    tau_max: float | None,
-) -> GroupMeans:
-    """Return the group means that are Rob(P)."""
-    values = _values(y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features)
-    return group_means(values, encode_groups(sensitive_features, len(values)))
-
-
-def _values(
-    y_true: ArrayLike, y_pred: ArrayLike, distance: ArrayLike, tau_max: float | None, **others: Any
-) -> NDArray[np.float64]:
-    """Return the value of each sample whose mean is Rob(P); NaN where it is censored.
-
-    `others` are as for `check_robustness_inputs`.
-    """
-    correct, values = check_robustness_inputs(y_true, y_pred, distance, tau_max, **others)
-    censored = np.isinf(values)  # only among correct samples: the others are 0
-    if censored.any():
-        warn(
-            f"The distance is infinite for {int(censored.sum())} of {int(correct.sum())} "
-            "correctly classified samples: no adversarial was found for them (they are censored). "
-            "The robustness of their groups, and every measure across groups, is NaN. Pass "
-            "tau_max= to cap the distances at a value that matters.",
-            CensoredDistanceWarning,
+    def measure(sample: GroupMeans) -> Estimate:
+        # A mean is defined even of one group.
+        return estimate(
+            "Rob(f)", np.mean, sample, confidence_level, average, min_groups=1, limit=tau_max
         )
-    return np.where(censored, np.nan, values)  # not inf, whose differences are undefined
+
+    return samples.each("Rob(f)", measure, confidence_level)

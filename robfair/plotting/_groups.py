@@ -13,7 +13,7 @@ from robfair._cache import shared_distance
 from robfair._group_means import below_the_mean
 from robfair._groups import encode_groups
 from robfair._warnings import each_once
-from robfair.metrics import classifier_robustness, group_robustness, group_robustness_bounds
+from robfair.metrics import group_robustness, group_robustness_bounds
 from robfair.plotting._dots import Kind, draw_dots, figsize
 from robfair.plotting._style import axes_for, text
 
@@ -156,7 +156,7 @@ class GroupRobustnessDisplay:
         by_group = pd.DataFrame(robustness)
         groups = encode_groups(sensitive_features, len(np.asarray(y_true)))
         by_group.insert(0, "size", np.bincount(groups.codes, minlength=len(groups)))
-        mean = float(classifier_robustness(y_true, y_pred, **common))
+        mean = by_group["robustness"].to_numpy().mean()  # Rob(f)
         if lower is not None:
             by_group = by_group.join(group_robustness_bounds(y_true, y_pred, lower=lower, **common))
         by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())

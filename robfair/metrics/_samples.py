@@ -1,0 +1,148 @@
+"""The group means of a call: of all rows, or within each value of the control features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from robfair._group_means import GroupMeans, group_means
+from robfair._groups import Groups, encode_groups
+from robfair._standardize import condition, standardized_means
+from robfair._validation import check_robustness_inputs
+from robfair._warnings import each_once, warn
+from robfair.exceptions import CensoredDistanceWarning
+from robfair.metrics._estimate import Estimate, undefined, warn_empty
+
+# What a measure returns: a table by value of the control features, if there are any.
+Measured: TypeAlias = "Estimate | pd.Series[Any] | pd.DataFrame"
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The group means of a call."""
+
+    parts: list[GroupMeans]  # one, or one for each value of the control features
+    control: pd.Index[Any] | None
+
+    def each(
+        self,
+        measure: str,
+        function: Callable[[GroupMeans], Estimate],
+        confidence_level: float | None,
+    ) -> Measured:
+        """Apply a measure, whose symbol warnings name, to each part.
+
+        It is NaN, with one warning for all parts, where a block has no samples.
+        """
+        warn_empty(measure, self.parts)
+        with each_once():
+            values = [
+                undefined(confidence_level) if part.blocks_of(0) else function(part)
+                for part in self.parts
+            ]
+        if self.control is None:
+            return values[0]
+        if confidence_level is None:
+            return pd.Series(values, index=self.control, name=measure, dtype=float)
+        rows = [(float(value), *(value.interval or ())) for value in values]
+        return pd.DataFrame(rows, index=self.control, columns=["value", "lower", "upper"])
+
+    def each_group(
+        self, function: Callable[[GroupMeans], list[NDArray[np.float64]]], names: list[str]
+    ) -> pd.DataFrame:
+        """Tabulate the numbers that a function gives of each group, a column for each name.
+
+        They are NaN, with one warning, where a group has no samples.
+        """
+        warn_empty("Rob(P) of the groups concerned", self.parts)
+        numbers = np.concatenate([np.stack(function(part)) for part in self.parts], axis=-1)
+        groups = self.parts[0].labels
+        index = groups if self.control is None else cross_labels(self.control, groups)
+        return pd.DataFrame(dict(zip(names, numbers, strict=False)), index=index)
+
+
+def robustness_samples(
+    y_true: Any,
+    y_pred: Any,
+    distance: Any,
+    tau_max: float | None,
+    sensitive_features: Any,
+    control_features: Any,
+    standardize_by: Any,
+) -> Samples:
+    """Return the group means that are Rob(P), or the standardised Rob(P)."""
+    features = {"control_features": control_features, "standardize_by": standardize_by}
+    values = robustness_values(
+        y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features, **features
+    )
+    groups = encode_groups(sensitive_features, len(values))
+    control, strata = (
+        _encode_feature(given, name, y_true, len(values)) for name, given in features.items()
+    )
+    if control is None:
+        return Samples([_means(values, groups, strata, "")], None)
+    parts = []
+    for code, value in enumerate(control.labels):
+        rows = control.codes == code
+        inside = Groups(groups.codes[rows], groups.labels)
+        mix = None if strata is None else Groups(strata.codes[rows], strata.labels)
+        where = f" where {condition(control.labels, value, 'control_features')}"
+        parts.append(_means(values[rows], inside, mix, where))
+    return Samples(parts, control.labels)
+
+
+def _means(
+    values: NDArray[np.float64], groups: Groups, strata: Groups | None, where: str
+) -> GroupMeans:
+    if strata is None:
+        return group_means(values, groups, where)
+    return standardized_means(values, groups, strata, where)
+
+
+def _encode_feature(given: Any, name: str, y_true: Any, n_samples: int) -> Groups | None:
+    """Encode the values of a control feature or the strata; "y_true" means the true labels."""
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        return encode_groups(given, n_samples, name)
+    if given != "y_true":
+        raise ValueError(
+            f"{name}={given!r} is a name, and there is no table to look it up in. Pass the values, "
+            f"one for each sample, or {name}='y_true' for the true labels."
+        )
+    classes = encode_groups(y_true, n_samples, "y_true")
+    return Groups(classes.codes, classes.labels.rename(classes.labels.name or "y_true"))
+
+
+def robustness_values(
+    y_true: Any, y_pred: Any, distance: Any, tau_max: float | None, **others: Any
+) -> NDArray[np.float64]:
+    """Return the value of each sample whose mean is Rob(P); NaN where it is censored.
+
+    `others` are as for `check_robustness_inputs`.
+    """
+    correct, values = check_robustness_inputs(y_true, y_pred, distance, tau_max, **others)
+    censored = np.isinf(values)  # only among correct samples: the others are 0
+    if censored.any():
+        warn(
+            f"The distance is infinite for {int(censored.sum())} of {int(correct.sum())} "
+            "correctly classified samples: no adversarial was found for them (they are censored). "
+            "The robustness of their groups, and every measure across groups, is NaN. Pass "
+            "tau_max= to cap the distances at a value that matters.",
+            CensoredDistanceWarning,
+        )
+    return np.where(censored, np.nan, values)  # not inf, whose differences are undefined
+
+
+def cross_labels(outer: pd.Index[Any], inner: pd.Index[Any]) -> pd.MultiIndex:
+    """Name every pair of an outer and an inner label, by the columns of both."""
+    at_outer = np.repeat(np.arange(len(outer)), len(inner))
+    at_inner = np.tile(np.arange(len(inner)), len(outer))
+    levels = [outer.get_level_values(i).take(at_outer) for i in range(outer.nlevels)]
+    levels += [inner.get_level_values(i).take(at_inner) for i in range(inner.nlevels)]
+    return pd.MultiIndex.from_arrays(levels, names=[*outer.names, *inner.names])

@@ -1,0 +1,231 @@
+"""Measures within control values, and standardised: against loops and pandas, for every measure."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from robfair.exceptions import UndefinedMetricWarning
+from robfair.metrics import (
+    classifier_robustness,
+    group_robustness,
+    robustness_dispersion,
+    robustness_gap,
+    robustness_variance,
+    worst_group_robustness,
+)
+
+# Each with its value from the Rob(P) of the groups.
+ORACLES = {
+    classifier_robustness: np.mean,
+    robustness_variance: np.var,
+    robustness_dispersion: lambda rob: np.std(rob) / np.mean(rob),
+    worst_group_robustness: np.min,
+    robustness_gap: np.ptp,
+}
+each_measure = pytest.mark.parametrize("measure", ORACLES, ids=lambda f: f.__name__)
+
+
+def frame(seed=0, n=240, n_groups=3):
+    """Draw rows in which every combination of group, label and sex has some."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame({
+        "y": rng.integers(0, 2, n), "group": rng.choice(list("abcde")[:n_groups], n),
+        "sex": rng.choice(["f", "m"], n), "distance": rng.exponential(1.0, n),
+    })  # fmt: skip
+    rows.loc[rows["group"] == "a", "y"] |= rng.integers(0, 2, (rows["group"] == "a").sum())
+    rows["pred"] = np.where(rng.random(n) < 0.2, 1 - rows["y"], rows["y"])
+    rows["value"] = np.where(rows["pred"] == rows["y"], rows["distance"], 0.0)
+    return rows
+
+
+def call(measure, rows, **keywords):
+    return measure(
+        rows["y"], rows["pred"], distance=rows["distance"], sensitive_features=rows["group"],
+        **keywords,
+    )  # fmt: skip
+
+
+def standardized(rows, by):
+    within = rows.groupby(["group", by])["value"].mean().unstack()
+    return (within * rows[by].value_counts(normalize=True)).sum(axis=1, skipna=False)
+
+
+@each_measure
+@pytest.mark.parametrize("seed", range(3))
+def test_against_pandas(measure, seed):
+    rows, oracle = frame(seed), ORACLES[measure]
+    by_sex = call(measure, rows, control_features=rows["sex"])
+    expected = rows.groupby("sex")[["group", "value"]].apply(
+        lambda part: oracle(part.groupby("group")["value"].mean().to_numpy())
+    )
+    pd.testing.assert_series_equal(by_sex, expected, check_names=False)
+    assert by_sex.index.name == "sex"
+
+    value = call(measure, rows, standardize_by=rows["y"])
+    assert value == pytest.approx(oracle(standardized(rows, "y").to_numpy()))
+
+    both = call(measure, rows, control_features=rows["sex"], standardize_by="y_true")
+    for sex, part in rows.groupby("sex"):
+        assert both[sex] == pytest.approx(oracle(standardized(part, "y").to_numpy()))
+
+
+def test_rob_p_against_pandas():
+    rows = frame()
+    table = call(group_robustness, rows, control_features=rows[["sex", "y"]])
+    expected = rows.groupby(["sex", "y", "group"])["value"].mean()
+    pd.testing.assert_series_equal(table, expected, check_names=False, check_dtype=False)
+    assert table.index.names == ["sex", "y", "group"]
+    by_label = call(group_robustness, rows, standardize_by=rows["y"])
+    assert_allclose(by_label, standardized(rows, "y"))
+    assert by_label.index.name == "group"
+
+
+@each_measure
+def test_interval_of_each_value_is_that_of_its_rows(measure):
+    rows = frame()
+    table = call(measure, rows, control_features=rows["sex"], confidence_level=0.9)
+    for sex, part in rows.groupby("sex"):
+        alone = call(measure, part, confidence_level=0.9)
+        assert tuple(table.loc[sex, ["value", "lower", "upper"]]) == (alone, *alone.interval)
+    standard = call(
+        measure, rows, control_features=rows["sex"], standardize_by=rows["y"], confidence_level=0.9
+    )
+    assert (standard["lower"] <= standard["value"]).all()
+    assert (standard["value"] <= standard["upper"]).all()
+    assert (standard["upper"] - standard["lower"] > 0).all()
+
+
+@each_measure
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10_000), value=st.sampled_from(["all", 1, None]))
+def test_one_control_value_or_stratum_changes_no_bit(measure, seed, value):
+    rows = frame(seed, n=40)
+    rows["one"] = value if value is not None else pd.Categorical(["x"] * len(rows))
+    plain = call(measure, rows, confidence_level=0.95)
+    inside = call(measure, rows, control_features=rows["one"], confidence_level=0.95)
+    assert inside.iloc[0].tolist() == [float(plain), *plain.interval]
+    same = call(measure, rows, standardize_by=rows["one"], confidence_level=0.95)
+    assert (same, same.interval) == (plain, plain.interval)
+
+
+@each_measure
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10_000))
+def test_names_of_labels_and_groups_change_nothing(measure, seed):
+    rows = frame(seed, n=120)
+    renamed = rows.assign(
+        group=rows["group"].map({"a": "z", "b": "m", "c": "k"}), stratum=rows["y"].map({0: 9, 1: 3})
+    )
+    before = call(measure, rows, standardize_by=rows["y"], confidence_level=0.9)
+    after = call(measure, renamed, standardize_by=renamed["stratum"], confidence_level=0.9)
+    assert_allclose([after, *after.interval], [before, *before.interval], rtol=1e-6, atol=1e-6)
+
+
+@each_measure
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10_000), share=st.integers(1, 4))
+def test_where_all_groups_have_the_same_mix_nothing_is_changed(measure, seed, share):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat([0, 1], [share, 5 - share])
+    rows = pd.DataFrame({"y": np.tile(labels, 9), "group": np.repeat(list("abc"), 15)})
+    rows["distance"] = rng.exponential(1.0, len(rows))
+    rows["pred"] = np.where(rng.random(len(rows)) < 0.1, 1 - rows["y"], rows["y"])
+    assert call(measure, rows, standardize_by="y_true") == pytest.approx(call(measure, rows))
+
+
+@pytest.mark.parametrize("container", [list, np.array, pl.Series, pd.Categorical])
+def test_containers(container):
+    rows = frame()
+    for name in ("control_features", "standardize_by"):
+        plain = call(robustness_gap, rows, **{name: rows["sex"]})
+        assert_array_equal(call(robustness_gap, rows, **{name: container(rows["sex"])}), plain)
+
+
+def test_bias_correction_is_of_the_standardised_means():
+    rows = frame()
+    plain, corrected = (
+        call(robustness_variance, rows, standardize_by="y_true", bias_corrected=flag)
+        for flag in (False, True)
+    )
+    cells = rows.groupby(["group", "y"])["value"]
+    share = rows["y"].value_counts(normalize=True)
+    squared = ((cells.var() / cells.size()).unstack() * share**2).sum(axis=1)
+    assert plain - corrected == pytest.approx((1 - 1 / 3) * squared.mean())
+
+
+def test_the_reversal_that_a_mix_of_labels_hides():
+    # Within each label group "b" is nearer to the boundary, and it has more of the far label.
+    rows = pd.DataFrame({
+        "y": [0] * 20 + [1] * 80 + [0] * 80 + [1] * 20, "group": ["a"] * 100 + ["b"] * 100,
+        "distance": [3.0] * 20 + [1.0] * 80 + [2.5] * 80 + [0.5] * 20,
+    })  # fmt: skip
+    rows["pred"] = rows["y"]
+    assert call(group_robustness, rows).tolist() == pytest.approx([1.4, 2.1])
+    assert call(group_robustness, rows, standardize_by="y_true").tolist() == pytest.approx([2, 1.5])
+    within = call(group_robustness, rows, control_features="y_true")
+    assert within.to_dict() == pytest.approx(
+        {(0, "a"): 3.0, (0, "b"): 2.5, (1, "a"): 1.0, (1, "b"): 0.5}
+    )
+    assert within.index.names == ["y", "group"]
+
+
+@each_measure
+def test_an_empty_cell_is_named_in_one_warning(measure):
+    rows = frame()
+    rows = rows[(rows["group"] != "b") | (rows["y"] == 0)]
+    for level in (None, 0.95):
+        with pytest.warns(UndefinedMetricWarning, match="1 of 6 .*'b' where y is 1") as record:
+            value = call(measure, rows, standardize_by="y_true", confidence_level=level)
+        assert np.isnan(value)
+        with pytest.warns(UndefinedMetricWarning, match="1 of 6 .*'b' where y is 1") as inside:
+            table = call(measure, rows, control_features=rows["y"], confidence_level=level)
+        assert len(record) == len(inside) == 1
+        assert_array_equal(np.isnan(pd.DataFrame(table).iloc[:, 0]), [False, True])
+
+
+def test_rob_p_of_an_empty_cell():
+    rows = frame()
+    rows = rows[(rows["group"] != "b") | (rows["y"] == 0)]
+    with pytest.warns(UndefinedMetricWarning, match="'b' where y is 1") as record:
+        table = call(group_robustness, rows, standardize_by="y_true", confidence_level=0.95)
+    assert len(record) == 1
+    assert table.isna().all(axis=1).tolist() == [False, True, False]
+    with pytest.warns(UndefinedMetricWarning, match="'b' where y is 1") as record:
+        table = call(group_robustness, rows, control_features="y_true")
+    assert len(record) == 1
+    assert table[table.isna()].index.tolist() == [(1, "b")]
+
+
+def test_a_cell_of_one_row_has_no_interval():
+    rows = frame()
+    few = rows[(rows["group"] == "b") & (rows["y"] == 1)].index[1:]
+    rows = rows.drop(few)
+    with pytest.warns(UndefinedMetricWarning, match=r"one sample \('b' where y is 1\)"):
+        value = call(robustness_gap, rows, standardize_by="y_true", confidence_level=0.95)
+    assert value > 0
+    assert np.isnan(value.interval).all()
+
+
+BAD = {
+    "a value per row": (lambda n: np.arange(n), ValueError, r"a group for each.*pd\.cut"),
+    "numbers": (lambda n: np.arange(n) // 4, ValueError, r"has 60 groups.*pd\.cut"),
+    "missing": (lambda n: [None, *["x"] * (n - 1)], ValueError, "is missing .* for 1 of 240"),
+    "short": (lambda n: ["x"] * (n - 1), ValueError, "has 239 samples"),
+    "a name": (lambda n: "sex", ValueError, "'sex' is a name.*'y_true' for the true labels"),
+    "another order": (lambda n: pd.Series(["x"] * n)[::-1], ValueError, "another order"),
+}
+
+
+@pytest.mark.parametrize("name", ["control_features", "standardize_by"])
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("measure", [group_robustness, robustness_variance], ids=["rob", "v_f"])
+def test_bad_features_are_refused_by_name(measure, bad, name):
+    value, error, message = BAD[bad]
+    rows = frame()
+    with pytest.raises(error, match=message) as caught:
+        call(measure, rows, **{name: value(len(rows))})
+    assert name in str(caught.value)
