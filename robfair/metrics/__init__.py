@@ -15,10 +15,11 @@ fraction of the group that is right and farther than tau from the boundary. The 
 classifier, Rob(f), is the mean of Rob(P) over the groups, and depends on the partition.
 
 *Unfairness in robustness* is how much Rob(P) differs between groups: its variance V_f, its
-coefficient of variation CV, the gap between the extremes, or the worst group by itself. Three other
-measures are largest differences of means between classes or groups: CAU, of accuracy between
-classes, CRU, of the least eps or of the success rate of an attack, and EOU, of confidence between
-groups. LUF compares no groups but models, each trained without one of the samples.
+coefficient of variation CV, its Gini coefficient, the gap between the extremes or their ratio, or
+the worst group by itself. Three other measures are largest differences of means between classes or
+groups: CAU, of accuracy between classes, CRU, of the least eps or of the success rate of an attack,
+and EOU, of confidence between groups. LUF compares no groups but models, each trained without one
+of the samples.
 
 A group with more rows of a label that is far from the boundary has a greater Rob(P) for that reason
 alone. The measures of distances take ``control_features=``, which gives the measure within each
@@ -54,6 +55,7 @@ from robfair.metrics._equalized_odds import (
 )
 from robfair.metrics._estimate import Estimate
 from robfair.metrics._extremes import robustness_gap, worst_group_robustness
+from robfair.metrics._inequality import robustness_gini, robustness_ratio
 from robfair.metrics._leave_one_out import (
     leave_one_out_summary,
     leave_one_out_table,
@@ -87,6 +89,8 @@ __all__ = [
     "robustness_curve",
     "robustness_dispersion",
     "robustness_gap",
+    "robustness_gini",
+    "robustness_ratio",
     "robustness_score",
     "robustness_variance",
     "worst_group_robustness",

@@ -12,7 +12,7 @@ from robfair._text import few
 from robfair._validation import check_ddof
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._estimate import Estimate, check_level, estimate
+from robfair.metrics._estimate import Estimate, check_level, estimate, warn_of_zeros
 from robfair.metrics._intervals import dispersion, variance
 from robfair.metrics._samples import Measured, robustness_samples
 
@@ -230,12 +230,7 @@ def robustness_dispersion(
 
     def measure(sample: GroupMeans) -> Estimate:
         noise = _noise(sample, ddof) if bias_corrected else 0.0
-        if len(sample.labels) > 1 and not sample.mean.any():
-            warn(
-                f"CV is undefined and NaN is returned: Rob(f) is 0{sample.where}, as no sample is "
-                "both classified correctly and away from the boundary. Look at the accuracy.",
-                UndefinedMetricWarning,
-            )
+        warn_of_zeros("CV", sample)
 
         def cv(rob: NDArray[np.float64]) -> float:
             if not rob.any():

@@ -156,3 +156,13 @@ def warn_empty(measure: str, samples: Sequence[GroupMeans]) -> bool:
             UndefinedMetricWarning,
         )
     return bool(empty)
+
+
+def warn_of_zeros(measure: str, sample: GroupMeans) -> None:
+    """Warn that a measure relative to the size of the means is undefined, if all of them are 0."""
+    if len(sample.labels) > 1 and not sample.mean.any():  # of one group `estimate` warns
+        warn(
+            f"{measure} is undefined and NaN is returned: Rob(f) is 0{sample.where}, as no sample "
+            "is both classified correctly and away from the boundary. Look at the accuracy.",
+            UndefinedMetricWarning,
+        )

@@ -185,4 +185,4 @@ def robustness_gap(
     def measure(sample: GroupMeans) -> Estimate:
         return estimate("The robustness gap", np.ptp, sample, confidence_level, gap, limit=tau_max)
 
-    return samples.each("Robustness gap", measure, confidence_level)
+    return samples.each("The robustness gap", measure, confidence_level)

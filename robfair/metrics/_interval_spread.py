@@ -42,13 +42,13 @@ def _lower_ends(means: MeanSummary, p: float) -> Floats:
     All means of one V that are not nearest lie farther from the data, in the distance that the
     test uses, but for the bend of the surface {V = v}: the noncentrality allows for its sharpest.
     """
-    error = _side_errors(means)
+    error = side_errors(means)
     path = _inward(means.mean, error**2)
     off = (means.mean[..., None, :] - path) / error[..., None, :]
     n_groups = path.shape[-1]
     bend = error.min(axis=-1) / error.max(axis=-1) ** 2
     shift = np.sqrt(n_groups * path.var(axis=-1)) * bend[..., None]
-    excess = np.sqrt((off**2).sum(axis=-1)) - (_radius(p, n_groups - 1, shift) - shift)
+    excess = np.sqrt((off**2).sum(axis=-1)) - (noncentral_radius(p, n_groups - 1, shift) - shift)
     # The first point that stands, and how far before it the test turns.
     first = np.argmax(excess <= 0, axis=-1)[..., None]
     before = np.maximum(first - 1, 0)
@@ -58,7 +58,7 @@ def _lower_ends(means: MeanSummary, p: float) -> Floats:
     return np.where(first[..., 0] > 0, spread((start + part * (stop - start))[..., 0, :]), 0.0)
 
 
-def _side_errors(means: MeanSummary) -> Floats:
+def side_errors(means: MeanSummary) -> Floats:
     """Return the error of each mean on the side of it where the mean of all lies."""
     low, high = mean_ends(means, _SIDE)
     z = special.ndtri(1 - _SIDE)
@@ -82,7 +82,7 @@ def _inward(mean: Floats, variance: Floats) -> Floats:
     return np.concatenate([np.broadcast_to(equal[..., None, :], path[..., :1, :].shape), path], -2)
 
 
-def _radius(p: float, df: int, shift: Floats) -> Floats:
+def noncentral_radius(p: float, df: int, shift: Floats) -> Floats:
     """Return the root of the upper p-quantile of noncentral chi-square; shift is squared there."""
     near = np.sqrt(special.chndtrix(1 - p, df, np.minimum(shift, _FAR) ** 2))
     far = shift + special.ndtri(1 - p) + (df - 1) / (2 * np.maximum(shift, 1.0))
@@ -92,15 +92,15 @@ def _radius(p: float, df: int, shift: Floats) -> Floats:
 
 def _upper_ends(means: MeanSummary, p: float) -> Floats:
     """Return the greatest V and CV, over lines away from the data, whose test still stands."""
-    lines = _outward(means, p)
+    lines = outward(means, p)
     ends = []
     for index, tail in enumerate(spread_tail(lines, means)):
         value = spread(lines)[index]
-        ends.append(_last_standing(tail, value, p).max(axis=-1))
+        ends.append(last_standing(tail, value, p).max(axis=-1))
     return np.stack(ends)
 
 
-def _outward(means: MeanSummary, p: float) -> Floats:
+def outward(means: MeanSummary, p: float) -> Floats:
     """Return lines of means on which V grows where the noise is, (..., lines, points, n_groups).
 
     One moves each group away from the mean of all by its squared error. The others move one of the
@@ -121,7 +121,7 @@ def _outward(means: MeanSummary, p: float) -> Floats:
     return np.asarray(np.maximum(plausible, 0.0))  # distances and rates are not negative
 
 
-def _last_standing(tail: Floats, value: Floats, p: float) -> Floats:
+def last_standing(tail: Floats, value: Floats, p: float) -> Floats:
     """Return the value at which the tail falls below p for good, by linear interpolation."""
     n_points = tail.shape[-1]
     last = np.where(tail >= p, np.arange(n_points), -1).max(axis=-1, keepdims=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from robfair._mean_summary import Floats, MeanSummary, combine, mean_ends
 from robfair.metrics._interval_extremes import gap_interval, ratio_interval
+from robfair.metrics._interval_gini import gini_interval
 from robfair.metrics._interval_spread import spread_intervals
 
 
@@ -52,3 +53,11 @@ def dispersion(means: MeanSummary, alpha: float, *, ddof: int) -> tuple[Any, Any
         return factor * (1 - high) / (1 + high), factor * (1 - low) / (1 + low)
     low, high = spread_intervals(means, alpha)
     return factor * low[1], factor * high[1]
+
+
+def inequality(means: MeanSummary, alpha: float) -> tuple[Any, Any]:
+    """Return the ends for the Gini coefficient of the means."""
+    if means.mean.shape[-1] == 2:
+        low, high = dispersion(means, alpha, ddof=0)
+        return low / 2, high / 2
+    return gini_interval(means, alpha)

@@ -17,6 +17,7 @@ from robfair.metrics._class_robustness import class_robustness_unfairness
 from robfair.metrics._disparity import robustness_dispersion, robustness_variance
 from robfair.metrics._equalized_odds import equalized_odds_unfairness
 from robfair.metrics._extremes import robustness_gap, worst_group_robustness
+from robfair.metrics._inequality import robustness_gini, robustness_ratio
 from robfair.metrics._leave_one_out import leave_one_out_unfairness
 from robfair.metrics._robustness import classifier_robustness, group_robustness
 
@@ -105,6 +106,11 @@ MEASURES: tuple[Measure, ...] = (
             "mean distance of the rows of a group, where a row that is classified wrongly counts "
             "as 0",
             "It is the accuracy times the mean distance of the rows that are right."),
+    Measure("ratio", "ratio", robustness_ratio, True, "1", "least Rob(P) divided by the greatest",
+            "For rates of selection, a ratio below 0.8 is a common sign of adverse impact."),
+    Measure("gini", "Gini", robustness_gini, False, "1",
+            "mean difference of Rob(P) between two groups, divided by twice Rob(f)",
+            "0 if all groups are equal."),
     Measure("cau", "CAU", class_accuracy_unfairness, False, "1",
             "greatest accuracy of a class less the least"),
     # One function for both forms: its argument chooses.

@@ -35,7 +35,7 @@ class Samples:
         function: Callable[[GroupMeans], Estimate],
         confidence_level: float | None,
     ) -> Measured:
-        """Apply a measure, whose symbol warnings name, to each part.
+        """Apply a measure, named in warnings, to each part.
 
         It is NaN, with one warning for all parts, where a block has no samples.
         """
@@ -48,7 +48,7 @@ class Samples:
         if self.control is None:
             return values[0]
         if confidence_level is None:
-            return pd.Series(values, index=self.control, name=measure, dtype=float)
+            return pd.Series(values, index=self.control, dtype=float)
         rows = [(float(value), *(value.interval or ())) for value in values]
         return pd.DataFrame(rows, index=self.control, columns=["value", "lower", "upper"])
 

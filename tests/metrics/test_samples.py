@@ -14,6 +14,8 @@ from robfair.metrics import (
     group_robustness,
     robustness_dispersion,
     robustness_gap,
+    robustness_gini,
+    robustness_ratio,
     robustness_variance,
     worst_group_robustness,
 )
@@ -25,6 +27,8 @@ ORACLES = {
     robustness_dispersion: lambda rob: np.std(rob) / np.mean(rob),
     worst_group_robustness: np.min,
     robustness_gap: np.ptp,
+    robustness_ratio: lambda rob: np.min(rob) / np.max(rob),
+    robustness_gini: lambda rob: np.abs(rob[:, None] - rob).mean() / (2 * np.mean(rob)),
 }
 each_measure = pytest.mark.parametrize("measure", ORACLES, ids=lambda f: f.__name__)
 
