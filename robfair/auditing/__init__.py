@@ -2,6 +2,7 @@
 
 from robfair.auditing._audit import audit
 from robfair.auditing._compare import compare
+from robfair.auditing._history import audit_history
 from robfair.auditing.report import Audit, Comparison
 
-__all__ = ["Audit", "Comparison", "audit", "compare"]
+__all__ = ["Audit", "Comparison", "audit", "audit_history", "compare"]

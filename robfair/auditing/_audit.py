@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Never
 
 from numpy.typing import ArrayLike
 
 from robfair._problem import as_seed
 from robfair._warnings import each_once
+from robfair.auditing._by_eps import check_eps
 from robfair.auditing._run import AuditOptions, run_audit
 from robfair.auditing._unknown_options import refuse_unknown
 from robfair.auditing.report import Audit
@@ -30,6 +32,8 @@ def audit(
     n_check: int = 100,
     confidence: float | None = 0.95,
     examples: int = 3,
+    eps: float | Sequence[float] = (0.1, 0.5, 1.0),
+    metrics: Any = None,
     random_state: Any = 0,
     budget: int | None = None,
     time_limit: float | None = None,
@@ -79,6 +83,16 @@ def audit(
     examples : int, default=3
         Rows of each group, the most easily flipped, that the result keeps and tells in words. They
         are data, perhaps about people, and appear in the report: 0 keeps none.
+    eps : float or list of float, default=(0.1, 0.5, 1.0)
+        Sizes of changes, in the units of the distance: the share of each group that withstands
+        them is told.
+    metrics : str, callable, list or dict, default=None
+        Other measures of fairness, told beside robustness: functions (y_true, y_pred) of
+        `fairlearn.metrics` or `sklearn.metrics`, by name or themselves, or your own; a dict names
+        them. If the second parameter is called y_score, y_proba or y_prob, the function gets 0
+        and 1 for y_true, and the probability of the positive class. None: for two classes
+        selection rate, true and false positive rate, and calibration (the mean probability less
+        the share that it predicts). The positive class is the second one.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random parts of the searches.
     budget, time_limit, max_iter, overshoot, n_candidates : int or float
@@ -99,7 +113,8 @@ def audit(
     ------
     TypeError, ValueError
         As `boundary_distance` and the measures do; ValueError also if `confidence` is not between 0
-        and 1, or `n_check` or `examples` is negative.
+        and 1, `n_check` or `examples` is negative, `eps` is not positive, or a metric is unknown or
+        fails on the true labels.
 
     See Also
     --------
@@ -140,6 +155,8 @@ def audit(
         n_check=n_check,
         confidence=confidence,
         examples=examples,
+        eps=check_eps(eps),
+        metrics=metrics,
         random_state=random_state,
         distance=distance,
         verbose=verbose,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 from numpy.typing import ArrayLike
@@ -28,6 +28,8 @@ def compare(
     n_check: int = 100,
     confidence: float | None = 0.95,
     examples: int = 3,
+    eps: float | Sequence[float] = (0.1, 0.5, 1.0),
+    metrics: Any = None,
     random_state: Any = 0,
     budget: int | None = None,
     time_limit: float | None = None,
@@ -53,7 +55,7 @@ def compare(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
-    method, threat_model, tau_max, certify, n_check, confidence, examples : object
+    method, threat_model, tau_max, certify, n_check, confidence, examples, eps, metrics : object
         Options of `audit`, the same for all models.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random parts of the searches, the same for all models. A
@@ -102,6 +104,8 @@ def compare(
             n_check=n_check,
             confidence=confidence,
             examples=examples,
+            eps=eps,
+            metrics=metrics,
             random_state=random_state,
             budget=budget,
             time_limit=time_limit,

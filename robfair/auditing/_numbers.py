@@ -21,6 +21,9 @@ class AuditNumbers:
     name: str
     overall: pd.DataFrame
     by_group: pd.DataFrame
+    by_eps: pd.DataFrame
+    metrics: pd.DataFrame
+    metrics_overall: pd.Series[float]
     distances: BoundaryDistance
     check: pd.DataFrame | None  # None: no second search
     warnings: tuple[str, ...]

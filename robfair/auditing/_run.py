@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
 from robfair._group_means import below_the_mean, group_means
 from robfair._groups import Groups, encode_groups
 from robfair._validation import check_vector
+from robfair.auditing._by_eps import measure_by_eps
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._examples import nearest_rows
+from robfair.auditing._fairness_metrics import measure_metrics, read_metrics
 from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing._provenance import changed_options, plain_seed, provenance
 from robfair.distance import BoundaryDistance, DistanceOptions
@@ -42,6 +44,8 @@ class AuditOptions:
     n_check: int  # rows in all
     confidence: float | None  # None: no interval
     examples: int  # rows of each group
+    eps: tuple[float, ...]
+    metrics: Any  # names or functions
     random_state: Any  # as it was passed
     distance: DistanceOptions  # with the seed of the searches
     verbose: int
@@ -61,6 +65,7 @@ def run_audit(
     y_true = check_vector(y, "y")
     check_aligned(X=X, y=y, sensitive_features=sensitive_features)
     groups = encode_groups(sensitive_features, len(y_true))
+    metrics = read_metrics(options.metrics, model, y_true, None)
     distances = shared_distance(
         model,
         X,
@@ -78,14 +83,10 @@ def run_audit(
     correct = np.asarray(y_true == distances.predicted)
     examples, terms = nearest_rows(model, X, distances, groups, correct, options.examples)
     distances = replace(distances, adversarial=None)  # as large as X, and a result is kept long
+    predicted = distances.predicted
+    rates, rates_by_group = measure_metrics(metrics, model, X, y_true, predicted, groups)
     overall, by_group = _tables(y_true, distances, groups, options)
-    accuracy = group_means(correct.astype(float), groups)
-    by_group.insert(0, "size", accuracy.count)
-    by_group.insert(1, "accuracy", accuracy.mean)
-    with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no row is right
-        by_group.insert(2, "mean_distance", by_group["robustness"] / by_group["accuracy"])
-    # Below the mean over groups: if groups differ at all, some are, by more than chance or not.
-    by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())
+    _add_sizes(by_group, correct, groups)
     # Those of the searches come first: without distances that hold, the rest says little.
     warnings = [*distances.warnings_, *warn_of_gaps(check)]
     if options.confidence is not None:
@@ -94,6 +95,9 @@ def run_audit(
         name=name,
         overall=overall,
         by_group=by_group,
+        by_eps=measure_by_eps(y_true, distances, groups, options.eps, options.confidence),
+        metrics=rates_by_group,
+        metrics_overall=rates,
         distances=distances,
         check=check,
         warnings=tuple(warnings),
@@ -104,11 +108,23 @@ def run_audit(
         settings={
             **{key: getattr(options, key) for key in KEPT},
             "examples": terms,
+            "positive_label": metrics.positive,
             "random_state": plain_seed(options.random_state),
             "distance_options": changed_options(options.distance, options.certify),
             **provenance(model, X, distances.threat_model),
         },
     )
+
+
+def _add_sizes(by_group: pd.DataFrame, correct: NDArray[np.bool_], groups: Groups) -> None:
+    """Add to Rob(P) what it is made of, and which groups are below the mean."""
+    accuracy = group_means(correct.astype(float), groups)
+    by_group.insert(0, "size", accuracy.count)
+    by_group.insert(1, "accuracy", accuracy.mean)
+    with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no row is right
+        by_group.insert(2, "mean_distance", by_group["robustness"] / by_group["accuracy"])
+    # Below the mean over groups: if groups differ at all, some are, by more than chance or not.
+    by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())
 
 
 def _tables(

@@ -9,7 +9,7 @@ from typing import Any
 from robfair._text import did_you_mean
 
 # What a reader of a paper on attacks would type, and no option's spelling comes near.
-OF_ATTACKS = ("eps", "n_steps", "step_size")
+OF_ATTACKS = ("n_steps", "step_size", "eps_max")
 
 
 def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str]) -> None:
@@ -18,7 +18,7 @@ def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str]) -> None
         if name in OF_ATTACKS:
             hint = (
                 "An audit measures the distance of each row to the decision boundary, not the "
-                "success of an attack of one size: robfair.attacks.robust_accuracy takes eps."
+                "success of an attack: robfair.attacks.robust_accuracy has the options of attacks."
             )
         else:
             parameters = inspect.signature(function).parameters.values()

@@ -7,7 +7,6 @@ import json
 import re
 import sys
 import textwrap
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,17 @@ from robfair._text import visible
 from robfair._version import __version__
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._inputs import check_input
-from robfair.cli._options import file_argument, names, positive_float, positive_int, seed, separator
+from robfair.cli._options import (
+    file_argument,
+    names,
+    positive_float,
+    positive_int,
+    seed,
+    separator,
+    sizes,
+)
 from robfair.cli._thresholds import parse_threshold
+from robfair.cli._warnings import shown_warnings
 
 if TYPE_CHECKING:
     from robfair.auditing import Audit
@@ -32,7 +40,7 @@ examples:
   robfair audit model.skops test.parquet --target income --sensitive race,sex --cross
       --mutable age,hours-per-week --html audit.html
   robfair audit model.skops test.csv --target income --sensitive race --max-rows 1000
-      --fail-if 'cv > 0.2' --fail-if 'accuracy < 0.8'
+      --fail-if 'gap.lower > 0.2' --fail-if 'accuracy < 0.8'
   robfair audit weights.safetensors test.csv --target income --sensitive race
       --architecture tabular --classes '<=50K,>50K'
 
@@ -117,6 +125,11 @@ def _add_distance(parser: argparse.ArgumentParser) -> None:
         help="cap all distances: needed where some rows cannot be flipped",
     )  # fmt: skip
     group.add_argument(
+        "--eps", type=sizes, default=(0.1, 0.5, 1.0), metavar="SIZES",
+        help="tell which share of each group withstands changes of these sizes "
+        "(default: 0.1,0.5,1)",
+    )  # fmt: skip
+    group.add_argument(
         "--certify", action="store_true", help="bound distances of networks from below, too"
     )
     group.add_argument(
@@ -151,7 +164,13 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fail-if", type=parse_threshold, action="append", default=[], metavar="CONDITION",
         help=f"exit with 1 if a measure ({', '.join(AUDIT_MEASURES)}) of any audit is < <= > or "
-        ">= a number, or NaN; may be repeated",
+        ">= a number, or NaN; .lower or .upper behind its name takes this end of its interval, "
+        ".low or .high of its certified bounds, .corrected V_f or CV less noise; may be repeated",
+    )  # fmt: skip
+    group.add_argument(
+        "--metrics", type=names, action="extend", metavar="NAMES",
+        help="functions of fairlearn.metrics or sklearn.metrics to tell by group (default, of two "
+        "classes: selection rate, true and false positive rate, calibration)",
     )  # fmt: skip
     group.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     group.add_argument(
@@ -163,13 +182,14 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return 1 if a condition of ``--fail-if`` holds, else 0."""
+    _check_conditions(arguments)
     check_input(arguments.model)  # before torch is imported, which takes seconds
     check_input(arguments.data, pipes=True)
     from robfair.auditing import audit
     from robfair.cli._report import check_reports, write_report
     from robfair.cli._task import prepare
 
-    with _shown_warnings():
+    with shown_warnings():
         task = prepare(arguments)
         # Before the audits, which may take hours.
         reports = check_reports(
@@ -188,6 +208,8 @@ def run(arguments: argparse.Namespace) -> int:
                     threat_model=task.threat_model,
                     tau_max=arguments.tau_max,
                     certify=arguments.certify,
+                    eps=arguments.eps,
+                    metrics=arguments.metrics,
                     random_state=arguments.seed,
                     examples=0 if arguments.no_rows else 3,
                     verbose=0 if arguments.quiet else 1,
@@ -208,20 +230,11 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(row["crossed"] for row in judged))
 
 
-@contextmanager
-def _shown_warnings() -> Iterator[None]:
-    """Show each warning as a line; those for developers not at all."""
-
-    def show(message: Warning | str, *rest: Any) -> None:
-        text = " ".join(str(message).split())
-        print(visible(f"robfair: warning: {text}"), file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as DeprecationWarning
-        warnings.simplefilter("default", UserWarning)
-        warnings.simplefilter("default", RuntimeWarning)
-        warnings.showwarning = show  # type: ignore[assignment]
-        yield
+def _check_conditions(arguments: argparse.Namespace) -> None:
+    """Raise BadInput if a condition of --fail-if can be judged by no audit with these options."""
+    for threshold in arguments.fail_if:
+        if threshold.is_certified and not arguments.certify:
+            raise BadInput(f"--fail-if '{threshold}' needs certified distances: add --certify.")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from robfair._text import visible
 from robfair._version import __version__
 from robfair.cli._audit import add_audit
 from robfair.cli._errors import BadInput, one_line
+from robfair.cli._history import add_history
 from robfair.cli._papers import add_demo, add_reproduce
 from robfair.exceptions import ResultsError
 
@@ -57,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_audit(commands.add_parser("audit", help="audit a model from a file on a table"))
+    add_history(
+        commands.add_parser("history", help="put audits that were written as JSON into one table")
+    )
     add_demo(commands.add_parser("demo", help="train and audit classifiers on UCI Adult"))
     add_reproduce(
         commands.add_parser(

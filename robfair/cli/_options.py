@@ -8,7 +8,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["file_argument", "names", "positive_float", "positive_int", "seed", "separator"]
+__all__ = [
+    "file_argument",
+    "names",
+    "positive_float",
+    "positive_int",
+    "seed",
+    "separator",
+    "sizes",
+]
 
 # How the shells complete names of files, in shtab's words.
 _FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
@@ -57,6 +65,11 @@ def positive_float(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a finite number above 0; got {number:g}")
     return number
+
+
+def sizes(text: str) -> list[float]:
+    """Parse finite numbers above 0 that are separated by commas."""
+    return [positive_float(number) for number in text.split(",")]
 
 
 def separator(text: str) -> str:

@@ -1,4 +1,7 @@
-"""``--fail-if "v_f > 0.05"``: conditions under which the exit code is 1."""
+"""``--fail-if "v_f > 0.05"``: conditions under which the exit code is 1.
+
+``--fail-if "gap.lower > 0.2"`` asks for one end of an interval: a gap that is there for sure.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,35 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+# Columns of Audit.overall, and how a sentence names them.
+COLUMNS = {
+    "value": "",
+    "lower": "the lower end of the interval of ",
+    "upper": "the upper end of the interval of ",
+    "corrected": "what is left without noise of ",
+    "low": "the lower certified end of ",
+    "high": "the upper certified end of ",
+}
+CERTIFIED = ("low", "high")
+
+
 @dataclass(frozen=True)
 class Threshold:
-    """A condition on a measure."""
+    """A condition on a measure, or on an end of its interval."""
 
     measure: str  # key of a measure of an audit
     symbol: str  # key of OPERATORS
     limit: float
+    column: str = "value"  # key of COLUMNS
 
     def __str__(self) -> str:
-        return f"{self.measure} {self.symbol} {self.limit:g}"
+        end = "" if self.column == "value" else f".{self.column}"
+        return f"{self.measure}{end} {self.symbol} {self.limit:g}"
+
+    @property
+    def is_certified(self) -> bool:
+        """True for ends that only an audit with certified distances has."""
+        return self.column in CERTIFIED
 
     def judge(self, audit: Any) -> dict[str, Any]:
         """Return the condition, the value, whether the condition holds, and a sentence if it does.
@@ -42,13 +64,13 @@ class Threshold:
         from robfair.metrics import find_measure  # not for a help text, which must be fast
 
         name = find_measure(self.measure).symbol
-        value = float(audit.overall["value"][name])
+        value = float(audit.overall[self.column][name])
         crossed = math.isnan(value) or OPERATORS[self.symbol](value, self.limit)
         return {
             "fail_if": str(self),
             "value": value if math.isfinite(value) else None,  # JSON knows no NaN
             "crossed": bool(crossed),
-            "message": self._tell(name, value) if crossed else "",
+            "message": self._tell(f"{COLUMNS[self.column]}{name}", value) if crossed else "",
         }
 
     def _tell(self, name: str, value: float) -> str:
@@ -72,10 +94,9 @@ def parse_threshold(text: str) -> Threshold:
         raise argparse.ArgumentTypeError(
             f"must be a measure, one of < <= > >= and a number, as in 'v_f > 0.05'; got {text!r}"
         )
-    measure, symbol, number = parts.groups()
-    if measure not in AUDIT_MEASURES:
-        hint = did_you_mean(measure, AUDIT_MEASURES)
-        raise argparse.ArgumentTypeError(f"there is no measure {measure!r}. {hint}")
+    name, symbol, number = parts.groups()
+    measure, _, column = name.partition(".")
+    _check_known(measure, column)
     if symbol not in OPERATORS:
         raise argparse.ArgumentTypeError(f"the operator must be < <= > or >=; got {symbol!r}")
     try:
@@ -84,4 +105,28 @@ def parse_threshold(text: str) -> Threshold:
         limit = math.nan
     if not math.isfinite(limit):  # words, nan and inf alike
         raise argparse.ArgumentTypeError(f"{number!r} in {text!r} is not a finite number")
-    return Threshold(measure, symbol, limit)
+    return Threshold(measure, symbol, limit, column or "value")
+
+
+def _check_known(measure: str, column: str) -> None:
+    """Raise ArgumentTypeError unless an audit has the measure, with this end or without one."""
+    if measure not in AUDIT_MEASURES:
+        hint = did_you_mean(measure, AUDIT_MEASURES)
+        raise argparse.ArgumentTypeError(f"there is no measure {measure!r}. {hint}")
+    if not column:
+        return
+    from robfair.metrics import find_measure
+
+    if column not in COLUMNS:
+        hint = did_you_mean(column, COLUMNS)
+        raise argparse.ArgumentTypeError(f"{measure} has no end {column!r}. {hint}")
+    found = find_measure(measure)
+    missing = {
+        "corrected": not found.corrects,
+        **dict.fromkeys(("lower", "upper"), measure == "accuracy"),
+        **dict.fromkeys(CERTIFIED, found.extremes is None),
+    }
+    if missing.get(column):
+        raise argparse.ArgumentTypeError(
+            f"{measure} has no {column!r}: put the condition on {measure} itself"
+        )

@@ -134,7 +134,7 @@ def test_the_table():
     for name in ("accuracy", *MEASURES, "size", "mean distance", "Rob(P)"):
         assert name in text
     for group, row in result.by_group.iterrows():
-        (line,) = [line for line in lines if line.startswith(f"{group}  ")]
+        line = next(line for line in lines if line.startswith(f"{group}  "))
         assert f"{row['robustness']:.4g}" in line
         assert f"{row['lower']:.4g} to {row['upper']:.4g}" in line
         assert ("vulnerable" in line) == row["vulnerable"]

@@ -13,9 +13,9 @@ CALLS = pytest.mark.parametrize(("function", "models"), [(audit, CLF), (compare,
 
 
 @CALLS
-@pytest.mark.parametrize("name", ["eps", "n_steps", "step_size"])
+@pytest.mark.parametrize("name", ["eps_max", "n_steps", "step_size"])
 def test_an_option_of_an_attack_leads_to_the_attacks(function, models, name):
-    message = rf"{function.__name__} has no option '{name}'. .*attacks.robust_accuracy takes eps"
+    message = rf"{function.__name__} has no option '{name}'. .*robust_accuracy has the options"
     with pytest.raises(TypeError, match=message):
         function(models, X, Y, sensitive_features=Y, **{name: 0.1})
 

@@ -118,6 +118,17 @@ def test_thresholds_set_the_exit_code(shell_audit):
     assert "by sex" in err
 
 
+def test_sizes_and_metrics_are_told_by_group(shell_audit):
+    options = ("--eps", "0.2,1", "--metrics", "selection_rate,roc_auc_score")
+    _, out, _ = shell_audit("logistic.skops", "people.csv", *options, "--json", "--quiet")
+    result = only(out)["audits"]["race"]
+    assert {row["eps"] for row in result["by_eps"]} == {0.2, 1.0}
+    assert list(result["metrics"]["all"]) == ["selection_rate", "roc_auc_score"]
+    code, _, err = shell_audit("logistic.skops", "people.csv", "--metrics", "selecton_rate")
+    assert code == 2
+    assert "Did you mean 'selection_rate'?" in err
+
+
 def test_a_measure_that_is_nan_is_crossed(shell_audit):
     # hours alone, in a narrow box of the data, cannot flip everybody.
     options = ("--mutable", "hours", "--fail-if", "v_f > 1000")

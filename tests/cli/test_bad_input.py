@@ -26,6 +26,7 @@ import pytest
         (("--features", "age"), {}, ["--features is for models that know no column names"]),
         (("--classes", "a,b"), {}, ["--classes is for weights"]),
         (("--fail-if", "vf > 1"), {}, ["Did you mean 'v_f'?"]),
+        (("--fail-if", "gap.low > 1"), {}, ["'gap.low > 1' needs", "add --certify"]),
         (("--tau-max", "0"), {}, ["above 0"]),
         (("--max-rows", "0"), {}, ["at least 1"]),
         (("--seed", "-1"), {}, ["at least 0"]),

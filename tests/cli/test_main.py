@@ -40,7 +40,7 @@ def test_help_names_the_commands_and_shows_examples(capsys):
     for command in ("audit", "demo", "reproduce"):
         assert command in text
         assert "robfair " + command in printed([command, "--help"], capsys)
-    assert "--fail-if 'cv > 0.2'" in printed(["audit", "--help"], capsys)
+    assert "--fail-if 'gap.lower > 0.2'" in printed(["audit", "--help"], capsys)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from robfair.cli._options import file_argument, names, positive_float, positive_int, seed
+from robfair.cli._options import file_argument, names, positive_float, positive_int, seed, sizes
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,14 @@ def test_numbers(parse, least):
 def test_a_number_must_be_finite(text):
     with pytest.raises(argparse.ArgumentTypeError, match="a finite number above 0"):
         positive_float(text)
+
+
+def test_sizes():
+    assert sizes("0.1, 2") == [0.1, 2.0]
+    with pytest.raises(argparse.ArgumentTypeError, match="a finite number above 0"):
+        sizes("0.1,0")
+    with pytest.raises(ValueError, match="could not convert"):
+        sizes("0.1,")
 
 
 def test_a_file_is_a_path_that_shells_complete():

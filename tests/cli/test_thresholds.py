@@ -11,8 +11,8 @@ from robfair.metrics import find_measure
 
 
 class Result:
-    def __init__(self, measure, value):
-        self.overall = pd.DataFrame({"value": {find_measure(measure).symbol: value}})
+    def __init__(self, measure, value, column="value"):
+        self.overall = pd.DataFrame({column: {find_measure(measure).symbol: value}})
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,25 @@ def test_conditions(text, value, crossed):
     assert threshold.judge(Result(threshold.measure, value))["crossed"] is crossed
 
 
+@pytest.mark.parametrize("column", ["lower", "upper", "corrected", "low", "high"])
+def test_a_condition_on_an_end_reads_this_end_alone(column):
+    threshold = parse_threshold(f"v_f.{column} > 0.05")
+    assert str(threshold) == f"v_f.{column} > 0.05"
+    assert threshold.is_certified is (column in ("low", "high"))
+    assert not threshold.judge(Result("v_f", 0.04, column))["crossed"]
+    judged = threshold.judge(Result("v_f", 0.06, column))
+    assert judged["crossed"]
+    assert judged["message"].endswith(f" of V_f is 0.06, 0.01 above the limit of {threshold}.")
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
+        ("gap.lwer > 1", "gap has no end 'lwer'. Did you mean 'lower'?"),
+        ("gap.corrected > 1", "gap has no 'corrected': put the condition on gap itself"),
+        ("accuracy.lower < 1", "accuracy has no 'lower'"),
+        ("accuracy.high < 1", "accuracy has no 'high'"),
+        ("gp.lower > 1", "Did you mean 'gap'?"),
         ("vf > 1", "Did you mean 'v_f'?"),
         ("V_f > 1", "Did you mean 'v_f'?"),
         ("fairness > 1", "There are 'accuracy', 'rob_f'"),

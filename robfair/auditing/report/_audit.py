@@ -10,6 +10,7 @@ import pandas as pd
 from robfair._text import visible
 from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing.report._exports import Exports
+from robfair.auditing.report._flat import flat_numbers
 from robfair.auditing.report._html import audit_html
 from robfair.auditing.report._json import audit_record
 from robfair.auditing.report._markdown import audit_markdown
@@ -35,6 +36,16 @@ class Audit(AuditNumbers, Exports):
         A row per group: size, accuracy, mean_distance (of the correctly classified samples), their
         product robustness = Rob(P) with lower and upper, with certified distances low and high,
         and vulnerable (Rob(P) < Rob(f)).
+    by_eps : pandas.DataFrame
+        A row per eps and group: robust_accuracy (the share of the rows that are right and farther
+        than eps) with lower and upper, attack_success (the share of the right rows that are not),
+        and with certified distances low and high. A search may miss a smaller change, so that it
+        gives an upper bound of the robust accuracy.
+    metrics : pandas.DataFrame
+        A row per group and a column per metric of fairness; ``fairlearn.metrics.MetricFrame``
+        computes them.
+    metrics_overall : pandas.Series
+        The same metrics of all samples.
     distances : BoundaryDistance
         The distances, with method, threat model and the status of each search.
     check : pandas.DataFrame or None
@@ -110,6 +121,29 @@ class Audit(AuditNumbers, Exports):
             A copy of `by_group`.
         """
         return self.by_group.copy()
+
+    def as_dict(self) -> dict[str, float]:
+        """Return all numbers in one flat dict, for the trackers of experiments.
+
+        Returns
+        -------
+        dict of str to float
+            Measures by key, such as "v_f"; their ends, such as "v_f.lower", where they are known;
+            the numbers of groups, such as "group/Female/rob_p". Names consist of the letters A to
+            Z, digits, and the signs ``_ - . /``, so that MLflow and others take them.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from robfair import audit
+        >>> from robfair.datasets import make_group_margins
+        >>> data = make_group_margins(random_state=0)
+        >>> clf = LogisticRegression(C=1e6).fit(data.X, data.y)
+        >>> numbers = audit(clf, data.X, data.y, sensitive_features=data.groups).as_dict()
+        >>> round(numbers["group/2/rob_p"], 1), numbers["v_f.lower"] < numbers["v_f"]
+        (1.5, True)
+        """
+        return flat_numbers(self)
 
     def __str__(self) -> str:
         return visible(print_audit(self), keep="\n")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from robfair.auditing._numbers import AuditNumbers
+from robfair.auditing.report._flat import flat_numbers
 from robfair.auditing.report._verdict import judge_audit
 
 
@@ -20,6 +21,12 @@ def audit_record(audit: AuditNumbers) -> dict[str, Any]:
         "overall": audit.overall.to_dict(orient="index"),
         "sensitive_features": list(audit.by_group.index.names),
         "by_group": _records(audit.by_group),
+        "by_eps": _by_eps(audit),
+        "metrics": {
+            "all": audit.metrics_overall.to_dict(),
+            "by_group": _records(audit.metrics),
+        },
+        "numbers": flat_numbers(audit),
         "check": None if audit.check is None else _records(audit.check),
         "warnings": audit.warnings,
         "method": distances.method,
@@ -43,6 +50,12 @@ def plain(node: Any) -> Any:
     if isinstance(node, float) and not np.isfinite(node):
         return None if np.isnan(node) else str(node)
     return node if node is None or isinstance(node, bool | int | float | str) else str(node)
+
+
+def _by_eps(audit: AuditNumbers) -> list[dict[str, Any]]:
+    """List the shares that withstand each eps."""
+    eps = audit.by_eps.index.unique(0)
+    return [{"eps": each, **row} for each in eps for row in _records(audit.by_eps.loc[each])]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -12,7 +12,12 @@ from robfair.auditing.report._method import method_line, notes, status_line
 def audit_markdown(audit: AuditNumbers) -> list[str]:
     """Return the blocks that follow the verdict of an audit."""
     tables = _tables.measure_table(audit), _tables.group_table(audit)
-    return [*map(_markdown, tables), *_lines(audit)]
+    beside = [
+        block
+        for caption, table in _tables.beside_tables(audit)
+        for block in (escaped(f"{caption}:"), _markdown(table))
+    ]
+    return [*map(_markdown, tables), *beside, *_lines(audit)]
 
 
 def comparison_markdown(comparison: ComparisonNumbers) -> list[str]:

@@ -22,6 +22,10 @@ def print_audit(audit: AuditNumbers) -> str:
         _wrapped(doubts),
         text_table(_tables.measure_table(audit, meanings=False)),
         text_table(_tables.group_table(audit)),
+        *(
+            f"{_wrapped([caption])}:\n{text_table(table, beside=False)}"
+            for caption, table in _tables.beside_tables(audit)
+        ),
         _wrapped(note for note in notes(audit) if note not in doubts),
     ]
     return "\n\n".join(filter(None, blocks))  # nothing to say: no empty block either

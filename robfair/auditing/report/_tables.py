@@ -12,6 +12,7 @@ from robfair._text import group_names, interval_title, table_number, visible
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.metrics import find_measure
 
+ALL_ROWS = "all rows"
 ROWS_OF = 40  # groups of which single rows are shown: more make a report of megabytes
 
 
@@ -90,6 +91,46 @@ def certified_table(comparison: ComparisonNumbers) -> Table | None:
     return Table(("", *audits), tuple(rows))
 
 
+def beside_tables(audit: AuditNumbers) -> list[tuple[str, Table]]:
+    """Make the tables of what stands beside the distance, each with its caption.
+
+    A row for all samples and one per group: the shares that withstand each eps, and metrics of
+    fairness. None that was not asked for.
+    """
+    tables = []
+    if len(audit.by_eps):
+        caption = (
+            "Withstands eps: the share of the rows that are right and that no change of this size "
+            "was found to flip"
+        )
+        tables.append((caption, _eps_table(audit)))
+    if not audit.metrics.empty:
+        positive = audit.settings["positive_label"]
+        of = "" if positive is None else f"; the positive class is {visible(str(positive))}"
+        tables.append((f"Metrics of the predictions as they are{of}", _metric_table(audit)))
+    return tables
+
+
+def _eps_table(audit: AuditNumbers) -> Table:
+    eps, size = audit.by_eps.index.unique("eps"), audit.by_group["size"].to_numpy()
+    # (n_groups, n_eps, 3): each eps has the groups in their order.
+    ends = audit.by_eps[["robust_accuracy", "lower", "upper"]].to_numpy()
+    shares = ends.reshape(len(eps), len(size), 3).swapaxes(0, 1)
+    total = [Cell(table_number(v), float(v)) for v in size @ shares[..., 0] / size.sum()]
+    rows = [(_word(ALL_ROWS), *total)]
+    for name, group in zip(group_names(audit.by_group.index), shares, strict=True):
+        rows.append((_word(name), *(_share(*share) for share in group)))
+    return Table((_partition(audit), *(f"eps {each:g}" for each in eps)), tuple(rows))
+
+
+def _metric_table(audit: AuditNumbers) -> Table:
+    names = [ALL_ROWS, *group_names(audit.by_group.index)]
+    values = [audit.metrics_overall.to_numpy(), *audit.metrics.to_numpy()]
+    titles = (visible(str(name).replace("_", " ")) for name in audit.metrics)
+    rows = ((_word(n), *map(_number, row)) for n, row in zip(names, values, strict=True))
+    return Table((_partition(audit), *titles), tuple(rows))
+
+
 def row_table(audit: AuditNumbers) -> Table:
     """Tell the most easily flipped rows of the groups that have the lowest Rob(P)."""
     frame = audit.examples
@@ -150,6 +191,11 @@ def _value(row: pd.Series[Any]) -> Cell:
     if np.isnan(row["corrected"]):
         return cell
     return Cell(cell.text, cell.key, f"({table_number(row['corrected'])} less noise)")
+
+
+def _share(value: float, lower: float, upper: float) -> Cell:
+    beside = "" if np.isnan(lower) else f"({_interval(lower, upper).text})"
+    return Cell(table_number(value), float(value), beside)
 
 
 def _number(value: Any) -> Cell:
