@@ -95,7 +95,6 @@ def test_draws_can_be_stacked():
         assert_allclose([end[:, draw] for end in together], alone)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("factors", [[1.0, 1.0, 1.0, 1.0, 1.0], [0.8, 1.3, 1.0, 0.9, 1.2]])
 def test_intervals_hold_where_the_bootstraps_never_do(factors):
     rng = np.random.default_rng(0)

@@ -34,3 +34,14 @@ def test_as_often_as_in_draws(seen, mu, error, measure):
     assert 0.01 < expected < 0.99
     found = spread_tail(mu[None, None], means)[measure].item()
     assert found == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.0, 1.5])
+def test_as_often_as_in_draws_of_skewed_means(factor):
+    """Means of exponential values are gamma distributed, whose skewness is known."""
+    mu, n = np.array([5.0, 6.0, 7.0, 8.0]), np.array([40.0, 80.0, 120.0, 60.0])
+    drawn = np.random.default_rng(0).gamma(n, mu / n, size=(200_000, 4))
+    seen = mu.mean() + factor * (mu - mu.mean())
+    means = MeanSummary(seen, mu**2 / n, 2 / np.sqrt(n), np.full(4, 1e9))
+    expected = np.mean(spread(drawn) <= spread(seen)[:, None], axis=1)
+    assert spread_tail(mu[None, None], means)[:, 0, 0] == pytest.approx(expected, abs=0.009)

@@ -225,6 +225,26 @@ def test_a_wall_just_beyond_the_boundary_is_within_rounding():
     assert_array_equal(result.distance, [wall])
 
 
+def test_a_wall_on_the_boundary_is_not_flipped():
+    # The last feature adds to both logits: of the larger ones, both are greatest.
+    layer = linear_layer([[0.0, 1.0], [1.0, 1.0]], [1000.0, 999.0])
+    threat_model = ThreatModel(bounds=(-1, [1, 10]), mutable=[True, False])
+    result = boundary_distance(layer, [[0.0, 0.0], [0.5, 9.0]], threat_model=threat_model)
+    assert_array_equal(result.status, ["censored", "censored"])
+    assert np.isinf(result.distance).all()
+
+
+def test_points_are_in_the_box_to_the_last_bit():
+    X = np.random.default_rng(0).uniform(-0.9, 0.9, size=(1000, 1)) ** 3
+    layer = linear_layer([[0.0], [1.0], [-1.0]], [0.9375, 0, 0])  # flips beyond 0.9375, both ways
+    wall = 0.9375 + 1e-12  # nearer to the boundary than the first step beyond
+    result = boundary_distance(layer, X, threat_model=ThreatModel(bounds=(-wall, wall)))
+    assert_allclose(abs(result.adversarial), wall, rtol=1e-15)
+    assert (abs(result.adversarial) <= wall).all()
+    assert (X + (wall - X) > wall).any()  # or this could not fail
+    assert (X + (-wall - X) < -wall).any()
+
+
 def test_a_network_is_not_linear():
     module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
     with pytest.raises(ValueError, match=r'needs an affine model.*method="auto"'):

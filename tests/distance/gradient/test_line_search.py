@@ -128,18 +128,14 @@ def test_an_end_that_is_not_sure_is_moved_out_until_it_is_flipped():
     t = torch.tensor([0.5] * 5 + [0.995, 0.995], dtype=torch.float64)
     flipped_from = torch.tensor([0.4, 0.505, 0.55, 0.9, 2, 0.997, 0.99], dtype=t.dtype)
     expected = np.array([0.5, 0.51, 0.58, 1.0, np.nan, 1.0, 0.995])
-    inside, tolerance = 0 * t[:, None] + 2, 0 * t + 0.01
+    row = torch.arange(7)
 
-    def forward(points):
-        g = (2 + 3 * flipped_from[forward.row]) - points[:, 0]
-        return torch.stack([g, torch.zeros_like(g)], dim=1)
+    def forward(points):  # the second feature tells the row
+        g = (2 + 3 * flipped_from[points[:, 1].long()]) - points[:, 0]
+        return torch.stack([g, 0 * g], dim=1)
 
-    alone = []
-    for i in range(7):
-        forward.row = i
-        one = [rows[i : i + 1] for rows in (inside, inside + 3, t, tolerance)]
-        alone.append(_step_out(forward, *one, torch.zeros(1, dtype=torch.int64)))
-    points, passes = (torch.cat(column) for column in zip(*alone, strict=True))
+    inside, outside = (torch.stack([x + 0 * t, row], dim=1) for x in (2, 5))
+    points, passes = _step_out(forward, inside, outside, t, 0 * t + 0.01, 0 * row)
     assert_allclose(points[:, 0], 2 + 3 * expected, rtol=1e-12)
     assert passes.tolist() == [1, 2, 3, 4, 4, 2, 1]
 
