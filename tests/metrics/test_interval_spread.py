@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
-from scipy import optimize, special
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import optimize, special, stats
 
-from robfair._mean_summary import MeanSummary, summarize
-from robfair.metrics._interval_spread import spread_intervals
+from robfair._mean_summary import MeanSummary, mean_ends, summarize
+from robfair.metrics._interval_spread import _radius, spread_intervals
 from robfair.metrics._interval_spread_tail import spread, spread_tail
 
 
@@ -87,8 +87,76 @@ def test_the_tail_is_that_of_simulated_means(error):
         assert_allclose(tail, simulated, atol=0.01)
 
 
+unequal = pytest.mark.parametrize(
+    ("seen", "error"),
+    [
+        ([5.0, 6.0, 7.0, 8.0], [0.2, 0.4, 0.8, 0.3]),
+        ([5.0, 6.0, 7.0], [0.05, 0.6, 0.05]),  # only one of them can be elsewhere
+        ([5.0, 7.0, 6.2], [0.05, 0.05, 0.6]),
+        ([1.0, 2.0, 2.0, 2.0], [0.5, 0.1, 0.1, 0.5]),
+    ],
+)
+
+
+@unequal
+def test_upper_ends_are_near_the_greatest_spread_that_the_test_allows(seen, error):
+    means = normal_means(seen, error)
+    bounds = list(zip(*mean_ends(means, 0.1 * 0.025), strict=True))
+    turns = np.array([1, -1, 1, -1])[: len(seen)] * means.error
+
+    def stands(mu, measure):
+        return spread_tail(mu[None, None], means)[measure].item() - 0.025
+
+    def less(mu, measure):
+        return -spread(mu)[measure]
+
+    _, high = spread_intervals(means, 0.05)
+    for measure in (0, 1):
+        test = {"type": "ineq", "fun": stands, "args": (measure,)}
+        found = [
+            optimize.minimize(less, start, (measure,), "SLSQP", bounds=bounds, constraints=test)
+            for start in (means.mean + turns, means.mean - turns)
+        ]
+        greatest = max(-one.fun for one in found if one.success)
+        assert 0.88 * greatest < high[measure] < 1.01 * greatest
+
+
+@unequal
+def test_lower_ends_are_the_least_variance_that_the_data_do_not_reject(seen, error):
+    means = normal_means(seen, error)
+
+    def stands(mu):
+        # Noncentral chi-square, with the sharpest bend of {V = v} for the noncentrality.
+        shift = np.sqrt(len(mu) * np.var(mu)) * np.min(error) / np.max(error) ** 2
+        radius = stats.ncx2.ppf(0.975, len(mu) - 1, shift**2 + 1e-12) ** 0.5
+        return radius - shift - np.linalg.norm((mu - means.mean) / means.error)
+
+    test = {"type": "ineq", "fun": stands}
+    least = optimize.minimize(np.var, means.mean, method="SLSQP", constraints=test)
+    assert least.success
+    low, _ = spread_intervals(means, 0.05)
+    assert_allclose(low[0], least.fun, rtol=0.01, atol=1e-6)
+
+
+@pytest.mark.parametrize("mean", [0.0, 10.0])
+def test_equal_means_may_be_equal_but_need_not(mean):
+    low, high = spread_intervals(normal_means([mean] * 4), 0.05)
+    assert_array_equal(low, 0.0)
+    assert np.all((high > 0) & np.isfinite(high))
+
+
+@pytest.mark.parametrize("df", [2, 19])
+def test_a_radius_far_out_is_that_of_noncentral_chi_square(df):
+    exact = stats.ncx2.ppf(0.975, df, 101.0**2) ** 0.5
+    assert_allclose(_radius(0.025, df, np.array([101.0])), exact, rtol=1e-5)
+
+
 def test_draws_can_be_stacked():
-    blocks = [np.random.default_rng(n).exponential(1.0, (n, 4)) for n in (30, 60, 90)]
+    size = np.random.default_rng(0).exponential(1.0, (3, 4))
+    blocks = [
+        np.random.default_rng(n).exponential(f, (n, 4))
+        for n, f in zip((30, 60, 90), size, strict=True)
+    ]
     together = spread_intervals(summarize(blocks), 0.05)
     for draw in range(4):
         alone = spread_intervals(summarize([block[:, draw] for block in blocks]), 0.05)

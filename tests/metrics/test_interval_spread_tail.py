@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robfair._mean_summary import MeanSummary
-from robfair.metrics._interval_spread_tail import spread, spread_tail
+from robfair.metrics._interval_spread_tail import _Root, spread, spread_tail
 
 
 def summary(mean, error):
@@ -45,3 +45,24 @@ def test_as_often_as_in_draws_of_skewed_means(factor):
     means = MeanSummary(seen, mu**2 / n, 2 / np.sqrt(n), np.full(4, 1e9))
     expected = np.mean(spread(drawn) <= spread(seen)[:, None], axis=1)
     assert spread_tail(mu[None, None], means)[:, 0, 0] == pytest.approx(expected, abs=0.009)
+
+
+def test_the_moments_of_the_root_are_those_of_the_quadratic_form():
+    """Cumulants of a quadratic form in normal numbers are traces of powers of its matrix."""
+    mu, error = np.array([1.0, 1.5, 3.0, 2.2]), np.array([0.3, 0.2, 0.5, 0.1])
+    centre = np.eye(4) - 1 / 4
+    noise, dev = np.diag(error**2), centre @ mu
+    square = centre @ noise
+    mean = dev @ dev + np.trace(square)
+    variance = 4 * dev @ noise @ dev + 2 * np.trace(square @ square)
+    third = 24 * dev @ noise @ square @ dev + 8 * np.trace(square @ square @ square)
+    for seen in (mu[::-1], np.full(4, 2.0)):
+        root = _Root(mu[None, None], summary(seen, error)[None, None, :])
+        assert root.expected.item() == pytest.approx(mean**0.5 * (1 - variance / mean**2 / 8))
+        skewed = (third - 1.5 * variance**2 / mean) / (2 * mean**0.5) ** 3
+        assert root.third.item() == pytest.approx(skewed)
+        # The median of the noise alone: its mean less a sixth of its skewness in deviations.
+        least = np.trace(square) - 2 / 3 * np.trace(square @ square @ square) / np.trace(
+            square @ square
+        )
+        assert root.seen.item() == pytest.approx(max(4 * np.var(seen), least) ** 0.5)
