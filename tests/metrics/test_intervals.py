@@ -7,6 +7,8 @@ from scipy import stats
 
 from robfair._mean_summary import MeanSummary
 from robfair.metrics import _intervals as intervals
+from robfair.metrics._interval_extremes import ratio_interval
+from robfair.metrics._interval_spread import spread_intervals
 
 
 def summary(mean, error, df=1e9, skewness=0.0):
@@ -21,10 +23,13 @@ def test_without_skewness_a_mean_has_the_interval_of_student():
     assert_allclose([low, high], [[1 - half, 2 - half], [1 + half, 2 + half]], rtol=1e-6)
 
 
-def test_the_error_of_an_average():
-    low, high = intervals.average(summary([1.0, 2.0, 3.0, 4.0], 0.1), 0.05)
-    half = stats.norm.ppf(0.975) * 0.1 / 2  # four groups: half the error of one
-    assert_allclose([low, high], [2.5 - half, 2.5 + half], rtol=1e-6)
+@pytest.mark.parametrize(("n_groups", "df"), [(1, 9), (2, 4.5), (4, 4.5)])
+def test_the_error_of_an_average(n_groups, df):
+    """It is cautious, with half the degrees of freedom, where there is more than one group."""
+    low, high = intervals.average(summary(np.arange(n_groups), 0.1, df=9), 0.05)
+    half = stats.t.ppf(0.975, df) * 0.1 / n_groups**0.5
+    mean = (n_groups - 1) / 2
+    assert_allclose([low, high], [mean - half, mean + half], rtol=1e-6)
 
 
 @pytest.mark.parametrize("ddof", [0, 1])
@@ -32,17 +37,20 @@ def test_two_groups_have_a_spread_by_their_gap_or_ratio(ddof):
     means = summary([1.0, 2.0], 0.05)
     gap = np.array(intervals.gap(means, 0.05))
     assert_allclose(intervals.variance(means, 0.05, ddof=ddof), gap**2 / (4 - 2 * ddof))
-    low, high = intervals.dispersion(means, 0.05, ddof=ddof)
-    ratio = (1 - np.array([high, low]) / np.sqrt(1 + ddof)) / (
-        1 + np.array([high, low]) / np.sqrt(1 + ddof)
-    )
-    assert ratio[0] < 0.5 < ratio[1]  # the ends of the ratio hold that of the means
+    low, high = ratio_interval(means, 0.05)
+    # Of 1 and r the mean is (1 + r) / 2, and the variance (1 - r)^2 / 4, or twice that.
+    expected = [(1 - r) / (1 + r) * (1 + ddof) ** 0.5 for r in (high, low)]
+    assert_allclose(intervals.dispersion(means, 0.05, ddof=ddof), expected)
+    assert low < 0.5 < high
 
 
 def test_the_spread_of_three_groups_holds_that_of_the_data_and_grows_by_ddof():
     means = summary([1.0, 2.0, 3.0], 0.1)
     low, high = intervals.variance(means, 0.05, ddof=0)
     assert 0 < low < 2 / 3 < high
+    ends = np.array(spread_intervals(means, 0.05))
+    assert_allclose([low, high], ends[:, 0])
+    assert_allclose(intervals.dispersion(means, 0.05, ddof=1), ends[:, 1] * 1.5**0.5)
     assert_allclose(intervals.variance(means, 0.05, ddof=1), [low * 1.5, high * 1.5])
     low, high = intervals.dispersion(means, 0.05, ddof=0)
     assert 0 < low < np.sqrt(2 / 3) / 2 < high
