@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, special, stats
 
 from robfair._mean_summary import MeanSummary, mean_ends, summarize
-from robfair.metrics._interval_spread import _radius, spread_intervals
+from robfair.metrics._interval_spread import noncentral_radius, spread_intervals
 from robfair.metrics._interval_spread_tail import spread, spread_tail
 
 
@@ -148,7 +148,7 @@ def test_equal_means_may_be_equal_but_need_not(mean):
 @pytest.mark.parametrize("df", [2, 19])
 def test_a_radius_far_out_is_that_of_noncentral_chi_square(df):
     exact = stats.ncx2.ppf(0.975, df, 101.0**2) ** 0.5
-    assert_allclose(_radius(0.025, df, np.array([101.0])), exact, rtol=1e-5)
+    assert_allclose(noncentral_radius(0.025, df, np.array([101.0])), exact, rtol=1e-5)
 
 
 def test_draws_can_be_stacked():
