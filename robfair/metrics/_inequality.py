@@ -29,7 +29,6 @@ def robustness_ratio(
     1 if all groups are equal, and 0 if one of them has no robustness. It stays the same if all
     distances are multiplied by a constant.
 
-
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
@@ -124,7 +123,6 @@ def robustness_gini(
     It is the mean difference between two groups drawn at random, with replacement, divided by twice
     the mean Rob(f). 0 if all groups are equal; with G groups it is at most 1 - 1/G, where all but
     one have no robustness. It stays the same if all distances are multiplied by a constant.
-
 
     Parameters
     ----------

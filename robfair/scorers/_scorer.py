@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from robfair._alignment import check_aligned
 from robfair._cache import shared_attack, shared_distance
-from robfair._text import type_name
+from robfair._text import did_you_mean
 from robfair._warnings import warn
 from robfair.exceptions import GroupsWarning
+from robfair.scorers._columns import check_source, find_column, shown
 from robfair.threat import ThreatModel
 
 _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
@@ -31,6 +31,19 @@ _CLASSES = (
     "routing on (sklearn.set_config(enable_metadata_routing=True)). "
     ".set_score_request(sensitive_features=False) says that classes are meant."
 )
+
+_ONE_NUMBER = (
+    "A scorer returns one number, and {what}. Pass standardize_by=, or make a scorer of each value "
+    "from a function that selects its rows."
+)
+
+# Arguments of the metric that the scorer supplies, and where they come from.
+_SUPPLIED = {
+    "distance": "Pass method=, threat_model= or distance_params=.",
+    "success": "Pass attack_params=.",
+    "least_eps": "Pass attack_params=.",
+    "sensitive_features": "Pass groups=, or leave them to metadata routing.",
+}
 
 # Option of an attack -> the argument of the metric that is its result.
 _RESULTS = {"eps": "success", "eps_max": "least_eps"}
@@ -89,11 +102,9 @@ class RobustnessScorer:
         )
         self._needs_proba = names[1:2] == ["y_proba"]
         self._needs_labels = self._needs_proba and "labels" in names  # a fold may lack a class
-        if not callable(groups) and not isinstance(groups, str | int | pd.Series | None):
-            raise TypeError(
-                "groups must be the name or number of a column of X, a function of X, or a pandas "
-                f"Series with the index of X; got a {type_name(groups)}."
-            )
+        if groups is not None:
+            check_source(groups, "groups")
+        self._check_metric_params(parameters)
 
     def _check_attack(self, names: list[str]) -> str | None:
         """Return the result of an attack that the metric takes, if any."""
@@ -120,6 +131,9 @@ class RobustnessScorer:
         """Score `estimator` on the samples X with labels y."""
         check_aligned(X=X, y=y, sensitive_features=sensitive_features)
         params = dict(self.metric_params)
+        strata = params.get("standardize_by")
+        if strata is not None and not (isinstance(strata, str) and strata == "y_true"):
+            params["standardize_by"] = find_column(strata, X, "standardize_by")
         response: Any
         if self._takes_groups:
             groups = self._find_groups(X, sensitive_features)
@@ -143,7 +157,10 @@ class RobustnessScorer:
                 params.setdefault("labels", estimator.classes_)  # metric_params come first
         elif not self._needs_attack:
             response = estimator.predict(X)
-        return self.sign * float(self.metric(y, response, **params))
+        value: Any = self.metric(y, response, **params)
+        if isinstance(value, pd.Series | pd.DataFrame):
+            raise TypeError(_ONE_NUMBER.format(what=f"{_name(self.metric)} gave {len(value)}"))
+        return self.sign * float(value)
 
     def _find_groups(self, X: Any, given: Any) -> Any:
         if self.groups is None:
@@ -152,30 +169,26 @@ class RobustnessScorer:
             return given
         if given is not None:
             raise ValueError(
-                f"{self} is bound to groups={_short(self.groups)} and was also passed "
+                f"{self} is bound to groups={shown(self.groups)} and was also passed "
                 "sensitive_features: use one of them."
             )
-        if isinstance(self.groups, pd.Series):
-            return _look_up(self.groups, X)
-        if callable(self.groups):
-            groups = self.groups(X)
-            if groups is None:
+        return find_column(self.groups, X, "groups")
+
+    def _check_metric_params(self, parameters: Mapping[str, inspect.Parameter]) -> None:
+        """Raise TypeError for a keyword that the metric does not take, or the scorer supplies."""
+        if "control_features" in self.metric_params:
+            raise TypeError(_ONE_NUMBER.format(what="control_features= gives a number by value"))
+        any_name = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        for name in self.metric_params:
+            if name in _SUPPLIED:
+                raise TypeError(f"{name} is passed by the scorer. {_SUPPLIED[name]}")
+            if not any_name and name not in parameters:
                 raise TypeError(
-                    f"groups={_short(self.groups)} returned None. Return the sensitive_features of "
-                    "the rows of X: a group for each."
+                    f"{_name(self.metric)} takes no {name}=. "
+                    f"{did_you_mean(name, [p for p in list(parameters)[2:] if p not in _SUPPLIED])}"
                 )
-            return groups
-        if isinstance(self.groups, str):
-            columns = getattr(X, "columns", None)
-            if columns is None or self.groups not in columns:
-                raise ValueError(
-                    f"groups={self.groups!r} is not a column of X "
-                    f"({'X has no columns' if columns is None else list(columns)}). X is what "
-                    "enters the estimator; pass a DataFrame that has the column, or bind the "
-                    "scorer to a function of X or a Series."
-                )
-            return X[self.groups]
-        return X.iloc[:, self.groups] if hasattr(X, "iloc") else np.asarray(X)[:, self.groups]
+        if (by := self.metric_params.get("standardize_by")) is not None:
+            check_source(by, "standardize_by")
 
     # The protocol of scikit-learn's scorers.
 
@@ -218,7 +231,7 @@ class RobustnessScorer:
         if self.sign < 0:
             parts.append("greater_is_better=False")
         if self.groups is not None:
-            parts.append(f"groups={_short(self.groups)}")
+            parts.append(f"groups={shown(self.groups)}")
         others = dict(self.distance_params)  # a copy, to take the method out
         options = {
             "method": others.pop("method", None),
@@ -227,35 +240,12 @@ class RobustnessScorer:
             "attack_params": self.attack_params,
         }
         given = {name: value for name, value in options.items() if value} | self.metric_params
-        parts += [f"{name}={value!r}" for name, value in given.items()]
+        parts += [f"{name}={shown(value)}" for name, value in given.items()]
         return f"make_robustness_scorer({', '.join(parts)})"
 
 
 def _name(metric: Callable[..., float]) -> str:
     return getattr(metric, "__name__", repr(metric))
-
-
-def _short(groups: Any) -> str:
-    return "Series" if isinstance(groups, pd.Series) else repr(groups)
-
-
-def _look_up(series: pd.Series[Any], X: Any) -> Any:
-    index = getattr(X, "index", None)
-    if index is None or not isinstance(X, pd.DataFrame):
-        raise ValueError(
-            f"groups is a Series, to be looked up by the index of X, but X is a "
-            f"{type_name(X)} without one. Pass X as a pandas DataFrame, or bind the scorer to "
-            "a column or a function of X."
-        )
-    if not series.index.is_unique:
-        raise ValueError("groups is a Series whose index is not unique: rows cannot be looked up.")
-    missing = ~index.isin(series.index)
-    if missing.any():
-        raise ValueError(
-            f"groups is a Series that lacks {int(missing.sum())} of the {len(index)} rows of X, "
-            f"first index {index[missing][0]!r}."
-        )
-    return series.loc[index].to_numpy()  # matched by position from here on
 
 
 def make_robustness_scorer(
@@ -297,7 +287,8 @@ def make_robustness_scorer(
         metric is passed ``least_eps``.
     **metric_params
         Further keywords of the metric, such as ``tau_max=`` and ``eps_max=``, which keep the score
-        finite if no attack succeeds.
+        finite if no attack succeeds. ``standardize_by=`` is ``"y_true"``, the true labels, or found
+        in X as `groups` are. ``control_features=`` is refused: it gives more than one number.
 
     Returns
     -------
@@ -307,7 +298,8 @@ def make_robustness_scorer(
     Raises
     ------
     TypeError
-        If groups has a wrong type, or the metric does not take what the options are for.
+        If groups or standardize_by has a wrong type, or the metric does not take what the options
+        are for.
 
     Examples
     --------
@@ -320,6 +312,14 @@ def make_robustness_scorer(
     >>> clf = LogisticRegression(C=1e4).fit(data.X, data.y)
     >>> round(scorer(clf, data.X, data.y, sensitive_features=data.groups), 1)
     0.5
+
+    The variance of Rob(P), as if every group had the same share of each label:
+
+    >>> from robfair.metrics import robustness_variance
+    >>> scorer = make_robustness_scorer(
+    ...     robustness_variance, greater_is_better=False, standardize_by="y_true")
+    >>> scorer(clf, data.X, data.y, sensitive_features=data.groups) < 0
+    True
 
     The success of an attack with an eps in the units of the features. The boundary is at 0, so an
     eps of 1.5 fools half of the first class and all of the second:

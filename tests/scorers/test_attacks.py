@@ -335,7 +335,7 @@ def test_wrong_values_reach_the_attack():
 
 def test_a_function_of_x_that_forgets_to_return():
     scorer = cru(attack_params={"eps": 0.1}, groups=lambda rows: None)
-    with pytest.raises(TypeError, match=r"returned None\. Return the sensitive_features"):
+    with pytest.raises(TypeError, match=r"returned None\. Return the groups"):
         scorer(LINEAR, X, Y)
 
 
