@@ -25,9 +25,10 @@ from robfair.metrics._estimate import (
     Estimate,
     check_level,
     estimate,
-    warn_undefined,
+    warn_empty,
 )
 from robfair.metrics._intervals import gap
+from robfair.metrics._samples import Measured, split_samples
 
 # For warnings: a group may have samples, but none that counts.
 _OF_THE = {"correct": " over the correctly classified samples", "all": ""}
@@ -35,12 +36,17 @@ _OF_THE = {"correct": " over the correctly classified samples", "all": ""}
 
 @dataclass(frozen=True, eq=False)
 class _Attacked:
-    """Results of an attack by group; `columns` is None for one value per sample."""
+    """Results of an attack by sample; `columns` is None for one value each."""
 
-    sample: GroupMeans
-    n_in_group: NDArray[np.intp]
-    n_censored: NDArray[np.intp] | None
+    values: NDArray[np.float64]
+    groups: Groups
+    counted: NDArray[np.bool_]
+    censored: NDArray[np.bool_] | None
     columns: list[Any] | None
+
+    def count(self, rows: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Count these samples by group."""
+        return np.bincount(self.groups.codes[rows], minlength=len(self.groups))
 
 
 def class_robustness_unfairness(
@@ -50,10 +56,12 @@ def class_robustness_unfairness(
     least_eps: ArrayLike | None = None,
     success: ArrayLike | None = None,
     sensitive_features: ArrayLike | None = None,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     population: Population = "correct",
     eps_max: float | None = None,
     confidence_level: float | None = None,
-) -> Estimate:
+) -> Measured:
     """Measure the largest difference in adversarial robustness between two classes: CRU.
 
     It has two forms [1]_. CRU_eps compares the mean least eps at which an attack succeeds, and
@@ -74,6 +82,12 @@ def class_robustness_unfairness(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning. None: the classes are the groups.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     population : {"correct", "all"}, default="correct"
         The samples that count. "correct": those classified correctly. "all": the others too, as
         successes with a least eps of 0. The paper does not say which.
@@ -85,10 +99,12 @@ def class_robustness_unfairness(
 
     Returns
     -------
-    Estimate
+    Estimate, pandas Series or DataFrame
         CRU_eps, in the units of eps, or CRU_s, a fraction in [0, 1]. NaN, with a warning, with
         fewer than two groups, if a group has no sample in the population, or if a least eps is
         infinite and `eps_max` is None.
+        With `control_features` a Series by their values; with `confidence_level` too, a DataFrame
+        with the columns value, lower and upper.
 
     Raises
     ------
@@ -124,8 +140,11 @@ def class_robustness_unfairness(
     0.5
     """
     check_level(confidence_level)
+    features: dict[str, Any] = {
+        "control_features": control_features, "standardize_by": standardize_by
+    }  # fmt: skip
     attacked = _attacked(
-        y_true, y_pred, least_eps, success, sensitive_features, population, eps_max
+        y_true, y_pred, least_eps, success, sensitive_features, population, eps_max, **features
     )
     if attacked.columns is not None:
         raise ValueError(
@@ -134,7 +153,14 @@ def class_robustness_unfairness(
         )
     symbol = ("CRU_s" if least_eps is None else "CRU_eps") + _OF_THE[population]
     limit = 1.0 if least_eps is None else eps_max
-    return estimate(symbol, np.ptp, attacked.sample, confidence_level, gap, limit=limit)
+    samples = split_samples(
+        attacked.values, attacked.groups, y_true, counted=attacked.counted, **features
+    )
+
+    def measure(sample: GroupMeans) -> Estimate:
+        return estimate(symbol, np.ptp, sample, confidence_level, gap, limit=limit)
+
+    return samples.each(symbol, measure, confidence_level)
 
 
 def class_robustness(
@@ -211,15 +237,19 @@ def class_robustness(
     attacked = _attacked(
         y_true, y_pred, least_eps, success, sensitive_features, population, eps_max
     )
-    warn_undefined(f"The mean{_OF_THE[population]} of a group", attacked.sample, min_groups=1)
-    table: dict[Any, Any] = {"n": attacked.n_in_group, "n_population": attacked.sample.count}
-    if attacked.n_censored is not None:
-        table |= {"n_censored": attacked.n_censored, "least_eps": attacked.sample.mean}
+    # Labels as they were: a group of which no sample counts stays, and is NaN.
+    inside = Groups(attacked.groups.codes[attacked.counted], attacked.groups.labels)
+    sample = group_means(attacked.values[attacked.counted], inside)
+    warn_empty(f"The mean{_OF_THE[population]} of a group", [sample])
+    everyone = np.ones_like(attacked.counted)
+    table: dict[Any, Any] = {"n": attacked.count(everyone), "n_population": sample.count}
+    if attacked.censored is not None:
+        table |= {"n_censored": attacked.count(attacked.censored), "least_eps": sample.mean}
     elif attacked.columns is None:
-        table["success_rate"] = attacked.sample.mean
+        table["success_rate"] = sample.mean
     else:
-        table |= dict(zip(attacked.columns, attacked.sample.mean.T, strict=True))
-    return pd.DataFrame(table, index=attacked.sample.labels)
+        table |= dict(zip(attacked.columns, sample.mean.T, strict=True))
+    return pd.DataFrame(table, index=sample.labels)
 
 
 def _attacked(
@@ -230,6 +260,7 @@ def _attacked(
     sensitive_features: Any,
     population: Population,
     eps_max: float | None,
+    **others: Any,
 ) -> _Attacked:
     if (least_eps is None) == (success is None):
         raise TypeError(
@@ -247,6 +278,7 @@ def _attacked(
         least_eps=least_eps,
         success=success,
         sensitive_features=sensitive_features,
+        **others,
     )
     columns = censored = None
     if least_eps is None:
@@ -267,13 +299,7 @@ def _attacked(
             CensoredDistanceWarning,
         )
     counted = correct if population == "correct" else np.ones_like(correct)
-    return _Attacked(
-        # Labels as they were: a group of which no sample counts stays, and is NaN.
-        group_means(values[counted], Groups(groups.codes[counted], groups.labels)),
-        np.bincount(groups.codes, minlength=len(groups)),
-        None if censored is None else np.bincount(groups.codes[censored], minlength=len(groups)),
-        columns,
-    )
+    return _Attacked(values, groups, counted, censored, columns)
 
 
 def _check_least_eps(

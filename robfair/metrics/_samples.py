@@ -81,27 +81,47 @@ def robustness_samples(
         y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features, **features
     )
     groups = encode_groups(sensitive_features, len(values))
-    control, strata = (
-        _encode_feature(given, name, y_true, len(values)) for name, given in features.items()
-    )
+    return split_samples(values, groups, y_true, **features)
+
+
+def split_samples(
+    values: NDArray[np.float64],
+    groups: Groups,
+    y_true: Any,
+    *,
+    control_features: Any,
+    standardize_by: Any,
+    counted: NDArray[np.bool_] | None = None,
+) -> Samples:
+    """Return the group means of a value, within the control features and standardised.
+
+    Only the samples that are `counted` have a part, but every group and control value stays.
+    """
+    control = _encode_feature(control_features, "control_features", y_true, len(values))
+    strata = _encode_feature(standardize_by, "standardize_by", y_true, len(values))
+    everyone = np.ones(len(values), dtype=bool) if counted is None else counted
     if control is None:
-        return Samples([_means(values, groups, strata, "")], None)
+        return Samples([_means(values, groups, strata, everyone, "")], None)
     parts = []
     for code, value in enumerate(control.labels):
-        rows = control.codes == code
-        inside = Groups(groups.codes[rows], groups.labels)
-        mix = None if strata is None else Groups(strata.codes[rows], strata.labels)
+        rows = everyone & (control.codes == code)
         where = f" where {condition(control.labels, value, 'control_features')}"
-        parts.append(_means(values[rows], inside, mix, where))
+        parts.append(_means(values, groups, strata, rows, where))
     return Samples(parts, control.labels)
 
 
 def _means(
-    values: NDArray[np.float64], groups: Groups, strata: Groups | None, where: str
+    values: NDArray[np.float64],
+    groups: Groups,
+    strata: Groups | None,
+    rows: NDArray[np.bool_],
+    where: str,
 ) -> GroupMeans:
+    inside = Groups(groups.codes[rows], groups.labels)
     if strata is None:
-        return group_means(values, groups, where)
-    return standardized_means(values, groups, strata, where)
+        return group_means(values[rows], inside, where)
+    mix = Groups(strata.codes[rows], strata.labels)
+    return standardized_means(values[rows], inside, mix, where)
 
 
 def _encode_feature(given: Any, name: str, y_true: Any, n_samples: int) -> Groups | None:

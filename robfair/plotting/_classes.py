@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -113,7 +113,7 @@ class ClassAccuracyDisplay:
             by_class=pd.DataFrame(
                 rows, index=classes.labels, columns=["size", "accuracy", "lower", "upper"]
             ),
-            cau=class_accuracy_unfairness(y_true, y_pred),
+            cau=cast(float, class_accuracy_unfairness(y_true, y_pred)),
             confidence=confidence,
             name=name,
         )

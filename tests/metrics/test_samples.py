@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics import (
+    class_accuracy_unfairness,
+    class_robustness_unfairness,
     classifier_robustness,
     group_robustness,
     robustness_dispersion,
@@ -159,6 +161,54 @@ def test_bias_correction_is_of_the_standardised_means():
     share = rows["y"].value_counts(normalize=True)
     squared = ((cells.var() / cells.size()).unstack() * share**2).sum(axis=1)
     assert plain - corrected == pytest.approx((1 - 1 / 3) * squared.mean())
+
+
+def test_cau_within_and_standardised_by_another_column():
+    rows = frame()
+    rows["value"] = (rows["pred"] == rows["y"]).astype(float)
+    by_sex = class_accuracy_unfairness(rows["y"], rows["pred"], control_features=rows["sex"])
+    accuracy = rows.groupby(["sex", "y"])["value"].mean().unstack()
+    assert_allclose(by_sex, accuracy.max(axis=1) - accuracy.min(axis=1))
+    share = rows["group"].value_counts(normalize=True)
+    within = rows.groupby(["y", "group"])["value"].mean().unstack()
+    value = class_accuracy_unfairness(
+        rows["y"], rows["pred"], standardize_by=rows["group"], confidence_level=0.95
+    )
+    assert value == pytest.approx(np.ptp((within * share).sum(axis=1)))
+    assert value.interval[0] <= value <= value.interval[1] <= 1
+
+
+@pytest.mark.parametrize("population", ["correct", "all"])
+def test_cru_within_and_standardised_by_label(population):
+    rows = frame()
+    kept = rows if population == "all" else rows[rows["pred"] == rows["y"]]
+    keywords = {
+        "least_eps": rows["distance"], "sensitive_features": rows["group"],
+        "population": population,
+    }  # fmt: skip
+    by_label = class_robustness_unfairness(
+        rows["y"], rows["pred"], control_features="y_true", confidence_level=0.95, **keywords
+    )
+    mean = kept.groupby(["y", "group"])["value"].mean().unstack()
+    assert_allclose(by_label["value"], mean.max(axis=1) - mean.min(axis=1))
+    assert (by_label["lower"] <= by_label["value"]).all()
+    value = class_robustness_unfairness(
+        rows["y"], rows["pred"], standardize_by="y_true", **keywords
+    )
+    assert value == pytest.approx(np.ptp(standardized(kept, "y")))
+
+
+def test_cru_of_a_cell_in_which_no_row_counts():
+    rows = frame()
+    wrong = (rows["group"] == "b") & (rows["y"] == 1)
+    pred = np.where(wrong, 0, rows["y"])
+    with pytest.warns(UndefinedMetricWarning, match="'b' where y is 1") as record:
+        table = class_robustness_unfairness(
+            rows["y"], pred, least_eps=rows["distance"], sensitive_features=rows["group"],
+            control_features=rows["y"],
+        )  # fmt: skip
+    assert len(record) == 1
+    assert table.isna().tolist() == [False, True]
 
 
 def test_the_reversal_that_a_mix_of_labels_hides():
