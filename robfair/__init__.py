@@ -10,7 +10,7 @@ from robfair._lazy import lazy_names
 from robfair._version import __version__
 
 if TYPE_CHECKING:
-    from robfair.auditing import audit, compare
+    from robfair.auditing import audit, compare, discover_groups
     from robfair.distance import BoundaryDistance, boundary_distance
     from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
     from robfair.scorers import get_scorer, get_scorer_names
@@ -27,6 +27,7 @@ else:
             "audit": "robfair.auditing",
             "boundary_distance": "robfair.distance",
             "compare": "robfair.auditing",
+            "discover_groups": "robfair.auditing",
             "get_scorer": "robfair.scorers",
             "get_scorer_names": "robfair.scorers",
         },
@@ -42,6 +43,7 @@ __all__ = [
     "audit",
     "boundary_distance",
     "compare",
+    "discover_groups",
     "get_scorer",
     "get_scorer_names",
 ]

@@ -89,8 +89,12 @@ def _summarize_one(block: Floats, usual: Floats) -> tuple[Floats, Floats, Floats
     # A group of equal values has rounding for a spread, and no skewness.
     flat = variance <= (8 * np.finfo(float).eps * size) ** 2
     skewness = np.where(flat, 0.0, third / np.where(flat, 1.0, variance) ** 1.5)
-    skewness = (1 + _SKEWNESS / n) * skewness / np.sqrt(n)
-    return mean, variance / (n - 1), skewness, np.full(shape, n - 1.0)
+    return mean, variance / (n - 1), skewness_of_mean(skewness, n), np.full(shape, n - 1.0)
+
+
+def skewness_of_mean(skewness: Floats, n: float | Floats) -> Floats:
+    """Return the skewness of the mean of n values of a skewness that was computed from them."""
+    return np.asarray((1 + _SKEWNESS / n) * skewness / np.sqrt(n))
 
 
 def combine(means: MeanSummary, weights: ArrayLike) -> MeanSummary:

@@ -24,8 +24,8 @@ class CensoredDistanceWarning(UserWarning):
 class GroupsWarning(UserWarning):
     """The groups may not be those that were meant.
 
-    None were given and the classes took their place, a declared category has no samples, or two
-    names look alike.
+    None were given and the classes took their place, a declared category has no samples, two
+    names look alike, or nothing can be searched in a column.
     """
 
 

@@ -2,7 +2,8 @@
 
 from robfair.auditing._audit import audit
 from robfair.auditing._compare import compare
+from robfair.auditing._discover import discover_groups
 from robfair.auditing._history import audit_history
 from robfair.auditing.report import Audit, Comparison
 
-__all__ = ["Audit", "Comparison", "audit", "audit_history", "compare"]
+__all__ = ["Audit", "Comparison", "audit", "audit_history", "compare", "discover_groups"]
