@@ -63,6 +63,15 @@ def encode_groups(features: Any, n_samples: int, name: str = "sensitive_features
     return groups
 
 
+def cross_labels(outer: pd.Index[Any], inner: pd.Index[Any]) -> pd.MultiIndex:
+    """Name every pair of an outer and an inner label, by the columns of both."""
+    at_outer = np.repeat(np.arange(len(outer)), len(inner))
+    at_inner = np.tile(np.arange(len(inner)), len(outer))
+    levels = [outer.get_level_values(i).take(at_outer) for i in range(outer.nlevels)]
+    levels += [inner.get_level_values(i).take(at_inner) for i in range(inner.nlevels)]
+    return pd.MultiIndex.from_arrays(levels, names=[*outer.names, *inner.names])
+
+
 def _columns(features: Any, n_samples: int, name: str) -> list[tuple[Any, Any]]:
     """List each column with its name, so that it keeps its own type."""
     features = _in_a_frame(features)

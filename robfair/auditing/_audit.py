@@ -24,6 +24,7 @@ def audit(
     y: ArrayLike,
     *,
     sensitive_features: Any,
+    control_features: Any = None,
     name: str | None = None,
     method: str = "auto",
     threat_model: ThreatModel | None = None,
@@ -60,6 +61,9 @@ def audit(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        What groups are compared within, such as a region; several columns are crossed. None: the
+        true label, whose mix differs from group to group. To have both, pass y as a column.
     name : str, default=None
         Name of the model in the table. None: the name of its class.
     method : str, default="auto"
@@ -131,8 +135,9 @@ def audit(
     >>> result.by_group["robustness"].round(1).tolist()
     [0.5, 1.0, 1.5]
     >>> result.verdict()
-    'For 0 Rob(P) is 0.5... against 1.5... for 2: 0 is easier to attack, by more than the error of
-    sampling. Its rows lie nearer to the decision boundary (mean distance 0.5... against 1.5...'
+    'A small change flips the decision for 0 more easily than for 2. The mean distance to the
+    decision boundary, 0 for a row on which the model is wrong (Rob(P)), is 0.5... for 0 against
+    1.5... for 2, ...
     >>> result.to_html("audit.html")  # doctest: +SKIP
     """
     refuse_unknown(audit, unknown)
@@ -157,6 +162,7 @@ def audit(
         examples=examples,
         eps=check_eps(eps),
         metrics=metrics,
+        control_features=control_features,
         random_state=random_state,
         distance=distance,
         verbose=verbose,

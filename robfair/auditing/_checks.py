@@ -77,6 +77,21 @@ def _some_of_each(groups: Groups, usable: NDArray[np.bool_], n: int) -> NDArray[
     return np.sort(np.concatenate(chosen))
 
 
+def reverses(check: pd.DataFrame | None, rob: NDArray[np.float64], low: int, high: int) -> bool:
+    """Tell whether the second searches, if there are enough of them, reverse the order of two.
+
+    `rob` has shape (n_groups,): Rob(P) by the first search, over all rows or those of a label.
+    """
+    both = [low, high]
+    if check is None or (check["n"].iloc[both] < LEAST).any():
+        return False
+    searches = check.iloc[both, 1:]
+    # The factor by which other searches shorten the first one's distances, by group.
+    shrink = (searches.min(axis=1) / searches.iloc[:, 0]).to_numpy()
+    shortened = rob[both] * shrink
+    return bool(shortened[0] >= shortened[1])
+
+
 def warn_of_gaps(check: pd.DataFrame | None) -> list[str]:
     """Say where another search finds clearly shorter distances."""
     if check is None:

@@ -21,6 +21,7 @@ def compare(
     y: ArrayLike,
     *,
     sensitive_features: Any,
+    control_features: Any = None,
     method: str = "auto",
     threat_model: ThreatModel | None = None,
     tau_max: float | None = None,
@@ -55,6 +56,9 @@ def compare(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        What groups are compared within, such as a region; several columns are crossed. None: the
+        true label.
     method, threat_model, tau_max, certify, n_check, confidence, examples, eps, metrics : object
         Options of `audit`, the same for all models.
     random_state : int, RandomState, Generator or None, default=0
@@ -96,6 +100,7 @@ def compare(
             X,
             y,
             sensitive_features=sensitive_features,
+            control_features=control_features,
             name=str(name),
             method=method,
             threat_model=threat_model,

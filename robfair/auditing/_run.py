@@ -12,22 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
-from robfair._group_means import below_the_mean, group_means
+from robfair._group_tests import compare_groups, cross, error_level, row_values
 from robfair._groups import Groups, encode_groups
 from robfair._validation import check_vector
 from robfair.auditing._by_eps import measure_by_eps
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._examples import nearest_rows
 from robfair.auditing._fairness_metrics import measure_metrics, read_metrics
+from robfair.auditing._frames import (
+    add_judgements,
+    control_labels,
+    group_frame,
+    measure_frame,
+)
 from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing._provenance import changed_options, plain_seed, provenance
 from robfair.distance import BoundaryDistance, DistanceOptions
-from robfair.metrics import (
-    AUDIT_MEASURES,
-    group_robustness,
-    group_robustness_bounds,
-    robustness_bounds,
-)
+from robfair.metrics import AUDIT_MEASURES, group_robustness_bounds, robustness_bounds
 from robfair.threat import ThreatModel
 
 KEPT = ("tau_max", "confidence", "n_check")  # options that the result repeats
@@ -46,6 +47,7 @@ class AuditOptions:
     examples: int  # rows of each group
     eps: tuple[float, ...]
     metrics: Any  # names or functions
+    control_features: Any  # what groups are compared within; None: the true label
     random_state: Any  # as it was passed
     distance: DistanceOptions  # with the seed of the searches
     verbose: int
@@ -63,9 +65,12 @@ def run_audit(
 ) -> AuditNumbers:
     """Compute the numbers of one audit."""
     y_true = check_vector(y, "y")
-    check_aligned(X=X, y=y, sensitive_features=sensitive_features)
+    control = options.control_features
+    check_aligned(X=X, y=y, sensitive_features=sensitive_features, control_features=control)
     groups = encode_groups(sensitive_features, len(y_true))
     metrics = read_metrics(options.metrics, model, y_true, None)
+    if control is not None:
+        control = encode_groups(control, len(y_true), "control_features")
     distances = shared_distance(
         model,
         X,
@@ -85,16 +90,15 @@ def run_audit(
     distances = replace(distances, adversarial=None)  # as large as X, and a result is kept long
     predicted = distances.predicted
     rates, rates_by_group = measure_metrics(metrics, model, X, y_true, predicted, groups)
-    overall, by_group = _tables(y_true, distances, groups, options)
-    _add_sizes(by_group, correct, groups)
+    labels = control_labels(y_true, control)
+    frames = _frames(y_true, distances, groups, labels, options)
     # Those of the searches come first: without distances that hold, the rest says little.
     warnings = [*distances.warnings_, *warn_of_gaps(check)]
     if options.confidence is not None:
-        warnings += warn_of_small_groups(by_group["size"], options.confidence)
+        warnings += warn_of_small_groups(frames["by_group"]["size"], options.confidence)
     return AuditNumbers(
         name=name,
-        overall=overall,
-        by_group=by_group,
+        **frames,
         by_eps=measure_by_eps(y_true, distances, groups, options.eps, options.confidence),
         metrics=rates_by_group,
         metrics_overall=rates,
@@ -104,6 +108,7 @@ def run_audit(
         y_true=y_true,
         sensitive_features=sensitive_features,
         groups=groups,
+        labels=labels,
         examples=examples,
         settings={
             **{key: getattr(options, key) for key in KEPT},
@@ -116,44 +121,28 @@ def run_audit(
     )
 
 
-def _add_sizes(by_group: pd.DataFrame, correct: NDArray[np.bool_], groups: Groups) -> None:
-    """Add to Rob(P) what it is made of, and which groups are below the mean."""
-    accuracy = group_means(correct.astype(float), groups)
-    by_group.insert(0, "size", accuracy.count)
-    by_group.insert(1, "accuracy", accuracy.mean)
-    with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no row is right
-        by_group.insert(2, "mean_distance", by_group["robustness"] / by_group["accuracy"])
-    # Below the mean over groups: if groups differ at all, some are, by more than chance or not.
-    by_group["vulnerable"] = below_the_mean(by_group["robustness"].to_numpy())
-
-
-def _tables(
-    y_true: ArrayLike, distances: BoundaryDistance, groups: Groups, options: AuditOptions
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the measures over all groups, and Rob(P) of each, with their intervals."""
-    predicted = distances.predicted
-    measured: dict[str, Any] = {
-        "distance": distances.distance,
-        "sensitive_features": groups,  # encoded once, so that what is odd of them is told once
-        "tau_max": options.tau_max,
-    }
-    level = options.confidence
-    sizes = np.bincount(groups.codes, minlength=len(groups))
-    rows = {}
-    for measure in AUDIT_MEASURES:
-        value = measure.function(y_true, predicted, **measured, confidence_level=level)
-        ends = getattr(value, "interval", None) or (np.nan, np.nan)  # accuracy has none
-        corrected = np.nan
-        if measure.corrects and sizes.min() > 1:  # the noise of one row is unknown
-            raw = measure.function(y_true, predicted, **measured, bias_corrected=True)
-            corrected = np.maximum(float(raw), 0.0)
-        rows[measure.symbol] = (float(value), *ends, corrected)
-    columns = ["value", "lower", "upper", "corrected"]
-    overall = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    robustness = group_robustness(y_true, predicted, **measured, confidence_level=level)
-    by_group = pd.DataFrame(robustness).reindex(columns=["robustness", "lower", "upper"])
+def _frames(
+    y_true: NDArray[Any],
+    distances: BoundaryDistance,
+    groups: Groups,
+    labels: Groups,
+    options: AuditOptions,
+) -> dict[str, pd.DataFrame]:
+    """Return the measures over all groups, Rob(P) of each, and that within each label."""
+    predicted, tau_max, confidence = distances.predicted, options.tau_max, options.confidence
+    measured = {"distance": distances.distance, "tau_max": tau_max}
+    smallest = int(np.bincount(groups.codes, minlength=len(groups)).min())
+    # Groups are encoded once, so that what is odd of them is told once.
+    overall = measure_frame(
+        AUDIT_MEASURES, y_true, predicted, groups, confidence, smallest, **measured
+    )
+    correct = np.asarray(y_true == predicted)
+    values = row_values(correct, distances.distance, tau_max)
+    by_group = group_frame(correct, values, groups, confidence, tau_max)
     if options.certify and distances.lower is not None:
-        bounds = {**measured, "lower": distances.lower}
+        bounds: Any = {**measured, "lower": distances.lower, "sensitive_features": groups}
         overall = overall.join(robustness_bounds(y_true, predicted, **bounds))
         by_group = by_group.join(group_robustness_bounds(y_true, predicted, **bounds))
-    return overall, by_group
+    add_judgements(by_group, compare_groups(values, groups, labels, error_level(confidence)))
+    by_label = group_frame(correct, values, cross(labels, groups), confidence, tau_max)
+    return {"overall": overall, "by_group": by_group, "by_label": by_label}

@@ -86,6 +86,10 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
         help="with several --sensitive: audit their combinations, too",
     )  # fmt: skip
     group.add_argument(
+        "--control", type=names, action="extend", metavar="COLUMNS",
+        help="columns within whose values groups are compared (default: --target)",
+    )  # fmt: skip
+    group.add_argument(
         "--features", type=names, action="extend", metavar="COLUMNS",
         help="what a model that knows no column names takes, in order (default: all but --target)",
     )  # fmt: skip
@@ -203,6 +207,7 @@ def run(arguments: argparse.Namespace) -> int:
                     task.X,
                     task.y,
                     sensitive_features=groups,
+                    control_features=task.control,
                     name=f"{arguments.model.name}, groups by {title}",
                     method=arguments.method,
                     threat_model=task.threat_model,

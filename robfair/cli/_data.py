@@ -116,25 +116,27 @@ def read_target(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     return target
 
 
-def read_groups(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def read_groups(
+    frame: pd.DataFrame, names: list[str], option: str = "--sensitive", *, least: int = 2
+) -> pd.DataFrame:
     """Return the columns that form the groups; several are crossed.
 
-    Raises BadInput if values are missing, or there are too few or many groups.
+    Raises BadInput if values are missing, or there are fewer groups than `least`, or too many.
     """
     for name in names:
-        _check_single(frame[name], name, "--sensitive")
-        _check_missing(frame[name], name, "--sensitive")
+        _check_single(frame[name], name, option)
+        _check_missing(frame[name], name, option)
     groups = pd.DataFrame({name: _plain(frame[name]) for name in names})
     n = len(groups.drop_duplicates())
     title = " x ".join(names)
-    if n < 2:
+    if n < least:
         raise BadInput(
-            f"--sensitive {title} holds one group only, {groups.iloc[0, 0]!r}: there is nothing to "
+            f"{option} {title} holds one group only, {groups.iloc[0, 0]!r}: there is nothing to "
             "compare it with."
         )
     if n > MAX_GROUPS:
         raise BadInput(
-            f"--sensitive {title} has {n:,} groups in {len(frame):,} rows, and at most "
+            f"{option} {title} has {n:,} groups in {len(frame):,} rows, and at most "
             f"{MAX_GROUPS} can be compared. Choose another column, or merge its values into "
             "ranges first."
         )

@@ -66,6 +66,7 @@ class Task:
     X: Any  # a DataFrame if the model knows columns, else an array
     y: NDArray[Any]
     partitions: dict[str, Any]  # the groups of each audit, by its title
+    control: Any  # what groups are compared within; None: the target
     threat_model: ThreatModel
     table: pd.DataFrame  # X with the names that its columns have in the file
     missing: dict[str, int]  # rows with missing values, by feature
@@ -79,14 +80,18 @@ def prepare(arguments: argparse.Namespace) -> Task:
     """
     loaded = _load(arguments)
     sensitive = list(dict.fromkeys(arguments.sensitive))  # each once, in their order
+    control = list(dict.fromkeys(arguments.control or []))
     frame, named = read_table(
         arguments.data,
         CsvForm(arguments.encoding, arguments.sep),
         text=lambda columns: _text_columns(columns, loaded, arguments),
-        names=[*sensitive, arguments.target],
+        names=[*sensitive, *control, arguments.target],
     )
-    for option, name in [("--target", arguments.target), *(("--sensitive", s) for s in sensitive)]:
-        check_column(frame, name, option)
+    for option, columns in (
+        ("--target", [arguments.target]), ("--sensitive", sensitive), ("--control", control),
+    ):  # fmt: skip
+        for name in columns:
+            check_column(frame, name, option)
     # What the model does not tell about labels is told by how they are written.
     target = read_target(named if loaded.classes is None else frame, arguments.target)
     if arguments.classes is not None:
@@ -96,6 +101,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
         raise BadInput("--cross needs several --sensitive columns.")
     combinations = [[name] for name in sensitive] + ([sensitive] if arguments.cross else [])
     groups = {" x ".join(names): read_groups(named, names) for names in combinations}
+    within = read_groups(named, control, "--control", least=1) if control else None
     features = _features(frame, loaded, arguments)
     table = frame[features]
     _check_cells(table, loaded)
@@ -110,16 +116,18 @@ def prepare(arguments: argparse.Namespace) -> Task:
         loaded.model,
         table if loaded.columns is not None else table.to_numpy(),
         target.to_numpy()[rows],
-        {
-            # A single column as Series: its groups are then not tuples.
-            title: chosen.iloc[rows].reset_index(drop=True).squeeze(axis="columns")
-            for title, chosen in groups.items()
-        },
+        {title: _taken(chosen, rows) for title, chosen in groups.items()},
+        None if within is None else _taken(within, rows),
         threat_model,
         table,
         {str(name): int(n) for name, n in missing[missing > 0].items()},
         source,
     )
+
+
+def _taken(groups: pd.DataFrame, rows: NDArray[np.intp]) -> Any:
+    # A single column as Series: its groups are then not tuples.
+    return groups.iloc[rows].reset_index(drop=True).squeeze(axis="columns")
 
 
 def _load(arguments: argparse.Namespace) -> Loaded:

@@ -47,6 +47,7 @@ from robfair.metrics._bounds import certified_ordering, group_robustness_bounds,
 from robfair.metrics._class_accuracy import class_accuracy_unfairness
 from robfair.metrics._class_robustness import class_robustness, class_robustness_unfairness
 from robfair.metrics._curve import RobustnessCurve, group_robustness_curves, robustness_curve
+from robfair.metrics._decomposition import robustness_decomposition
 from robfair.metrics._disparity import robustness_dispersion, robustness_variance
 from robfair.metrics._equalized_odds import (
     equalized_odds_table,
@@ -87,6 +88,7 @@ __all__ = [
     "leave_one_out_unfairness",
     "robustness_bounds",
     "robustness_curve",
+    "robustness_decomposition",
     "robustness_dispersion",
     "robustness_gap",
     "robustness_gini",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair._alignment import check_aligned
 from robfair._group_means import GroupMeans, group_means
-from robfair._groups import Groups, encode_groups
+from robfair._groups import Groups, cross_labels, encode_groups
 from robfair._mean_summary import MeanSummary
 from robfair._warnings import warn
 from robfair.exceptions import UndefinedMetricWarning
@@ -23,7 +23,6 @@ from robfair.metrics._estimate import (
     warn_undefined,
 )
 from robfair.metrics._interval_extremes import gap_interval
-from robfair.metrics._samples import cross_labels
 
 ConditionOn = Literal["label"] | None
 

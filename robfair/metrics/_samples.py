@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair._group_means import GroupMeans, group_means
-from robfair._groups import Groups, encode_groups
+from robfair._groups import Groups, cross_labels, encode_groups
 from robfair._standardize import condition, standardized_means
 from robfair._validation import check_robustness_inputs
 from robfair._warnings import each_once, warn
@@ -157,12 +157,3 @@ def robustness_values(
             CensoredDistanceWarning,
         )
     return np.where(censored, np.nan, values)  # not inf, whose differences are undefined
-
-
-def cross_labels(outer: pd.Index[Any], inner: pd.Index[Any]) -> pd.MultiIndex:
-    """Name every pair of an outer and an inner label, by the columns of both."""
-    at_outer = np.repeat(np.arange(len(outer)), len(inner))
-    at_inner = np.tile(np.arange(len(inner)), len(outer))
-    levels = [outer.get_level_values(i).take(at_outer) for i in range(outer.nlevels)]
-    levels += [inner.get_level_values(i).take(at_inner) for i in range(inner.nlevels)]
-    return pd.MultiIndex.from_arrays(levels, names=[*outer.names, *inner.names])

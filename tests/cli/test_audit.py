@@ -81,6 +81,29 @@ def test_several_columns_are_audited_each_and_crossed_on_request(shell_audit, wa
     assert len(only(out)["audits"]["race x sex"]["by_group"]) == 4
 
 
+def test_groups_are_compared_within_the_target_or_a_column(shell_audit, files, people):
+    options = ("logistic.skops", "people.csv", "--json", "--quiet")
+    plain = only(shell_audit(*options)[1])["audits"]["race"]
+    assert plain["control_features"] == ["label"]
+    found = only(shell_audit(*options, "--control", "sex")[1])["audits"]["race"]
+    expected = audit(
+        load(files, "logistic.skops"), people, people["income"],
+        sensitive_features=people["race"], control_features=people["sex"],
+    )  # fmt: skip
+    assert found["control_features"] == ["sex"]
+    rows = [row["robustness"] for row in found["by_label"]]
+    assert rows == expected.by_label["robustness"].tolist()
+    assert "within control features:" in shell_audit(
+        "logistic.skops", "people.csv", "--quiet", "--control", "sex"
+    )[1]  # fmt: skip
+    code, _, err = shell_audit(*options, "--control", "age,hours")
+    assert code == 2
+    assert "--control age x hours has" in err
+    code, _, err = shell_audit(*options, "--control", "sexx")
+    assert code == 2
+    assert "--control names 'sexx'" in err
+
+
 def test_a_sample_is_random_seeded_and_said(shell_audit, people):
     options = ("--max-rows", "100", "--json", "--quiet")
     first, again, other = (

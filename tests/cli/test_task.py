@@ -18,7 +18,8 @@ def task(files):
     def make(model="plain.skops", data="people.csv", **options):
         defaults = {
             "model": files / model, "data": files / data, "target": "income",
-            "sensitive": ["race"], "cross": False, "features": None, "max_rows": None,
+            "sensitive": ["race"], "control": None, "cross": False, "features": None,
+            "max_rows": None,
             "encoding": "utf-8", "sep": None, "mutable": None, "immutable": None, "norm": "2",
             "certify": False, "seed": 0, "trust": [], "architecture": None, "classes": None,
         }  # fmt: skip

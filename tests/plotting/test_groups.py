@@ -30,7 +30,7 @@ def test_numbers_by_hand():
     table = display.by_group
     assert table["size"].tolist() == [2, 3]
     assert table["robustness"].tolist() == pytest.approx([1.5, 1.1])
-    assert table["vulnerable"].tolist() == [False, True]
+    assert table["vulnerable"].tolist() == [False, False]  # of so few rows nothing is sure
     assert table["low"].tolist() == pytest.approx([1.25, 0.5])
     assert table["high"].tolist() == pytest.approx([1.5, 1.1])
     assert (table["lower"] <= table["robustness"]).all()
@@ -74,7 +74,7 @@ def test_vulnerable_and_small_groups_differ_by_shape_and_filling(made):
     bottom, top = display.ax_.get_ylim()
     assert bottom > top  # the first row is on top
     assert words(display) == [
-        "Rob(f) = 0.5", "vulnerable: Rob(P) < Rob(f)", "not vulnerable", "hollow: n < 30"
+        "Rob(f) = 0.5", "vulnerable: surely below Rob(f)", "not vulnerable", "hollow: n < 30"
     ]  # fmt: skip
     (mean,) = [line for line in display.ax_.lines if line.get_label().startswith("Rob(f)")]
     assert set(mean.get_xdata()) == {0.5}

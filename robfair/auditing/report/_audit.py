@@ -35,7 +35,17 @@ class Audit(AuditNumbers, Exports):
     by_group : pandas.DataFrame
         A row per group: size, accuracy, mean_distance (of the correctly classified samples), their
         product robustness = Rob(P) with lower and upper, with certified distances low and high,
-        and vulnerable (Rob(P) < Rob(f)).
+        definition_5 (the paper's: Rob(P) < Rob(f), by however little) and vulnerable (by more than
+        the error of sampling, corrected for the number of groups).
+    by_label : pandas.DataFrame
+        A row per true label, or value of the control features, and group, in an index of both; size
+        to upper as in `by_group`. Combinations that no row has are there, with size 0 and NaN.
+    standardized : pandas.DataFrame
+        The measures of `overall`, without accuracy, as if every group had the labels' mix of all
+        rows. NaN where a group has no row of a label.
+    decomposition : pandas.DataFrame
+        A row per group: difference, Rob(P) - Rob(f), and the parts that add up to it, label_mix,
+        accuracy and distance; see `robfair.metrics.robustness_decomposition`.
     by_eps : pandas.DataFrame
         A row per eps and group: robust_accuracy (the share of the rows that are right and farther
         than eps) with lower and upper, attack_success (the share of the right rows that are not),
@@ -56,8 +66,9 @@ class Audit(AuditNumbers, Exports):
         True labels.
     sensitive_features : array-like
         The groups, as they were passed.
-    groups : object
-        Their `codes`, the group of each row by its position in `labels`.
+    groups, labels : object
+        Groups, and what they are compared within, encoded: `codes`, the group of each row by its
+        position in `labels`.
     examples : pandas.DataFrame
         The most easily flipped of the correctly classified rows of each group: group, row (its
         position in X), index (if X is a DataFrame), label, label after, distance, and changed: the
@@ -72,8 +83,8 @@ class Audit(AuditNumbers, Exports):
         """Say in words what the numbers show, and how far that holds.
 
         A difference counts as larger than the error of sampling if Welch's t-test and Hall's test
-        for skewed means both find it at the audit's confidence, corrected for the number of pairs
-        of groups (Holm).
+        for skewed means both find it at the audit's confidence. All pairs of groups, over all rows
+        and within each label, are one family (Holm).
 
         Returns
         -------

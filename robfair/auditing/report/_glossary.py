@@ -11,6 +11,11 @@ def _measure(measure: Measure) -> tuple[str, str]:
     return measure.symbol, f"{meaning} {measure.note}".rstrip()
 
 
+LABELS_NOTE = (
+    "Rob(P) mixes the labels that a group has with how near to the boundary its rows lie. Here "
+    "groups are compared among rows of the same label."
+)
+
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (
         "Adversarial robustness",
@@ -26,7 +31,35 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Threat model", "The changes that an attacker may make, and how their size is measured."),
     _measure(find_measure("rob_p")),
     *(_measure(measure) for measure in AUDIT_MEASURES if measure.key != "accuracy"),
-    ("vulnerable", "A group whose Rob(P) is below Rob(f). If groups differ at all, some are."),
+    (
+        "Within labels",
+        "The same numbers among the rows of one true label, or of one value of a control feature. "
+        "A group may withstand more than another only because more of its rows have the label that "
+        "lies far from the boundary.",
+    ),
+    (
+        "The same mix",
+        "Rob(P) as the mean over the labels of the group's Rob within each, weighted by the "
+        "label's share of all rows (direct standardisation). What is left of a difference is not "
+        "one of labels.",
+    ),
+    (
+        "Labels' mix, accuracy, distance",
+        "Three parts that add up to Rob(P) - Rob(f): that the group's rows have other labels, that "
+        "within labels the model is right on more or fewer of them, and that within labels they "
+        "lie farther from the boundary or nearer (Kitagawa's decomposition, against a population "
+        "in which each group counts the same).",
+    ),
+    (
+        "vulnerable",
+        "A group whose Rob(P) is below Rob(f) by more than the error of sampling, corrected for "
+        "the number of groups.",
+    ),
+    (
+        "Definition 5",
+        "What the paper that defines Rob(P) calls vulnerable: Rob(P) is below Rob(f), by however "
+        "little. If groups differ at all, some are.",
+    ),
     (
         "Interval (95 %)",
         "Where a number would lie for other samples of the same kind of people, most of the time: "
@@ -35,8 +68,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     (
         "Larger than the error of sampling",
         "The difference of two groups stands in Welch's t-test and in one for skewed means, after "
-        "Holm's correction for the number of pairs; that of two models in a test on the same rows, "
-        "corrected likewise.",
+        "Holm's correction for the number of pairs, those within labels included; that of two "
+        "models in a test on the same rows, corrected likewise.",
     ),
     (
         "Certified",

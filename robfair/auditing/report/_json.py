@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,10 @@ def audit_record(audit: AuditNumbers) -> dict[str, Any]:
             "by_group": _records(audit.metrics),
         },
         "numbers": flat_numbers(audit),
+        "control_features": list(audit.labels.labels.names),
+        "by_label": _label_records(audit),
+        "standardized": audit.standardized.to_dict(orient="index"),
+        "decomposition": _records(audit.decomposition),
         "check": None if audit.check is None else _records(audit.check),
         "warnings": audit.warnings,
         "method": distances.method,
@@ -56,6 +61,16 @@ def _by_eps(audit: AuditNumbers) -> list[dict[str, Any]]:
     """List the shares that withstand each eps."""
     eps = audit.by_eps.index.unique(0)
     return [{"eps": each, **row} for each in eps for row in _records(audit.by_eps.loc[each])]
+
+
+def _label_records(audit: AuditNumbers) -> list[dict[str, Any]]:
+    """List the rows of `by_label`, each with its label and its group."""
+    rows: list[dict[Any, Any]] = audit.by_label.to_dict(orient="records")
+    names = product(audit.labels.labels, audit.by_group.index)  # as `by_label` has them
+    return [
+        {"label": label, "group": group, **row}
+        for (label, group), row in zip(names, rows, strict=True)
+    ]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,18 +11,21 @@ from robfair.auditing.report._method import method_line, notes, status_line
 
 def audit_markdown(audit: AuditNumbers) -> list[str]:
     """Return the blocks that follow the verdict of an audit."""
+    captioned = [*_tables.beside_tables(audit), *_tables.label_tables(audit)]
     tables = _tables.measure_table(audit), _tables.group_table(audit)
-    beside = [
+    more = [
         block
-        for caption, table in _tables.beside_tables(audit)
+        for caption, table in captioned
         for block in (escaped(f"{caption}:"), _markdown(table))
     ]
-    return [*map(_markdown, tables), *beside, *_lines(audit)]
+    return [*map(_markdown, tables), *more, *_lines(audit)]
 
 
 def comparison_markdown(comparison: ComparisonNumbers) -> list[str]:
     """Return the blocks that follow the verdict of a comparison."""
-    tables = _tables.model_table(comparison), _tables.model_group_table(comparison)
+    tables = [_tables.model_table(comparison), _tables.model_group_table(comparison)]
+    same_mix = _tables.model_standardized_table(comparison)
+    tables += [] if same_mix is None else [same_mix]
     audits = comparison.audits.items()
     lines = [f"{escaped(name)}: {line}" for name, audit in audits for line in _lines(audit)]
     return [*map(_markdown, tables), *lines]

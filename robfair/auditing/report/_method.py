@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from robfair._text import interval_title, sentence_number, visible
+from robfair._text import few, group_names, interval_title, sentence_number, visible
 from robfair.auditing._numbers import AuditNumbers
 from robfair.distance import METHODS
 
@@ -47,7 +47,24 @@ def notes(audit: AuditNumbers) -> list[str]:
             f"{pairs} of {total} pairs of groups are provably ordered: one is less robust "
             "than the other, whatever search or proof comes."
         )
+    if empty := empty_cells(audit):
+        lines.append(empty)
     return lines + [f"warning: {visible(text)}" for text in audit.warnings]
+
+
+def empty_cells(audit: AuditNumbers) -> str:
+    """Name groups without a row of some label, for which nothing can be standardised, or "".
+
+    Groups that are the labels have hardly any other combination, and none is named.
+    """
+    sizes = audit.by_label["size"].to_numpy().reshape(len(audit.labels), -1)
+    if sizes.all() or ((sizes > 0).sum(axis=0) == 1).all():
+        return ""
+    empty = group_names(audit.by_label.index[audit.by_label["size"] == 0])
+    return (
+        f"Measures with the same mix of labels are unknown, since there are no rows of "
+        f"{few(empty)}."
+    )
 
 
 def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
@@ -91,6 +108,16 @@ def _unit(audit: AuditNumbers) -> str:
     if threat_model.categories:
         text += f", and the change of a category counts {threat_model.category_cost:g}"
     return f"{text}."
+
+
+def unit_words(audit: AuditNumbers) -> str:
+    """Name the norm and the unit of distances, as a part of a sentence."""
+    threat_model = audit.distances.threat_model
+    norm = "L-inf" if np.isinf(threat_model.norm) else "L2"
+    if threat_model.unit is not None or threat_model.categories:
+        return f"{norm} in the units that the threat model gives the columns"
+    behind = audit.settings["space"] != "X"  # of a Pipeline's transformers
+    return f"{norm} in the units of the {'transformed ' if behind else ''}features"
 
 
 def _intervals(audit: AuditNumbers) -> str:

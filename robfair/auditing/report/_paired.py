@@ -15,9 +15,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair._group_tests import error_level, holm
 from robfair._mean_summary import Floats, combine, p_above, summarize
 from robfair.auditing._numbers import AuditNumbers
-from robfair.auditing.report._pairs import error_level, group_values, holm
 
 _TIE = 1e-9  # relative difference that rounding may make
 
@@ -48,7 +48,7 @@ class PairedTests:
             values = paired_p_values(audits[one], audits[other])
             questions += [(measure, frozenset((one, other))) for measure in measures]
             p += [values[measure] for measure in measures]
-        level = error_level(next(iter(audits.values())))
+        level = error_level(next(iter(audits.values())).settings["confidence"])
         self._stands = dict(zip(questions, holm(np.array(p), level).tolist(), strict=True))
 
     def differ(self, measure: str, one: str, other: str) -> bool:
@@ -62,7 +62,7 @@ def paired_p_values(one: AuditNumbers, other: AuditNumbers) -> dict[str, float]:
     1 where the models do not differ at all, NaN where a measure is unknown. Raises ValueError if
     they were audited on other rows.
     """
-    blocks = [group_values(audit).blocks for audit in (one, other)]
+    blocks = [audit.tests.means.blocks for audit in (one, other)]
     if [len(block) for block in blocks[0]] != [len(block) for block in blocks[1]]:
         raise ValueError(
             f"{one.name} and {other.name} cannot be compared: their audits are of other rows or "

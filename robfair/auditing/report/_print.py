@@ -22,6 +22,7 @@ def print_audit(audit: AuditNumbers) -> str:
         _wrapped(doubts),
         text_table(_tables.measure_table(audit, meanings=False)),
         text_table(_tables.group_table(audit)),
+        *(f"{title}:\n{text_table(table)}" for title, table in _tables.label_tables(audit)),
         *(
             f"{_wrapped([caption])}:\n{text_table(table, beside=False)}"
             for caption, table in _tables.beside_tables(audit)
@@ -34,7 +35,8 @@ def print_audit(audit: AuditNumbers) -> str:
 def print_comparison(comparison: ComparisonNumbers) -> str:
     """Write a comparison as text: measures and groups by model, methods, notes."""
     audits = comparison.audits
-    settings = next(iter(audits.values())).settings
+    first = next(iter(audits.values()))
+    settings = first.settings
     title = "Rob(P) of each group"
     if settings["confidence"] is not None:
         title += f", with its {interval_title(settings['confidence'])}"
@@ -46,8 +48,13 @@ def print_comparison(comparison: ComparisonNumbers) -> str:
         for method, names in methods.items()
     ]
     certified = _tables.certified_table(comparison)
+    same_mix = _tables.model_standardized_table(comparison)
     blocks = [
         text_table(_tables.model_table(comparison), beside=False),
+        ""
+        if same_mix is None
+        else f"As if every group had the same mix of {_tables.fixed(first)}:\n"
+        + text_table(same_mix, beside=False),
         f"{title}:\n{text_table(_tables.model_group_table(comparison))}",
         ""
         if certified is None

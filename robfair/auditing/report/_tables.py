@@ -14,11 +14,24 @@ from robfair.metrics import find_measure
 
 ALL_ROWS = "all rows"
 ROWS_OF = 40  # groups of which single rows are shown: more make a report of megabytes
+LABEL_ROWS = 60  # of the groups within labels: more are for programs, in by_label and JSON
+ROUNDING = 1e-12  # what a part of a sum may have of it, where it is 0
+ROB_TITLES = ("size", "accuracy", "mean distance", "Rob(P)")
 
 
 def measure_table(audit: AuditNumbers, *, meanings: bool = True) -> Table:
     """Make a row per measure, with its intervals and, if wanted, its meaning."""
-    sides = _sides(audit.overall, audit)
+    return _measures(audit, audit.overall, meanings)
+
+
+def standardized_table(audit: AuditNumbers) -> Table | None:
+    """Make a row per measure with one mix of labels in every group; None where none is known."""
+    known = label_table(audit) is not None and audit.standardized["value"].notna().any()
+    return _measures(audit, audit.standardized, meanings=False) if known else None
+
+
+def _measures(audit: AuditNumbers, frame: pd.DataFrame, meanings: bool) -> Table:
+    sides = _sides(frame, audit)
     last = ("what it is",) if meanings else ()
     rows = [
         (
@@ -27,35 +40,92 @@ def measure_table(audit: AuditNumbers, *, meanings: bool = True) -> Table:
             *_intervals(row, sides),
             *(_word(find_measure(str(name)).meaning) for _ in last),
         )
-        for name, row in audit.overall.iterrows()
+        for name, row in frame.iterrows()
     ]
     return Table(("measure", "value", *sides, *last), tuple(rows))
 
 
 def group_table(audit: AuditNumbers) -> Table:
-    """Make a row per group: size, accuracy, mean distance, Rob(P), intervals, vulnerable."""
+    """Make a row per group: size, accuracy, mean distance, Rob(P), intervals, judgements."""
     sides = _sides(audit.by_group, audit)
-    columns = ("size", "accuracy", "mean_distance", "robustness")
     names = group_names(audit.by_group.index)
     rows = [
         (
             _word(name),
-            *(_number(row[column]) for column in columns),
-            *_intervals(row, sides),
+            *_rob_cells(row, sides),
+            _word("below" if row["definition_5"] else ""),
             _word("vulnerable" if row["vulnerable"] else ""),
         )
         for name, (_, row) in zip(names, audit.by_group.iterrows(), strict=True)
     ]
-    titles = (_partition(audit), "size", "accuracy", "mean distance", "Rob(P)")
-    return Table((*titles, *sides, "below Rob(f)"), tuple(rows))
+    columns = (_partition(audit), *ROB_TITLES, *sides, "Definition 5", "vulnerable")
+    return Table(columns, tuple(rows))
+
+
+def label_table(audit: AuditNumbers) -> Table | None:
+    """Make a row per label and group; None where there is one label, or too many rows to read."""
+    frame = audit.by_label
+    n_labels, n_groups = len(audit.labels), len(audit.by_group)
+    if n_labels < 2 or len(frame) > LABEL_ROWS or groups_are_labels(audit):
+        return None
+    sides = _sides(frame, audit)
+    labels = group_names(audit.labels.labels)
+    groups = group_names(audit.by_group.index)
+    rows = [
+        (_word(labels[i // n_groups]), _word(groups[i % n_groups]), *_rob_cells(row, sides))
+        for i, (_, row) in enumerate(frame.iterrows())
+    ]
+    label = visible(" / ".join(map(str, audit.labels.labels.names)))
+    return Table((label, _partition(audit), *ROB_TITLES, *sides), tuple(rows))
+
+
+def decomposition_table(audit: AuditNumbers) -> Table | None:
+    """Make a row per group: what its difference from Rob(f) is made of; None as `label_table`."""
+    if label_table(audit) is None or audit.decomposition.isna().all(axis=None):
+        return None
+    names = group_names(audit.by_group.index)
+    parts = audit.decomposition.to_numpy()
+    parts = np.where(np.abs(parts) <= ROUNDING * np.abs(parts).max(), 0.0, parts)
+    rows = [(_word(name), *map(_number, row)) for name, row in zip(names, parts, strict=True)]
+    mix = "labels' mix" if fixed(audit) == "labels" else "mix"
+    columns = (_partition(audit), "Rob(P) - Rob(f)", mix, "accuracy", "distance")
+    return Table(columns, tuple(rows))
+
+
+def fixed(audit: AuditNumbers) -> str:
+    """Name what groups are compared within."""
+    return "labels" if list(audit.labels.labels.names) == ["label"] else "control features"
+
+
+def label_tables(audit: AuditNumbers) -> list[tuple[str, Table]]:
+    """Return the tables that hold labels fixed, each with its title."""
+    what = fixed(audit)
+    tables = [
+        (f"Groups within {what}", label_table(audit)),
+        (f"Measures as if every group had the same mix of {what}", standardized_table(audit)),
+        ("What each difference from Rob(f) is made of", decomposition_table(audit)),
+    ]
+    return [(title, table) for title, table in tables if table is not None]
 
 
 def model_table(comparison: ComparisonNumbers) -> Table:
     """Make a row per model, each measure with its interval."""
-    measures = comparison.overall.columns
+    return _models({name: audit.overall for name, audit in comparison.audits.items()})
+
+
+def model_standardized_table(comparison: ComparisonNumbers) -> Table | None:
+    """Make a row per model, as `standardized_table`; None where none is known."""
+    audits = comparison.audits.items()
+    if all(standardized_table(audit) is None for _, audit in audits):
+        return None
+    return _models({name: audit.standardized for name, audit in audits})
+
+
+def _models(frames: dict[str, pd.DataFrame]) -> Table:
+    measures = next(iter(frames.values())).index
     rows = [
-        (_word(name), *(_with_interval(audit.overall.T[m], "value") for m in measures))
-        for name, audit in comparison.audits.items()
+        (_word(name), *(_with_interval(frame.T[m], "value") for m in measures))
+        for name, frame in frames.items()
     ]
     return Table(("model", *measures), tuple(rows))
 
@@ -152,6 +222,19 @@ def row_table(audit: AuditNumbers) -> Table:
     place = ("row", "index") if indexed else ("row",)
     titles = (_partition(audit), *place, "decision", "distance", "what would have to change")
     return Table(titles, tuple(rows))
+
+
+def groups_are_labels(audit: AuditNumbers) -> bool:
+    """Tell whether each group has one label only, so that nothing can be compared within one."""
+    sizes = audit.by_label["size"].to_numpy().reshape(len(audit.labels), -1)
+    return bool(((sizes > 0).sum(axis=0) == 1).all())
+
+
+def _rob_cells(row: pd.Series[Any], sides: dict[str, tuple[str, str]]) -> list[Cell]:
+    columns = ("size", "accuracy", "mean_distance", "robustness")
+    if not row["size"]:
+        return [_number(0), *[Cell("", "")] * (len(columns) - 1 + len(sides))]
+    return [*(_number(row[column]) for column in columns), *_intervals(row, sides)]
 
 
 def _partition(audit: AuditNumbers) -> str:

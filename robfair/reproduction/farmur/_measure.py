@@ -81,6 +81,7 @@ def _add(run: Run, part: str, result: Audit) -> None:
         for column, label in (("value", None), ("lower", "lower"), ("upper", "upper")):
             run.add(part, part, result.name, str(measure), row[column], label=label)
     groups = result.by_group
+    groups = groups.assign(vulnerable=groups["definition_5"])  # in the words of the paper
     for column in ("size", "accuracy", "mean_distance", "vulnerable"):
         run.add(part, part, result.name, f"group {column}", groups[column].astype(float))
     for column, label in (("robustness", None), ("lower", "lower"), ("upper", "upper")):

@@ -14,18 +14,28 @@ MODEL = nn.Linear(1, 2)
 
 @pytest.fixture
 def made(monkeypatch):
-    """Audit made-up distances: an array for each group, NaN where the model is wrong."""
+    """Audit made-up distances: an array for each group, NaN where the model is wrong.
 
-    def make(groups, *, method="linear", status="exact", lower=None, warnings=(), **options):
+    Labels are 0, unless an array of 0 and 1 is given for each group.
+    """
+
+    def make(
+        groups, *, labels=None, method="linear", status="exact", lower=None, warnings=(), **options
+    ):
         distance = np.concatenate(list(groups.values()))
         names = np.repeat(list(groups), [len(values) for values in groups.values()])
         n = len(distance)
+        y = (
+            np.zeros(n, dtype=int)
+            if labels is None
+            else np.concatenate([labels[g] for g in groups])
+        )
         statuses = np.where(np.isnan(distance), "skipped", status).astype("<U8")
         statuses[np.isinf(distance)] = "censored"
         found = BoundaryDistance(
             distance=distance,
             lower=lower,
-            predicted=np.isnan(distance).astype(int),
+            predicted=np.where(np.isnan(distance), 1 - y, y),
             status=statuses,
             adversarial=None,
             method=method,
@@ -38,7 +48,7 @@ def made(monkeypatch):
         features = options.pop("sensitive_features", names)
         options = {"n_check": 0, "certify": lower is not None, **options}
         X = torch.zeros(n, 1)
-        return audit(MODEL, X, np.zeros(n, dtype=int), sensitive_features=features, **options)
+        return audit(MODEL, X, y, sensitive_features=features, **options)
 
     return make
 

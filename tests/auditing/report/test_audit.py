@@ -22,6 +22,6 @@ def test_it_is_data(made):
 
 def test_the_verdict_opens_markdown_and_stands_in_json(made):
     result = made(GROUPS)
-    assert result.verdict().startswith("For a Rob(P) is ")
-    assert result.to_markdown().startswith("For a Rob(P) is ")
-    assert "For a Rob(P) is " in result.to_json()
+    assert result.verdict().startswith("A small change flips the decision for a ")
+    assert result.to_markdown().startswith("A small change flips the decision for a ")
+    assert "A small change flips the decision for a " in result.to_json()

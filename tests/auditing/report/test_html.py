@@ -154,7 +154,7 @@ def test_a_comparison_shows_each_model(comparison, side_by_side):
     assert len(page.all("img")) == 1 + 3 * 2
     assert "one: Rob(f) " in page.all("img")[0]["alt"]
     tables = [t["text"].split() for t in page.all("table")]
-    assert len(tables) == 2 + 3 * 5
+    assert len(tables) == 2 + 3 * 8
     for name in comparison.audits:
         assert f"{comparison.overall['Rob(f)'][name]:.4g}" in tables[0]
 

@@ -24,23 +24,29 @@ def details(result):
     return " ".join(judge(result).details)
 
 
-def test_a_clear_difference_is_told_with_its_numbers(made):
+def test_a_clear_difference_is_told_in_plain_words_and_then_in_numbers(made):
     result = made({"Black": NEAR, "White": FAR})
     row = result.by_group.loc["Black"]
-    text = judge(result).headline
-    assert text.startswith(f"For Black Rob(P) is {NEAR.mean():.3g} (95 % interval ")
-    assert f"{row['lower']:.3g} to {row['upper']:.3g}) against {FAR.mean():.3g}" in text
-    assert text.endswith(
-        "for White: Black is easier to attack, by more than the error of sampling."
+    text = judge(result)
+    assert text.headline == (
+        "A small change flips the decision for Black more easily than for White."
     )
-    assert "Its rows lie nearer to the decision boundary (mean distance" in details(result)
+    assert text.details[0].startswith(
+        "The mean distance to the decision boundary, 0 for a row on which the model is wrong "
+        f"(Rob(P)), is {NEAR.mean():.3g} (95 % interval {row['lower']:.3g} to {row['upper']:.3g}) "
+        f"for Black against {FAR.mean():.3g} (95 % interval "
+    )
+    assert text.details[0].endswith(
+        "for White, L2 in the units of the features: more than the error of sampling can make."
+    )
+    assert "Rows of Black lie nearer to the decision boundary (mean distance" in details(result)
     assert "The distances are exact, so that only the error of sampling is left." in details(result)
-    assert result.verdict() == f"{text} {details(result)}"
+    assert result.verdict() == f"{text.headline} {details(result)}"
 
 
 def test_without_intervals_none_is_told(made):
-    text = judge(made({"a": NEAR, "b": FAR}, confidence=None)).headline
-    assert text.startswith(f"For a Rob(P) is {NEAR.mean():.3g} against {FAR.mean():.3g} for b: a ")
+    text = details(made({"a": NEAR, "b": FAR}, confidence=None))
+    assert f"is {NEAR.mean():.3g} for a against {FAR.mean():.3g} for b, L2" in text
 
 
 def test_no_difference_is_not_called_equal(made):
@@ -79,8 +85,11 @@ def test_pairs_are_told_apart_with_holm_s_correction(made, seed):
     pair = max(apart, key=lambda pair: abs(means[pair[0]] - means[pair[1]]))
     low, high = sorted(pair, key=means.get)
     headline = judge(result).headline
-    assert headline.startswith(f"For {low} Rob(P) is {means[low]:.3g}")
-    assert f" for {high}: {low} " in headline
+    assert f" for {low} " in headline
+    assert f"than for {high}" in headline
+    assert re.search(
+        rf"is {means[low]:.3g} \([^)]*\) for {low} against {means[high]:.3g} ", details(result)
+    )
 
 
 def test_of_forty_groups_that_are_alike_none_is_accused(made):
@@ -93,25 +102,25 @@ def test_of_forty_groups_that_are_alike_none_is_accused(made):
 
 def test_errors_are_told_from_distances(made):
     text = judge(made({"a": wrong(FAR, 80), "b": FAR}))
-    assert text.headline.endswith(
-        "a withstands less, by more than the error of sampling, because the model is wrong there "
-        "more often."
+    assert text.headline == (
+        "The model withstands less for a than for b, because it is wrong there more often."
     )
-    assert "accuracy 0.6 against 1" in text.details[0]
+    assert "accuracy 0.6 against 1" in text.details[1]
     both = judge(made({"a": wrong(NEAR, 80), "b": FAR}))
-    assert "easier to attack" in both.headline
-    assert "and the model is wrong there more often (accuracy 0.6 against 1)" in both.details[0]
+    assert both.headline == "A small change flips the decision for a more easily than for b."
+    assert "and the model is wrong there more often (accuracy 0.6 against 1)" in both.details[1]
 
 
 def test_a_group_that_is_always_wrong(made):
     result = made({"a": np.full(40, np.nan), "b": FAR})
-    assert judge(result).headline.endswith("for b: the model is wrong on every row of a.")
+    assert judge(result).headline == "The model is wrong on every row of a."
     # None of 40 rows is right, which does not mean that none ever is.
-    assert "(95 % interval 0 to 0.0" in judge(result).headline
+    assert "is 0 (95 % interval 0 to 0.0" in details(result)
 
 
 def test_a_group_of_distances_of_zero(made):
-    assert "a is easier to attack" in judge(made({"a": np.zeros(40), "b": FAR})).headline
+    text = judge(made({"a": np.zeros(40), "b": FAR})).headline
+    assert text == "A small change flips the decision for a more easily than for b."
 
 
 def test_equal_groups_without_any_spread(made):
@@ -123,7 +132,7 @@ def test_what_is_not_known_is_left_out_and_named(made):
     groups = {"a": NEAR, "b": FAR, "tiny": NEAR[:29], "far": np.append(FAR, np.inf)}
     with pytest.warns(CensoredDistanceWarning):
         result = made(groups)
-    assert judge(result).headline.startswith("For a Rob(P) is ")
+    assert "for a more easily than for b" in judge(result).headline
     assert "Nothing is said of far: some of the rows could not be flipped" in details(result)
     assert "Nothing is said of tiny (29): fewer than 30 samples are too few." in details(result)
     assert "a warning, which limits" in details(result)
@@ -149,7 +158,7 @@ def test_a_lower_group_too_small_to_tell(made):
     }
     result = made(groups)
     assert result.by_group["robustness"].idxmin() == "low"
-    assert judge(result).headline.startswith("For a Rob(P) is ")
+    assert "for a more easily than for b" in judge(result).headline
     assert "lower still for low, but there are too few samples" in details(result)
 
 
@@ -164,9 +173,9 @@ def test_a_second_search_that_turns_the_order_round(made):
     assert judge(turned).headline.startswith("No verdict: by these distances a has a lower Rob(P)")
     assert "No second search" not in details(turned)
     kept = replace(result, check=check.assign(strong=[0.4, 0.6]))
-    assert "a is easier to attack" in judge(kept).headline
+    assert "for a more easily than for b" in judge(kept).headline
     few = replace(result, check=check.assign(n=[50, 4]))
-    assert "a is easier to attack" in judge(few).headline
+    assert "for a more easily than for b" in judge(few).headline
 
 
 def test_certified_orders(made):
@@ -191,9 +200,8 @@ def test_the_paper_s_distances_are_no_bound(made):
 def test_crossed_groups_are_named(made):
     sex = np.repeat(["f", "m"], 200)
     frame = pd.DataFrame({"sex": sex, "race": "x"})
-    assert (
-        "For f / x Rob(P)" in judge(made({"a": NEAR, "b": FAR}, sensitive_features=frame)).headline
-    )
+    result = made({"a": NEAR, "b": FAR}, sensitive_features=frame)
+    assert "for f / x more easily than for m / x" in judge(result).headline
 
 
 def test_nobody_is_called_fair(made, models):

@@ -35,7 +35,7 @@ def test_a_model_without_measures(models):
     only = Comparison({n: some.audits[n] for n in ("one", "lost")})
     assert only.verdict().startswith("No verdict: V_f, CV and Rob(f) are known, and mean")
     alone = Comparison({"one": some.audits["one"]})
-    assert alone.verdict().startswith("One model, one. For a Rob(P) is ")
+    assert alone.verdict().startswith("One model, one. A small change flips ")
 
 
 def test_limits_of_a_comparison(models):
