@@ -90,7 +90,7 @@ def compare(
     >>> models = {"logistic": LogisticRegression(), "ridge": RidgeClassifier()}
     >>> models = {name: model.fit(data.X, data.y) for name, model in models.items()}
     >>> compare(models, data.X, data.y, sensitive_features=data.groups).overall.columns.tolist()
-    ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap']
+    ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap', 'ratio']
     """
     refuse_unknown(compare, unknown)
     _check_models(models)

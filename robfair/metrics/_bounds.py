@@ -172,12 +172,13 @@ def robustness_bounds(
     >>> robustness_bounds(
     ...     [0, 0, 1, 1], [0, 0, 1, 0], distance=[1.0, 3.0, 2.0, 0.5],
     ...     lower=[0.5, 2.5, 0.0, 0.5], sensitive_features=["a", "a", "b", "b"])
-                    low  high
-    Rob(f)       0.7500   1.5
-    V_f          0.0625   1.0
-    CV           0.2000   1.0
-    worst group  0.0000   1.0
-    gap          0.5000   2.0
+                    low      high
+    Rob(f)       0.7500  1.500000
+    V_f          0.0625  1.000000
+    CV           0.2000  1.000000
+    worst group  0.0000  1.000000
+    gap          0.5000  2.000000
+    ratio        0.0000  0.666667
     """
     lower_means, sample = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
     low, high = lower_means.mean, sample.mean
@@ -187,13 +188,12 @@ def robustness_bounds(
     undefined = [symbol for symbol, ends in rows.items() if np.isnan(ends).any()]
     words = [f"the {symbol}" if symbol.islower() else symbol for symbol in undefined]
     listed = " and ".join([", ".join(words[:-1]), *words[-1:]])
-    if not warn_undefined(f"Each of {listed}", sample, min_groups=2):
-        for word in words:
-            warn(
-                f"{word} is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
-                "classified correctly and away from the boundary. Look at the accuracy.",
-                UndefinedMetricWarning,
-            )
+    if not warn_undefined(f"Each of {listed}", sample, min_groups=2) and undefined:
+        warn(
+            f"Each of {listed} is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
+            "classified correctly and away from the boundary. Look at the accuracy.",
+            UndefinedMetricWarning,
+        )
     return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
 
 

@@ -119,6 +119,23 @@ def gap_extremes(low: Array, high: Array) -> tuple[float, float]:
     return least, float(apart.max())
 
 
+def ratio_extremes(low: Array, high: Array) -> tuple[float, float]:
+    """Return the least and the greatest min / max of numbers in intervals, if not all are 0.
+
+    The ends are as in `variance_extremes`; NaN if all numbers must be 0, or of one.
+    """
+    if len(low) < 2 or not high.any():
+        return np.nan, np.nan
+    # All can be equal, or the lowest at its upper end stands against the highest at its lower end.
+    lowest, highest = high.min(), low.max()
+    greatest = float(lowest / highest) if lowest < highest else float(lowest > 0)
+    if np.isinf(high).any():
+        return 0.0, greatest  # approached, as one number grows
+    apart = low / np.where(high > 0, high, np.inf)[:, np.newaxis]
+    np.fill_diagonal(apart, 1.0)  # one group cannot be at both of its ends
+    return float(apart.min()), greatest
+
+
 def _least(low: Array, high: Array, spread: _Spread) -> float:
     ends = np.concatenate([low, high[np.isfinite(high)]])
     order = np.argsort(ends)

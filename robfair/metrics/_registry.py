@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from robfair._validation import check_correct
-from robfair.metrics._box_extremes import dispersion_extremes, gap_extremes, variance_extremes
+from robfair.metrics._box_extremes import (
+    dispersion_extremes,
+    gap_extremes,
+    ratio_extremes,
+    variance_extremes,
+)
 from robfair.metrics._class_accuracy import class_accuracy_unfairness
 from robfair.metrics._class_robustness import class_robustness_unfairness
 from robfair.metrics._disparity import robustness_dispersion, robustness_variance
@@ -98,6 +103,9 @@ AUDIT_MEASURES: tuple[Measure, ...] = (
             extremes=partial(_rising, np.min)),
     Measure("gap", "gap", robustness_gap, False, "distance", "greatest Rob(P) less the least",
             extremes=gap_extremes),
+    Measure("ratio", "ratio", robustness_ratio, True, "1", "least Rob(P) divided by the greatest",
+            "For rates of selection, a ratio below 0.8 is a common sign of adverse impact.",
+            extremes=ratio_extremes),
 )  # fmt: skip
 
 MEASURES: tuple[Measure, ...] = (
@@ -106,8 +114,6 @@ MEASURES: tuple[Measure, ...] = (
             "mean distance of the rows of a group, where a row that is classified wrongly counts "
             "as 0",
             "It is the accuracy times the mean distance of the rows that are right."),
-    Measure("ratio", "ratio", robustness_ratio, True, "1", "least Rob(P) divided by the greatest",
-            "For rates of selection, a ratio below 0.8 is a common sign of adverse impact."),
     Measure("gini", "Gini", robustness_gini, False, "1",
             "mean difference of Rob(P) between two groups, divided by twice Rob(f)",
             "0 if all groups are equal."),

@@ -227,7 +227,16 @@ class GroupRobustnessDisplay:
         """Width and height in inches that the groups need, for a figure of one's own."""
         return figsize(len(self.by_group))
 
-    def plot(self, *, ax: Any = None, sort: bool = True) -> GroupRobustnessDisplay:
+    def _greatest(self) -> float:
+        """Return the greatest Rob(P), also of groups that are not drawn, where it is known."""
+        value = self.overall["value"]
+        if {"worst group", "gap"} <= set(value.index):
+            return float(value["worst group"] + value["gap"])
+        return float(self.by_group["robustness"].max())
+
+    def plot(
+        self, *, ax: Any = None, sort: bool = True, tolerance: float | None = 0.8
+    ) -> GroupRobustnessDisplay:
         """Draw the groups.
 
         Parameters
@@ -236,12 +245,22 @@ class GroupRobustnessDisplay:
             Axes to draw on. None: a new figure, the higher the more groups there are.
         sort : bool, default=True
             Whether the least robust group comes first, or the groups keep their order.
+        tolerance : float, default=0.8
+            A line is drawn at this share of the greatest Rob(P): of groups below it, the ratio to
+            the greatest is less. 0.8 is the four-fifths rule of selection rates. None: no line.
 
         Returns
         -------
         GroupRobustnessDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If `tolerance` is not between 0 and 1.
         """
+        if tolerance is not None and not 0 < tolerance < 1:
+            raise ValueError(f"tolerance must be between 0 and 1, or None; got {tolerance!r}.")
         ax = axes_for(ax, "GroupRobustnessDisplay.plot", self.figsize)
         table = self.by_group.rename(columns={"robustness": "value"})
         if sort:
@@ -254,6 +273,14 @@ class GroupRobustnessDisplay:
             ax.axvline(
                 mean, color="black", linestyle="--", linewidth=1, label=f"Rob(f) = {mean:.3g}"
             )
+            if tolerance is not None:
+                ax.axvline(
+                    tolerance * self._greatest(),
+                    color="#009E73",
+                    linestyle=":",
+                    linewidth=1,
+                    label=f"{100 * tolerance:g} % of the greatest",
+                )
             kinds = [
                 Kind("vulnerable: surely below Rob(f)", "#D55E00", "v", vulnerable),
                 Kind("not vulnerable", "#0072B2", "o", ~vulnerable),

@@ -399,6 +399,6 @@ def test_what_is_odd_of_groups_is_told_once(measure, tmp_path):
 def test_labels_the_wrong_way_round_are_told_once():
     with pytest.warns((LabelsWarning, UndefinedMetricWarning)) as record:
         run(y=1 - CLF.predict(DATA.X))
-    # Of the labels, of intervals where all distances count 0, and of CV.
-    assert [w.category for w in record] == [LabelsWarning, *[UndefinedMetricWarning] * 2]
+    # Of the labels, of intervals where all distances count 0, of CV, and of the ratio.
+    assert [w.category for w in record] == [LabelsWarning, *[UndefinedMetricWarning] * 3]
     assert str(record[0].message).startswith("no prediction of 240 is right")

@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from robfair.metrics import _box_extremes
-from robfair.metrics._box_extremes import dispersion_extremes, variance_extremes
+from robfair.metrics._box_extremes import (
+    dispersion_extremes,
+    ratio_extremes,
+    variance_extremes,
+)
 
 ENDS = st.one_of(st.integers(0, 6).map(float), st.floats(1e-3, 10.0))
 
@@ -49,6 +53,28 @@ def test_greatest_is_that_of_all_vertices(extremes, measure, box):
     assume(box[1].any())
     greatest = measure(vertices(*box)).max()
     assert extremes(*box)[1] == pytest.approx(greatest, rel=1e-7, abs=1e-12)
+
+
+@given(boxes(max_size=4))
+def test_the_ratio_of_all_vertices_and_of_numbers_as_equal_as_can_be(box):
+    low, high = box
+    if not high.any():
+        assert np.isnan(ratio_extremes(low, high)).all()
+        return
+    level = np.concatenate([low, high])[:, np.newaxis].clip(low, high)
+    points = np.concatenate([vertices(low, high), level[level.any(axis=1)]])
+    ratios = points.min(axis=1) / points.max(axis=1)
+    assert ratio_extremes(low, high) == pytest.approx((ratios.min(), ratios.max()))
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"),
+    [([2.0, np.inf], (0, 1)), ([0.5, np.inf], (0, 0.5)), ([1.0], (None, None))],
+)
+def test_the_ratio_of_unbounded_numbers_and_of_one(high, expected):
+    low = np.ones(len(high)) * [0.5, 1.0][: len(high)]
+    found = [None if np.isnan(end) else end for end in ratio_extremes(low, np.array(high))]
+    assert found == list(expected)
 
 
 @pytest.mark.parametrize(("extremes", "measure"), MEASURES)

@@ -74,11 +74,26 @@ def test_vulnerable_and_small_groups_differ_by_shape_and_filling(made):
     bottom, top = display.ax_.get_ylim()
     assert bottom > top  # the first row is on top
     assert words(display) == [
-        "Rob(f) = 0.5", "vulnerable: surely below Rob(f)", "not vulnerable", "hollow: n < 30"
+        "Rob(f) = 0.5", "80 % of the greatest", "vulnerable: surely below Rob(f)",
+        "not vulnerable", "hollow: n < 30",
     ]  # fmt: skip
     (mean,) = [line for line in display.ax_.lines if line.get_label().startswith("Rob(f)")]
     assert set(mean.get_xdata()) == {0.5}
     assert display.ax_.get_title() == "a model"
+
+
+@pytest.mark.parametrize(("tolerance", "at"), [(0.8, 0.48), (0.5, 0.3), (None, None)])
+def test_the_line_of_tolerance_is_a_share_of_the_greatest(made, tolerance, at):
+    by_group, overall = made([0.6, 0.3, 0.4], [90, 90, 90])
+    display = GroupRobustnessDisplay(by_group, overall).plot(tolerance=tolerance)
+    lines = [x for x in display.ax_.lines if str(x.get_label()).endswith("of the greatest")]
+    assert [x.get_xdata()[0] for x in lines] == ([] if at is None else [pytest.approx(at)])
+    # Of all groups, also where only the lowest are drawn.
+    overall = pd.concat([overall, pd.DataFrame({"value": {"worst group": 0.3, "gap": 0.7}})])
+    lowest = GroupRobustnessDisplay(by_group, overall).plot(tolerance=0.8)
+    assert 0.8 in [line.get_xdata()[0] for line in lowest.ax_.lines if len(line.get_xdata())]
+    with pytest.raises(ValueError, match="tolerance must be between 0 and 1, or None; got 1"):
+        display.plot(tolerance=1)
 
 
 def test_without_rob_f_nobody_is_called_vulnerable_or_not(made):

@@ -48,9 +48,10 @@ def _groups(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     return Picture(
         _svg(display, display.figsize),
         f"Rob(P) of each group as a dot with its interval, the lowest first: {few(parts, 12)}. "
-        f"A line marks Rob(f), {sentence_number(mean)}.",
+        f"A line marks Rob(f), {sentence_number(mean)}, and another one 80 % of the greatest.",
         "Rob(P) of each group with its intervals, and Rob(f), their mean. Vulnerable groups lie "
-        f"below it.{only}",
+        "below it. The dotted line is at 80 % of the greatest Rob(P), as in the four-fifths rule "
+        f"of selection rates.{only}",
     )
 
 
