@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from robfair._problem import as_seed
 from robfair._warnings import each_once
 from robfair.auditing._by_eps import check_eps
-from robfair.auditing._run import AuditOptions, run_audit
+from robfair.auditing._options import AuditOptions
+from robfair.auditing._run import run_audit
 from robfair.auditing._unknown_options import refuse_unknown
 from robfair.auditing.report import Audit
 from robfair.distance import DistanceOptions
@@ -25,6 +26,7 @@ def audit(
     *,
     sensitive_features: Any,
     control_features: Any = None,
+    favorable_label: Any = None,
     name: str | None = None,
     method: str = "auto",
     threat_model: ThreatModel | None = None,
@@ -64,6 +66,10 @@ def audit(
     control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
         What groups are compared within, such as a region; several columns are crossed. None: the
         true label, whose mix differs from group to group. To have both, pass y as a column.
+    favorable_label : label, default=None
+        The label that people want, such as ">50K": `Audit.favorable` then tells how easily granted
+        decisions are taken away, and how far denied people are from the grant. Rows that are
+        classified wrongly are searched for it, too. None: nothing is said of this.
     name : str, default=None
         Name of the model in the table. None: the name of its class.
     method : str, default="auto"
@@ -163,6 +169,7 @@ def audit(
         eps=check_eps(eps),
         metrics=metrics,
         control_features=control_features,
+        favorable_label=favorable_label,
         random_state=random_state,
         distance=distance,
         verbose=verbose,

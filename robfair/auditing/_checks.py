@@ -17,7 +17,6 @@ from sklearn.utils import _safe_indexing
 from robfair._groups import SMALL_GROUP, Groups
 from robfair._text import interval_title
 from robfair.distance import METHODS, BoundaryDistance, DistanceOptions, measure_distance
-from robfair.threat import ThreatModel
 
 # Relative differences of mean distances above which a reader is warned.
 LOOSE = 0.03  # of the quick search to "strong"
@@ -31,7 +30,6 @@ def search_again(
     distances: BoundaryDistance,
     groups: Groups,
     n_check: int,
-    threat_model: ThreatModel | None,
     options: DistanceOptions,
 ) -> pd.DataFrame | None:
     """Compute distances of some rows of each group by other methods, with the same options.
@@ -49,7 +47,7 @@ def search_again(
             model,
             _safe_indexing(X, rows),
             method=method,
-            threat_model=threat_model,
+            threat_model=distances.threat_model,  # in the box of all rows, where that is the data's
             options=options.for_another_method(),
             return_adversarial=False,
         )

@@ -22,6 +22,7 @@ def compare(
     *,
     sensitive_features: Any,
     control_features: Any = None,
+    favorable_label: Any = None,
     method: str = "auto",
     threat_model: ThreatModel | None = None,
     tau_max: float | None = None,
@@ -59,6 +60,8 @@ def compare(
     control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
         What groups are compared within, such as a region; several columns are crossed. None: the
         true label.
+    favorable_label : label, default=None
+        The label that people want; see `audit`.
     method, threat_model, tau_max, certify, n_check, confidence, examples, eps, metrics : object
         Options of `audit`, the same for all models.
     random_state : int, RandomState, Generator or None, default=0
@@ -101,6 +104,7 @@ def compare(
             y,
             sensitive_features=sensitive_features,
             control_features=control_features,
+            favorable_label=favorable_label,
             name=str(name),
             method=method,
             threat_model=threat_model,

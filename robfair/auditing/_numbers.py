@@ -32,6 +32,7 @@ class AuditNumbers:
     by_eps: pd.DataFrame
     metrics: pd.DataFrame
     metrics_overall: pd.Series[float]
+    favorable: pd.DataFrame | None  # None: no favorable_label
     by_label: pd.DataFrame
     distances: BoundaryDistance
     check: pd.DataFrame | None  # None: no second search

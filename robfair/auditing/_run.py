@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from robfair.auditing._by_eps import measure_by_eps
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._examples import nearest_rows
 from robfair.auditing._fairness_metrics import measure_metrics, read_metrics
+from robfair.auditing._favorable import check_favorable, measure_favorable
 from robfair.auditing._frames import (
     add_judgements,
     control_labels,
@@ -26,38 +26,12 @@ from robfair.auditing._frames import (
     measure_frame,
 )
 from robfair.auditing._numbers import AuditNumbers
+from robfair.auditing._options import AuditOptions
 from robfair.auditing._provenance import changed_options, plain_seed, provenance
-from robfair.distance import BoundaryDistance, DistanceOptions
+from robfair.distance import BoundaryDistance
 from robfair.metrics import AUDIT_MEASURES, group_robustness_bounds, robustness_bounds
-from robfair.threat import ThreatModel
 
 KEPT = ("tau_max", "confidence", "n_check")  # options that the result repeats
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AuditOptions:
-    """The options of `audit`; raises TypeError or ValueError for a number that it cannot use."""
-
-    method: str
-    threat_model: ThreatModel | None
-    tau_max: float | None
-    certify: bool
-    n_check: int  # rows in all
-    confidence: float | None  # None: no interval
-    examples: int  # rows of each group
-    eps: tuple[float, ...]
-    metrics: Any  # names or functions
-    control_features: Any  # what groups are compared within; None: the true label
-    random_state: Any  # as it was passed
-    distance: DistanceOptions  # with the seed of the searches
-    verbose: int
-
-    def __post_init__(self) -> None:
-        if self.confidence is not None and not 0 < self.confidence < 1:
-            raise ValueError(f"confidence must be between 0 and 1; got {self.confidence}.")
-        for name in ("n_check", "examples"):
-            if operator.index(rows := getattr(self, name)) < 0:
-                raise ValueError(f"{name} must be a number of rows, 0 for none; got {rows}.")
 
 
 def run_audit(
@@ -68,7 +42,9 @@ def run_audit(
     control = options.control_features
     check_aligned(X=X, y=y, sensitive_features=sensitive_features, control_features=control)
     groups = encode_groups(sensitive_features, len(y_true))
-    metrics = read_metrics(options.metrics, model, y_true, None)
+    favorable = options.favorable_label
+    check_favorable(favorable, model, y_true)
+    metrics = read_metrics(options.metrics, model, y_true, favorable)
     if control is not None:
         control = encode_groups(control, len(y_true), "control_features")
     distances = shared_distance(
@@ -84,7 +60,7 @@ def run_audit(
         verbose=options.verbose,
     )
     n_check, distance = options.n_check, options.distance
-    check = search_again(model, X, distances, groups, n_check, options.threat_model, distance)
+    check = search_again(model, X, distances, groups, n_check, distance)
     correct = np.asarray(y_true == distances.predicted)
     examples, terms = nearest_rows(model, X, distances, groups, correct, options.examples)
     distances = replace(distances, adversarial=None)  # as large as X, and a result is kept long
@@ -92,6 +68,9 @@ def run_audit(
     rates, rates_by_group = measure_metrics(metrics, model, X, y_true, predicted, groups)
     labels = control_labels(y_true, control)
     frames = _frames(y_true, distances, groups, labels, options)
+    decisions = None
+    if favorable is not None:
+        decisions = measure_favorable(model, X, y_true, distances, groups, options)
     # Those of the searches come first: without distances that hold, the rest says little.
     warnings = [*distances.warnings_, *warn_of_gaps(check)]
     if options.confidence is not None:
@@ -102,6 +81,7 @@ def run_audit(
         by_eps=measure_by_eps(y_true, distances, groups, options.eps, options.confidence),
         metrics=rates_by_group,
         metrics_overall=rates,
+        favorable=decisions,
         distances=distances,
         check=check,
         warnings=tuple(warnings),
@@ -113,6 +93,7 @@ def run_audit(
         settings={
             **{key: getattr(options, key) for key in KEPT},
             "examples": terms,
+            "favorable_label": favorable,
             "positive_label": metrics.positive,
             "random_state": plain_seed(options.random_state),
             "distance_options": changed_options(options.distance, options.certify),

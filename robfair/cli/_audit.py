@@ -90,6 +90,11 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
         help="columns within whose values groups are compared (default: --target)",
     )  # fmt: skip
     group.add_argument(
+        "--favorable", metavar="LABEL",
+        help="the label of --target that people want: tell how easily it is taken away, and how "
+        "far those who were denied it are from it",
+    )  # fmt: skip
+    group.add_argument(
         "--features", type=names, action="extend", metavar="COLUMNS",
         help="what a model that knows no column names takes, in order (default: all but --target)",
     )  # fmt: skip
@@ -208,6 +213,7 @@ def run(arguments: argparse.Namespace) -> int:
                     task.y,
                     sensitive_features=groups,
                     control_features=task.control,
+                    favorable_label=task.favorable,
                     name=f"{arguments.model.name}, groups by {title}",
                     method=arguments.method,
                     threat_model=task.threat_model,

@@ -67,6 +67,7 @@ class Task:
     y: NDArray[Any]
     partitions: dict[str, Any]  # the groups of each audit, by its title
     control: Any  # what groups are compared within; None: the target
+    favorable: Any  # the label that people want, if one was named
     threat_model: ThreatModel
     table: pd.DataFrame  # X with the names that its columns have in the file
     missing: dict[str, int]  # rows with missing values, by feature
@@ -118,6 +119,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
         target.to_numpy()[rows],
         {title: _taken(chosen, rows) for title, chosen in groups.items()},
         None if within is None else _taken(within, rows),
+        _favorable(arguments.favorable, target),
         threat_model,
         table,
         {str(name): int(n) for name, n in missing[missing > 0].items()},
@@ -185,6 +187,19 @@ def _check_labels(target: pd.Series[Any], loaded: Loaded, arguments: argparse.Na
         f"--target {arguments.target!r} holds labels that the model does not know: "
         f"{_named(unknown)}. Its classes are {_named(loaded.labels)}."
     )
+
+
+def _favorable(name: str | None, target: pd.Series[Any]) -> Any:
+    """Find the label that is written so; raises BadInput if there is none."""
+    if name is None:
+        return None
+    labels = {str(label): label for label in target.unique().tolist()}
+    if name not in labels:
+        raise BadInput(
+            f"--favorable names {name!r}, which is not a label of --target. "
+            f"{did_you_mean(name, labels)}"
+        )
+    return labels[name]
 
 
 def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace) -> list[str]:

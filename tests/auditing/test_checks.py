@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from robfair import audit, boundary_distance
+from robfair import ThreatModel, audit, boundary_distance
 from robfair.auditing import _checks
 from robfair.auditing._checks import warn_of_gaps, warn_of_small_groups
 from robfair.datasets import make_group_margins
@@ -55,6 +55,20 @@ def test_some_rows_of_each_group_are_searched_again():
     assert (check["strong"] <= check["auto"] * (1 + 1e-4)).all()
     assert_allclose(check["decision"], check["strong"], rtol=0.05)
     assert "30 rows searched again" in str(result)
+
+
+def test_the_second_search_has_the_box_of_all_rows(monkeypatch):
+    boxes = []
+
+    def counted(*args, threat_model, **options):
+        boxes.append(threat_model.bounds)
+        return measure_distance(*args, threat_model=threat_model, **options)
+
+    monkeypatch.setattr(_checks, "measure_distance", counted)
+    run(Bent(), n_check=30, threat_model=ThreatModel(bounds="data"), tau_max=9.0)
+    assert len(boxes) == 2
+    for low, high in boxes:
+        assert_allclose([low, high], [DATA.X.min(axis=0), DATA.X.max(axis=0)])
 
 
 def test_the_means_are_of_the_rows_that_were_measured():

@@ -104,6 +104,18 @@ def test_groups_are_compared_within_the_target_or_a_column(shell_audit, files, p
     assert "--control names 'sexx'" in err
 
 
+def test_a_favourable_label_is_found_as_it_is_written(shell_audit, people):
+    label = str(people["income"].iloc[0])
+    options = ("logistic.skops", "people.csv", "--json", "--quiet", "--favorable")
+    found = only(shell_audit(*options, label)[1])["audits"]["race"]
+    assert found["settings"]["favorable_label"] == people["income"].iloc[0]
+    sizes = [row["size"] for row in found["favorable"]]
+    assert sum(sizes) == len(people)
+    code, _, err = shell_audit(*options, "grant")
+    assert code == 2
+    assert "--favorable names 'grant', which is not a label of --target. There are" in err
+
+
 def test_a_sample_is_random_seeded_and_said(shell_audit, people):
     options = ("--max-rows", "100", "--json", "--quiet")
     first, again, other = (

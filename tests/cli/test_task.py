@@ -18,9 +18,9 @@ def task(files):
     def make(model="plain.skops", data="people.csv", **options):
         defaults = {
             "model": files / model, "data": files / data, "target": "income",
-            "sensitive": ["race"], "control": None, "cross": False, "features": None,
-            "max_rows": None,
-            "encoding": "utf-8", "sep": None, "mutable": None, "immutable": None, "norm": "2",
+            "sensitive": ["race"], "control": None, "favorable": None, "cross": False,
+            "features": None, "max_rows": None, "encoding": "utf-8", "sep": None,
+            "mutable": None, "immutable": None, "norm": "2",
             "certify": False, "seed": 0, "trust": [], "architecture": None, "classes": None,
         }  # fmt: skip
         return prepare(argparse.Namespace(**defaults | options))

@@ -56,6 +56,12 @@ class Audit(AuditNumbers, Exports):
         computes them.
     metrics_overall : pandas.Series
         The same metrics of all samples.
+    favorable : pandas.DataFrame or None
+        Of ``favorable_label=``: a row per decision (granted, wrongly denied, rightly denied) and
+        group; size, mean_distance with lower and upper, wrong rows included, and beyond_median, the
+        share that lies farther than the median of such decisions. A short distance takes a granted
+        decision away easily; for a wrongly denied person it is a short way to the grant. Of more
+        than two classes only granted decisions.
     distances : BoundaryDistance
         The distances, with method, threat model and the status of each search.
     check : pandas.DataFrame or None

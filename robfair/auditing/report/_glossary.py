@@ -11,10 +11,13 @@ def _measure(measure: Measure) -> tuple[str, str]:
     return measure.symbol, f"{meaning} {measure.note}".rstrip()
 
 
-LABELS_NOTE = (
-    "Rob(P) mixes the labels that a group has with how near to the boundary its rows lie. Here "
-    "groups are compared among rows of the same label."
-)
+# What a section of the report begins with.
+SECTION_NOTES = {
+    "labels": "Rob(P) mixes the labels that a group has with how near to the boundary its rows "
+    "lie. Here groups are compared among rows of the same label.",
+    "favorable": "A short distance is bad for somebody who was granted the decision and good for "
+    "somebody who was denied it, who has a short way to it.",
+}
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (

@@ -11,7 +11,7 @@ from robfair._version import __version__
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.auditing.report import _tables
 from robfair.auditing.report._figures import audit_figures, model_figures
-from robfair.auditing.report._glossary import GLOSSARY, LABELS_NOTE
+from robfair.auditing.report._glossary import GLOSSARY, SECTION_NOTES
 from robfair.auditing.report._method import method_rows
 from robfair.auditing.report._verdict import judge_audit
 
@@ -25,8 +25,7 @@ def audit_html(audit: AuditNumbers) -> str:
         *([("audit-warnings", "Warnings")] if audit.warnings else []),
         ("audit-measures", "Measures"),
         ("audit-groups", "Groups"),
-        *([("audit-beside", "Beside the distance")] if part["beside"] else []),
-        *([("audit-labels", "Groups within labels")] if part["labels"] else []),
+        *((f"audit-{name}", heading) for name, heading, _ in part["sections"]),
         ("audit-rows", "Most easily flipped rows"),
         ("audit-method", "How this was measured"),
         ("glossary", "Glossary"),
@@ -119,10 +118,9 @@ def _part(audit: AuditNumbers, name: str) -> dict[str, Any]:
         "warnings": [visible(text[:1].upper() + text[1:]) for text in audit.warnings],
         "measures": _tables.measure_table(audit),
         "groups": _tables.group_table(audit),
-        "beside": _tables.beside_tables(audit),
         "figures": audit_figures(audit),
-        "labels": _tables.label_tables(audit),
-        "labels_note": LABELS_NOTE,
+        "sections": _tables.sections(audit),
+        "notes": SECTION_NOTES,
         "rows": _tables.row_table(audit),
         "rows_note": audit.settings["examples"],
         "method": method_rows(audit),

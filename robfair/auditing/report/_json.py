@@ -28,6 +28,7 @@ def audit_record(audit: AuditNumbers) -> dict[str, Any]:
             "by_group": _records(audit.metrics),
         },
         "numbers": flat_numbers(audit),
+        "favorable": None if audit.favorable is None else _decisions(audit),
         "control_features": list(audit.labels.labels.names),
         "by_label": _label_records(audit),
         "standardized": audit.standardized.to_dict(orient="index"),
@@ -61,6 +62,13 @@ def _by_eps(audit: AuditNumbers) -> list[dict[str, Any]]:
     """List the shares that withstand each eps."""
     eps = audit.by_eps.index.unique(0)
     return [{"eps": each, **row} for each in eps for row in _records(audit.by_eps.loc[each])]
+
+
+def _decisions(audit: AuditNumbers) -> list[dict[str, Any]]:
+    """List the rows of `favorable`, each with its decision and its group."""
+    frame: pd.DataFrame = audit.favorable  # type: ignore[assignment]
+    decisions = frame.index.unique("decision")
+    return [{"decision": d, **row} for d in decisions for row in _records(frame.loc[d])]
 
 
 def _label_records(audit: AuditNumbers) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from robfair.auditing.report._method import method_line, notes, status_line
 
 def audit_markdown(audit: AuditNumbers) -> list[str]:
     """Return the blocks that follow the verdict of an audit."""
-    captioned = [*_tables.beside_tables(audit), *_tables.label_tables(audit)]
+    captioned = [each for *_, tables in _tables.sections(audit) for each in tables]
     tables = _tables.measure_table(audit), _tables.group_table(audit)
     more = [
         block

@@ -22,10 +22,10 @@ def print_audit(audit: AuditNumbers) -> str:
         _wrapped(doubts),
         text_table(_tables.measure_table(audit, meanings=False)),
         text_table(_tables.group_table(audit)),
-        *(f"{title}:\n{text_table(table)}" for title, table in _tables.label_tables(audit)),
         *(
-            f"{_wrapped([caption])}:\n{text_table(table, beside=False)}"
-            for caption, table in _tables.beside_tables(audit)
+            f"{_wrapped([caption])}:\n{text_table(table, beside=name != 'beside')}"
+            for name, _, tables in _tables.sections(audit)
+            for caption, table in tables
         ),
         _wrapped(note for note in notes(audit) if note not in doubts),
     ]

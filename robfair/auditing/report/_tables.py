@@ -92,6 +92,44 @@ def decomposition_table(audit: AuditNumbers) -> Table | None:
     return Table(columns, tuple(rows))
 
 
+def favorable_tables(audit: AuditNumbers) -> list[tuple[str, Table]]:
+    """Make the table of decisions, with its caption; none where no label is favourable."""
+    if audit.favorable is None:
+        return []
+    frame = audit.favorable
+    sides = _sides(frame, audit)
+    decisions = frame.index.get_level_values("decision")
+    groups = group_names(audit.by_group.index)
+    rows = [
+        (
+            _word(decisions[i]),
+            _word(groups[i % len(groups)]),
+            _number(row["size"]),
+            _number(row["mean_distance"]) if row["size"] else Cell("", ""),
+            *_intervals(row, sides),
+            Cell("", "") if np.isnan(row["beyond_median"]) else _number(row["beyond_median"]),
+        )
+        for i, (_, row) in enumerate(frame.iterrows())
+    ]
+    label = visible(str(audit.settings["favorable_label"]))
+    caption = (
+        f"How far decisions lie from changing, where {label} is favourable: a short distance takes "
+        "a granted one away easily, and is a short way to the grant for a denied one"
+    )
+    titles = ("decision", _partition(audit), "size", "mean distance", *sides, "beyond the median")
+    return [(caption, Table(titles, tuple(rows)))]
+
+
+def sections(audit: AuditNumbers) -> list[tuple[str, str, list[tuple[str, Table]]]]:
+    """List the sections after that of the groups: identifier, heading, captions and tables."""
+    every = [
+        ("labels", "Groups within labels", label_tables(audit)),
+        ("favorable", "Favourable decisions", favorable_tables(audit)),
+        ("beside", "Beside the distance", beside_tables(audit)),
+    ]
+    return [section for section in every if section[2]]
+
+
 def fixed(audit: AuditNumbers) -> str:
     """Name what groups are compared within."""
     return "labels" if list(audit.labels.labels.names) == ["label"] else "control features"

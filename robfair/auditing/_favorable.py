@@ -1,0 +1,103 @@
+"""What a favourable decision is worth: how easily it is taken away, and how far a denied one is.
+
+Three things are told apart, since a short distance is bad for one group of rows and good for
+another: granted decisions, that a small change takes away; wrongly denied ones, whose distance is
+the way to the grant [1]_ [2]_; and rightly denied ones.
+
+References
+----------
+.. [1] "FaiR-N: Fair and Robust Neural Networks for Structured Data", arXiv:2010.06113: recourse,
+   and its difference between groups.
+.. [2] arXiv:2509.04128: the social burden, what qualified people must change to be accepted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from robfair._group_means import group_means
+from robfair._groups import Groups, cross_labels
+from robfair._mean_summary import mean_ends
+from robfair._text import few
+from robfair.auditing._options import AuditOptions
+from robfair.distance import BoundaryDistance, measure_distance
+
+GRANTED, WRONGLY_DENIED, RIGHTLY_DENIED = "granted", "wrongly denied", "rightly denied"
+
+
+def check_favorable(favorable: Any, model: Any, y_true: NDArray[Any]) -> None:
+    """Raise ValueError, before any distance is computed, unless it is a label."""
+    labels = np.unique(getattr(model, "classes_", y_true)).tolist()
+    if favorable is not None and favorable not in labels:
+        raise ValueError(
+            f"favorable_label is {favorable!r}, which is not a label: they are "
+            f"{few(labels, 8, repr)}."
+        )
+
+
+def measure_favorable(
+    model: Any,
+    X: Any,
+    y_true: NDArray[Any],
+    distances: BoundaryDistance,
+    groups: Groups,
+    options: AuditOptions,
+) -> pd.DataFrame:
+    """Return a row per decision and group: size, mean distance, its interval, beyond_median.
+
+    The distances of rows that are classified wrongly, which no other measure needs, are searched
+    here. Of more than two classes nothing is said of denied rows: a change of their decision need
+    not be the grant.
+    """
+    favorable, tau_max, confidence = options.favorable_label, options.tau_max, options.confidence
+    granted = distances.predicted == favorable
+    decisions = [granted]
+    labels = np.unique(np.concatenate([np.unique(y_true), np.unique(distances.predicted)]))
+    names = [GRANTED]
+    if len(np.unique(getattr(model, "classes_", labels))) <= 2:
+        qualified = y_true == favorable
+        decisions += [~granted & qualified, ~granted & ~qualified]
+        names += [WRONGLY_DENIED, RIGHTLY_DENIED]
+    distance = distances.distance.copy()
+    rows = np.flatnonzero((y_true != distances.predicted) & np.any(decisions, axis=0))
+    if len(rows):
+        distance[rows] = measure_distance(
+            model,
+            _safe_indexing(X, rows),
+            method=options.method,
+            threat_model=distances.threat_model,  # in the box of all rows
+            options=options.distance,
+            return_adversarial=False,
+        ).distance
+    capped = np.minimum(distance, np.inf if tau_max is None else tau_max)
+    values = np.where(np.isinf(capped), np.nan, capped)
+    frames = [
+        _frame(values[rows], Groups(groups.codes[rows], groups.labels), confidence, tau_max)
+        for rows in decisions
+    ]
+    index = cross_labels(pd.Index(names, name="decision"), groups.labels)
+    return pd.concat(frames).set_axis(index, axis=0)
+
+
+def _frame(
+    values: NDArray[np.float64], groups: Groups, confidence: float | None, tau_max: float | None
+) -> pd.DataFrame:
+    means = group_means(values, groups)
+    lower = upper = np.full(len(groups), np.nan)
+    if confidence is not None:
+        low, high = mean_ends(means.summary, (1 - confidence) / 2)
+        lower = np.minimum(np.maximum(low, 0.0), means.mean)
+        upper = np.maximum(np.minimum(high, np.inf if tau_max is None else tau_max), means.mean)
+    # The change that flips half of these decisions, of whatever group.
+    median = np.median(values) if len(values) else np.nan
+    beyond = np.where(np.isnan(values) | np.isnan(median), np.nan, values > median)
+    columns = {
+        "size": means.count, "mean_distance": means.mean, "lower": lower, "upper": upper,
+        "beyond_median": group_means(beyond, groups).mean,
+    }  # fmt: skip
+    return pd.DataFrame(columns, index=groups.labels)
