@@ -9,6 +9,7 @@ from scipy import optimize, stats
 
 from robfair._mean_summary import MeanSummary, summarize
 from robfair.metrics._interval_gini import gini, gini_interval
+from robfair.metrics._interval_spread import spread_intervals
 
 
 def brute_force(mean):
@@ -26,6 +27,7 @@ def test_the_coefficient(mean):
     mean = np.array(mean)
     assert gini(mean) == pytest.approx(brute_force(mean), abs=1e-9)
     assert_allclose(gini(np.stack([mean, 2 * mean, mean[::-1]])), gini(mean), atol=1e-12)
+    assert gini(0 * mean) == 0
 
 
 @pytest.mark.parametrize("error", [[0.1, 0.1, 0.1, 0.1], [0.3, 0.05, 0.05, 0.1]])
@@ -76,3 +78,48 @@ def test_it_holds(factors):
     low, high = gini_interval(summarize(blocks), 0.05)
     truth = gini(factors)
     assert np.mean((low <= truth + 1e-12) & (truth <= high)) >= 0.94
+
+
+def lower_end_by_loops(mean, error, p):
+    """Try all sums in which the least precise groups share the middle ranks."""
+    n = len(mean)
+    radius, best = np.sqrt(stats.chi2.ppf(1 - p, n - 1)), 0.0
+    for n_out in range(n - 1):
+        left_out = sorted(range(n), key=lambda i: -error[i])[:n_out]
+        others = sorted(set(range(n)) - set(left_out), key=lambda i: mean[i])
+        n_below = len(others) // 2
+        order = others[:n_below] + left_out + others[n_below:]
+        rank = np.empty(n)
+        rank[order] = np.arange(n)
+        rank[left_out] = n_below + (n_out - 1) / 2
+        weight = (2 * rank + 1 - n) / n
+
+        def excess(g, weight=weight):
+            spread = np.sqrt(((weight - g) ** 2 * error**2).sum())
+            return ((weight - g) * mean).sum() - radius * spread
+
+        if excess(0) > 0:
+            best = max(best, optimize.brentq(excess, 0, 1))
+    return best
+
+
+@pytest.mark.parametrize("n_groups", [3, 4, 5, 6])
+@pytest.mark.parametrize("alpha", [0.05, 0.3])
+def test_the_lower_end_is_the_greatest_that_a_sum_excludes(n_groups, alpha):
+    rng = np.random.default_rng(n_groups)
+    ends = []
+    for _ in range(12):
+        mean, error = rng.uniform(1, 3, n_groups), 0.1 * np.exp(1.2 * rng.normal(size=n_groups))
+        low, _ = gini_interval(normal_means(mean, error), alpha)
+        assert low == pytest.approx(lower_end_by_loops(mean, error, alpha / 2), abs=2e-6)
+        ends.append(low)
+    assert np.mean(np.array(ends) > 0) > 0.5
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.3])
+def test_the_upper_end_of_one_noisy_group_is_as_that_of_cv(alpha):
+    """Of two equal means and a greater one, the coefficient is sqrt(2) / 3 of CV."""
+    means = normal_means([2.0, 2.0, 3.0], [1e-4, 1e-4, 0.3])
+    _, high = gini_interval(means, alpha)
+    _, (_, cv) = spread_intervals(means, alpha)
+    assert high == pytest.approx(cv * np.sqrt(2) / 3, rel=1e-3)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, special, stats
 
 from robfair._mean_summary import MeanSummary, mean_ends, summarize
-from robfair.metrics._interval_spread import noncentral_radius, spread_intervals
+from robfair.metrics._interval_spread import noncentral_radius, side_errors, spread_intervals
 from robfair.metrics._interval_spread_tail import spread, spread_tail
 
 
@@ -143,6 +143,16 @@ def test_equal_means_may_be_equal_but_need_not(mean):
     low, high = spread_intervals(normal_means([mean] * 4), 0.05)
     assert_array_equal(low, 0.0)
     assert np.all((high > 0) & np.isfinite(high))
+
+
+def test_a_skewed_mean_has_the_error_of_the_side_on_which_the_others_lie():
+    # The precise one tells where the mean of all is.
+    error = np.array([0.05, 0.4, 0.4])
+    for mean, above in (([1.0, 2.0, 3.0], [False, True, True]), ([3, 1, 2], [True, False, False])):
+        means = MeanSummary(np.array(mean, float), error**2, np.full(3, 0.3), np.full(3, 50.0))
+        low, high = mean_ends(means, 0.005)
+        expected = np.where(above, means.mean - low, high - means.mean) / stats.norm.ppf(0.995)
+        assert_allclose(side_errors(means), expected)
 
 
 @pytest.mark.parametrize("df", [2, 19])

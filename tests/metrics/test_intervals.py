@@ -8,6 +8,7 @@ from scipy import stats
 from robfair._mean_summary import MeanSummary
 from robfair.metrics import _intervals as intervals
 from robfair.metrics._interval_extremes import ratio_interval
+from robfair.metrics._interval_gini import gini_interval
 from robfair.metrics._interval_spread import spread_intervals
 
 
@@ -42,6 +43,9 @@ def test_two_groups_have_a_spread_by_their_gap_or_ratio(ddof):
     expected = [(1 - r) / (1 + r) * (1 + ddof) ** 0.5 for r in (high, low)]
     assert_allclose(intervals.dispersion(means, 0.05, ddof=ddof), expected)
     assert low < 0.5 < high
+    # Of two groups, the Gini coefficient is half of CV.
+    half = np.array(intervals.dispersion(means, 0.05, ddof=0)) / 2
+    assert_allclose(intervals.inequality(means, 0.05), half)
 
 
 def test_the_spread_of_three_groups_holds_that_of_the_data_and_grows_by_ddof():
@@ -51,6 +55,7 @@ def test_the_spread_of_three_groups_holds_that_of_the_data_and_grows_by_ddof():
     ends = np.array(spread_intervals(means, 0.05))
     assert_allclose([low, high], ends[:, 0])
     assert_allclose(intervals.dispersion(means, 0.05, ddof=1), ends[:, 1] * 1.5**0.5)
+    assert_allclose(intervals.inequality(means, 0.05), gini_interval(means, 0.05))
     assert_allclose(intervals.variance(means, 0.05, ddof=1), [low * 1.5, high * 1.5])
     low, high = intervals.dispersion(means, 0.05, ddof=0)
     assert 0 < low < np.sqrt(2 / 3) / 2 < high

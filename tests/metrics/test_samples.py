@@ -1,5 +1,7 @@
 """Measures within control values, and standardised: against loops and pandas, for every measure."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -283,3 +285,50 @@ def test_bad_features_are_refused_by_name(measure, bad, name):
     with pytest.raises(error, match=message) as caught:
         call(measure, rows, **{name: value(len(rows))})
     assert name in str(caught.value)
+
+
+SYMBOLS = {
+    classifier_robustness: "Rob(f)",
+    robustness_variance: "V_f",
+    robustness_dispersion: "CV",
+    worst_group_robustness: "min Rob(P)",
+    robustness_gap: "The robustness gap",
+    robustness_ratio: "The robustness ratio",
+    robustness_gini: "The Gini coefficient",
+    group_robustness: "Rob(P) of the groups concerned",
+}
+RELATIVE = [robustness_dispersion, robustness_ratio, robustness_gini]
+
+
+@pytest.mark.parametrize("measure", SYMBOLS, ids=lambda f: f.__name__)
+def test_a_warning_begins_with_the_measure(measure):
+    begin = f"^{re.escape(SYMBOLS[measure])} is undefined and NaN is returned: "
+    y, keywords = np.zeros(3, dtype=int), {"distance": [1.0, 2.0, 3.0]}
+    cells = {"sensitive_features": ["a", "a", "b"], "control_features": ["m", "w", "m"]}
+    with pytest.warns(UndefinedMetricWarning, match=f"{begin}1 of 4 groups have no samples"):
+        assert np.isnan(measure(y, y, **keywords, **cells)).any()
+    if measure in (classifier_robustness, worst_group_robustness, group_robustness):
+        return  # of one group, too
+    with pytest.warns(UndefinedMetricWarning, match=f"{begin}it compares groups"):
+        assert np.isnan(measure(y, y, **keywords, sensitive_features=["a"] * 3))
+    if measure in RELATIVE:
+        with pytest.warns(UndefinedMetricWarning, match=rf"{begin}Rob\(f\) is 0"):
+            assert np.isnan(measure(y, y, distance=0 * y, sensitive_features=["a", "b", "b"]))
+
+
+@pytest.mark.parametrize("measure", SYMBOLS, ids=lambda f: f.__name__)
+def test_every_measure_takes_a_cap_and_checks_its_level(measure):
+    y, groups = np.zeros(4, dtype=int), ["a", "a", "b", "b"]
+    capped = measure(y, y, distance=[1, np.inf, 3, 9], sensitive_features=groups, tau_max=3)
+    assert_array_equal(capped, measure(y, y, distance=[1, 3, 3, 3], sensitive_features=groups))
+    with pytest.raises(ValueError, match="confidence_level must be between 0 and 1; got 95"):
+        measure(y, y, distance=y, sensitive_features=groups, confidence_level=95)
+
+
+def test_control_values_and_groups_keep_their_names():
+    y = np.zeros(4, dtype=int)
+    table = group_robustness(
+        y, y, distance=[1.0, 2, 3, 4], sensitive_features=pd.Series(list("abab"), name="race"),
+        control_features=pd.DataFrame({"sex": list("mmww"), "age": [1, 1, 2, 2]}),
+    )  # fmt: skip
+    assert table.index.names == ["sex", "age", "race"]
