@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from papers import frame, rows
-from robfair.reproduction._claims import Claim, ClaimTable, holds, spread, values_of
+from robfair.reproduction._claims import Claim, ClaimTable, judge, spread, values_of
 
 CAU = Claim("text", "CAU", "CAU", "standard", "robust", 1, (0.02, 0.03))
 TABLE = ClaimTable("what", "ours, {}", "holds? ({})", "{:.3f}".format)
@@ -32,8 +33,25 @@ def compare(before, after, claim=CAU, table=TABLE):
         ([], "-"),
     ],
 )
-def test_holds(difference, expected):
-    assert holds(np.array(difference)) == expected
+def test_a_sentence_by_itself(difference, expected):
+    assert judge([np.array(difference)]) == [expected]
+
+
+def test_sentences_are_corrected_for_their_number():
+    # By scipy.stats.ttest_1samp the p-values are 0.0072, 0.030 and 0.0008; Holm's bounds for three
+    # are 0.0167, 0.025 and 0.05, from the least p-value on.
+    sure, weak, surer = [0.9, 1.0, 1.2], [0.5, 1.0, 1.1, 1.9], [1.0, 1.1, 1.05]
+    p = [ttest_1samp(values, 0).pvalue for values in (sure, weak, surer)]
+    assert p[2] < 0.05 / 3
+    assert p[0] < 0.05 / 2
+    assert p[1] < 0.05
+    assert judge([np.array(v) for v in (sure, weak, surer)]) == ["yes", "yes", "yes"]
+    # Eight more of which nothing is known leave the number of tests as it is, eight that say
+    # nothing do not.
+    unknown, noise = [np.array([])] * 8, [np.array([-1.0, 1.0, 0.1])] * 8
+    arrays = [np.array(v) for v in (sure, weak, surer)]
+    assert judge([*arrays, *unknown])[:3] == ["yes", "yes", "yes"]
+    assert judge([*arrays, *noise])[:3] == ["undecided", "undecided", "yes"]
 
 
 @pytest.mark.parametrize(

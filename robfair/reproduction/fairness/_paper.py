@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from robfair.reproduction._claims import Claim, ClaimTable, markdown
+from robfair.reproduction._claims import JUDGED, Claim, ClaimTable, markdown
 from robfair.reproduction._paper import Excerpt, Experiment, Paper, Part, Results
 from robfair.reproduction.fairness import _adult, _cifar
 from robfair.reproduction.fairness._adult import AdultRecipe
@@ -140,8 +140,7 @@ def _report(results: Results, excerpt: Excerpt | None) -> list[str]:
         figures = [] if excerpt.figure is None else [excerpt.figure]
     lines = [
         f"{dataset}, scale {results.scale}, seeds {results.origin}. Mean ± standard deviation over "
-        "seeds, standard → robust network. The direction is undecided where the 95 % interval "
-        "(Student's t) of the mean difference holds zero.",
+        f"seeds, standard → robust network. {JUDGED}",
         "",
     ]
     if claims:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from robfair.reproduction._claims import markdown, spread, values_of
+from robfair.reproduction._claims import JUDGED, markdown, spread, values_of
 from robfair.reproduction._paper import Excerpt, Results
 from robfair.reproduction.farmur._claims import ERRATA, TABLE, TABLE_1, number
 from robfair.reproduction.farmur._figures import draw_curves, draw_pareto
@@ -50,8 +50,7 @@ def _heading(results: Results) -> str:
         f"Seeds {results.origin}. Distances in L2, {unit}, capped at "
         f'{results.recipe.tau_max:g}, by two methods: "paper" (Eq. 8) and "auto"; both find upper '
         "bounds. Mean ± standard deviation over seeds or, for one seed, the value with its 95 % "
-        "interval. A sentence is undecided where the 95 % interval (Student's t) of the "
-        "mean difference between the two methods, paired by seed, holds zero."
+        f"interval. {JUDGED}"
     )
 
 
