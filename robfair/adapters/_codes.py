@@ -17,6 +17,8 @@ from robfair.adapters._numbers import named
 
 __all__ = ["check_codes"]
 
+# Where they are; that without an underscore is fitted only if there is no other.
+INNER = ("estimators_", "calibrated_classifiers_", "estimator_", "estimator")
 HAIR = 1e-6  # relative: no number means another thing that close on both of its sides
 
 
@@ -53,18 +55,46 @@ def check_codes(model: LabelModel, X: NDArray[Any], free: NDArray[np.bool_]) -> 
 
 
 def _declared(estimator: Any, n: int) -> NDArray[np.bool_]:
-    """Flag the columns that the classifier was told to be categories."""
+    """Flag the columns that a classifier, or one inside it, was told to be categories."""
     flags = np.zeros(n, dtype=bool)
-    mask = getattr(estimator, "is_categorical_", None)  # HistGradientBoostingClassifier
-    if mask is not None and np.shape(mask) == (n,):
-        flags |= np.asarray(mask, dtype=bool)
-    indices = getattr(estimator, "get_cat_feature_indices", None)  # CatBoost
-    if callable(indices):
-        flags[list(indices())] = True
-    types = getattr(estimator, "feature_types", None)  # XGBoost
-    if isinstance(types, list | tuple) and len(types) == n:
-        flags |= np.array([kind == "c" for kind in types])
+    for named_by in (_scikit_learn, _xgboost, _lightgbm):
+        told = named_by(estimator)
+        if told is not None and len(told) == n:
+            flags |= told
+    features = getattr(estimator, "estimators_features_", None)  # bagging
+    for place, inner in enumerate(_inner(estimator)):
+        columns = np.arange(n) if features is None else np.asarray(features[place])
+        flags[columns[_declared(inner, len(columns))]] = True
     return flags
+
+
+def _scikit_learn(estimator: Any) -> NDArray[np.bool_] | None:
+    mask = getattr(estimator, "is_categorical_", None)  # HistGradientBoostingClassifier
+    return None if mask is None else np.asarray(mask, dtype=bool)
+
+
+def _xgboost(estimator: Any) -> NDArray[np.bool_] | None:
+    types = getattr(estimator, "feature_types", None)
+    return np.array([kind == "c" for kind in types]) if isinstance(types, list | tuple) else None
+
+
+def _lightgbm(estimator: Any) -> NDArray[np.bool_] | None:
+    """Read the columns that have codes in place of a range; others may never be split on."""
+    booster: Any = getattr(estimator, "booster_", None)
+    if not hasattr(booster, "dump_model"):
+        return None
+    model = booster.dump_model(num_iteration=1)  # of one tree: of all it takes seconds
+    ranges = model["feature_infos"]
+    return np.array([bool(ranges.get(f, {}).get("values")) for f in model["feature_names"]])
+
+
+def _inner(estimator: Any) -> list[Any]:
+    """List the fitted classifiers that a wrapper or an ensemble gives its columns to."""
+    for name in INNER:
+        held = getattr(estimator, name, None)
+        if held is not None:
+            return list(np.ravel(held)) if isinstance(held, list | np.ndarray) else [held]
+    return []
 
 
 def _jumps(model: LabelModel, X: NDArray[Any], whole: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
@@ -17,6 +22,7 @@ RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"x": RNG.normal(size=200), "c": RNG.choice([10, 20, 30], 200)})
 Y = (FRAME["x"] + np.where(FRAME["c"] == 20, 2.5, -1.0) > 0).astype(int).to_numpy()
 DECLARED = ThreatModel(categories=[Block((1,), codes=[[10], [20], [30]])])
+VALUES = FRAME.to_numpy()
 HELD = ThreatModel(mutable=[True, False])
 
 
@@ -56,6 +62,62 @@ def test_codes(case):
     result = boundary_distance(model, FRAME[:3], threat_model=HELD, budget=10)
     moved = result.adversarial - FRAME[:3].to_numpy()
     assert (moved[np.isfinite(result.distance), 1] == 0).all()
+
+
+def light(X=VALUES, named_by=(1,)):
+    """Cuts a fraction of a code off: a hair below a code is another one, a hair above it is not."""
+    model = pytest.importorskip("lightgbm").LGBMClassifier(
+        n_estimators=10, min_child_samples=5, cat_smooth=1, n_jobs=1, verbose=-1
+    )
+    return model.fit(X, Y, categorical_feature=list(named_by))
+
+
+def extreme():
+    """Cuts a fraction of a code off, too."""
+    return pytest.importorskip("xgboost").XGBClassifier(
+        n_estimators=10, n_jobs=1, enable_categorical=True, feature_types=["q", "c"]
+    )
+
+
+BOOSTED = {
+    "lightgbm": light,
+    "lightgbm by name": lambda: light(FRAME, ["c"]),
+    "lightgbm inside": lambda: CalibratedClassifierCV(FrozenEstimator(light())).fit(FRAME, Y),
+    "xgboost": lambda: extreme().fit(VALUES, Y),
+    "xgboost inside": lambda: BaggingClassifier(
+        extreme(), n_estimators=2, random_state=0
+    ).fit(VALUES, Y),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BOOSTED)
+def test_codes_of_boosting(case):
+    model = BOOSTED[case]()
+    X = FRAME if hasattr(model, "feature_names_in_") else VALUES
+    with pytest.raises(ValueError, match=r"takes column ('c'|1) for codes.*codes=\[\[10\], \[20\]"):
+        boundary_distance(model, X)
+    result = boundary_distance(model, X[:8], threat_model=DECLARED, budget=50)
+    found = np.isfinite(result.distance)
+    assert found.any()
+    points = result.adversarial[found]
+    assert set(points[:, 1]) <= {10, 20, 30}
+    flipped = pd.DataFrame(points, columns=FRAME.columns) if X is FRAME else points
+    assert (model.predict(flipped) != model.predict(X[:8])[found]).all()
+
+
+def test_numbers_of_boosting():
+    model = pytest.importorskip("lightgbm").LGBMClassifier(n_estimators=10, n_jobs=1, verbose=-1)
+    assert boundary_distance(model.fit(VALUES, Y), VALUES[:5], budget=20)
+
+
+def test_codes_of_catboost_cannot_be_perturbed():
+    model = pytest.importorskip("catboost").CatBoostClassifier(
+        iterations=5, verbose=0, allow_writing_files=False, thread_count=1, cat_features=["c"]
+    )
+    match = r"^what is perturbed is an array of numbers.*CatBoostClassifier.*make_pipeline\(encoder"
+    for threat_model in (None, DECLARED, HELD):
+        with pytest.raises(ValueError, match=match):
+            boundary_distance(model.fit(FRAME, Y), FRAME, threat_model=threat_model)
 
 
 def test_whole_numbers_are_not_codes():
