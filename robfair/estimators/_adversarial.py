@@ -162,7 +162,8 @@ class AdversarialClassifier(AttackedClassifier):
         Box and mutable features of the attack, and the norm in which distances of held-out samples
         are measured. None: no box, everything mutable, L2.
     callbacks : list of skorch callbacks, default=None
-        Called during training.
+        Called during training. There is no validation set of skorch: one that monitors "valid_loss"
+        is refused, and `early_stopping` does what it is for.
     device : str or torch.device, default="cpu"
         Device of the training.
     warm_start : bool, default=False

@@ -26,6 +26,7 @@ from robfair._fingerprint import describe
 from robfair._precision import warn_of_rounding
 from robfair._validation import check_unmasked
 from robfair.adapters import LogitModel
+from robfair.estimators._callbacks import check_callbacks
 from robfair.estimators._groups import encode_fit_groups
 from robfair.estimators._net import OPTIMIZERS, make_net
 from robfair.estimators._network import initial_network, isolated, restored_network
@@ -148,10 +149,11 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X holds NaN or infinity or leaves the bounds of the threat model, y has one class,
             groups are of another length, missing for some samples, too few or too small to be
-            split, weights are negative, NaN, of another length or leave less than two classes, or
-            the module does not return a finite logit for each class.
+            split, weights are negative, NaN, of another length or leave less than two classes, a
+            callback asks for a validation set, or the module does not return a finite logit for
+            each class.
         TypeError
-            If X is sparse.
+            If X is sparse, or a callback is not one of skorch's kind.
 
         Notes
         -----
@@ -166,6 +168,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
                 sensitive_features=sensitive_features,
                 sample_weight=sample_weight,
             )
+            check_callbacks(self)
             X, y, classes, codes, weight = self._validate(X, y, sample_weight)
             seed = draw_seed(self.random_state)
             spec = self._training_spec(X, Noise(seed))

@@ -63,7 +63,8 @@ class NaturalClassifier(BaseRobustClassifier):
     validation_fraction : float, default=0.1
         Part of each group that is held out, for `early_stopping`.
     callbacks : list of skorch callbacks, default=None
-        Called during training.
+        Called during training. There is no validation set of skorch: one that monitors "valid_loss"
+        is refused, and `early_stopping` does what it is for.
     device : str or torch.device, default="cpu"
         Device of the training.
     warm_start : bool, default=False
