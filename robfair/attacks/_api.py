@@ -58,9 +58,9 @@ def attack(
     method : {"pgd", "fgsm", "kl"}, default="pgd"
         The attack.
 
-        - "pgd": projected gradient ascent on the cross-entropy [1]_, which follows one class. With
-          three classes and more, the samples that are left get the nearest points that
-          :func:`robfair.boundary_distance` finds, since another class may be nearer. For an affine
+        - "pgd": projected gradient ascent on the cross-entropy [1]_, which follows one class from
+          one start. The samples that are left get the nearest points that
+          :func:`robfair.boundary_distance` finds: what it flips within eps is fooled. For an affine
           model these are exact, and so is the result. Not with `target` or `transfer_from`.
         - "fgsm": one step of length eps from the sample itself [2]_. It uses neither `n_steps` nor
           `random_start`.
@@ -79,7 +79,7 @@ def attack(
         sample.
     nearest : bool, default=True
         Whether "pgd" also tries the nearest points. False: steps alone, as in the literature, at
-        less than half of the passes where there are three classes and more.
+        less than half of the passes.
     target : label or array-like of shape (n_samples,), default=None
         Label to be reached, instead of `y` to be left. The attack succeeds where it is predicted.
     transfer_from : object, default=None

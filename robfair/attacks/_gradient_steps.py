@@ -88,7 +88,7 @@ class GradientSteps:
                 best.take(index, attempt, keep_fooled=not self.transfers)
                 if not self.transfers:
                     pending[index] = ~best.fooled[index]
-            if self.may_be_nearer and self.nearest.pays and pending.any():
+            if self.may_be_nearer and pending.any():
                 rows, closer = self.nearest.within(pending.nonzero()[0], eps[pending])
                 if closer is not None:
                     best.take(rows, closer, keep_fooled=True)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from oracles import linear_distances, linear_layer, network, random_linear
-from robfair import ThreatModel
+from robfair import ThreatModel, boundary_distance
 from robfair.attacks import attack
 from robfair.attacks._gradient_attack import GradientAttack
 from robfair.attacks._nearest import NearestPoints
@@ -21,25 +21,27 @@ def nearest(module, samples, norm=np.inf):
     return NearestPoints(GradientAttack(steps.problem, options, 0))
 
 
-@pytest.mark.parametrize(
-    ("module", "pays"),
-    [
-        (network([4, 1]), True),
-        (network([4, 2]), True),
-        (network([4, 5, 1]), False),
-        (network([4, 5, 2]), False),
-        (network([4, 5, 3]), True),
-    ],
-)
-def test_a_search_pays_for_affine_models_and_many_classes(module, pays):
-    assert nearest(module, X).pays == pays
-    result = attack(module, X, eps=0.05, n_steps=3)
-    left = ~result.success
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_what_a_distance_proves_to_flip_is_fooled(norm):
+    threat_model = ThreatModel(norm)
+    samples = np.random.default_rng(1).normal(size=(60, 4))
+    n_missed = 0  # by steps alone: without any, this test could not fail
+    for sizes in ([4, 1], [4, 3], [4, 12, 12, 1], [4, 12, 2], [4, 12, 3]):
+        module = network(sizes)
+        distance = boundary_distance(module, samples, threat_model=threat_model).distance
+        options = {"eps": np.quantile(distance, 0.6), "threat_model": threat_model}
+        left = distance > options["eps"]
+        assert (~attack(module, samples, **options).success <= left).all()
+        n_missed += (~attack(module, samples, nearest=False, **options).success & ~left).sum()
+    assert n_missed > 0
+
+
+def test_a_search_costs_only_the_samples_that_are_left():
+    result, steps = (attack(network([4, 5, 2]), X, eps=0.05, n_steps=3, nearest=n) for n in (1, 0))
+    left = ~steps.success
     assert left.any()
-    n_other = result.n_forward[left] - 5  # clean, steps and the confirmation
-    assert (n_other > 0).all() == (n_other > 0).any() == pays
-    steps = attack(module, X, eps=0.05, n_steps=3, nearest=False)
-    assert (steps.n_forward[~steps.success] == 5).all()
+    assert (result.n_forward[left] > steps.n_forward[left]).all()
+    assert (result.n_forward[~left] == steps.n_forward[~left]).all()
 
 
 @pytest.mark.parametrize("norm", [2, np.inf])
