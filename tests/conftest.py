@@ -9,7 +9,7 @@ from hypothesis import settings
 # Two workers on two cores make any single example slow at times: a deadline would be a coin toss.
 settings.register_profile("dev", deadline=None, max_examples=40)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True)
-settings.register_profile("fast", settings.get_profile("dev"), max_examples=10)  # make test-fast
+settings.register_profile("fast", settings.get_profile("dev"), max_examples=5)  # make test-fast
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -19,14 +19,35 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 SLOW_FIXTURES = {"reproduction": {"adult", "digits"}, "demo": {"demo"}, "auditing": {"browser"}}
 
 
+FAST_CASES = 3  # that make test-fast runs of a parametrised test: first, middle and last
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by -m
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     tests = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(tests):
             folder = item.path.relative_to(tests).parts[0]
             if SLOW_FIXTURES.get(folder, set()) & set(getattr(item, "fixturenames", ())):
                 item.add_marker(pytest.mark.slow)
+    if config.getoption("--hypothesis-profile") == "fast":
+        left_out = thin_out(items)
+        config.hook.pytest_deselected(items=left_out)
+
+
+def thin_out(items):
+    """Take cases out of the list where a test has many; return those that were taken."""
+    cases = {}
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out = set()
+    for each in cases.values():
+        step = max((len(each) - 1) / (FAST_CASES - 1), 1)
+        kept = {round(k * step) for k in range(FAST_CASES)}
+        left_out.update(item for place, item in enumerate(each) if place not in kept)
+    items[:] = [item for item in items if item not in left_out]
+    return list(left_out)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,7 @@ def test_an_equal_call_is_answered_from_memory(searches):
     assert first.X is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -91,6 +92,7 @@ def test_points_serve_calls_without_them_but_not_the_reverse(searches):
     assert searches == [False, True]
 
 
+@pytest.mark.slow
 def test_results_that_are_too_large_or_too_old_are_not_kept(searches, monkeypatch):
     monkeypatch.setattr(_cache._RecentResults, "BYTES", 100)
     for _ in range(2):

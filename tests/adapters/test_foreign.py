@@ -138,6 +138,7 @@ def test_wrapped_linear_layers_are_still_exact(case):
     assert_array_equal(result.distance, boundary_distance(layer, X).distance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "plain"),
     [
@@ -159,6 +160,7 @@ def test_operations_in_place_do_not_reach_the_samples(module, plain):
     assert_array_equal(success, attack(plain, samples, eps=0.5).success)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision(dtype):
     module = smooth().to(dtype)
@@ -194,6 +196,7 @@ MODES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_modes_of_the_caller_change_nothing(mode):
     y = np.arange(12) % 3
@@ -218,6 +221,7 @@ def test_modes_of_the_caller_change_nothing(mode):
             assert_array_equal(result, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [nn.GELU, nn.ReLU])  # by autograd, and by hand
 def test_autocast_of_the_caller_is_what_predicts(activation):
     module = network([4, 8, 3], activation, torch.float32)
@@ -240,6 +244,7 @@ def net():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrap",
     [

@@ -100,6 +100,7 @@ def test_other_outputs_are_refused_with_the_reason(function, match):
         boundary_distance(Then(THREE, function), X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "deepfool", "strong", "paper"])
 def test_a_saturated_softmax_is_fed_finite_points(method):
     seen = []

@@ -76,6 +76,7 @@ class SamplingPipeline(Pipeline):
         return self.steps[-1][1].predict(X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 1])
 def test_samplers_are_passed_by(place):
     plain = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)

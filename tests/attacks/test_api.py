@@ -54,6 +54,7 @@ def check(result, X, y, predict):
 # --- What must always hold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["pgd", "fgsm", "kl"])
 @pytest.mark.parametrize("norm", NORMS)
 @settings(max_examples=15)
@@ -89,6 +90,7 @@ def test_images(seed, norm):
     check(result, images, y, predict_with(module))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**31), boxed=st.booleans(), n_classes=st.integers(2, 4))

@@ -1,6 +1,7 @@
 """Restarts, budgets of single samples, and what is said where nothing moves."""
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_array_equal
 from torch import nn
@@ -15,6 +16,7 @@ CLEAN = predict_with(NET)(X)
 Y = np.where(np.arange(40) % 7 == 0, (CLEAN + 1) % 3, CLEAN)  # some are wrong
 
 
+@pytest.mark.slow
 def test_more_restarts_and_no_random_start():
     success = [
         attack(NET, X, eps=0.3, n_steps=2, n_restarts=n, random_start=False).success

@@ -106,6 +106,7 @@ def test_more_budget_is_never_worse(seed, norm, method):
     assert (best <= run(2, restarts)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_near_the_distance_search(norm):
     threat_model = ThreatModel(norm, (X.min(), X.max()))
@@ -149,6 +150,7 @@ def test_every_pass_is_counted_and_finished_samples_rest():
     assert (result.n_backward[result.status == "censored"] >= 80).all()
 
 
+@pytest.mark.slow
 def test_scale_batches_and_target():
     result = least_eps(NET, X, Y, eps_max=1.0)
     parts = least_eps(NET, X, Y, eps_max=1.0, batch_size=7)

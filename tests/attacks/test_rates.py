@@ -66,6 +66,7 @@ def test_linear_models(norm, n_classes, boxed):
     assert (np.diff(accuracy) < 0).all()
 
 
+@pytest.mark.slow
 def test_a_number_and_a_grid():
     single = robust_accuracy(NET, X, Y, 0.2)
     assert isinstance(single, RobustAccuracy)

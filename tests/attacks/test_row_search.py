@@ -57,6 +57,7 @@ def test_an_eps_for_each_sample_and_the_labels_that_are_predicted(problem):
     assert_array_equal(result.success, distance <= eps)
 
 
+@pytest.mark.slow
 def test_rates_and_least_eps(problem):
     net, X, y, found = problem
     wrong, grid = found.status == "skipped", [0.0, 0.3, 1.0, 3.0]
@@ -71,6 +72,7 @@ def test_rates_and_least_eps(problem):
     assert_allclose(least.eps, np.where(wrong, 0, expected))
 
 
+@pytest.mark.slow
 def test_a_forest(problem):
     net, X, _, _ = problem
     forest = RandomForestClassifier(5, random_state=0).fit(X, predict_with(net)(X))

@@ -46,6 +46,7 @@ def run(model, **options):
     return audit(model, DATA.X, DATA.y, sensitive_features=RACE, **{**options})
 
 
+@pytest.mark.slow
 def test_some_rows_of_each_group_are_searched_again():
     result = run(Bent(), n_check=30)
     check = result.check
@@ -71,6 +72,7 @@ def test_the_second_search_has_the_box_of_all_rows(monkeypatch):
         assert_allclose([low, high], [DATA.X.min(axis=0), DATA.X.max(axis=0)])
 
 
+@pytest.mark.slow
 def test_the_means_are_of_the_rows_that_were_measured():
     result = run(Bent(), n_check=10**6)
     distance = result.distances.distance
@@ -87,6 +89,7 @@ def test_no_check(n_check):
     assert "searched again" not in str(result)
 
 
+@pytest.mark.slow
 def test_strong_needs_only_the_search_by_labels():
     result = run(Bent(), n_check=15, method="strong")
     assert result.check.columns.tolist() == ["n", "strong", "decision"]

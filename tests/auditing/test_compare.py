@@ -29,6 +29,7 @@ def result():
     return compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, **OPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(MODELS))
 def test_each_row_is_an_audit(result, name):
     alone = audit(MODELS[name], DATA.X, DATA.y, sensitive_features=RACE, **OPTIONS)

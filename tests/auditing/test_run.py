@@ -59,6 +59,7 @@ def test_options_are_checked(options, error, message):
         run(**options)
 
 
+@pytest.mark.slow
 def test_the_seed_is_that_of_the_search_too():
     forest = RandomForestClassifier(5, random_state=0).fit(DATA.X, DATA.y)
     for seed in (0, 1):

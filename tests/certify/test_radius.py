@@ -76,6 +76,7 @@ def holds(module, X, radius, norm, bounds):
     return (margins > 0).all(dim=1).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("seed", [5, 8])
 def test_the_search_ends_at_a_radius_that_fails(norm, seed):
@@ -127,6 +128,7 @@ def test_no_attack_succeeds_within(norm, activation, seed):
     assert (descend(module, X, label, radius, norm, (0, 1), rng) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_radii_are_tight(norm):
     module = network([4, 8, 8, 3], nn.ReLU, seed=3)

@@ -164,6 +164,7 @@ def test_sizes_and_metrics_are_told_by_group(shell_audit):
     assert "Did you mean 'selection_rate'?" in err
 
 
+@pytest.mark.slow
 def test_a_measure_that_is_nan_is_crossed(shell_audit):
     # hours alone, in a narrow box of the data, cannot flip everybody.
     options = ("--mutable", "hours", "--fail-if", "v_f > 1000")
@@ -178,6 +179,7 @@ def test_a_measure_that_is_nan_is_crossed(shell_audit):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_mutable_columns_of_a_pipeline(shell_audit, files, people, tmp_path):
     people, few = people[:50], tmp_path / "few.csv"
     people.to_csv(few, index=False)

@@ -233,6 +233,7 @@ rows = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(rows=st.lists(rows, min_size=1, max_size=8), mark=st.sampled_from(",;\t|"))
 def test_any_table_is_read_as_from_parquet(rows, mark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")

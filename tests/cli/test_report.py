@@ -59,6 +59,7 @@ def test_an_input_is_not_replaced(tmp_path):
             check_reports(tmp_path / name, ["race"], inputs=[tmp_path / "data.csv"])
 
 
+@pytest.mark.slow
 def test_a_report_is_written_into_devices_and_behind_links(shell_audit, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "report.html")
     for name in ("/dev/null", tmp_path / "link"):

@@ -46,6 +46,7 @@ def test_auto_takes_the_exact_method_where_it_can(module, method):
     assert_array_equal(result.distance, boundary_distance(module, X, method=method).distance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [2, np.inf])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_images(dtype, norm):
@@ -140,6 +141,7 @@ def test_progress_bar(method, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_one_sample(method):
     module = FITTING.get(method, NET)
@@ -148,6 +150,7 @@ def test_one_sample(method):
     assert_allclose(result.distance, full.distance[:1], rtol=RTOL.get(method, 1e-9))
 
 
+@pytest.mark.slow
 def test_a_module_that_squeezes_its_one_output():
     class Squeeze(nn.Module):
         def __init__(self):

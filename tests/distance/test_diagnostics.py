@@ -65,6 +65,7 @@ def test_dropout_and_batch_norm_with_statistics_are_healthy():
     assert dropout.training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "deepfool", "decision"])
 def test_censored_samples_are_counted(method):
     held = ThreatModel(bounds=(X.min(axis=0), X.max(axis=0)), mutable=[False, False, False, True])
@@ -106,6 +107,7 @@ def test_an_affine_model_that_is_wrong_is_not_looked_at():
     assert (result.n_forward[result.status == "skipped"] == 2).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "strong"])
 def test_zero_gradients(method):
     flat = Then(lambda z: (1e3 * z).tanh() + torch.tensor([0.3, 0, 0]))
@@ -150,6 +152,7 @@ def test_random_labels():
     assert "samples got another label when predicted again: the model is random" in text
 
 
+@pytest.mark.slow
 def test_outputs_that_depend_on_the_batch():
     norm = nn.BatchNorm2d(1, track_running_stats=False).double()
     images = nn.Sequential(norm, nn.Flatten(), network([4, 8, 3]))
@@ -171,6 +174,7 @@ def test_unsupported_layers():
     assert boundary_distance(module, X).warnings_ == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 8, 512])
 def test_what_it_costs(batch_size):
     data = np.random.default_rng(1).normal(size=(ROWS + 40, 4))

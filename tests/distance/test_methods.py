@@ -32,6 +32,7 @@ def test_affine_models_are_linear(model, method):
     assert_allclose(result.lower, result.distance, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "method"),
     [

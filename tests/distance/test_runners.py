@@ -31,6 +31,7 @@ def test_functions_are_searched_by_their_labels():
     assert not result.n_backward.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [RELU, network([3, 5, 3])])
 def test_decision_takes_networks_too(module):
     X_few = X[:8]
@@ -57,6 +58,7 @@ def test_decision_begins_at_the_background():
         boundary_distance(predict, X, background=X[:, :2], method="decision")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [
@@ -136,6 +138,7 @@ def test_exact_and_strong_agree_with_the_closed_form_behind_a_relu(norm):
         assert (result.distance >= right * (1 - 1e-6)).all()
 
 
+@pytest.mark.slow
 def test_the_results_do_not_depend_on_the_processes():
     for model, options in [
         (RELU, {"method": "exact"}),

@@ -121,6 +121,7 @@ def test_tiny_eps_or_no_beta_is_natural_training(data, objective):
     assert_allclose(tiny.predict_proba(data.X), natural, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["trades", "pgd"])
 def test_it_buys_distance(objective):
     """One feature tells the class with a wide margin, another better but with a narrow one."""

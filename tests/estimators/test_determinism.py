@@ -124,6 +124,7 @@ def busy_threads():
     sys.setswitchinterval(before)
 
 
+@pytest.mark.slow
 def test_dropout_in_threads_draws_what_it_draws_alone(data, busy_threads):
     """Its numbers come from torch's one generator, which each batch seeds anew."""
 
@@ -170,6 +171,7 @@ def test_parallel_folds_score_the_same(data, backend):
         assert_array_equal(values, parallel[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_fits_in_threads_have_the_weights_that_they_have_alone(data):
     """One seeds torch's global generator while another makes its network."""
 

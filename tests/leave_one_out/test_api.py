@@ -36,6 +36,7 @@ class Chance(ClassifierMixin, BaseEstimator):
         return np.tile([1 - self.positive_, self.positive_], (len(X), 1))
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.integers(0, 1000), st.floats(0.1, 100), st.integers(1, 10))
 def test_ridge_has_the_closed_form(seed, alpha, n_left_out):
@@ -109,6 +110,7 @@ class Grouped(Ridge):
         return super().fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["frame", "list", "images"])
 def test_samples_may_be_what_the_estimator_takes(kind):
     X, y, X_test = data()

@@ -24,6 +24,7 @@ class WeightedRidge(Ridge):
         return super().fit(X, y, sample_weight)
 
 
+@pytest.mark.slow
 def test_leaving_out_by_weight_has_the_same_closed_form():
     X, y, X_test = data()
     weight = np.ones(N)
@@ -85,6 +86,7 @@ class GroupedByWeight(Grouped):
         return super().fit(X[kept], y[kept], groups[kept])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [Grouped(), GroupedByWeight()])
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_groups_keep_to_their_samples(estimator, in_pipeline):

@@ -55,6 +55,7 @@ def something_else(path):
     write_tree(path, {"proba": np.ones((2, 2))})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [truncated, altered, empty, something_else])
 def test_a_damaged_file_is_detected_and_done_again(tmp_path, damage):
     X, y, X_test = data(n_test=40)

@@ -122,6 +122,7 @@ def test_the_corrected_cv_is_that_of_the_corrected_variance(ddof, apart):
     assert (variance > 0) is (apart == 6)  # of which there is no root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_bias_corrected_variance_is_unbiased(ddof):
     rng = np.random.default_rng(0)

@@ -33,6 +33,7 @@ def test_gradients_reach_every_weight_and_every_pixel(make):
     assert (gradient != 0).double().mean() > 0.9
 
 
+@pytest.mark.slow
 @every_network
 def test_state_goes_round(make):
     x = images(SHAPES[make])
@@ -49,6 +50,7 @@ def test_number_of_classes(make):
     assert make(n_classes=3).eval()(images(SHAPES[make])).shape == (4, 3)
 
 
+@pytest.mark.slow
 def test_estimators_train_them():
     """Dropout and batch normalisation included: clones, seeds and TRADES are theirs to handle."""
     X = images((3, 8, 8), n=16).numpy()

@@ -122,6 +122,7 @@ def small_network():
     return nn.Sequential(Standardize(0.5, 0.1), nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "shape"), [(small_network, (1, 4, 4)), (resnet18, (3, 2, 2))])
 def test_certified_bounds_can_follow_it(network, shape):
     """The network as affine maps and nonlinear layers computes what the module does."""

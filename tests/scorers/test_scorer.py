@@ -235,6 +235,7 @@ FIVE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [[], [StandardScaler()], [StandardScaler(), PCA(3)]])
 @pytest.mark.parametrize("frame", [WITH_RACE, WITH_RACE.astype({"race": "int8"}).copy()])
 def test_one_distance_pass_per_fold(passes, steps, frame):
@@ -244,6 +245,7 @@ def test_one_distance_pass_per_fold(passes, steps, frame):
     assert {f"test_{name}" for name in FIVE} <= set(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

@@ -73,6 +73,7 @@ def tables(draw):
     return X, ColumnTransformer(parts).fit(X)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(table=tables(), data=st.data())
 def test_round_trip(table, data):

@@ -44,6 +44,7 @@ def test_fields_by_hand():
     model.check(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "numeric",
     [
@@ -188,6 +189,7 @@ def test_bad_arguments(changes, error, match):
         from_transformer(transformer, X, **given)
 
 
+@pytest.mark.slow
 def test_adult():
     X = load_adult(split="test").data
     encode = make_column_transformer(

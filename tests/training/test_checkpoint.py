@@ -123,6 +123,7 @@ def test_killed_in_any_epoch(case, epoch, whole, tmp_path):
         assert np.array_equal(resumed.group_robustness_, whole[case].group_robustness_)
 
 
+@pytest.mark.slow
 def test_killed_twice(whole, tmp_path):
     path = tmp_path / "run.safetensors"
     for epoch in (2, 4):

@@ -202,6 +202,7 @@ def test_farmur_can_be_fast(points):
     assert all(n_steps == 1 for *_, n_steps, _ in points)
 
 
+@pytest.mark.slow
 def test_it_withstands_attacks():
     data = make_group_margins(400, n_features=3, random_state=1)
     scale = {"eps": 0.3, "max_epochs": 30, "lr": 0.01, "random_state": 0}

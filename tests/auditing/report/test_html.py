@@ -106,6 +106,7 @@ def test_it_holds_what_the_audit_found(result, page):
         assert f"{term} {meaning}" in page.text
 
 
+@pytest.mark.slow
 def test_warnings_come_before_the_tables(tmp_path):
     few = audit(CLF, DATA.X[:60], DATA.y[:60], sensitive_features=GROUPS[:60])
     page = report(few, tmp_path)
@@ -117,6 +118,7 @@ def test_warnings_come_before_the_tables(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["page", "side_by_side"])
 def test_references_resolve_and_identifiers_are_unique(which, request):
     page = request.getfixturevalue(which)
@@ -162,6 +164,7 @@ def test_a_comparison_shows_each_model(comparison, side_by_side):
 EVIL = ["<script>alert(1)</script>", "</style>{{ 7 * 7 }}", '" onmouseover="alert(2)']
 
 
+@pytest.mark.slow
 def test_names_are_data(tmp_path):
     frame = pd.DataFrame(DATA.X, columns=['"><img src=x onerror=alert(3)>', "$b$_{", "a & b"])
     model = LogisticRegression().fit(frame, DATA.y)
@@ -199,6 +202,7 @@ def constant():
     return module
 
 
+@pytest.mark.slow
 def test_measures_that_are_not_known(tmp_path):
     with pytest.warns(CensoredDistanceWarning):
         result = audit(constant(), DATA.X, DATA.y, sensitive_features=GROUPS)
@@ -212,6 +216,7 @@ def test_measures_that_are_not_known(tmp_path):
     assert "No comparison: all samples are in one group, all." in report(one, tmp_path).text
 
 
+@pytest.mark.slow
 def test_many_groups_and_rows_stay_small(tmp_path):
     data = make_group_margins(
         [30] * 150, n_features=3, margins=np.linspace(1, 2, 150), random_state=0

@@ -80,6 +80,7 @@ def test_unreachable_is_censored(norm):
     assert_array_equal(np.isnan(result.adversarial).all(axis=1), [False, True, False])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @given(seed=SEEDS)
 @FEW
@@ -106,6 +107,7 @@ def test_a_smaller_room_is_never_nearer(norm, seed):
         assert (near <= far * (1 + 1e-12)).all()
 
 
+@pytest.mark.slow
 @given(seed=SEEDS)
 @FEW
 def test_linf_is_at_most_l2(seed):

@@ -117,6 +117,7 @@ def room(rng, x, boxed, masked):
     return box, mask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @given(
     seed=SEEDS,
@@ -193,6 +194,7 @@ def test_deepfool_is_never_nearer(seed, norm, boxed, masked):
             assert 0.9 * high <= low <= high <= upper
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("scale", [1e-3, 100.0])
 def test_distances_scale_with_the_features(norm, scale):
@@ -227,6 +229,7 @@ def test_unreachable(norm):
     assert high == np.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_time_limit_leaves_a_valid_interval(norm):
     module, X = (
@@ -252,6 +255,7 @@ def test_a_time_limit_leaves_a_valid_interval(norm):
         assert high == np.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_float32(norm):
     module = network([3, 8, 3], nn.ReLU, dtype=torch.float32, seed=2)

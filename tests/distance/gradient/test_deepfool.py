@@ -110,6 +110,7 @@ def test_never_below_the_exact_distance(seed, norm, k):
 # --- Networks
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32 - 1),
     k=st.integers(2, 4),
@@ -361,6 +362,7 @@ def test_stubborn_samples_do_not_hold_up_the_others(method):
     assert max(rows.forward) <= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("method", ["deepfool", "paper"])
 def test_batch_size_and_order_do_not_matter(method, norm):

@@ -127,6 +127,7 @@ def test_the_nearest_flipped_point_is_kept():
 # --- Descents
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @given(seed=st.integers(0, 2**32 - 1), outside=st.booleans())
 @settings(max_examples=15, deadline=None)

@@ -220,6 +220,7 @@ def test_unconfirmed_samples_are_given_up():
     assert sum(settled) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "strong", "deepfool"])
 def test_saturated_ends_that_tie_are_halved(method):
     class Saturated(nn.Module):

@@ -110,6 +110,7 @@ def test_linear(k, norm):
     check(result, predict, X, norm)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_support_vectors_against_a_polar_grid(norm):
     X, y = make_moons(200, noise=0.15, random_state=0)
@@ -203,6 +204,7 @@ def test_threat_model_and_budget(seed, norm, name, boxed, n_fixed, budget):
     check(result, MODELS[name], X, norm, low, high, mask)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_more_queries_do_not_hurt(norm):
     X, y = make_classification(400, 8, n_informative=5, random_state=1)
@@ -241,6 +243,7 @@ def test_scale(norm):
     assert_allclose(hundred.distance.mean(), 100 * one.distance.mean(), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_deterministic_for_any_number_of_processes():
     X, y = make_moons(CHUNK + 40, noise=0.2, random_state=0)
     neighbours = KNeighborsClassifier(3).fit(X, y)

@@ -21,6 +21,7 @@ from tables import KINDS, NORMS, check, table
 FEW = settings(max_examples=8, deadline=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "strong", "decision"])
 def test_units_alone_are_a_scaled_distance(method):
     X, unit = np.random.default_rng(0).normal(size=(20, 4)), np.array([0.1, 1, 3, 20])
@@ -96,6 +97,7 @@ def test_the_scale_of_the_features_does_not_matter(method, norm):
     assert_allclose(result.distance, plain.distance, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "strong"])
 def test_order_and_batches_do_not_matter(method):
     X, threat_model = table(4, 15, 1, 2)

@@ -11,6 +11,7 @@ from robfair import boundary_distance
 from tables import NORMS, check, enumerated, table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "cost"), [(2, 1), (np.inf, 1), (2, 0.8)])
 def test_a_forest(norm, cost):
     X, threat_model = table(0, 150, norm=norm, category_cost=cost)
@@ -26,6 +27,7 @@ def test_a_forest(norm, cost):
     assert (result.distance <= exact * (1 + 1e-9)).mean() >= 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_labels_against_gradients(norm):
     X, threat_model = table(1, 80, 1, 3, norm)

@@ -84,6 +84,7 @@ def test_box_and_mutable_features(data, trained_on):
     assert (copies <= high + 1e-6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_out", [0, 63])
 def test_a_left_out_sample_is_left_out_of_both(data, left_out):
     weight = (np.arange(120) != left_out).astype(float)

@@ -24,6 +24,7 @@ def run(values):
             "curves": {"auto": {"tau": [0.0, 1.0, 2.0], "I_P": I_P}}}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_curves(tmp_path):
     path = tmp_path / "curves.png"
     draw_curves(run([1.0, 0.5, 0.0]), "auto", NAMES, path)
@@ -33,6 +34,7 @@ def test_curves(tmp_path):
         draw_curves(run([1.0, 0.5, 0.0]), "paper", NAMES, path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cv", [0.5, np.nan])
 def test_pareto(tmp_path, cv):
     values = {"Rob(f)": 1.0, "V_f": 0.1, "CV": cv}
