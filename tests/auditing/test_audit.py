@@ -348,7 +348,6 @@ def test_an_unsupported_layer_is_named_and_bounds_nothing():
 # --- Models that only predict
 
 
-@pytest.mark.slow
 def test_a_forest_is_audited_by_its_labels():
     result = run(FOREST)
     assert result.distances.method == "decision"
