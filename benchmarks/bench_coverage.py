@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from robfair._mean_summary import MeanSummary, combine, contrast, mean_ends, p_above, summarize
 from robfair.auditing.report._paired import _p_of_spread
 from robfair.metrics._interval_extremes import gap_interval, ratio_interval, worst_interval
+from robfair.metrics._interval_gini import gini, gini_interval
 from robfair.metrics._interval_spread import spread_intervals
 
 Floats = NDArray[np.float64]
@@ -70,6 +71,7 @@ MEASURES: dict[str, Callable[[Floats], Floats]] = {
     "worst group": lambda mean: mean.min(axis=-1),
     "gap": lambda mean: np.ptp(mean, axis=-1),
     "ratio": lambda mean: mean.min(axis=-1) / mean.max(axis=-1),
+    "Gini": gini,
 }
 
 
@@ -111,7 +113,11 @@ class Cell:
 
 def ours(blocks: list[Floats]) -> dict[str, Ends]:
     """Return robfair's intervals of every draw."""
-    means = summarize(blocks)
+    return intervals(summarize(blocks))
+
+
+def intervals(means: MeanSummary) -> dict[str, Ends]:
+    """Return robfair's intervals of every draw from the summary of its groups."""
     parts = [_intervals(means[k : k + AT_ONCE]) for k in range(0, len(means.mean), AT_ONCE)]
     return {
         name: tuple(np.concatenate([part[name][end] for part in parts]) for end in (0, 1))
@@ -125,8 +131,10 @@ def _intervals(means: MeanSummary) -> dict[str, Ends]:
     if n == 2:
         variance = gap[0] ** 2 / 4, gap[1] ** 2 / 4
         cv = (1 - ratio[1]) / (1 + ratio[1]), (1 - ratio[0]) / (1 + ratio[0])
+        inequality = cv[0] / 2, cv[1] / 2
     else:
         variance, cv = zip(*spread_intervals(means, ALPHA), strict=True)
+        inequality = gini_interval(means, ALPHA)
     average = combine(means, np.full(n, 1 / n))
     return {
         "Rob(f)": mean_ends(average, ALPHA / 2, cautious=True),
@@ -135,6 +143,7 @@ def _intervals(means: MeanSummary) -> dict[str, Ends]:
         "worst group": worst_interval(means, ALPHA),
         "gap": gap,
         "ratio": ratio,
+        "Gini": inequality,
     }
 
 

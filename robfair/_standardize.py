@@ -7,7 +7,7 @@ rows, so that the mix is the same for every group.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,7 +65,25 @@ class StandardizedMeans(GroupMeans):
         """Means with error, skewness and degrees of freedom, of shape (n_groups,)."""
         cells = self._cells.summary
         rows = MeanSummary(*(self._by_group(numbers) for numbers in vars(cells).values()))
-        return combine(rows, self.weights)
+        return weigh_cells(rows, self._by_group(self._cells.count), self.weights)
+
+
+def weigh_cells(
+    cells: MeanSummary, count: NDArray[np.intp], weights: NDArray[np.float64]
+) -> MeanSummary:
+    """Summarize the weighted sum over the last axis of cells of `count` samples each.
+
+    The degrees of freedom are those of Welch and Satterthwaite, where no cell counts for less than
+    it would with the variance that the cells of its group have on average: that of a few samples
+    may be small by accident. benchmarks/bench_coverage_labels.py has cells of three.
+    """
+    variance = cells.squared_error * count
+    usual = (variance * count).sum(axis=-1, keepdims=True) / count.sum(axis=-1)[..., None]
+    own = weights**2 * cells.squared_error
+    floored = weights**2 * np.maximum(variance, usual) / count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        df = [p.sum(axis=-1) ** 2 / (p**2 / cells.df).sum(axis=-1) for p in (own, floored)]
+    return replace(combine(cells, weights), df=np.minimum(*df))
 
 
 def standardized_means(
@@ -79,7 +97,7 @@ def standardized_means(
     """
     n_in_stratum = np.bincount(strata.codes, minlength=len(strata))
     used = np.flatnonzero(n_in_stratum)  # within a control value a label may be absent
-    if len(used) == 1:
+    if len(used) < 2:  # no samples, or nothing to standardise
         return group_means(values, groups, where)
     codes = groups.codes * len(used) + np.searchsorted(used, strata.codes)
     cells = group_means(values, Groups(codes, pd.RangeIndex(len(groups) * len(used))))

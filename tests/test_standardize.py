@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from robfair._group_means import group_means
 from robfair._groups import Groups, encode_groups
-from robfair._standardize import standardized_means
+from robfair._mean_summary import MeanSummary
+from robfair._standardize import standardized_means, weigh_cells
 
 ROWS = st.lists(
     st.tuples(st.floats(0.0, 10.0), st.sampled_from("ab"), st.sampled_from([0, 1, 2])),
@@ -69,3 +70,21 @@ def test_a_cell_of_crossed_strata_names_each_column(names):
     groups = encode_groups(["a", "a", "a", "b"], 4)
     missing = standardized_means(np.ones(4), groups, strata).blocks_of(0)
     assert missing[0] == f"'a' where {names[0] or 'standardize_by'} is 'm' and old is False"
+
+
+def test_degrees_of_freedom_are_those_of_welch_where_cells_have_one_variance():
+    cells = MeanSummary(*(np.array([[a, b]]) for a, b in [(2, 1), (0.1, 0.4), (0, 0), (39, 9)]))
+    found = weigh_cells(cells, np.array([[40, 10]]), np.array([0.5, 0.5]))
+    assert_allclose(found.mean, 1.5)
+    assert_allclose(found.squared_error, 0.125)
+    expected = (0.1 + 0.4) ** 2 / (0.1**2 / 39 + 0.4**2 / 9)  # a variance of 4 in both
+    assert_allclose(found.df, expected)
+
+
+def test_a_small_cell_without_spread_is_not_trusted():
+    count, half = np.array([[100, 4]]), np.array([0.5, 0.5])
+    squared = np.array([[0.01, 1e-12]])  # a variance of 1 in the hundred, and none in the four
+    cells = MeanSummary(np.ones((1, 2)), squared, np.zeros((1, 2)), np.array([[99.0, 3.0]]))
+    usual = 100 / 104  # the variance of all, by their number
+    expected = (0.01 + usual / 4) ** 2 / (0.01**2 / 99 + (usual / 4) ** 2 / 3)
+    assert_allclose(weigh_cells(cells, count, half).df, expected, rtol=1e-6)

@@ -213,6 +213,20 @@ def test_cru_of_a_cell_in_which_no_row_counts():
     assert table.isna().tolist() == [False, True]
 
 
+@pytest.mark.filterwarnings("ignore::robfair.exceptions.LabelsWarning")  # of labels never right
+@pytest.mark.parametrize("by", [{}, {"standardize_by": "y_true"}])
+def test_cru_of_a_value_in_which_all_rows_are_wrong(by):
+    rows = frame()
+    pred = np.where(rows["sex"] == "m", 1 - rows["y"], rows["y"])
+    with pytest.warns(UndefinedMetricWarning, match="'a' where sex is 'm'") as record:
+        table = class_robustness_unfairness(
+            rows["y"], pred, least_eps=rows["distance"], sensitive_features=rows["group"],
+            control_features=rows["sex"], confidence_level=0.95, **by,
+        )  # fmt: skip
+    assert len(record) == 1
+    assert table.isna().all(axis=1).tolist() == [False, True]
+
+
 def test_the_reversal_that_a_mix_of_labels_hides():
     # Within each label group "b" is nearer to the boundary, and it has more of the far label.
     rows = pd.DataFrame({
