@@ -5,6 +5,7 @@ from sphinx_gallery.sorting import ExampleTitleSortKey
 ORDER = (
     "plot_first_distance.py",
     "plot_audit_adult.py",
+    "plot_by_label.py",
     "plot_attacks_in_words.py",
     "plot_metric_frame.py",
     "plot_compare_models.py",

@@ -89,6 +89,11 @@ def run_demo(
         print(comparison)
         print()
         print(comparison.verdict(baseline="TRADES"))
+        print(
+            "\nRob(P) mixes the labels that a group has with how far its rows lie from the "
+            "boundary. Within labels it is:"
+        )
+        print(comparison.by_label["robustness"].unstack("label").round(3))
     print(
         f"\nOne seed ({random_state}). Tables, curves, models and the test rows are in {output}. "
         f"{time.perf_counter() - started:.0f} s.\nNext, one of these models as a stranger would "
@@ -125,6 +130,8 @@ def write_results(
             comparison.overall.to_csv(temporary, index_label="model")
         with replacing(output / f"{partition}-groups.csv") as temporary:
             comparison.by_group.to_csv(temporary)
+        with replacing(output / f"{partition}-labels.csv") as temporary:
+            comparison.by_label.to_csv(temporary)
         draw_curves(comparison, output / f"{partition}-curves.png")
     import skops.io  # an extra: the package works without it
 

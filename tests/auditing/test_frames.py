@@ -12,17 +12,13 @@ from sklearn.linear_model import LogisticRegression
 from exported import strict
 from robfair import audit, compare
 from robfair.datasets import make_group_margins
-from robfair.metrics import (
-    find_measure,
-    group_robustness,
-    robustness_decomposition,
-)
+from robfair.metrics import AUDIT_MEASURES, group_robustness, robustness_decomposition
 
 DATA = make_group_margins(360, n_features=3, flip=(0.2, 0.1, 0.05), random_state=0)
 RACE = pd.Series(np.array(["a", "b", "c"])[DATA.groups], name="race")
 CLF = LogisticRegression().fit(DATA.X, DATA.y)
 REGION = pd.Series(np.where(np.arange(360) % 3, "north", "south"), name="region")
-MEASURES = ("rob_f", "v_f", "cv", "worst_group", "gap")
+MEASURES = [measure for measure in AUDIT_MEASURES if measure.key != "accuracy"]
 
 
 def run(y=DATA.y, groups=RACE, model=CLF, **options):
@@ -72,9 +68,8 @@ def test_standardised_measures_and_parts_are_those_of_the_functions(control):
     strata = DATA.y if control is None else control
     predicted = result.distances.predicted
     given = {"distance": result.distances.distance, "sensitive_features": RACE}
-    assert result.standardized.index.tolist() == [find_measure(key).symbol for key in MEASURES]
-    for key in MEASURES:
-        measure = find_measure(key)
+    assert result.standardized.index.tolist() == [measure.symbol for measure in MEASURES]
+    for measure in MEASURES:
         value = measure.function(
             DATA.y, predicted, **given, standardize_by=strata, confidence_level=0.95
         )

@@ -41,8 +41,8 @@ def test_files_are_written(demo):
     output, results = demo
     names = {path.name for path in output.iterdir()}
     assert names == {
-        "race-overall.csv", "race-groups.csv", "race-curves.png",
-        "sex-overall.csv", "sex-groups.csv", "sex-curves.png",
+        "race-overall.csv", "race-groups.csv", "race-labels.csv", "race-curves.png",
+        "sex-overall.csv", "sex-groups.csv", "sex-labels.csv", "sex-curves.png",
         "natural.skops", "trades.skops", "farmur-by-race.skops", "farmur-by-sex.skops",
         "test-rows.csv",
     }  # fmt: skip
