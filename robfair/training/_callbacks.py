@@ -40,6 +40,11 @@ class EpochProgress(Callback):
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Close the bar."""
-        self.bar_.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the bar, if it is open; the net calls it also where training ends by an error."""
         # A bar holds a lock and a stream, which cannot be pickled with the net.
-        del self.bar_
+        bar = self.__dict__.pop("bar_", None)
+        if bar is not None:
+            bar.close()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from robfair._isolation import SEEDING, seed_generator
 from robfair.adapters import evaluation_mode
 from robfair.training._batches import Batch
+from robfair.training._callbacks import EpochProgress
 from robfair.training._evaluator import GroupEvaluator
 from robfair.training._objectives import Attack, Losses, Objective
 from robfair.training._schedule import SCHEDULES, Schedule
@@ -119,6 +120,10 @@ class RobustNet(NeuralNet):
             return super().partial_fit(X, y, classes, **params)
         except _Interrupted as error:
             raise KeyboardInterrupt from error.__cause__
+        finally:
+            for _, callback in getattr(self, "callbacks_", []):
+                if isinstance(callback, EpochProgress):  # or what is said next goes on in its line
+                    callback.close()
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Keep the batches at hand, which know how much of an epoch is done."""

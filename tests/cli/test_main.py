@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import robfair
@@ -108,20 +110,66 @@ def test_control_c(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "robfair: interrupted\n")
 
 
-def test_control_c_in_code_from_a_string_has_the_same_exit_code(tmp_path):
-    (tmp_path / "interrupted.py").write_text("""
+@pytest.mark.parametrize(
+    ("interrupt", "err"),
+    [
+        # In code that is made from a string, and handled by main, and while modules are imported.
+        ("cli.main = in_a_string", ""),
+        ("cli.main = lambda: os.kill(os.getpid(), 2)", "robfair: interrupted\n"),
+        ("sys.modules['robfair.cli'] = Interrupted()", "robfair: interrupted\n"),
+    ],
+)
+def test_control_c_has_one_exit_code(interrupt, err):
+    code = f"""
+import os, sys
 import robfair.__main__ as command
-def interrupted():
+import robfair.cli as cli
+def in_a_string():
     try:
         exec("raise KeyboardInterrupt")
     except KeyboardInterrupt:
         return 130
-command.main = interrupted
+class Interrupted:
+    def __getattr__(self, name):
+        raise KeyboardInterrupt
+{interrupt}
 command.run()
-""")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
-    words = [sys.executable, "-m", "interrupted"]
-    assert subprocess.run(words, env=environment, check=False).returncode == 130
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env=environment, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, err)
+
+
+def test_the_command_is_the_module():
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        scripts = tomllib.load(file)["project"]["scripts"]
+    assert scripts == {"robfair": "robfair.__main__:run"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["demo", "audit"])
+def test_control_c_of_a_process(command, files, people, tmp_path):
+    out, rows = tmp_path / "out", tmp_path / "rows.csv"
+    if command == "demo":
+        process, moment = shell("demo", "--output", out, text=False), b"NaturalClassifier"
+    else:
+        out.mkdir()
+        pd.concat([people] * 40).to_csv(rows, index=False)
+        columns = ["--target", "income", "--sensitive", "race", "--method", "decision"]
+        options = [*columns, "--html", out / "report.html"]
+        process = shell("audit", files / "plain.skops", rows, *options, text=False)
+        moment = b"distance"
+    said = b""
+    while moment not in said:  # the progress bar of the work
+        said += process.stderr.read(1)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    printed, rest = process.communicate()
+    assert (process.returncode, printed) == (130, b"")
+    assert b"Traceback" not in said + rest
+    assert rest.endswith(b"\nrobfair: interrupted\n")  # after the bar, on a line of its own
+    assert not list(out.iterdir())
 
 
 def test_a_reader_that_is_gone(shell_audit, monkeypatch):

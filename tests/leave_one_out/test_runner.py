@@ -2,14 +2,19 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import make_pipeline
 
+import robfair
 from refits import Ridge, data, equal, network
 from robfair.leave_one_out import leave_one_out
 
@@ -82,3 +87,29 @@ def test_workers_lost_again_and_again_are_an_error(tmp_path, monkeypatch, error)
             leave_one_out(Ridge(), X, y, X_test, n_left_out=6, checkpoint=checkpoint)
         assert Loses.n_calls == 2
         assert isinstance(raised.value.__cause__, error)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_workers_too(tmp_path):
+    code = f"""
+from refits import data, network
+from robfair.leave_one_out import leave_one_out
+X, y, X_test = data()
+print("begins", flush=True)
+leave_one_out(network(), X, y, X_test, n_left_out=30, n_baseline=9999, n_jobs=2,
+              checkpoint={str(tmp_path / "folder")!r})
+"""
+    roots = [Path(robfair.__file__).parent.parent, Path(__file__).parent.parent]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots))}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE,
+        start_new_session=True, text=True,
+    )  # fmt: skip
+    while len(list(tmp_path.rglob("*.safetensors"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it, too
+    err = process.communicate()[1]
+    assert process.returncode == -signal.SIGINT
+    assert err.count("Traceback") == 1, err  # that of the process itself, which does not catch it
+    assert err.endswith("KeyboardInterrupt\n")
