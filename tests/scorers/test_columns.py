@@ -13,6 +13,7 @@ from robfair import boundary_distance
 from robfair.datasets import make_group_margins
 from robfair.metrics import (
     class_accuracy_unfairness,
+    equalized_odds_unfairness,
     group_robustness,
     robustness_gini,
     robustness_variance,
@@ -98,8 +99,8 @@ def test_keywords_that_would_be_dropped_are_refused(options, message):
 
 
 def test_a_measure_without_strata_refuses_them():
-    with pytest.raises(TypeError, match="class_accuracy_unfairness takes no standardize_by="):
-        make_robustness_scorer(class_accuracy_unfairness, standardize_by="y_true")
+    with pytest.raises(TypeError, match="equalized_odds_unfairness takes no standardize_by="):
+        make_robustness_scorer(equalized_odds_unfairness, standardize_by="y_true")
 
 
 def test_strata_that_X_lacks():
@@ -107,3 +108,13 @@ def test_strata_that_X_lacks():
     scorer = make_robustness_scorer(robustness_variance, groups=RACE, standardize_by="age")
     with pytest.raises(ValueError, match="standardize_by='age' is not a column of X"):
         scorer(model, X, Y)
+
+
+def test_cau_is_standardised_by_a_column():
+    model = LogisticRegression(C=0.01).fit(X, Y)
+    scorer = make_robustness_scorer(
+        class_accuracy_unfairness, greater_is_better=False, standardize_by="old"
+    )
+    right = pd.DataFrame({"right": model.predict(X) == Y, "y": Y, "old": X["old"]})
+    accuracy = right.groupby(["y", "old"])["right"].mean().unstack() @ [0.5, 0.5]
+    assert scorer(model, X, Y) == pytest.approx(-np.ptp(accuracy))
