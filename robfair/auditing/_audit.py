@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from robfair._problem import as_seed
 from robfair._warnings import each_once
 from robfair.auditing._by_eps import check_eps
+from robfair.auditing._discovery import as_discovery
 from robfair.auditing._options import AuditOptions
 from robfair.auditing._run import run_audit
 from robfair.auditing._unknown_options import refuse_unknown
@@ -37,6 +38,7 @@ def audit(
     examples: int = 3,
     eps: float | Sequence[float] = (0.1, 0.5, 1.0),
     metrics: Any = None,
+    discover: Any = None,
     random_state: Any = 0,
     budget: int | None = None,
     time_limit: float | None = None,
@@ -103,6 +105,9 @@ def audit(
         and 1 for y_true, and the probability of the positive class. None: for two classes
         selection rate, true and false positive rate, and calibration (the mean probability less
         the share that it predicts). The positive class is the second one.
+    discover : bool, str, list or DataFrame, default=None
+        Whether to look for subgroups that nobody named, too: in all columns of X (True), in some of
+        them by name, or in those of a DataFrame, as `discover_groups` does.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random parts of the searches.
     budget, time_limit, max_iter, overshoot, n_candidates : int or float
@@ -129,6 +134,7 @@ def audit(
     See Also
     --------
     compare : Several models side by side.
+    discover_groups : Subgroups that nobody named.
 
     Examples
     --------
@@ -147,17 +153,6 @@ def audit(
     >>> result.to_html("audit.html")  # doctest: +SKIP
     """
     refuse_unknown(audit, unknown)
-    distance = DistanceOptions(
-        budget=budget,
-        time_limit=time_limit,
-        max_iter=max_iter,
-        overshoot=overshoot,
-        n_candidates=n_candidates,
-        background=background,
-        batch_size=batch_size,
-        n_jobs=n_jobs,
-        random_state=as_seed(random_state),
-    )
     options = AuditOptions(
         method=method,
         threat_model=threat_model,
@@ -168,11 +163,21 @@ def audit(
         examples=examples,
         eps=check_eps(eps),
         metrics=metrics,
+        discovery=as_discovery(discover, confidence, tau_max),
         control_features=control_features,
         favorable_label=favorable_label,
         random_state=random_state,
-        distance=distance,
+        distance=DistanceOptions(
+            budget=budget,
+            time_limit=time_limit,
+            max_iter=max_iter,
+            overshoot=overshoot,
+            n_candidates=n_candidates,
+            background=background,
+            batch_size=batch_size,
+            n_jobs=n_jobs,
+            random_state=as_seed(random_state),
+        ),
         verbose=verbose,
     )
-    name = type(model).__name__ if name is None else name
     return Audit(**vars(run_audit(model, X, y, sensitive_features, name, options)))

@@ -177,4 +177,4 @@ def discover_groups(
         ),
         verbose=verbose,
     )
-    return discovery.run(discovery.values(distances), seed)
+    return discovery.measure(distances, seed)

@@ -72,6 +72,17 @@ class DiscoveryOptions:
         check_tau_max(self.tau_max)
 
 
+def as_discovery(
+    discover: Any, confidence: float | None, tau_max: float | None
+) -> DiscoveryOptions | None:
+    """Turn the `discover` of an audit into options: True for the columns of X, None for nothing."""
+    if discover is None or discover is False:
+        return None
+    columns = None if discover is True else discover
+    level = 0.95 if confidence is None else confidence
+    return DiscoveryOptions(columns=columns, confidence=level, tau_max=tau_max)
+
+
 @dataclass(frozen=True, eq=False)
 class Discovery:
     """The rows and conditions of a discovery; all bad input is refused when it is made."""
@@ -111,18 +122,28 @@ class Discovery:
         _check_conditions(conditions, frame, options)
         return cls(options, y_true, conditions, pool_rare(strata))
 
-    def values(self, distances: BoundaryDistance) -> NDArray[np.float64]:
-        """Return what Rob(P) is the mean of; raises ValueError if it is infinite for some row."""
-        _, values = check_robustness_inputs(
-            self.y_true, distances.predicted, distances.distance, self.options.tau_max
-        )
-        n_censored = int(np.isinf(values).sum())
-        if n_censored:
-            raise ValueError(
-                f"for {n_censored:,} rows no adversarial was found, so that no mean over them is "
-                "known. Pass tau_max=, the largest distance that matters."
-            )
-        return values
+    def measure(self, distances: BoundaryDistance, seed: int) -> pd.DataFrame:
+        """Run on what Rob(P) is the mean of; raises ValueError if it is infinite for some row."""
+        values = self._values(distances)
+        if reason := _unknown(values):
+            raise ValueError(reason)
+        return self.run(values, seed)
+
+    def in_audit(
+        self, distances: BoundaryDistance, seed: int
+    ) -> tuple[pd.DataFrame | None, list[str]]:
+        """Run as `measure`; where that is not possible, return a warning in place of the table.
+
+        The audit's measures are NaN then.
+        """
+        values = self._values(distances)
+        if reason := _unknown(values):
+            return None, [f"no subgroups were searched: {reason}"]
+        return self.run(values, seed), []
+
+    def _values(self, distances: BoundaryDistance) -> NDArray[np.float64]:
+        found, cap = distances.distance, self.options.tau_max
+        return check_robustness_inputs(self.y_true, distances.predicted, found, cap)[1]
 
     def run(self, values: NDArray[np.float64], seed: int) -> pd.DataFrame:
         """Search on one part of the rows and test on the other; a row per subgroup tested."""
@@ -144,6 +165,16 @@ class Discovery:
         names, columns = self.conditions.texts, self.conditions.columns
         conditions = Conditions(names, columns, self.conditions.holds[rows])
         return Half(values[rows], self.strata[rows], conditions)
+
+
+def _unknown(values: NDArray[np.float64]) -> str:
+    n_censored = int(np.isinf(values).sum())
+    if not n_censored:
+        return ""
+    return (
+        f"for {n_censored:,} rows no adversarial was found, so that no mean over them is known. "
+        "Pass tau_max=, the largest distance that matters."
+    )
 
 
 def _table(X: Any, columns: Any, n: int) -> pd.DataFrame:

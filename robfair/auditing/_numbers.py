@@ -43,6 +43,7 @@ class AuditNumbers:
     labels: Any  # likewise, what by_label compares the groups within
     examples: pd.DataFrame
     settings: dict[str, Any]  # plain values, so that they can be written as JSON
+    discovered: pd.DataFrame | None = None  # None: subgroups were not searched
 
     @property
     def doubts(self) -> list[str]:

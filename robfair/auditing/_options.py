@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
+from robfair.auditing._discovery import DiscoveryOptions
 from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
 
@@ -23,6 +24,7 @@ class AuditOptions:
     examples: int  # rows of each group
     eps: tuple[float, ...]
     metrics: Any  # names or functions
+    discovery: DiscoveryOptions | None  # None: subgroups are not searched
     control_features: Any  # what groups are compared within; None: the true label
     favorable_label: Any  # None: nothing is said of decisions
     random_state: Any  # as it was passed

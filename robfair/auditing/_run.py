@@ -16,6 +16,7 @@ from robfair._groups import Groups, encode_groups
 from robfair._validation import check_vector
 from robfair.auditing._by_eps import measure_by_eps
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
+from robfair.auditing._discovery import Discovery
 from robfair.auditing._examples import nearest_rows
 from robfair.auditing._fairness_metrics import measure_metrics, read_metrics
 from robfair.auditing._favorable import check_favorable, measure_favorable
@@ -35,9 +36,26 @@ KEPT = ("tau_max", "confidence", "n_check")  # options that the result repeats
 
 
 def run_audit(
+    model: Any,
+    X: Any,
+    y: ArrayLike,
+    sensitive_features: Any,
+    name: str | None,
+    options: AuditOptions,
+) -> AuditNumbers:
+    """Compute the numbers of one audit and, if asked for, discover subgroups."""
+    name = type(model).__name__ if name is None else name
+    if options.discovery is None:
+        return _measure(model, X, y, sensitive_features, name, options)
+    search = Discovery.of(X, y, options.discovery)  # bad input before the distances
+    numbers = _measure(model, X, y, sensitive_features, name, options)
+    found, doubts = search.in_audit(numbers.distances, options.distance.random_state)
+    return replace(numbers, discovered=found, warnings=(*numbers.warnings, *doubts))
+
+
+def _measure(
     model: Any, X: Any, y: ArrayLike, sensitive_features: Any, name: str, options: AuditOptions
 ) -> AuditNumbers:
-    """Compute the numbers of one audit."""
     y_true = check_vector(y, "y")
     control = options.control_features
     check_aligned(X=X, y=y, sensitive_features=sensitive_features, control_features=control)

@@ -95,6 +95,11 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
         "far those who were denied it are from it",
     )  # fmt: skip
     group.add_argument(
+        "--discover", action="store_true",
+        help="look for subgroups that nobody named, too: in all columns but --target, also those "
+        "that the model does not take",
+    )  # fmt: skip
+    group.add_argument(
         "--features", type=names, action="extend", metavar="COLUMNS",
         help="what a model that knows no column names takes, in order (default: all but --target)",
     )  # fmt: skip
@@ -221,6 +226,7 @@ def run(arguments: argparse.Namespace) -> int:
                     certify=arguments.certify,
                     eps=arguments.eps,
                     metrics=arguments.metrics,
+                    discover=task.columns if arguments.discover else None,
                     random_state=arguments.seed,
                     examples=0 if arguments.no_rows else 3,
                     verbose=0 if arguments.quiet else 1,

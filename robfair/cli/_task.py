@@ -70,6 +70,7 @@ class Task:
     favorable: Any  # the label that people want, if one was named
     threat_model: ThreatModel
     table: pd.DataFrame  # X with the names that its columns have in the file
+    columns: pd.DataFrame  # all but the target
     missing: dict[str, int]  # rows with missing values, by feature
     source: str  # the file and the rows that were taken, for people
 
@@ -107,6 +108,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
     table = frame[features]
     _check_cells(table, loaded)
     threat_model = _threat_model(table, loaded, arguments)
+    columns = frame.drop(columns=arguments.target)
     rows = sample_rows(len(frame), arguments.max_rows, arguments.seed)
     source = f"{len(frame):,} rows of {arguments.data}"
     if len(rows) < len(frame):
@@ -122,6 +124,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
         _favorable(arguments.favorable, target),
         threat_model,
         table,
+        columns.iloc[rows].reset_index(drop=True),
         {str(name): int(n) for name, n in missing[missing > 0].items()},
         source,
     )

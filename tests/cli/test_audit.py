@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from robfair import ThreatModel, audit
+from robfair import ThreatModel, audit, discover_groups
 from robfair.cli import main
 from robfair.datasets import load_adult
 
@@ -352,3 +352,19 @@ def test_models_that_were_not_trained_with_robfair(adult, capsys, name, method, 
     assert np.isfinite(found["overall"]["V_f"]["value"])
     assert found["method"] == method
     assert (adult / f"{name}.html").stat().st_size > 10_000
+
+
+def test_discover_searches_all_columns_but_the_target(shell_audit, files, people):
+    code, out, _ = shell_audit("logistic.skops", "people.csv", "--discover", "--json", "--quiet")
+    assert code == 0
+    found = only(out)["audits"]["race"]["discovered"]
+    expected = discover_groups(
+        load(files, "logistic.skops"),
+        people,
+        people["income"],
+        columns=pd.read_csv(files / "people.csv").drop(columns="income"),
+    )
+    assert found["n_searched"] == expected.attrs["n_searched"] > 50
+    assert [row["condition"] for row in found["tested"]] == expected["condition"].tolist()
+    _, text, _ = shell_audit("logistic.skops", "people.csv", "--discover", "--quiet")
+    assert "Subgroups that nobody named" in text

@@ -83,6 +83,8 @@ class Audit(AuditNumbers, Exports):
         The other things on which the numbers depend: tau_max, confidence, n_check,
         random_state, the options of the distances, the date, the versions of libraries; and
         "examples", the terms in which the examples are told.
+    discovered : pandas.DataFrame or None
+        With ``discover=`` the subgroups that nobody named, as `discover_groups` returns them.
     """
 
     def verdict(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from robfair.auditing._numbers import AuditNumbers
+from robfair.auditing.report._discovered import discovered_record
 from robfair.auditing.report._flat import flat_numbers
 from robfair.auditing.report._verdict import judge_audit
 
@@ -33,6 +34,7 @@ def audit_record(audit: AuditNumbers) -> dict[str, Any]:
         "by_label": _label_records(audit),
         "standardized": audit.standardized.to_dict(orient="index"),
         "decomposition": _records(audit.decomposition),
+        "discovered": discovered_record(audit),
         "check": None if audit.check is None else _records(audit.check),
         "warnings": audit.warnings,
         "method": distances.method,

@@ -10,6 +10,7 @@ import pandas as pd
 from robfair._tables import Cell, Table
 from robfair._text import group_names, interval_title, table_number, visible
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
+from robfair.auditing.report._discovered import discovered_tables
 from robfair.metrics import find_measure
 
 ALL_ROWS = "all rows"
@@ -126,6 +127,7 @@ def sections(audit: AuditNumbers) -> list[tuple[str, str, list[tuple[str, Table]
         ("labels", "Groups within labels", label_tables(audit)),
         ("favorable", "Favourable decisions", favorable_tables(audit)),
         ("beside", "Beside the distance", beside_tables(audit)),
+        ("discovered", "Subgroups nobody named", discovered_tables(audit)),
     ]
     return [section for section in every if section[2]]
 
