@@ -70,7 +70,7 @@ class GroupTests:
         below = combine(self.means.summary[None], np.full((n, n), 1 / n) - np.eye(n))
         usable = usable_groups(self.means)
         stands = np.zeros(n, dtype=bool)
-        stands[usable] = holm(2 * p_above(below)[usable], self.level)
+        stands[usable] = holm(2 * p_above(below)[usable]) <= self.level
         return stands & (below.mean > 0) & np.isin(np.arange(n), self.pairs.a[self.pairs.apart])
 
 
@@ -114,7 +114,7 @@ def compare_groups(
     weights += [np.full(len(each.p), _WITHIN / n_within) for each in within]
     all_p = np.concatenate([pairs.p, *(each.p for each in within)])
     stands = np.split(
-        holm(all_p, level, np.concatenate(weights)), np.cumsum([len(w) for w in weights])[:-1]
+        holm(all_p, np.concatenate(weights)) <= level, np.cumsum([len(w) for w in weights])[:-1]
     )
     pairs, *within = (
         replace(each, apart=apart) for each, apart in zip((pairs, *within), stands, strict=True)
@@ -151,15 +151,15 @@ def _pairs(means: GroupMeans) -> GroupPairs:
     return GroupPairs(usable[low], usable[high], difference.mean, p, difference, apart)
 
 
-def holm(p: NDArray[np.float64], level: float, weights: NDArray[np.float64] | None = None) -> Mask:
-    """Tell which differences stand when all tests are looked at (Holm's step-down correction).
+def holm(p: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> Any:
+    """Correct p-values for their number (Holm's step-down correction); NaN stays, as the greatest.
 
     The level is shared out by the weights, and what a difference that stands had goes to the rest.
     """
     weights = np.ones(len(p)) if weights is None else weights
-    order = np.argsort(p / weights, kind="stable")  # from the least on, until the first that fails
+    order = np.argsort(p / weights, kind="stable")
     left = np.cumsum(weights[order][::-1])[::-1]
-    passes = p[order] * left <= level * weights[order]
-    stands = np.empty(len(p), dtype=bool)
-    stands[order] = np.logical_and.accumulate(passes)
-    return stands
+    corrected = np.empty(len(p))
+    steps = np.maximum.accumulate(p[order] * left / weights[order])
+    corrected[order] = np.minimum(steps, 1.0)
+    return corrected

@@ -93,9 +93,9 @@ def test_a_difference_that_stands_leaves_its_level_to_the_others():
     assert all(each.apart.all() for each in (tests.pairs, *tests.within))
     # Without one over all rows, a difference within labels needs a tenth of the level.
     weights = np.array([0.8, 0.1, 0.1])
-    assert holm(np.array([0.5, 0.004, 0.5]), 0.05, weights).tolist() == [False, True, False]
-    assert holm(np.array([0.5, 0.006, 0.5]), 0.05, weights).tolist() == [False, False, False]
-    assert holm(np.array([0.04, 0.02, 0.5]), 0.05, weights).tolist() == [True, True, False]
+    assert (holm(np.array([0.5, 0.004, 0.5]), weights) <= 0.05).tolist() == [False, True, False]
+    assert (holm(np.array([0.5, 0.006, 0.5]), weights) <= 0.05).tolist() == [False, False, False]
+    assert (holm(np.array([0.04, 0.02, 0.5]), weights) <= 0.05).tolist() == [True, True, False]
 
 
 def test_vulnerable_groups_are_below_the_mean_for_sure():
@@ -149,7 +149,7 @@ def test_holm_by_its_definition(p, level):
         if p[i] > level / (len(p) - rank):
             break
         expected[i] = True
-    assert holm(np.array(p), level).tolist() == expected
+    assert (holm(np.array(p)) <= level).tolist() == expected
 
 
 def test_crossing_keeps_what_nobody_has():
@@ -157,3 +157,9 @@ def test_crossing_keeps_what_nobody_has():
     both = cross(labels, groups)
     assert both.labels.tolist() == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
     assert both.codes.tolist() == [1, 2, 2]
+
+
+def test_holm_corrects_p_values_by_hand():
+    assert_allclose(holm(np.array([0.03, 0.01, 0.02, 0.9])), [0.06, 0.04, 0.06, 0.9])
+    assert_allclose(holm(np.array([0.6, 0.5])), [1.0, 1.0])
+    assert_allclose(holm(np.array([np.nan, 0.01])), [np.nan, 0.02])

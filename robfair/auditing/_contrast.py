@@ -137,12 +137,3 @@ class Contrast:
         more = self._spreads_more
         lower = np.where(more, np.fmin(lower, own_lower), lower)
         return lower, np.where(more, np.fmax(upper, own_upper), upper)
-
-
-def holm(p: Floats) -> Floats:
-    """Correct p-values for their number by Holm's method."""
-    order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty_like(steps)
-    corrected[order] = np.minimum(steps, 1.0)
-    return corrected

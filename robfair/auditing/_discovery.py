@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair._alignment import check_aligned
+from robfair._group_tests import holm
 from robfair._groups import SMALL_GROUP, encode_groups
 from robfair._text import did_you_mean, few, type_name
 from robfair._validation import (
@@ -25,7 +26,6 @@ from robfair._validation import (
 )
 from robfair._warnings import warn
 from robfair.auditing._conditions import Conditions, read_conditions
-from robfair.auditing._contrast import holm
 from robfair.auditing._subgroups import Chosen, Half, pool_rare, search, select
 from robfair.distance import BoundaryDistance
 from robfair.exceptions import GroupsWarning
@@ -261,6 +261,6 @@ def _tabulate(selected: list[Chosen], half: Half, other: Half, alpha: float) -> 
             )
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    table["p_value"] = holm(np.minimum(table["p_value"].to_numpy(), 1.0))
+    table["p_value"] = holm(table["p_value"].to_numpy())
     table["confirmed"] = table["p_value"] <= alpha
     return table.sort_values("upper", kind="stable", ignore_index=True)

@@ -179,7 +179,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--fail-if", type=parse_threshold, action="append", default=[], metavar="CONDITION",
         help=f"exit with 1 if a measure ({', '.join(AUDIT_MEASURES)}) of any audit is < <= > or "
         ">= a number, or NaN; .lower or .upper behind its name takes this end of its interval, "
-        ".low or .high of its certified bounds, .corrected V_f or CV less noise; may be repeated",
+        ".low or .high of its certified bounds, .corrected V_f or CV less noise; standardized. "
+        "before it the measure as if every group had the same mix of labels; may be repeated",
     )  # fmt: skip
     group.add_argument(
         "--metrics", type=names, action="extend", metavar="NAMES",

@@ -36,6 +36,7 @@ COLUMNS = {
     "high": "the upper certified end of ",
 }
 CERTIFIED = ("low", "high")
+STANDARDIZED = "standardized"
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ class Threshold:
     symbol: str  # key of OPERATORS
     limit: float
     column: str = "value"  # key of COLUMNS
+    is_standardized: bool = False  # as if every group had the same mix of labels
 
     def __str__(self) -> str:
+        start = f"{STANDARDIZED}." if self.is_standardized else ""
         end = "" if self.column == "value" else f".{self.column}"
-        return f"{self.measure}{end} {self.symbol} {self.limit:g}"
+        return f"{start}{self.measure}{end} {self.symbol} {self.limit:g}"
 
     @property
     def is_certified(self) -> bool:
@@ -64,7 +67,10 @@ class Threshold:
         from robfair.metrics import find_measure  # not for a help text, which must be fast
 
         name = find_measure(self.measure).symbol
-        value = float(audit.overall[self.column][name])
+        table = audit.standardized if self.is_standardized else audit.overall
+        value = float(table[self.column][name])
+        if self.is_standardized:
+            name = f"the standardised {name}"
         crossed = math.isnan(value) or OPERATORS[self.symbol](value, self.limit)
         return {
             "fail_if": str(self),
@@ -95,8 +101,9 @@ def parse_threshold(text: str) -> Threshold:
             f"must be a measure, one of < <= > >= and a number, as in 'v_f > 0.05'; got {text!r}"
         )
     name, symbol, number = parts.groups()
-    measure, _, column = name.partition(".")
-    _check_known(measure, column)
+    is_standardized = name.startswith(f"{STANDARDIZED}.")
+    measure, _, column = name.removeprefix(f"{STANDARDIZED}.").partition(".")
+    _check_known(measure, column, is_standardized)
     if symbol not in OPERATORS:
         raise argparse.ArgumentTypeError(f"the operator must be < <= > or >=; got {symbol!r}")
     try:
@@ -105,14 +112,19 @@ def parse_threshold(text: str) -> Threshold:
         limit = math.nan
     if not math.isfinite(limit):  # words, nan and inf alike
         raise argparse.ArgumentTypeError(f"{number!r} in {text!r} is not a finite number")
-    return Threshold(measure, symbol, limit, column or "value")
+    return Threshold(measure, symbol, limit, column or "value", is_standardized)
 
 
-def _check_known(measure: str, column: str) -> None:
+def _check_known(measure: str, column: str, is_standardized: bool) -> None:
     """Raise ArgumentTypeError unless an audit has the measure, with this end or without one."""
     if measure not in AUDIT_MEASURES:
         hint = did_you_mean(measure, AUDIT_MEASURES)
         raise argparse.ArgumentTypeError(f"there is no measure {measure!r}. {hint}")
+    if is_standardized and (measure == "accuracy" or column in CERTIFIED):
+        what = f"{measure}.{column}" if column else measure
+        raise argparse.ArgumentTypeError(
+            f"there is no standardised {what}: put the condition on {what} itself"
+        )
     if not column:
         return
     from robfair.metrics import find_measure

@@ -76,7 +76,7 @@ def judge(differences: Sequence[NDArray[np.float64]]) -> list[str]:
     """
     p = np.array([_p_value(values) for values in differences])
     stands = np.zeros(len(p), dtype=bool)
-    stands[~np.isnan(p)] = holm(p[~np.isnan(p)], 0.05)
+    stands[~np.isnan(p)] = holm(p[~np.isnan(p)]) <= 0.05
     answers = []
     for values, stand in zip(differences, stands, strict=True):
         if len(values) == 0 or np.isnan(values).any():

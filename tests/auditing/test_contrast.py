@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from robfair.auditing._contrast import Contrast, Moments, holm
+from robfair.auditing._contrast import Contrast, Moments
 
 SHAPES = {
     "lognormal": lambda rng, size: rng.lognormal(0, 1, size),
@@ -89,8 +89,3 @@ def test_a_large_sure_difference_ranks_first():
     }  # fmt: skip
     assert sorted(scores, key=scores.get) == ["large", "small", "broad", "none"]
     assert scores["broad"] < 0 < scores["none"]
-
-
-def test_holm_by_hand():
-    assert_allclose(holm(np.array([0.03, 0.01, 0.02, 0.9])), [0.06, 0.04, 0.06, 0.9])
-    assert_allclose(holm(np.array([0.6, 0.5])), [1.0, 1.0])

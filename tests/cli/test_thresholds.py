@@ -11,8 +11,8 @@ from robfair.metrics import find_measure
 
 
 class Result:
-    def __init__(self, measure, value, column="value"):
-        self.overall = pd.DataFrame({column: {find_measure(measure).symbol: value}})
+    def __init__(self, measure, value, column="value", table="overall"):
+        setattr(self, table, pd.DataFrame({column: {find_measure(measure).symbol: value}}))
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,22 @@ def test_a_condition_on_an_end_reads_this_end_alone(column):
     assert judged["message"].endswith(f" of V_f is 0.06, 0.01 above the limit of {threshold}.")
 
 
+@pytest.mark.parametrize("end", ["", ".lower"])
+def test_a_condition_on_the_standardised_measure(end):
+    threshold = parse_threshold(f"standardized.gap{end} > 0.2")
+    assert str(threshold) == f"standardized.gap{end} > 0.2"
+    column = end.removeprefix(".") or "value"
+    judged = threshold.judge(Result("gap", 0.3, column, table="standardized"))
+    assert judged["crossed"]
+    assert f"the standardised gap is 0.3, 0.1 above the limit of {threshold}" in judged["message"]
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
+        ("standardized.accuracy < 1", "no standardised accuracy: put the condition on accuracy"),
+        ("standardized.gap.low > 1", "no standardised gap.low"),
+        ("standardised.gap > 1", "no measure 'standardised'"),
         ("gap.lwer > 1", "gap has no end 'lwer'. Did you mean 'lower'?"),
         ("gap.corrected > 1", "gap has no 'corrected': put the condition on gap itself"),
         ("accuracy.lower < 1", "accuracy has no 'lower'"),

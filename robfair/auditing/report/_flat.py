@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,17 @@ _SIGNS = {"<=": "le_", ">=": "ge_", "<": "lt_", ">": "gt_"}  # or "<=50K" and ">
 
 def flat_numbers(audit: AuditNumbers) -> dict[str, float]:
     """Return the measures with their ends, then the numbers of each group."""
-    return dict([*_measures(audit), *_groups(audit)])
+    metrics = audit.metrics_overall
+    named = zip(safe_names(map(str, metrics.index)), metrics, strict=True)
+    return dict(
+        [
+            *_measures("", audit.overall),
+            *_measures("standardized/", audit.standardized),
+            *((f"all/{name}", float(value)) for name, value in named),
+            *_groups(audit),
+            *_labels(audit),
+        ]
+    )
 
 
 def safe_names(names: Iterable[str]) -> list[str]:
@@ -38,14 +49,11 @@ def safe_names(names: Iterable[str]) -> list[str]:
     return taken
 
 
-def _measures(audit: AuditNumbers) -> Iterator[tuple[str, float]]:
-    for symbol, row in audit.overall.iterrows():
-        key = find_measure(str(symbol)).key
+def _measures(place: str, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    for symbol, row in table.iterrows():
+        key = f"{place}{find_measure(str(symbol)).key}"
         yield key, float(row["value"])
         yield from _known(key, row.drop("value"))
-    metrics = audit.metrics_overall
-    for name, value in zip(safe_names(map(str, metrics.index)), metrics, strict=True):
-        yield f"all/{name}", float(value)
 
 
 def _groups(audit: AuditNumbers) -> Iterator[tuple[str, float]]:
@@ -64,6 +72,16 @@ def _groups(audit: AuditNumbers) -> Iterator[tuple[str, float]]:
         for column, value in zip(columns, values, strict=True):
             yield f"group/{name}/{column}", float(value[i])
         yield from _known(f"group/{name}/rob_p", ends.iloc[i])
+
+
+def _labels(audit: AuditNumbers) -> Iterator[tuple[str, float]]:
+    cells = product(
+        safe_names(group_names(audit.labels.labels)), safe_names(group_names(audit.by_group.index))
+    )  # as `by_label` has them
+    for (label, group), row in zip(cells, audit.by_label.to_dict(orient="records"), strict=True):
+        for column in ("size", "accuracy", "mean_distance"):
+            yield f"label/{label}/{group}/{column}", float(row[column])
+        yield f"label/{label}/{group}/rob_p", float(row["robustness"])
 
 
 def _known(key: str, ends: pd.Series[Any]) -> Iterator[tuple[str, float]]:

@@ -49,7 +49,7 @@ class PairedTests:
             questions += [(measure, frozenset((one, other))) for measure in measures]
             p += [values[measure] for measure in measures]
         level = error_level(next(iter(audits.values())).settings["confidence"])
-        self._stands = dict(zip(questions, holm(np.array(p), level).tolist(), strict=True))
+        self._stands = dict(zip(questions, (holm(np.array(p)) <= level).tolist(), strict=True))
 
     def differ(self, measure: str, one: str, other: str) -> bool:
         """Tell whether a difference is larger than the error of sampling."""
@@ -68,7 +68,11 @@ def paired_p_values(one: AuditNumbers, other: AuditNumbers) -> dict[str, float]:
             f"{one.name} and {other.name} cannot be compared: their audits are of other rows or "
             "groups. Pass both to compare()."
         )
-    rows = [np.stack(pair, axis=-1) for pair in zip(*blocks, strict=True)]
+    return paired_block_p_values([np.stack(pair, axis=-1) for pair in zip(*blocks, strict=True)])
+
+
+def paired_block_p_values(rows: list[NDArray[np.float64]]) -> dict[str, float]:
+    """Return the p-values of two models from the values of each group, of shape (n_in_group, 2)."""
     censored = not all(np.isfinite(block).all() for block in rows)
     if censored or min(map(len, rows)) < 2:  # the spread of a single row is unknown
         return dict.fromkeys(PAIRED, np.nan)

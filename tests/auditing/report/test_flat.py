@@ -28,6 +28,12 @@ def test_it_holds_the_tables(result):
     assert numbers["group/c_c/withstands_0.5"] == share
     assert numbers["all/selection_rate"] == result.metrics_overall["selection_rate"]
     assert numbers["group/c_c/calibration"] == result.metrics["calibration"]["c_c"]
+    row = result.standardized.loc["gap"]
+    ends = [numbers[f"standardized/gap{end}"] for end in ("", ".lower", ".upper")]
+    assert ends == row[["value", "lower", "upper"]].tolist()
+    label = result.by_label.loc[(1, "c_c")]
+    assert numbers["label/1/c_c/rob_p"] == label["robustness"]
+    assert numbers["label/1/c_c/size"] == label["size"]
     assert all(type(value) is float for value in numbers.values())
 
 
