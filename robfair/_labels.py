@@ -18,6 +18,10 @@ from robfair._text import appearance, few
 from robfair._warnings import warn
 from robfair.exceptions import LabelsWarning
 
+__all__ = ["check_kinds", "check_labels", "check_shared"]
+
+Names = tuple[str, str]  # of the true labels and the predicted ones, for the errors
+NAMES: Names = ("y_true", "y_pred")
 # A label that fewer samples have may be a rare class, and fewer samples may all be wrong.
 _SOME, _SHARE = 5, 0.1
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -31,23 +35,14 @@ def check_labels(true: NDArray[Any], pred: NDArray[Any], *, one_group: bool = Fa
     Both have shape (n_samples,) and no missing values. Of `one_group` among several all predictions
     may be wrong, and have labels that its samples do not.
     """
-    _check_kinds(true, pred)
-    known, said = _distinct(true), _distinct(pred)
-    only_true, only_pred = set(known) - set(said), set(said) - set(known)
-    if only_true and only_pred:
-        _check_appearance(only_true, only_pred)
+    check_kinds(true, pred)
     if one_group:
         return
-    held = f"y_true holds [{few(known, 5, repr)}] and y_pred [{few(said, 5, repr)}]"
-    if len(only_true) == len(known):
-        # Numbers of a few rows may differ because the model is bad, texts hardly.
-        if len(known) > 1 and (len(true) >= 2 * _SOME or isinstance(known[0], str | bytes)):
-            raise ValueError(
-                f"{held}: no label is in both, so no prediction could be right. Pass labels in the "
-                "same coding."
-            )
-        _warn_of_none(len(true), held)
-    elif not (true == pred).any():
+    check_shared(true, pred)
+    known, said = _distinct(true), _distinct(pred)
+    only_true, only_pred = set(known) - set(said), set(said) - set(known)
+    held = _held(known, said, NAMES)
+    if len(only_true) == len(known) or not (true == pred).any():
         _warn_of_none(len(true), held)
     elif all(
         np.isin(labels, list(only)).sum() >= max(_SOME, _SHARE * len(labels))
@@ -58,6 +53,36 @@ def check_labels(true: NDArray[Any], pred: NDArray[Any], *, one_group: bool = Fa
             f"[{few(only_pred, 5, repr)}]. Are they in the same coding?",
             LabelsWarning,
         )
+
+
+def check_kinds(true: NDArray[Any], pred: NDArray[Any], names: Names = NAMES) -> None:
+    """Raise TypeError or ValueError for labels of different kinds, or that only look alike.
+
+    The rows of the two need not be the same.
+    """
+    _check_types(true, pred, names)
+    known, said = set(_distinct(true)), set(_distinct(pred))
+    _check_appearance(known - said, said - known, names)
+
+
+def check_shared(true: NDArray[Any], pred: NDArray[Any], names: Names = NAMES) -> None:
+    """Raise ValueError if no label is in both; one label, or numbers of a few rows, may be wrong.
+
+    The rows of the two need not be the same.
+    """
+    known, said = _distinct(true), _distinct(pred)
+    if len(known) < 2 or not set(known).isdisjoint(said):
+        return
+    if len(true) >= 2 * _SOME or isinstance(known[0], str | bytes):
+        raise ValueError(
+            f"{_held(known, said, names)}: no label is in both, so no prediction could be right. "
+            "Pass labels in the same coding."
+        )
+
+
+def _held(known: list[Any], said: list[Any], names: Names) -> str:
+    true, pred = (f"[{few(labels, 5, repr)}]" for labels in (known, said))
+    return f"{names[0]} holds {true} and {names[1]} {pred}"
 
 
 def _distinct(labels: NDArray[Any]) -> list[Any]:
@@ -75,10 +100,10 @@ def _warn_of_none(n_samples: int, held: str) -> None:
         )
 
 
-def _check_kinds(true: NDArray[Any], pred: NDArray[Any]) -> None:
+def _check_types(true: NDArray[Any], pred: NDArray[Any], names: Names) -> None:
     """Raise TypeError for labels of different kinds, ValueError for scores in place of labels."""
     kinds = [_kinds(labels) for labels in (true, pred)]
-    for name, held in zip(("y_true", "y_pred"), kinds, strict=True):
+    for name, held in zip(names, kinds, strict=True):
         if len(held) > 1:
             raise TypeError(
                 f"{name} mixes {' and '.join(sorted(held))}: a label such as 1 is never equal to "
@@ -87,13 +112,13 @@ def _check_kinds(true: NDArray[Any], pred: NDArray[Any]) -> None:
     if kinds[0] != kinds[1]:
         words = [pd.api.types.infer_dtype(labels, skipna=False) for labels in (true, pred)]
         raise TypeError(
-            f"y_true holds {words[0]} labels and y_pred {words[1]} labels, so no prediction could "
-            "be right. Pass both in the same coding."
+            f"{names[0]} holds {words[0]} labels and {names[1]} {words[1]} labels, so no "
+            "prediction could be right. Pass both in the same coding."
         )
     if kinds[0] != {"numbers"}:
         return
-    sides = {"y_true": _fractions(true), "y_pred": _fractions(pred)}
-    for name, other in (("y_true", "y_pred"), ("y_pred", "y_true")):
+    sides = dict(zip(names, (_fractions(true), _fractions(pred)), strict=True))
+    for name, other in (names, names[::-1]):
         own, others = sides[name], sides[other]
         if len(own) and not len(others):
             raise ValueError(
@@ -115,12 +140,12 @@ def _fractions(labels: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(numbers[numbers != np.round(numbers)])
 
 
-def _check_appearance(only_true: set[Any], only_pred: set[Any]) -> None:
+def _check_appearance(only_true: set[Any], only_pred: set[Any], names: Names) -> None:
     """Raise ValueError if two labels that differ look alike."""
     seen = {appearance(label): label for label in only_true}
     alike = [(seen[look], label) for label in only_pred if (look := appearance(label)) in seen]
     if alike:
         raise ValueError(
-            f"y_true holds {alike[0][0]!a} and y_pred {alike[0][1]!a}, which look alike and "
-            "are not equal: strip the labels, and normalise their Unicode (NFC)."
+            f"{names[0]} holds {alike[0][0]!a} and {names[1]} {alike[0][1]!a}, which look alike "
+            "and are not equal: strip the labels, and normalise their Unicode (NFC)."
         )

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._labels import check_kinds, check_shared
 from robfair.adapters._given import some_rows
 from robfair.adapters._labels import LabelModel
-from robfair.adapters._logits import find_codes
 
 __all__ = ["check_labels"]
 
@@ -18,7 +18,7 @@ MANY = 10  # fractions: more than that are scores
 
 
 def check_labels(model: LabelModel, X: NDArray[Any], y: NDArray[Any] | None) -> None:
-    """Raise ValueError if a model returns scores, or labels that `y` cannot match.
+    """Raise ValueError or TypeError if a model returns scores, or labels that `y` cannot match.
 
     Parameters
     ----------
@@ -31,22 +31,16 @@ def check_labels(model: LabelModel, X: NDArray[Any], y: NDArray[Any] | None) -> 
     """
     labels = model.predict(some_rows(X))
     returned = pd.unique(labels)
-    given = None if y is None else pd.unique(y)
-    shared = 0 if given is None else int((find_codes(given, returned) >= 0).sum())
-    if shared < len(returned) and _are_scores(labels):
+    known = set() if y is None else set(y.tolist())
+    if not known.issuperset(returned.tolist()) and _are_scores(labels):
         raise ValueError(
             f"the model must return labels, and it returns scores such as {_some(returned)}: "
             f"{len(returned)} values for {len(labels)} rows. Give a function that decides, as "
             "lambda X: score(X) > threshold."
         )
-    if given is None or shared:
-        return
-    if _kinds(returned).isdisjoint(_kinds(given)) or max(len(returned), len(given)) > 1:
-        raise ValueError(
-            f"y holds {_some(given)} ({given.dtype}) and the model predicts {_some(returned)} "
-            f"({returned.dtype}): no label of one is a label of the other, so that no prediction "
-            "could be right. Pass both in the same coding."
-        )
+    if y is not None and len(y):
+        check_kinds(y, labels, ("y", "predict"))
+        check_shared(y, labels, ("y", "predict"))
 
 
 def _are_scores(labels: NDArray[Any]) -> bool:
@@ -54,13 +48,6 @@ def _are_scores(labels: NDArray[Any]) -> bool:
         return False
     broken = np.unique(labels[labels != np.rint(labels)])
     return len(broken) > min(MANY, len(labels) / 2)
-
-
-def _kinds(labels: NDArray[Any]) -> set[str]:
-    return {
-        "text" if isinstance(label, str) else "bytes" if isinstance(label, bytes) else "number"
-        for label in labels.tolist()
-    }
 
 
 def _some(labels: NDArray[Any]) -> str:
