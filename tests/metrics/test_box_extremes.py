@@ -77,6 +77,11 @@ def test_the_ratio_of_unbounded_numbers_and_of_one(high, expected):
     assert found == list(expected)
 
 
+def test_the_ratio_of_numbers_that_may_be_zero():
+    assert ratio_extremes(np.zeros(2), np.array([0.0, 2.0])) == (0, 0)
+    assert ratio_extremes(np.zeros(2), np.array([0.5, 0.5])) == (0, 1)
+
+
 @pytest.mark.parametrize(("extremes", "measure"), MEASURES)
 @settings(max_examples=12, deadline=None)
 @given(boxes(max_size=5, least_end=0.1))

@@ -1,6 +1,7 @@
 """Measures within control values, and standardised: against loops and pandas, for every measure."""
 
 import re
+from inspect import signature
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from robfair.metrics import (
     class_robustness_unfairness,
     classifier_robustness,
     group_robustness,
+    robustness_decomposition,
     robustness_dispersion,
     robustness_gap,
     robustness_gini,
@@ -346,3 +348,31 @@ def test_control_values_and_groups_keep_their_names():
         control_features=pd.DataFrame({"sex": list("mmww"), "age": [1, 1, 2, 2]}),
     )  # fmt: skip
     assert table.index.names == ["sex", "age", "race"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "names"),
+    [
+        (class_accuracy_unfairness, ["control_features", "standardize_by"]),
+        (class_robustness_unfairness, ["control_features", "standardize_by"]),
+        (robustness_decomposition, ["control_features"]),
+    ],
+)
+def test_features_in_another_order_are_refused(measure, names):
+    rows = frame()
+    given = {"distance": "distance", "least_eps": "distance", "sensitive_features": "group"}
+    takes = signature(measure).parameters
+    keywords = {key: rows[column] for key, column in given.items() if key in takes}
+    for name in names:
+        with pytest.raises(ValueError, match=f"(?s)another order.*{name}|{name}.*another order"):
+            measure(rows["y"], rows["pred"], **keywords, **{name: rows["sex"][::-1]})
+
+
+def test_cau_within_a_label_has_nothing_to_compare():
+    rows = frame()
+    with pytest.warns(UndefinedMetricWarning, match="^CAU is undefined .* 2 of 4 groups"):
+        table = class_accuracy_unfairness(
+            rows["y"], rows["pred"], control_features="y_true", confidence_level=0.95
+        )
+    assert table.columns.tolist() == ["value", "lower", "upper"]
+    assert table.isna().all(axis=None)
