@@ -26,7 +26,9 @@ from robfair.certify._affine import TracedNetwork
 __all__ = ["ReachableSet", "joint_loss", "lipschitz"]
 
 LARGEST = 1536  # side of a dense matrix of which eigenvalues are computed
-MULTIPLIER = 0.3  # in units of the best one without bounds of the arguments
+# In units of the best one without bounds of the arguments; bench_constants: halved and doubled, the
+# same radii.
+MULTIPLIER = 0.3
 ROUNDING = 1e-9  # relative, of an eigenvalue
 
 

