@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from robfair.reproduction._records import read_runs
+
 COLUMNS = ["seed", "protocol", "model", "measure", "eps", "label", "group", "value"]
 
 
@@ -18,6 +20,11 @@ def rows(protocol, model, measure, values, **more):
 def frame(*lists):
     """The rows of several measures as `read_runs` returns them."""
     return pd.DataFrame([row for rows in lists for row in rows], columns=COLUMNS)
+
+
+def measures_of(output, experiment):
+    """The measures that a small run has written to its folder."""
+    return read_runs(output / "results", experiment, "small")[0]
 
 
 def value(measures, protocol, model, measure, **where):

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from torch import nn
 from robfair.certify import UnsupportedLayer
 from robfair.certify._crown import Crown
 from robfair.certify._trace import trace
+from robfair.models import Standardize, resnet18
 
 
 def images(*layers, channels=2):
@@ -149,3 +151,26 @@ def test_what_is_not_supported_is_named(message):
 def test_pooling_that_is_not_supported(options):
     with pytest.raises(UnsupportedLayer, match=r"MaxPool2d \(module '1'\): maximum pooling"):
         trace(*images(nn.MaxPool2d(2, **options)))
+
+
+def standardized():
+    return nn.Sequential(Standardize(0.5, 0.1), nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "shape"), [(standardized, (1, 4, 4)), (resnet18, (3, 2, 2))])
+def test_it_follows_standardize(network, shape):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = network().eval()
+        X = torch.rand(1, *shape)
+    traced = trace(module, shape)
+    values = {0: X.double().flatten().numpy()}
+    for j, layer in enumerate(traced.layers, start=1):
+        values[j] = layer(torch.from_numpy(_value(layer.inputs, values))).numpy()
+    expected = module.double()(X.double()).detach().numpy()[0]
+    np.testing.assert_allclose(_value(traced.output, values), expected, rtol=1e-6, atol=1e-9)
+
+
+def _value(affine, values):
+    return affine.bias + sum(matrix @ values[s] for s, matrix in affine.terms.items())

@@ -10,8 +10,7 @@ from torch import nn
 
 from robfair import ThreatModel, boundary_distance
 from robfair.adapters import affine_map
-from robfair.certify._trace import trace
-from robfair.models import Standardize, lenet5, resnet18, tabular_network
+from robfair.models import Standardize, lenet5, tabular_network
 from robfair.training import _objectives
 
 
@@ -116,30 +115,6 @@ def test_exact_distances_go_through_it():
     inner = boundary_distance(network, X, method="exact")
     outer = boundary_distance(scaled, 4 * X + [10, 20], method="exact")
     np.testing.assert_allclose(outer.distance, 4 * inner.distance, rtol=1e-6)
-
-
-def small_network():
-    return nn.Sequential(Standardize(0.5, 0.1), nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("network", "shape"), [(small_network, (1, 4, 4)), (resnet18, (3, 2, 2))])
-def test_certified_bounds_can_follow_it(network, shape):
-    """The network as affine maps and nonlinear layers computes what the module does."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = network().eval()
-        X = torch.rand(1, *shape)
-    traced = trace(module, shape)
-    values = {0: X.double().flatten().numpy()}
-    for j, layer in enumerate(traced.layers, start=1):
-        values[j] = layer(torch.from_numpy(_value(layer.inputs, values))).numpy()
-    expected = module.double()(X.double()).detach().numpy()[0]
-    np.testing.assert_allclose(_value(traced.output, values), expected, rtol=1e-6, atol=1e-9)
-
-
-def _value(affine, values):
-    return affine.bias + sum(matrix @ values[s] for s, matrix in affine.terms.items())
 
 
 def test_it_is_the_same_in_both_modes():

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from papers import value
+from papers import measures_of, value
 from robfair.reproduction import FAIRNESS
-from robfair.reproduction._records import read_runs
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def measures(adult):
-    return read_runs(adult[0] / "results", "adult", "small")[0]
+    return measures_of(adult[0], "adult")
 
 
 @pytest.mark.parametrize("protocol", ["paper", "honest"])

@@ -5,10 +5,10 @@ import pytest
 from matplotlib.image import imread
 
 from papers import frame, rows
+from robfair.reproduction import FARMUR
 from robfair.reproduction.farmur._figures import draw_curves, draw_pareto
-from robfair.reproduction.farmur._recipes import FarmurRecipe
 
-NAMES = FarmurRecipe().names
+NAMES = FARMUR.experiment("digits").recipe("small").names
 
 
 def count(path, colour):

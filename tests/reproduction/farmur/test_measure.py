@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from papers import measures_of
 from robfair.exceptions import ResultsError
 from robfair.reproduction import FARMUR, reproduce
-from robfair.reproduction._records import read_runs
 from robfair.reproduction.farmur._train import Trainer
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ NAME = "digits-tabular-small-seed0.json"
 
 @pytest.fixture(scope="module")
 def measures(digits):
-    return read_runs(digits[0] / "results", "digits-tabular", "small")[0]
+    return measures_of(digits[0], "digits-tabular")
 
 
 @pytest.fixture

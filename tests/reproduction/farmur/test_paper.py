@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from papers import images as fetcher
-from papers import with_experiment
+from papers import measures_of, with_experiment
 from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.models import alexnet, lenet5, resnet18, utkface_network
 from robfair.reproduction import FARMUR, reproduce
-from robfair.reproduction._records import read_runs
 from robfair.reproduction.farmur._recipes import images
 
 mnist = fetcher(1, 28, 10)
@@ -53,7 +52,7 @@ def test_every_network_runs_end_to_end(experiment, tmp_path, monkeypatch):
             warnings.simplefilter("ignore", category)
         report = reproduce(paper, tmp_path, verbose=0)
     assert report.startswith(f"# FARMUR on {experiment.name}, scale small")
-    measures, _ = read_runs(tmp_path / "results", experiment.name, "small")
+    measures = measures_of(tmp_path, experiment.name)
     losses = measures[measures["measure"].isin(["natural loss", "robust loss"])]
     names = small.names
     assert set(losses["model"]) == {names.natural, names.trades, names.farmur}

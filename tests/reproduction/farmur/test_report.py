@@ -6,11 +6,10 @@ import pytest
 
 from papers import frame, rows, with_experiment
 from robfair.reproduction import FARMUR, reproduce
-from robfair.reproduction.farmur._recipes import FarmurRecipe
 from robfair.reproduction.farmur._report import compare_table, list_groups, list_methods
 
 STEM = "digits-tabular-small"
-NAMES = FarmurRecipe().names
+NAMES = FARMUR.experiment("digits").recipe("small").names
 FIGURES = {f"{STEM}-{name}.png" for name in ("curves-paper", "curves-auto", "pareto")}
 
 

@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from papers import measures_of
 from robfair import AdversarialClassifier, NaturalClassifier, boundary_distance
 from robfair.models import load_weights
 from robfair.reproduction import FARMUR, reproduce
 from robfair.reproduction._paper import Task
-from robfair.reproduction._records import Run, read_runs
+from robfair.reproduction._records import Run
 from robfair.reproduction.farmur._train import HoldOut, Trainer, copy_weights, held_out_rows, mix
 from robfair.training import RobustNet, Strategy
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def measures(digits):
-    return read_runs(digits[0] / "results", "digits-tabular", "small")[0]
+    return measures_of(digits[0], "digits-tabular")
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_between_the_ends_weights_are_mixed_and_statistics_are_new(networks):
 
 @pytest.mark.slow
 def test_the_interpolation_keeps_rob(digits):
-    measures, _ = read_runs(digits[0] / "results", "digits-tabular", "small")
+    measures = measures_of(digits[0], "digits-tabular")
     path = measures.query("protocol == 'path'")
     rob = path.query("measure == 'Rob(f)'").set_index("label")["value"]
     assert list(rob.index.astype(float)) == [i / 10 for i in range(11)]
