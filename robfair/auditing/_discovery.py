@@ -118,6 +118,8 @@ class Discovery:
         else:
             strata = encode_groups(by, n, "standardize_by").codes
         frame = _table(X, options.columns, n)
+        if len(twice := frame.columns[frame.columns.duplicated()]):
+            raise ValueError(f"two columns are named {twice.tolist()[0]!r}: rename one of them.")
         conditions = read_conditions(frame, options.n_bins, 2 * options.min_size)
         _check_conditions(conditions, frame, options)
         return cls(options, y_true, conditions, pool_rare(strata))
@@ -198,6 +200,8 @@ def _table(X: Any, columns: Any, n: int) -> pd.DataFrame:
     if not by_name:
         check_aligned(X=X, columns=source)
         return source
+    if len(columns) == 0:
+        raise ValueError("columns is empty: name at least one column of X, or pass None for all.")
     for each in columns:
         if each not in source.columns:
             hint = did_you_mean(str(each), map(str, source.columns))

@@ -116,6 +116,7 @@ def test_inputs_and_global_state_are_left_as_found():
         ({"columns": None}, ValueError, "X is a ndarray, which does not name its columns"),
         ({"columns": ["site"]}, ValueError, "X is a ndarray, which does not name its columns"),
         ({"columns": PEOPLE[:10]}, ValueError, "columns has 10 samples and y_true has 600"),
+        ({"columns": PEOPLE.set_axis(["a", "b", "a"], axis=1)}, ValueError, "two columns are"),
         ({"columns": PEOPLE.to_numpy()}, ValueError, "columns is a ndarray, which does not name"),
         ({"columns": DATA.X.reshape(600, 3, 1)}, ValueError, "columns is a ndarray"),
         ({"min_size": 151}, ValueError, "600 rows are too few to search on 300 and test on 300"),

@@ -94,6 +94,7 @@ def test_values_that_say_nothing_give_an_empty_table():
         ({"test_size": 0.01}, "500 rows are too few to search on 495 and test on 5"),
         ({"standardize_by": "race"}, "standardize_by must be 'y_true', None or a value for each"),
         ({"standardize_by": [0, 1]}, "standardize_by has 2 samples"),
+        ({"columns": []}, "columns is empty: name at least one column of X"),
         ({"columns": "town", "min_size": 60}, "searched: none of 'town' has a category"),
         (
             {"columns": ["Race"]},

@@ -96,6 +96,16 @@ def test_nested_and_overlapping_subgroups_are_tested_once():
     assert not {"c1 = 1", "c3 = 0"} & set(texts)  # outside of the first they are like the rest
 
 
+def test_at_least_half_of_a_subgroup_is_new():
+    # Values are lower where x < 5: x < 3 is selected first, and of x < 5 only two fifths are new.
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 10, 3000)
+    holds = np.stack([x < 3, x < 5, (x >= 3) & (x < 5), x >= 5], axis=1)
+    conditions = Conditions(("x < 3", "x < 5", "3 <= x < 5", "x >= 5"), np.zeros(4, int), holds)
+    half = Half(rng.normal(1, 0.3, 3000) - 0.5 * (x < 5), np.zeros(3000, int), conditions)
+    assert select([(0,), (1,), (2,), (3,)], half, half, 30) == [(0,), (2,)]
+
+
 def test_a_subgroup_with_all_rows_of_a_label_has_no_rest():
     half = make(planted={("c1 = 1",): 0.2})
     strata = half.conditions.holds[:, 3].astype(int)
