@@ -98,6 +98,18 @@ def test_a_difference_that_stands_leaves_its_level_to_the_others():
     assert (holm(np.array([0.04, 0.02, 0.5]), weights) <= 0.05).tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_over_all_rows_have_four_fifths_of_the_level(seed):
+    rng = np.random.default_rng(seed)
+    groups = {name: rng.exponential(1 + i / 5, 150) for i, name in enumerate("abc")}
+    tests = compared(groups, rng.integers(0, 2, 450), level=0.3)
+    p = np.concatenate([tests.pairs.p, *(each.p for each in tests.within)])
+    stands = holm(p, np.repeat([0.8 / 3, 0.2 / 6], [3, 6])) <= 0.3
+    assert 0 < stands.sum() < 9
+    found = np.concatenate([tests.pairs.apart, *(each.apart for each in tests.within)])
+    assert found.tolist() == stands.tolist()
+
+
 def test_vulnerable_groups_are_below_the_mean_for_sure():
     rng = np.random.default_rng(0)
     groups = {"low": rng.normal(1, 0.1, 100), "mid": rng.normal(1.4, 0.9, 60),

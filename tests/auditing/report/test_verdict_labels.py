@@ -149,6 +149,11 @@ def test_what_makes_the_difference(made):
     far = {"a": groups_of((300, 0.6), (100, 0.2)), "b": groups_of((300, 0.3), (100, 0.1), seed=1)}
     assert sentence(audited(made, far)).startswith("Of the difference of 0.252 the groups' mix of ")
     assert "mix of labels makes 0, accuracy" in sentence(audited(made, far))
+    # Two thirds, and then four tenths.
+    some = {"a": groups_of((300, 0.65), (100, 0.2)), "b": groups_of((150, 0.5), (250, 0.2), seed=1)}
+    assert sentence(audited(made, some)).startswith("Most of the difference, ")
+    less = {"a": groups_of((300, 0.8), (100, 0.2)), "b": groups_of((230, 0.6), (170, 0.2), seed=1)}
+    assert sentence(audited(made, less)).startswith("Of the difference of ")
     more = {"a": groups_of((360, 0.6), (40, 0.2)), "b": groups_of((40, 0.7), (360, 0.24), seed=1)}
     assert "makes more than the whole difference" in sentence(audited(made, more))
 
