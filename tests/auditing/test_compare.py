@@ -108,7 +108,8 @@ def test_errors_of_the_audits():
 def test_options_reach_the_audits_and_have_the_same_defaults():
     ours, theirs = (inspect.signature(function).parameters for function in (compare, audit))
     shared = {name: p.default for name, p in theirs.items() if p.default is not p.empty}
-    del shared["name"]
+    for of_one_model in ("name", "discover"):
+        del shared[of_one_model]
     assert {name: ours[name].default for name in shared} == shared
     result = compare(
         {"net": MODELS["net"]}, DATA.X, DATA.y, sensitive_features=RACE, n_check=0,

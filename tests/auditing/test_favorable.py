@@ -93,6 +93,14 @@ def test_of_three_classes_only_granted_decisions_are_told():
     assert table["size"].sum() == (model.predict(DATA.X) == "yes").sum()
 
 
+def test_groups_may_have_the_names_of_our_own_levels(tmp_path):
+    frame = pd.DataFrame({"decision": RACE, "label": np.arange(360) % 2})
+    result = run(groups=frame, control_features=pd.Series(np.arange(360) % 3, name="group"))
+    assert len(strict(result.to_json())["favorable"]) == 3 * 6
+    assert "granted" in str(result)
+    result.to_html(tmp_path / "a.html")
+
+
 def test_empty_cells():
     keep = ~((RACE == "b") & (CLF.predict(DATA.X) == "yes")).to_numpy()
     result = run(X=DATA.X[keep], y=LABELS[keep], groups=RACE[keep].reset_index(drop=True))

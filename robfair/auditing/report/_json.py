@@ -69,7 +69,7 @@ def _by_eps(audit: AuditNumbers) -> list[dict[str, Any]]:
 def _decisions(audit: AuditNumbers) -> list[dict[str, Any]]:
     """List the rows of `favorable`, each with its decision and its group."""
     frame: pd.DataFrame = audit.favorable  # type: ignore[assignment]
-    decisions = frame.index.unique("decision")
+    decisions = frame.index.unique(0)  # by position: a column of the groups may have its name
     return [{"decision": d, **row} for d in decisions for row in _records(frame.loc[d])]
 
 

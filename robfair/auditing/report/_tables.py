@@ -99,7 +99,7 @@ def favorable_tables(audit: AuditNumbers) -> list[tuple[str, Table]]:
         return []
     frame = audit.favorable
     sides = _sides(frame, audit)
-    decisions = frame.index.get_level_values("decision")
+    decisions = frame.index.get_level_values(0)
     groups = group_names(audit.by_group.index)
     rows = [
         (
