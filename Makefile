@@ -62,7 +62,7 @@ types: $(STAMP) ## mypy --strict on the package
 
 unit: $(STAMP) ## tests, doctests, code of README and guide, numpydoc validation, coverage
 	$(say) 'pytest: tests, doctests, code of README and guide, numpydoc validation, with coverage'
-	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term-missing:skip-covered
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --quiet --cov --cov-report=term-missing:skip-covered
 
 test-fast: $(STAMP) ## the tests that take about two minutes in all, for while you work
 	$(say) 'pytest: all but what is marked slow, with three cases of each test and five examples of each property'

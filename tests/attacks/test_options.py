@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from oracles import network
-from robfair import ThreatModel
+from robfair import ThreatModel, _names
 from robfair.attacks import attack
 from robfair.attacks._options import METHODS, AttackOptions, as_threat_model, searches_rows
 
@@ -62,6 +62,10 @@ def test_confidence_does_not_mask_gradients(method, factor):
     # Another loss, so other points, but not a failure.
     assert result.success_rate > expected.success_rate - 0.1
     assert expected.success_rate > 0.2
+
+
+def test_the_names_are_those_of_the_help():
+    assert tuple(METHODS) == _names.ATTACK_METHODS
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

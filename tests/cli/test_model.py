@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier, ThreatModel
+from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier, ThreatModel, _names
 from robfair.cli import main
 from robfair.cli._errors import BadInput
 from robfair.cli._model import ARCHITECTURES, OWN_TYPES, load_model, load_network
@@ -163,6 +163,10 @@ SMALL = {
     "resnet18": (lambda: resnet18(2), (3, 32, 32), 2),
     "utkface": (lambda: utkface_network(5, image_size=24), (3, 24, 24), 5),
 }
+
+
+def test_the_names_are_those_of_the_help():
+    assert tuple(ARCHITECTURES) == _names.ARCHITECTURES
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

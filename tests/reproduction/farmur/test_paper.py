@@ -33,11 +33,11 @@ LOAD = {
     ids=lambda e: e.name,
 )
 def test_every_network_runs_end_to_end(experiment, tmp_path, monkeypatch):
-    monkeypatch.setattr("robfair.reproduction.farmur._train.GRID", (0.0, 0.5, 1.0))
+    monkeypatch.setattr("robfair.reproduction.farmur._train.GRID", (0.0, 1.0))
     small = experiment.recipe("small")
     if experiment.dataset != "adult":  # whose data set is here
         small = replace(
-            small, n_train=50, n_test=10, n_distance=4, n_path=3, batch_size=10, lr=0.02
+            small, n_train=30, n_test=10, n_distance=2, n_path=2, batch_size=10, lr=0.02
         )
     paper = with_experiment(
         FARMUR,
