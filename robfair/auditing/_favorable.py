@@ -1,4 +1,4 @@
-"""What a favourable decision is worth: how easily it is taken away, and how far a denied one is.
+"""Tell how easily a favourable decision is taken away, and how far a denied one is.
 
 Three things are told apart, since a short distance is bad for one group of rows and good for
 another: granted decisions, that a small change takes away; wrongly denied ones, whose distance is
@@ -47,13 +47,17 @@ def measure_favorable(
     distances: BoundaryDistance,
     groups: Groups,
     options: AuditOptions,
-) -> pd.DataFrame:
+) -> pd.DataFrame | None:
     """Return a row per decision and group: size, mean distance, its interval, beyond_median.
+
+    None if no label is favourable.
 
     The distances of rows that are classified wrongly, which no other measure needs, are searched
     here. Of more than two classes nothing is said of denied rows: a change of their decision need
     not be the grant.
     """
+    if options.favorable_label is None:
+        return None
     favorable, tau_max, confidence = options.favorable_label, options.tau_max, options.confidence
     granted = distances.predicted == favorable
     decisions = [granted]

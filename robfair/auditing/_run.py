@@ -32,7 +32,7 @@ from robfair.auditing._provenance import changed_options, plain_seed, provenance
 from robfair.distance import BoundaryDistance
 from robfair.metrics import AUDIT_MEASURES, group_robustness_bounds, robustness_bounds
 
-KEPT = ("tau_max", "confidence", "n_check")  # options that the result repeats
+KEPT = ("tau_max", "confidence", "n_check", "favorable_label")  # that the result repeats
 
 
 def run_audit(
@@ -86,9 +86,6 @@ def _measure(
     rates, rates_by_group = measure_metrics(metrics, model, X, y_true, predicted, groups)
     labels = control_labels(y_true, control)
     frames = _frames(y_true, distances, groups, labels, options)
-    decisions = None
-    if favorable is not None:
-        decisions = measure_favorable(model, X, y_true, distances, groups, options)
     # Those of the searches come first: without distances that hold, the rest says little.
     warnings = [*distances.warnings_, *warn_of_gaps(check)]
     if options.confidence is not None:
@@ -99,7 +96,7 @@ def _measure(
         by_eps=measure_by_eps(y_true, distances, groups, options.eps, options.confidence),
         metrics=rates_by_group,
         metrics_overall=rates,
-        favorable=decisions,
+        favorable=measure_favorable(model, X, y_true, distances, groups, options),
         distances=distances,
         check=check,
         warnings=tuple(warnings),
@@ -109,15 +106,21 @@ def _measure(
         labels=labels,
         examples=examples,
         settings={
-            **{key: getattr(options, key) for key in KEPT},
+            **_kept(options),
             "examples": terms,
-            "favorable_label": favorable,
             "positive_label": metrics.positive,
-            "random_state": plain_seed(options.random_state),
-            "distance_options": changed_options(options.distance, options.certify),
             **provenance(model, X, distances.threat_model),
         },
     )
+
+
+def _kept(options: AuditOptions) -> dict[str, Any]:
+    """Return the options that the result repeats, as plain values."""
+    return {
+        **{key: getattr(options, key) for key in KEPT},
+        "random_state": plain_seed(options.random_state),
+        "distance_options": changed_options(options.distance, options.certify),
+    }
 
 
 def _frames(

@@ -1,4 +1,4 @@
-"""Where the difference of a group from the mean over groups comes from."""
+"""Decomposition of the difference of a group from the mean over groups."""
 
 from __future__ import annotations
 
