@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
+MUTANTS_STAMP := $(VENV)/.installed-mutants
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
 say = @printf '\n==> %s\n'
 
@@ -18,7 +19,7 @@ unexport PYTHONPATH
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test docs lint types unit test-fast docs-check format bench faults clean distclean
+.PHONY: help demo test docs lint types unit test-fast docs-check format bench faults mutants clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,8 +87,17 @@ faults: $(STAMP) ## kills, Ctrl-C, flipped bits, errors in models and threads at
 	$(say) 'faults: none may be silent (ten minutes; SEED=n repeats one run)'
 	@$(ONE_THREAD) $(BIN)/python benchmarks/faults.py $(if $(SEED),--seed $(SEED))
 
+$(MUTANTS_STAMP): $(STAMP)
+	$(say) 'environment: mutmut'
+	@$(INSTALL) '.[mutants]'
+	@touch $@
+
+mutants: $(MUTANTS_STAMP) ## break measures, geometry and training, change by change: tests must notice (a quarter of an hour)
+	$(say) 'mutation testing: at least 92 % killed, and a reason in tests/mutants.toml for each survivor'
+	@$(BIN)/python tests/mutants.py --workers $(WORKERS)
+
 clean: ## remove what the tools leave behind, but not .venv
-	@rm -rf build dist robfair.egg-info robfair-demo docs/_build docs/examples docs/api docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
+	@rm -rf build dist robfair.egg-info robfair-demo mutants docs/_build docs/examples docs/api docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find robfair tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
