@@ -95,39 +95,11 @@ def compare(
     >>> compare(models, data.X, data.y, sensitive_features=data.groups).overall.columns.tolist()
     ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap', 'ratio']
     """
+    # X, y and the keywords, all of which `audit` has too.
+    options = {key: value for key, value in locals().items() if key not in ("models", "unknown")}
     refuse_unknown(compare, unknown)
     _check_models(models)
-    audits = {
-        str(name): audit(
-            model,
-            X,
-            y,
-            sensitive_features=sensitive_features,
-            control_features=control_features,
-            favorable_label=favorable_label,
-            name=str(name),
-            method=method,
-            threat_model=threat_model,
-            tau_max=tau_max,
-            certify=certify,
-            n_check=n_check,
-            confidence=confidence,
-            examples=examples,
-            eps=eps,
-            metrics=metrics,
-            random_state=random_state,
-            budget=budget,
-            time_limit=time_limit,
-            max_iter=max_iter,
-            overshoot=overshoot,
-            n_candidates=n_candidates,
-            background=background,
-            batch_size=batch_size,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
-        for name, model in models.items()
-    }
+    audits = {str(name): audit(model, name=str(name), **options) for name, model in models.items()}
     return Comparison(audits)
 
 

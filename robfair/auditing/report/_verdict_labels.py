@@ -1,4 +1,4 @@
-"""What a verdict says of labels: where the order of groups turns round, and what their mix makes.
+"""The sentences of a verdict on labels: where the order turns round, and what their mix makes.
 
 Groups are compared within the true labels, or within the control features of the audit.
 """

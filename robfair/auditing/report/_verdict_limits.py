@@ -1,4 +1,4 @@
-"""What a verdict leaves open: distances that a search found, caps, groups left out, proofs."""
+"""The sentences of a verdict on what it leaves open: searches, caps, groups left out, proofs."""
 
 from __future__ import annotations
 
