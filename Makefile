@@ -66,7 +66,7 @@ unit: $(STAMP) ## tests, doctests, code of README and guide, numpydoc validation
 	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --quiet --cov --cov-report=term-missing:skip-covered
 
 test-fast: $(STAMP) ## the tests that take about two minutes in all, for while you work
-	$(say) 'pytest: all but what is marked slow, with three cases of each test and five examples of each property'
+	$(say) 'pytest: all but what is marked slow, with two cases of each test and five examples of each property'
 	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m 'not slow' --hypothesis-profile=fast
 
 docs-check: $(STAMP) ## only what the documentation claims: its code, README's, doctests, numpydoc

@@ -19,7 +19,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 SLOW_FIXTURES = {"reproduction": {"adult", "digits"}, "demo": {"demo"}, "auditing": {"browser"}}
 
 
-FAST_CASES = 3  # that make test-fast runs of a parametrised test: first, middle and last
+FAST_CASES = 2  # that make test-fast runs of a parametrised test: first and last
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by -m
