@@ -20,6 +20,8 @@ def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str]) -> None
                 "An audit measures the distance of each row to the decision boundary, not the "
                 "success of an attack: robfair.attacks.robust_accuracy has the options of attacks."
             )
+        elif name == "n_boot":  # of an earlier version, and of what others call it
+            hint = "Intervals need no resampling: leave it out, or pass confidence=None for none."
         else:
             parameters = inspect.signature(function).parameters.values()
             hint = did_you_mean(name, [p.name for p in parameters if p.kind is p.KEYWORD_ONLY])

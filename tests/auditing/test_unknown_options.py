@@ -21,6 +21,14 @@ def test_an_option_of_an_attack_leads_to_the_attacks(function, models, name):
 
 
 @CALLS
+def test_draws_of_a_bootstrap_are_not_needed(function, models):
+    with pytest.raises(
+        TypeError, match=r"no option 'n_boot'. Intervals need no resampling: .*None"
+    ):
+        function(models, X, Y, sensitive_features=Y, n_boot=100)
+
+
+@CALLS
 def test_a_slip_of_the_pen_is_put_right(function, models):
     message = rf"{function.__name__} has no option 'n_chek'. Did you mean 'n_check'\?"
     with pytest.raises(TypeError, match=message):
