@@ -14,10 +14,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+collect_ignore = ["mutants.py"]  # a script, which needs mutmut
+
 # By folder, the fixtures that take long: whole runs of the papers and the demo, a browser. A test
 # that waits for one is slow.
 SLOW_FIXTURES = {"reproduction": {"adult", "digits"}, "demo": {"demo"}, "auditing": {"browser"}}
-
 
 FAST_CASES = 2  # that make test-fast runs of a parametrised test: first and last
 

@@ -146,8 +146,8 @@ def audit(
     >>> result = audit(clf, data.X, data.y, sensitive_features=data.groups)
     >>> result.by_group["robustness"].round(1).tolist()
     [0.5, 1.0, 1.5]
-    >>> result.verdict()
-    'A small change flips the decision for 0 more easily than for 2. The mean distance to the
+    >>> print(result.verdict())
+    A small change flips the decision for 0 more easily than for 2. The mean distance to the
     decision boundary, 0 for a row on which the model is wrong (Rob(P)), is 0.5... for 0 against
     1.5... for 2, ...
     >>> result.to_html("audit.html")  # doctest: +SKIP

@@ -133,7 +133,9 @@ def _cuts(values: Floats, distinct: Floats, n_bins: int) -> list[float]:
         if place + 1 < len(distinct):
             above = float(distinct[place + 1])
             cuts.add(_roundest(middle, above, above))
-    return sorted(cut for cut in cuts if math.isfinite(cut))
+    # Two cuts between the same values would make the same range twice.
+    by_place = {int(np.searchsorted(distinct, cut)): cut for cut in sorted(cuts, reverse=True)}
+    return sorted(cut for cut in by_place.values() if math.isfinite(cut))
 
 
 def _roundest(low: float, aim: float, high: float) -> float:

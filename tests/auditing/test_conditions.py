@@ -47,6 +47,13 @@ def test_texts_say_what_holds(values, n_bins):
         assert 5 <= rows.sum() <= 55
 
 
+def test_no_range_comes_twice():
+    # Cuts near two quantiles, 0.2 and 0.25, have no value between them.
+    values = pd.Series([0.1] * 37 + [0.25, 0.25, 1e-9] + [np.inf] * 13 + [-np.inf] * 7)
+    conditions = read_conditions(pd.DataFrame({"x": values}), 4, 5)
+    assert len(np.unique(conditions.holds, axis=1).T) == len(conditions.texts)
+
+
 def test_ranges_are_round_and_nearly_of_one_size():
     age = np.random.default_rng(0).normal(38.6, 13, 5000).clip(17, 90).round()
     conditions = read_conditions(pd.DataFrame({"age": age, "income": age**3.3}), 5, 1)
