@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import json
@@ -36,8 +37,7 @@ SGD = {"optimizer": "sgd", "net_params": {"optimizer__momentum": 0.9}}
 SHORT = {"max_epochs": 6, "batch_size": 32, "n_steps": 3, "random_state": 0}
 
 
-def network() -> nn.Sequential:
-    """Return a network whose parts differ in all that has to be left as found."""
+def _made() -> nn.Sequential:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         layers = nn.Linear(3, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2)
@@ -45,6 +45,15 @@ def network() -> nn.Sequential:
     module[1].eval()  # frozen by its owner
     module[0].bias.requires_grad_(False)
     return module
+
+
+# Made once: two threads that seed torch's generator disturb each other.
+_NETWORK = _made()
+
+
+def network() -> nn.Sequential:
+    """Return a network whose parts differ in all that has to be left as found."""
+    return copy.deepcopy(_NETWORK)
 
 
 RECIPES: dict[str, Callable[..., Any]] = {

@@ -207,8 +207,8 @@ class Faults:
         """Do two or three works at once, on one module in training mode."""
         module = network()
         expected = {name: digest(work(module)) for name, work in THREADS.items()}
-        check = left_as_found(module)
         for _ in range(self.counts["threads"]):
+            check = left_as_found(module)
             names = [self.random.choice(list(THREADS)) for _ in range(self.random.choice((2, 3)))]
             results = together([THREADS[name] for name in names], module)
             right = results == [expected[name] for name in names]
