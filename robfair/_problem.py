@@ -11,12 +11,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from robfair._alignment import check_aligned
 from robfair._batches import check_batch_size, default_batch_size
 from robfair._geometry import norms
 from robfair._precision import warn_of_rounding
+from robfair._progress import ProgressBar
 from robfair._validation import check_unmasked
 from robfair.adapters import (
     LabelModel,
@@ -120,7 +120,7 @@ def distances(points: Tensor, start: Tensor, norm: float) -> Tensor:
 
 def progress_bar(problem: Problem, title: str, verbose: int) -> Any:
     """Return a progress bar over the samples, shown if `verbose` is greater than 0."""
-    return tqdm(total=len(problem.X), desc=title, unit="sample", disable=verbose <= 0)
+    return ProgressBar(total=len(problem.X), desc=title, unit="sample", disable=verbose <= 0)
 
 
 def as_seed(random_state: Any) -> int:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
-from tqdm.auto import tqdm
 
+from robfair._progress import ProgressBar
 from robfair.leave_one_out._checks import Data
 from robfair.leave_one_out._refit import Refit, refit_proba
 from robfair.leave_one_out._store import RefitStore
@@ -48,7 +48,7 @@ def run_refits(
     # Each array by itself: Dask sends it to a worker once, and not with every refit.
     train = partial(delayed(refit_proba), **data.arrays(), classes=data.classes)
     lost = False  # workers, since a refit last came back
-    with tqdm(
+    with ProgressBar(
         total=len(refits), initial=done, desc="leave one out", unit="refit", disable=verbose <= 0
     ) as bar:
         while pending:

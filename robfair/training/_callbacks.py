@@ -6,7 +6,8 @@ from typing import Any
 
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
+
+from robfair._progress import ProgressBar
 
 __all__ = ["EpochProgress"]
 
@@ -26,7 +27,9 @@ class EpochProgress(Callback):
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Open the bar."""
         done = len(net.history)  # by a run that is resumed
-        self.bar_ = tqdm(total=net.max_epochs, initial=done, desc=self.description, unit="epoch")
+        self.bar_ = ProgressBar(
+            total=net.max_epochs, initial=done, desc=self.description, unit="epoch"
+        )
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Move the bar and show the losses."""
