@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair._groups import Groups
-from robfair._mean_summary import MeanSummary, summarize
+from robfair._mean_summary import MeanSummary, mean_ends, summarize
 
 # Means whose difference, relative to them, is no more are equal: a few roundings of float32, in
 # which many models predict. Distances found by searches differ by far more.
@@ -75,6 +75,25 @@ def group_means(values: NDArray[np.float64], groups: Groups, where: str = "") ->
     order = np.argsort(groups.codes, kind="stable")  # a group keeps its order, and its sum its bits
     ends = np.cumsum(np.bincount(groups.codes, minlength=len(groups)))
     return GroupMeans(groups.labels, np.split(values[order], ends[:-1]), where)
+
+
+def mean_intervals(
+    means: GroupMeans, confidence: float | None, limit: float | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends for each mean by itself, of shape (..., n_groups); NaN without confidence.
+
+    Values lie in [0, limit], and so do the ends; a mean is between its own.
+    """
+    mean = means.summary.mean
+    if confidence is None:
+        return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    return inside(*mean_ends(means.summary, (1 - confidence) / 2), mean, limit)
+
+
+def inside(low: Any, high: Any, value: Any, limit: float | None) -> tuple[Any, Any]:
+    """Keep ends in [0, limit], where all measures lie, and the value between them."""
+    high = np.minimum(high, np.inf if limit is None else limit)
+    return np.minimum(np.maximum(low, 0.0), value), np.maximum(high, value)
 
 
 def below_the_mean(means: Any) -> Any:

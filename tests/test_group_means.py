@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 
-from robfair._group_means import below_the_mean, group_means
+from robfair._group_means import below_the_mean, group_means, mean_intervals
 from robfair._groups import Groups, encode_groups
 
 
@@ -60,3 +61,19 @@ def test_time():
 )
 def test_ties_with_the_mean_are_not_below_it(means, expected):
     assert below_the_mean(np.asarray(means)).tolist() == expected
+
+
+def test_an_interval_of_a_mean_is_student_s_where_nothing_is_skewed():
+    means = sample([1.0, 2.0, 3.0, 4.0, 5.0, 9.0, 9.5, 10.0], ["a"] * 5 + ["b"] * 3)
+    low, high = mean_intervals(means, 0.9, None)
+    for group, values in enumerate(means.blocks):
+        expected = stats.t.interval(0.9, len(values) - 1, values.mean(), stats.sem(values))
+        assert_allclose([low[group], high[group]], expected, rtol=1e-6)
+
+
+def test_ends_stay_where_the_values_can_be():
+    means = sample([0.0, 1.0, 1.0, 1.0, 0.0, 0.0], ["a"] * 3 + ["b"] * 3)
+    low, high = mean_intervals(means, 0.99, 1.0)
+    assert_array_equal(low, [0, 0])
+    assert_array_equal(high, [1, 1])
+    assert np.isnan(mean_intervals(means, None, 1.0)).all()

@@ -7,6 +7,7 @@ the logits into the gradient of their weighted sum. `Sees` names what is needed 
 """
 
 from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
+from robfair.adapters._as_found import leaves_as_found, left_as_found
 from robfair.adapters._codes import check_codes
 from robfair.adapters._first_pass import check_output
 from robfair.adapters._label_kinds import check_labels
@@ -42,4 +43,6 @@ __all__ = [
     "is_identity",
     "is_plain",
     "label_model",
+    "leaves_as_found",
+    "left_as_found",
 ]

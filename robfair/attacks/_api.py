@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 
 from robfair._alignment import check_aligned
+from robfair.adapters import leaves_as_found
 from robfair.attacks._options import AttackOptions
 from robfair.attacks._prepared import check_eps, prepare
 from robfair.attacks._result import AttackResult
@@ -17,7 +17,7 @@ from robfair.threat import ThreatModel
 __all__ = ["attack"]
 
 
-@torch.inference_mode(False)  # wherever it is called from
+@leaves_as_found
 def attack(
     model: Any,
     X: Any,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from robfair.adapters import as_model
+from robfair.adapters import as_model, leaves_as_found
 from robfair.attacks._gradient_attack import Attempt, GradientAttack
 from robfair.attacks._gradient_steps import GradientSteps, unmoved_warning
 from robfair.attacks._nearest import NearestPoints
@@ -26,7 +26,7 @@ __all__ = ["least_eps"]
 LADDER = (1, 1 / 2, 1 / 4, 1 / 8)
 
 
-@torch.inference_mode(False)  # wherever it is called from
+@leaves_as_found
 def least_eps(
     model: Any,
     X: Any,

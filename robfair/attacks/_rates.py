@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import ArrayLike, NDArray
 
+from robfair.adapters import leaves_as_found
 from robfair.attacks._options import AttackOptions
 from robfair.attacks._prepared import PreparedAttack, check_eps, prepare
 from robfair.attacks._result import AttackResult
@@ -50,7 +50,7 @@ class RobustAccuracy(float):
     __str__ = __repr__
 
 
-@torch.inference_mode(False)  # wherever it is called from
+@leaves_as_found
 def robust_accuracy(
     model: Any, X: Any, y: ArrayLike, eps: ArrayLike, *, transfer_from: Any = None, **options: Any
 ) -> RobustAccuracy | pd.Series:
@@ -107,7 +107,7 @@ def robust_accuracy(
     return pd.Series(rates, index=pd.Index(grid, name="eps"), name=name)
 
 
-@torch.inference_mode(False)  # wherever it is called from
+@leaves_as_found
 def attack_success(
     model: Any, X: Any, y: ArrayLike, eps: ArrayLike, *, transfer_from: Any = None, **options: Any
 ) -> NDArray[np.bool_] | pd.DataFrame:

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from robfair._group_means import group_means
+from robfair._group_means import group_means, mean_intervals
 from robfair._groups import Groups
-from robfair._mean_summary import mean_ends
 from robfair.distance import BoundaryDistance
 
 
@@ -45,13 +44,11 @@ def measure_by_eps(
     right = group_means(correct.astype(float), groups).mean
     with np.errstate(invalid="ignore", divide="ignore"):  # no success where no row is right
         success = 1 - robust / right
-    low = high = np.full_like(robust, np.nan)
-    if confidence is not None:
-        low, high = mean_ends(means.summary, (1 - confidence) / 2)
+    lower, upper = mean_intervals(means, confidence, 1.0)
     columns = {
         "robust_accuracy": robust,
-        "lower": np.clip(low, 0, robust),
-        "upper": np.clip(high, robust, 1),
+        "lower": lower,
+        "upper": upper,
         "attack_success": np.where(right > 0, success, np.nan),
     }
     if distances.lower is not None:

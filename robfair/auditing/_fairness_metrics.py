@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class FairnessMetrics:
     functions: Mapping[str, Callable[..., Any]]
     takes: Mapping[str, str]  # of each: "labels", or "classes" or "scores", with 1 for positive
     positive: Any  # the label that rates are of; None where there are more than two
+    of_two: bool  # nobody has named metrics or a label: they are told of two classes alone
 
     @property
     def needs_scores(self) -> bool:
@@ -58,9 +59,11 @@ def read_metrics(metrics: Any, model: Any, y_true: NDArray[Any], favorable: Any)
     names them. Raises TypeError or ValueError, before any distance is computed, for what
     cannot be used, or takes what the model does not give.
     """
-    has_scores = hasattr(model, "predict_proba") and hasattr(model, "classes_")
-    labels = np.unique(model.classes_ if has_scores else y_true)
+    has_classes = hasattr(model, "classes_")
+    has_scores = has_classes and hasattr(model, "predict_proba")
+    labels = np.unique(model.classes_ if has_classes else y_true)
     positive = labels[1] if favorable is None and len(labels) == 2 else favorable
+    of_two = metrics is None and favorable is None
     if metrics is None:
         metrics = () if positive is None else USUAL if has_scores else USUAL[:-1]
     found = {name: _find(metric) for name, metric in _named(metrics).items()}
@@ -76,7 +79,7 @@ def read_metrics(metrics: Any, model: Any, y_true: NDArray[Any], favorable: Any)
                 f"metric {name!r} is of one class, and there are {len(labels)}. Pass "
                 "favorable_label=, or a function that does not need it."
             )
-    ready = FairnessMetrics(found, takes, positive)
+    ready = FairnessMetrics(found, takes, positive, of_two)
     _try(ready, y_true)
     return ready
 
@@ -88,7 +91,8 @@ def measure_metrics(
     from fairlearn.metrics import MetricFrame
 
     names = list(metrics.functions)
-    if not names:
+    # How many classes a network has shows when it predicts.
+    if not names or (metrics.of_two and len(np.union1d(y_true, y_pred)) > 2):
         return pd.Series(dtype=float), pd.DataFrame(index=groups.labels)
     scores = {}
     if metrics.needs_scores:
@@ -169,7 +173,7 @@ def _try(metrics: FairnessMetrics, y_true: NDArray[Any]) -> None:
     few = np.union1d(np.arange(min(len(y_true), 100)), np.unique(y_true, return_index=True)[1])
     right = y_true[few]  # a few rows with each label
     for name, function in metrics.functions.items():
-        one = FairnessMetrics({name: function}, metrics.takes, metrics.positive)
+        one = replace(metrics, functions={name: function})
         try:
             one.compute(right, right, (right == metrics.positive).astype(float))
         except Exception as error:  # whatever the user's function raises

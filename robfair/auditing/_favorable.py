@@ -20,9 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from robfair._group_means import group_means
+from robfair._group_means import group_means, mean_intervals
 from robfair._groups import Groups, cross_labels
-from robfair._mean_summary import mean_ends
 from robfair._text import few
 from robfair.auditing._options import AuditOptions
 from robfair.distance import BoundaryDistance, measure_distance
@@ -92,11 +91,7 @@ def _frame(
     values: NDArray[np.float64], groups: Groups, confidence: float | None, tau_max: float | None
 ) -> pd.DataFrame:
     means = group_means(values, groups)
-    lower = upper = np.full(len(groups), np.nan)
-    if confidence is not None:
-        low, high = mean_ends(means.summary, (1 - confidence) / 2)
-        lower = np.minimum(np.maximum(low, 0.0), means.mean)
-        upper = np.maximum(np.minimum(high, np.inf if tau_max is None else tau_max), means.mean)
+    lower, upper = mean_intervals(means, confidence, tau_max)
     # The change that flips half of these decisions, of whatever group.
     median = np.median(values) if len(values) else np.nan
     beyond = np.where(np.isnan(values) | np.isnan(median), np.nan, values > median)

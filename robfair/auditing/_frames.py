@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from robfair._group_means import below_the_mean, group_means
+from robfair._group_means import below_the_mean, group_means, mean_intervals
 from robfair._group_tests import GroupTests
 from robfair._groups import Groups, encode_groups
-from robfair._mean_summary import mean_ends
 from robfair.metrics import Measure
 
 
@@ -65,12 +64,7 @@ def group_frame(
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN where no row is, or none is right
         accuracy = right / size
         distance = means.mean / accuracy
-    lower = upper = np.full(len(size), np.nan)
-    if confidence is not None:
-        lower, upper = mean_ends(means.summary, (1 - confidence) / 2)
-        limit = np.inf if tau_max is None else tau_max
-        lower = np.minimum(np.maximum(lower, 0.0), means.mean)
-        upper = np.maximum(np.minimum(upper, limit), means.mean)
+    lower, upper = mean_intervals(means, confidence, tau_max)
     columns = {
         "size": size, "accuracy": accuracy, "mean_distance": distance,
         "robustness": means.mean, "lower": lower, "upper": upper,

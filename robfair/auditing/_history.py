@@ -42,6 +42,7 @@ def audit_history(files: Iterable[str | PathLike[str]]) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from tempfile import TemporaryDirectory
     >>> from sklearn.linear_model import LogisticRegression
     >>> from robfair import audit
     >>> from robfair.auditing import audit_history
@@ -49,10 +50,12 @@ def audit_history(files: Iterable[str | PathLike[str]]) -> pd.DataFrame:
     >>> data = make_group_margins(random_state=0)
     >>> clf = LogisticRegression().fit(data.X, data.y)
     >>> result = audit(clf, data.X, data.y, sensitive_features=data.groups, name="first")
-    >>> result.to_json("first.json")  # doctest: +SKIP
-    >>> audit_history(["first.json"])[["name", "rob_f"]]  # doctest: +SKIP
-        name     rob_f
-    0  first  1.001352
+    >>> with TemporaryDirectory() as folder:
+    ...     result.to_json(f"{folder}/first.json")
+    ...     history = audit_history([f"{folder}/first.json"])
+    >>> history[["name", "rows", "rob_f"]].round(1)
+        name  rows  rob_f
+    0  first  1000    1.0
     """
     rows = [row for path in files for row in _read(Path(path))]
     table = pd.DataFrame(rows)

@@ -14,6 +14,7 @@ from robfair._cache import shared_distance
 from robfair._group_tests import compare_groups, cross, error_level, row_values
 from robfair._groups import Groups, encode_groups
 from robfair._validation import check_vector
+from robfair.adapters import leaves_as_found
 from robfair.auditing._by_eps import measure_by_eps
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._discovery import Discovery
@@ -35,6 +36,7 @@ from robfair.metrics import AUDIT_MEASURES, group_robustness_bounds, robustness_
 KEPT = ("tau_max", "confidence", "n_check", "favorable_label")  # that the result repeats
 
 
+@leaves_as_found
 def run_audit(
     model: Any,
     X: Any,
@@ -108,7 +110,7 @@ def _measure(
         settings={
             **_kept(options),
             "examples": terms,
-            "positive_label": metrics.positive,
+            "positive_label": None if rates.empty else metrics.positive,
             **provenance(model, X, distances.threat_model),
         },
     )

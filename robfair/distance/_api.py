@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
-import torch
 from numpy.typing import ArrayLike
 
 from robfair._alignment import check_columns
 from robfair._problem import as_problem, as_seed, progress_bar
+from robfair.adapters import leaves_as_found
 from robfair.distance._diagnostics import diagnose
 from robfair.distance._methods import find_method, find_runner, without_reading
 from robfair.distance._options import DistanceOptions
@@ -187,7 +187,7 @@ def boundary_distance(
     )
 
 
-@torch.inference_mode(False)  # wherever it is called from
+@leaves_as_found
 def measure_distance(
     model: Any,
     X: Any,

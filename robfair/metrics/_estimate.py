@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robfair._group_means import GroupMeans
+from robfair._group_means import GroupMeans, inside
 from robfair._mean_summary import MeanSummary
 from robfair._text import few
 from robfair._warnings import warn
@@ -118,12 +118,6 @@ def estimate(
     low, high = ends(sample.summary, 1 - confidence_level)
     low, high = (float(end) for end in inside(low, high, value, limit))
     return Estimate(value, (low, high))
-
-
-def inside(low: Any, high: Any, value: Any, limit: float | None) -> tuple[Any, Any]:
-    """Keep ends in [0, limit], where all measures lie, and the value between them."""
-    high = np.minimum(high, np.inf if limit is None else limit)
-    return np.minimum(np.maximum(low, 0.0), value), np.maximum(high, value)
 
 
 def undefined(confidence_level: float | None) -> Estimate:

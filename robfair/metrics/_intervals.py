@@ -16,11 +16,6 @@ from robfair.metrics._interval_gini import gini_interval
 from robfair.metrics._interval_spread import spread_intervals
 
 
-def each_mean(means: MeanSummary, alpha: float) -> tuple[Floats, Floats]:
-    """Return the ends for each group by itself, of shape (n_groups,)."""
-    return mean_ends(means, alpha / 2)
-
-
 def average(means: MeanSummary, alpha: float) -> tuple[Floats, Floats]:
     """Return the ends for the unweighted mean over groups."""
     n_groups = means.mean.shape[-1]

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from robfair._group_means import GroupMeans
-from robfair.metrics._estimate import Estimate, check_level, estimate, inside
-from robfair.metrics._intervals import average, each_mean
+from robfair._group_means import GroupMeans, mean_intervals
+from robfair.metrics._estimate import Estimate, check_level, estimate
+from robfair.metrics._intervals import average
 from robfair.metrics._samples import Measured, robustness_samples, robustness_values
 
 
@@ -177,8 +177,7 @@ def group_robustness(
     def measure(sample: GroupMeans) -> list[NDArray[np.float64]]:
         if confidence_level is None:
             return [sample.mean]
-        ends = each_mean(sample.summary, 1 - confidence_level)
-        return [sample.mean, *inside(*ends, sample.mean, tau_max)]
+        return [sample.mean, *mean_intervals(sample, confidence_level, tau_max)]
 
     table = samples.each_group(measure, ["robustness", "lower", "upper"])
     return table["robustness"] if confidence_level is None else table

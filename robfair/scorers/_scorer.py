@@ -13,6 +13,7 @@ from robfair._alignment import check_aligned
 from robfair._cache import shared_attack, shared_distance
 from robfair._text import did_you_mean
 from robfair._warnings import warn
+from robfair.adapters import left_as_found
 from robfair.exceptions import GroupsWarning
 from robfair.scorers._columns import check_source, find_column, shown
 from robfair.threat import ThreatModel
@@ -152,11 +153,13 @@ class RobustnessScorer:
             params["distance"] = distances.distance
             response = distances.predicted
         elif self._needs_proba:
-            response = estimator.predict_proba(X)
+            with left_as_found(estimator):
+                response = estimator.predict_proba(X)
             if self._needs_labels:
                 params.setdefault("labels", estimator.classes_)  # metric_params come first
         elif not self._needs_attack:
-            response = estimator.predict(X)
+            with left_as_found(estimator):
+                response = estimator.predict(X)
         value: Any = self.metric(y, response, **params)
         if isinstance(value, pd.Series | pd.DataFrame):
             raise TypeError(_ONE_NUMBER.format(what=f"{_name(self.metric)} gave {len(value)}"))

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as sm
+import torch
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from torch import nn
 
 from robfair import audit
 from robfair.datasets import make_group_margins
@@ -66,6 +68,24 @@ def test_of_three_classes_none_is_the_positive_one():
     np.testing.assert_allclose(of_labels.metrics["accuracy_score"], of_labels.by_group["accuracy"])
     with pytest.raises(ValueError, match="'selection_rate' is of one class, and there are 3"):
         run(clf, y, metrics="selection_rate")
+
+
+def test_a_network_shows_how_many_classes_it_has_when_it_predicts():
+    net = nn.Linear(3, 10)  # the rows that are audited have two of its ten labels
+    with torch.no_grad():
+        net.weight.copy_(torch.from_numpy(DATA.X[:10]))
+    predicted = net(torch.from_numpy(DATA.X).float()).argmax(dim=1).numpy()
+    two = np.unique(predicted)[:2]
+    y = np.where(np.isin(predicted, two), predicted, two[0])
+    result = run(net, y, n_check=0)
+    assert len(np.unique(predicted)) > 2
+    assert result.metrics.empty
+    assert result.settings["positive_label"] is None
+    named = run(net, y, n_check=0, favorable_label=two[0])
+    np.testing.assert_allclose(
+        named.metrics["selection_rate"],
+        [np.mean(predicted[DATA.groups == g] == two[0]) for g in range(3)],
+    )
 
 
 def test_a_function_of_the_user_s_gets_the_labels_as_they_are():

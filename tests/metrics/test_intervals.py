@@ -18,12 +18,6 @@ def summary(mean, error, df=1e9, skewness=0.0):
     return MeanSummary(mean, np.full_like(mean, error) ** 2, np.full_like(mean, skewness), full)
 
 
-def test_without_skewness_a_mean_has_the_interval_of_student():
-    low, high = intervals.each_mean(summary([1.0, 2.0], 0.1, df=9), 0.05)
-    half = 0.1 * stats.t.ppf(0.975, 9)
-    assert_allclose([low, high], [[1 - half, 2 - half], [1 + half, 2 + half]], rtol=1e-6)
-
-
 @pytest.mark.parametrize(("n_groups", "df"), [(1, 9), (2, 4.5), (4, 4.5)])
 def test_the_error_of_an_average(n_groups, df):
     """It is cautious, with half the degrees of freedom, where there is more than one group."""
