@@ -8,6 +8,7 @@ also one that is not shown.
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -15,7 +16,15 @@ __all__ = ["ProgressBar"]
 
 
 class ProgressBar(tqdm):  # type: ignore[type-arg]
-    """A bar of tqdm."""
+    """A bar of tqdm whose line is ended also where Ctrl-C comes while it is drawn first."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        try:
+            super().__init__(*args, **options)
+        except KeyboardInterrupt:
+            if hasattr(self, "sp"):  # it draws, and is not yet a bar that could be closed
+                print(file=self.fp)
+            raise
 
 
 ProgressBar.set_lock(threading.RLock())

@@ -1,5 +1,6 @@
 """A process that was killed as it drew a bar does not stop the others."""
 
+import io
 import os
 import subprocess
 import sys
@@ -43,3 +44,21 @@ def test_the_user_s_bars_keep_their_lock():
     assert tqdm.get_lock() is not ProgressBar.get_lock()
     with ProgressBar(total=2, disable=True) as bar:
         bar.update()
+
+
+class InterruptedStream(io.StringIO):
+    def write(self, text):
+        super().write(text)
+        if "training" in text:
+            raise KeyboardInterrupt
+        return len(text)
+
+
+def test_the_line_of_a_bar_that_is_interrupted_as_it_opens_is_ended():
+    stream = InterruptedStream()
+    with pytest.raises(KeyboardInterrupt):
+        ProgressBar(total=2, desc="training", file=stream)
+    assert stream.getvalue().endswith("\n")
+    hidden = InterruptedStream()
+    ProgressBar(total=2, desc="training", file=hidden, disable=True).close()
+    assert hidden.getvalue() == ""
