@@ -22,6 +22,7 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from robfair.adapters.trees import last_left
 from robfair.distance._arrays import Array, Flags
 
 __all__ = ["tree_distance"]
@@ -96,7 +97,8 @@ class _Walk:
         self.norm = norm
         self.mutable = mutable
         self.label = tree.value[:, 0].argmax(axis=1)
-        self.last_left, self.first_right = _sides(tree.threshold)
+        self.last_left = last_left(tree.threshold)
+        self.first_right = np.nextafter(self.last_left, np.inf)
         self.low, self.high = np.full((2, len(mutable)), [[-np.inf], [np.inf]])
         if box is not None:
             # Features that cannot move need no box, and may lie out of it by a rounding error.
@@ -151,15 +153,3 @@ def _gap(column: Array, low: float, high: float) -> Array:
     """Return the distance of each value from an interval."""
     gap: Array = np.maximum(np.maximum(low - column, column - high), 0)
     return gap
-
-
-def _sides(threshold: Array) -> tuple[Array, Array]:
-    """Return the last float64 number that goes left at each threshold, and the next one."""
-    # Rounded down to float32; the threshold itself is a float64 number between two of these.
-    below = threshold.astype(np.float32)
-    below = np.where(below > threshold, np.nextafter(below, np.float32(-np.inf)), below)
-    above = np.nextafter(below, np.float32(np.inf))
-    middle = (below.astype(np.float64) + above) / 2  # exact; ties go to the even one of the two
-    left = middle.astype(np.float32) <= threshold
-    last_left = np.where(left, middle, np.nextafter(middle, -np.inf))
-    return last_left, np.nextafter(last_left, np.inf)

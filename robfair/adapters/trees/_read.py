@@ -1,0 +1,100 @@
+"""Which reader fits an estimator.
+
+A class that computes its labels in another way than its library is not read: another label of a
+single leaf would be seen in no row but those of that leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from robfair.adapters.trees import _sklearn
+from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
+
+__all__ = ["is_tree_ensemble", "read_trees"]
+
+Reader = Callable[[Any], Ensemble]
+
+# By library and class, so that none of these has to be installed.
+READERS: dict[tuple[str, str], Reader] = {
+    ("sklearn", "DecisionTreeClassifier"): _sklearn.read_forest,
+    ("sklearn", "ForestClassifier"): _sklearn.read_forest,
+    ("sklearn", "GradientBoostingClassifier"): _sklearn.read_gradient_boosting,
+}
+# What decides on labels; each must be the library's own.
+DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
+LIBRARIES = {"sklearn": "scikit-learn"}
+
+
+def is_tree_ensemble(estimator: Any) -> bool:
+    """Tell whether an estimator is of a kind that :func:`read_trees` can read, by its class.
+
+    Parameters
+    ----------
+    estimator : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for trees, forests and boosting. Some of these may still turn out to be unreadable.
+    """
+    return _find(estimator) is not None
+
+
+def read_trees(estimator: Any) -> Ensemble:
+    """Read a fitted classifier as a sum of trees.
+
+    Parameters
+    ----------
+    estimator : object
+        The classifier.
+
+    Returns
+    -------
+    Ensemble
+        The sum of trees. Hold it against the labels that the classifier predicts before anything
+        else is done with it.
+
+    Raises
+    ------
+    UnreadableTrees
+        If it cannot be read; the message is a clause that says why.
+    """
+    found = _find(estimator)
+    if found is None:
+        raise UnreadableTrees(f"{type(estimator).__name__} is no sum of trees that robfair reads")
+    (library, _), reader = found
+    check_is_fitted(estimator)
+    check_own_methods(estimator, library)
+    ensemble = reader(estimator)
+    if len(ensemble.classes) < 2:
+        raise UnreadableTrees(
+            f"it knows one class, {ensemble.classes.tolist()}, and so no boundary"
+        )
+    return ensemble
+
+
+def check_own_methods(estimator: Any, library: str) -> None:
+    """Raise UnreadableTrees if a method that decides on labels is not that of the library."""
+    for name in DECIDES:
+        method = getattr(type(estimator), name, None)
+        if method is None:
+            continue
+        if name in vars(estimator) or method.__module__.split(".")[0] != library:
+            named = LIBRARIES.get(library, library)
+            raise UnreadableTrees(f"{type(estimator).__name__}.{name} is not that of {named}")
+    for inner in getattr(estimator, "estimators_", ()):
+        if hasattr(inner, "predict"):
+            check_own_methods(inner, library)
+
+
+def _find(estimator: Any) -> tuple[tuple[str, str], Reader] | None:
+    for kind in type(estimator).__mro__:
+        key = (kind.__module__.split(".")[0], kind.__name__)
+        if key in READERS:
+            return key, READERS[key]
+    return None
