@@ -1,4 +1,4 @@
-"""Which reader fits an estimator.
+"""The choice of the reader that fits an estimator.
 
 A class that computes its labels in another way than its library is not read: another label of a
 single leaf would be seen in no row but those of that leaf.
