@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ensemble", "Tree", "UnreadableTrees", "assemble"]
+__all__ = ["Ensemble", "UnreadableTrees"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -59,7 +58,9 @@ class Ensemble:
         The class of a score of 0, where there are two classes. With more of them the first of the
         greatest scores counts.
     rounding : float
-        How far at most the scores, in float64, are from the model's own.
+        How far at most a sum of leaves in float64 is from the model's own scores.
+    single : bool, default=False
+        Whether the model adds in float32, one tree after the other, as `scores` then does too.
     """
 
     classes: NDArray[Any]
@@ -77,6 +78,7 @@ class Ensemble:
     value: Floats
     ties_to: int
     rounding: float
+    single: bool = False
 
     def leaves(self, X: NDArray[Any]) -> Integers:
         """Return the leaf of each row of `X` in each tree, of shape (n_samples, n_trees)."""
@@ -94,13 +96,15 @@ class Ensemble:
     def scores(self, X: NDArray[Any]) -> Floats:
         """Return the scores of the rows of `X`, of shape (n_samples, n_scores)."""
         X = np.asarray(X, dtype=np.float64)
-        scores = np.tile(self.base, (len(X), 1))
+        dtype = np.float32 if self.single else np.float64
+        scores: NDArray[Any] = np.tile(self.base, (len(X), 1)).astype(dtype)
+        value: NDArray[Any] = self.value.astype(dtype)
         size = max(1, PAIRS // max(1, len(self.roots)))
         for start in range(0, len(X), size):
             part = slice(start, start + size)
             for leaf in self.leaves(X[part]).T:  # tree by tree, as models add them
-                scores[part] += self.value[leaf]
-        return scores
+                scores[part] = scores[part] + value[leaf]
+        return scores.astype(np.float64)
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return the label of each row of `X`."""
@@ -149,102 +153,6 @@ class Ensemble:
 
     def _is_in_set(self, at: Integers, x: Floats) -> Flags:
         n_codes = self.left_sets.shape[1]
-        seen = (x > -1) & (x < n_codes)  # int() rounds towards zero; NaN is not seen
+        seen = (x >= 0) & (x < n_codes)  # not so NaN
         code = np.where(seen, x, 0).astype(np.intp)
         return np.where(seen, self.left_sets[self.left_set[at], code], self.unseen_left[at])
-
-
-@dataclass(frozen=True)
-class Tree:
-    """The nodes of one tree, counted from 0, as a reader finds them.
-
-    The arrays are those of an :class:`Ensemble`. `left_codes` maps a node that compares codes of
-    categories to the codes that go left.
-    """
-
-    feature: NDArray[Any]
-    split: NDArray[Any]
-    left: NDArray[Any]
-    right: NDArray[Any]
-    missing_left: NDArray[Any]
-    value: Floats
-    left_codes: Mapping[int, NDArray[Any]] = field(default_factory=dict)
-    unseen_left: NDArray[Any] | None = None
-
-    @property
-    def is_leaf(self) -> Flags:
-        """Flag the leaves."""
-        return np.asarray(self.left) < 0
-
-
-def assemble(
-    trees: Sequence[Tree],
-    *,
-    classes: NDArray[Any],
-    n_features: int,
-    base: NDArray[Any],
-    ties_to: int = 0,
-    rounding: float = 0.0,
-    n_codes: int = 0,
-) -> Ensemble:
-    """Put the nodes of all trees into one table.
-
-    Parameters
-    ----------
-    trees : sequence of Tree
-        The trees, in the order in which the model adds them.
-    classes, n_features, base, ties_to, rounding
-        As in :class:`Ensemble`.
-    n_codes : int, default=0
-        The number of codes that the model knows, at least; others are unseen.
-
-    Returns
-    -------
-    Ensemble
-        All trees.
-    """
-    starts = np.cumsum([0, *(len(tree.feature) for tree in trees)])
-
-    def joined(name: str, dtype: Any) -> NDArray[Any]:
-        parts = [np.asarray(getattr(tree, name)).astype(dtype) for tree in trees]
-        return np.concatenate(parts) if parts else np.zeros(0, dtype)
-
-    leaf = joined("is_leaf", bool)
-    offset = np.repeat(starts[:-1], np.diff(starts))
-    sets = [
-        (start + node, codes)
-        for start, tree in zip(starts, trees, strict=False)
-        for node, codes in tree.left_codes.items()
-    ]
-    width = max([n_codes, *(int(codes.max(initial=-1)) + 1 for _, codes in sets)])
-    left_set = np.full(starts[-1], -1, dtype=np.intp)
-    left_sets = np.zeros((len(sets), width if sets else 0), dtype=bool)
-    for row, (node, codes) in enumerate(sets):
-        left_set[node] = row
-        left_sets[row, codes] = True
-    value = np.concatenate([tree.value for tree in trees]) if trees else np.zeros((0, len(base)))
-    return Ensemble(
-        classes=np.asarray(classes),
-        n_features=n_features,
-        base=np.array(base, dtype=np.float64),
-        roots=starts[:-1].astype(np.intp),
-        feature=np.where(leaf, -1, joined("feature", np.intp)),
-        split=np.where(leaf, 0.0, joined("split", np.float64)),
-        left=np.where(leaf, -1, joined("left", np.intp) + offset),
-        right=np.where(leaf, -1, joined("right", np.intp) + offset),
-        missing_left=joined("missing_left", bool) & ~leaf,
-        left_set=left_set,
-        left_sets=left_sets,
-        unseen_left=_joined_unseen(trees),
-        value=np.where(leaf[:, None], value, 0.0),
-        ties_to=ties_to,
-        rounding=rounding,
-    )
-
-
-def _joined_unseen(trees: Sequence[Tree]) -> Flags:
-    parts = [
-        np.zeros(len(tree.feature), bool) if tree.unseen_left is None else tree.unseen_left
-        for tree in trees
-    ]
-    return np.concatenate(parts).astype(bool) if parts else np.zeros(0, bool)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from robfair.adapters.trees import _sklearn
+from robfair.adapters.trees import _sklearn, _xgboost
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 
 __all__ = ["is_tree_ensemble", "read_trees"]
@@ -23,10 +23,11 @@ READERS: dict[tuple[str, str], Reader] = {
     ("sklearn", "DecisionTreeClassifier"): _sklearn.read_forest,
     ("sklearn", "ForestClassifier"): _sklearn.read_forest,
     ("sklearn", "GradientBoostingClassifier"): _sklearn.read_gradient_boosting,
+    ("xgboost", "XGBClassifier"): _xgboost.read_xgboost,
 }
 # What decides on labels; each must be the library's own.
 DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
-LIBRARIES = {"sklearn": "scikit-learn"}
+LIBRARIES = {"sklearn": "scikit-learn", "xgboost": "XGBoost"}
 
 
 def is_tree_ensemble(estimator: Any) -> bool:
@@ -66,7 +67,8 @@ def read_trees(estimator: Any) -> Ensemble:
     """
     found = _find(estimator)
     if found is None:
-        raise UnreadableTrees(f"{type(estimator).__name__} is no sum of trees that robfair reads")
+        name = type(estimator).__name__
+        raise UnreadableTrees(f"{name} is not a sum of trees that robfair reads")
     (library, _), reader = found
     check_is_fitted(estimator)
     check_own_methods(estimator, library)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 
-from robfair.adapters.trees._ensemble import Ensemble, Tree, UnreadableTrees, assemble
+from robfair.adapters.trees._assemble import Tree, assemble
+from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._splits import last_left
 
 __all__ = ["read_forest", "read_gradient_boosting"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from robfair.adapters.trees._ensemble import Tree, assemble
+from robfair.adapters.trees._assemble import Tree, assemble
 
 
 def stump(feature, split, values, **more):
@@ -30,12 +30,12 @@ def test_sum_by_hand():
 
 
 def test_codes():
-    sets = {"left_codes": {0: np.array([1, 3])}}
+    sets = {"left_codes": {0: np.array([False, True, False, True])}}
     for unseen, side in ((True, 1.0), (False, 2.0)):
         tree = stump(0, np.inf, [[1.0], [2.0]], unseen_left=np.array([unseen] * 3), **sets)
-        ensemble = assemble([tree], classes=np.arange(2), n_features=1, base=[0], n_codes=5)
+        ensemble = assemble([tree], classes=np.arange(2), n_features=1, base=[0])
         X = np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [5.0], [-1.0], [np.nan], [1.9], [1e20]])
-        expected = [2.0, 1.0, 2.0, 1.0, 2.0, side, side, 2.0, 1.0, side]
+        expected = [2.0, 1.0, 2.0, 1.0, side, side, side, 2.0, 1.0, side]
         assert ensemble.scores(X)[:, 0].tolist() == expected
 
 

@@ -33,7 +33,7 @@ def test_kinds():
     assert is_tree_ensemble(Settings())
     for other in (RandomForestRegressor(), LogisticRegression(), None, X):
         assert not is_tree_ensemble(other)
-        with pytest.raises(UnreadableTrees, match="is no sum of trees that robfair reads"):
+        with pytest.raises(UnreadableTrees, match="is not a sum of trees that robfair reads"):
             read_trees(other)
 
 
