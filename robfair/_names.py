@@ -15,7 +15,7 @@ __all__ = [
     "SCALES",
 ]
 
-AUDIT_MEASURES = ("accuracy", "rob_f", "v_f", "cv", "worst_group", "gap", "ratio")
+AUDIT_MEASURES = ("accuracy", "rob_f", "v_f", "cv", "worst_group", "gap", "ratio", "gini")
 DISTANCE_METHODS = ("auto", "strong", "linear", "exact", "decision", "deepfool", "paper")
 ATTACK_METHODS = ("pgd", "fgsm", "kl")
 ARCHITECTURES = ("tabular", "adult", "lenet5", "alexnet", "cifar", "resnet18", "utkface")

@@ -32,6 +32,7 @@ def compare(
     examples: int = 3,
     eps: float | Sequence[float] = (0.1, 0.5, 1.0),
     metrics: Any = None,
+    discover: Any = None,
     random_state: Any = 0,
     budget: int | None = None,
     time_limit: float | None = None,
@@ -64,6 +65,9 @@ def compare(
         The label that people want; see `audit`.
     method, threat_model, tau_max, certify, n_check, confidence, examples, eps, metrics : object
         Options of `audit`, the same for all models.
+    discover : bool, str, list or DataFrame, default=None
+        Whether to look for subgroups that nobody named, too, as in `audit`: for each model by
+        itself, on the same halves of the rows if `random_state` is a number.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random parts of the searches, the same for all models. A
         Generator or RandomState advances with each of them.
@@ -93,7 +97,7 @@ def compare(
     >>> models = {"logistic": LogisticRegression(), "ridge": RidgeClassifier()}
     >>> models = {name: model.fit(data.X, data.y) for name, model in models.items()}
     >>> compare(models, data.X, data.y, sensitive_features=data.groups).overall.columns.tolist()
-    ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap', 'ratio']
+    ['accuracy', 'Rob(f)', 'V_f', 'CV', 'worst group', 'gap', 'ratio', 'Gini']
     """
     # X, y and the keywords, all of which `audit` has too.
     options = {key: value for key, value in locals().items() if key not in ("models", "unknown")}

@@ -130,7 +130,7 @@ class ComparisonNumbers:
 
     @property
     def overall(self) -> pd.DataFrame:
-        """A row per model: accuracy, Rob(f), V_f, CV, worst group and gap."""
+        """A row per model: its measures over all groups."""
         return pd.DataFrame({name: a.overall["value"] for name, a in self.audits.items()}).T
 
     @property
@@ -147,3 +147,9 @@ class ComparisonNumbers:
     def by_group(self) -> pd.DataFrame:
         """A row per model and group, with the columns of `Audit.by_group`."""
         return pd.concat({name: a.by_group for name, a in self.audits.items()}, names=["model"])
+
+    @property
+    def discovered(self) -> pd.DataFrame | None:
+        """A row per model and subgroup that nobody named; None where none was searched."""
+        found = {name: a.discovered for name, a in self.audits.items() if a.discovered is not None}
+        return pd.concat(found, names=["model"]) if found else None

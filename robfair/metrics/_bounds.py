@@ -103,7 +103,7 @@ def robustness_bounds(
     sensitive_features: ArrayLike,
     tau_max: float | None = None,
 ) -> pd.DataFrame:
-    r"""Bound Rob(f), V_f, CV, the worst group and the gap from below and from above.
+    r"""Bound the measures across groups, such as Rob(f) and V_f, from below and from above.
 
     Each bound is the extreme of the measure over all values that the Rob(P) of the groups can take,
     each within its own interval (``group_robustness_bounds``).
@@ -125,15 +125,16 @@ def robustness_bounds(
         sample has are left out, with a warning.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. Without it, an infinite distance
-        makes the upper ends infinite, except that of CV, which never exceeds the square root of the
-        number of groups minus one.
+        makes the upper ends infinite, except those of CV, ratio and Gini. With G groups CV never
+        exceeds the square root of G - 1, and the Gini coefficient 1 - 1/G.
 
     Returns
     -------
     pandas DataFrame
-        The columns low and high of the rows "Rob(f)", "V_f" (ddof=0), "CV", "worst group" and
-        "gap", in the units of the distance; V_f in their square, CV without unit. NaN, with an
-        UndefinedMetricWarning: V_f, CV and gap with only one group; CV if no Rob(P) can exceed 0.
+        The columns low and high of the rows "Rob(f)", "V_f" (ddof=0), "CV", "worst group", "gap",
+        "ratio" and "Gini", in the units of the distance; V_f in their square, CV, ratio and Gini
+        without unit. NaN, with an UndefinedMetricWarning: all but Rob(f) and worst group with only
+        one group; CV, ratio and Gini if no Rob(P) can exceed 0.
 
     Raises
     ------
@@ -158,8 +159,8 @@ def robustness_bounds(
     slightly too high: for V_f by at most :math:`(w / 2G)^2`, where w is the width of the widest
     interval of the G groups.
 
-    CV is undefined where every Rob(P) is 0; that point is left out. An infinite end means that
-    Rob(P) is unbounded, and `high` of CV is then the limit.
+    CV, ratio and Gini are undefined where every Rob(P) is 0; that point is left out. An infinite
+    end means that Rob(P) is unbounded, and their ends are then the limits.
 
     References
     ----------
@@ -179,6 +180,7 @@ def robustness_bounds(
     worst group  0.0000  1.000000
     gap          0.5000  2.000000
     ratio        0.0000  0.666667
+    Gini         0.1000  0.500000
     """
     lower_means, sample = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
     low, high = lower_means.mean, sample.mean

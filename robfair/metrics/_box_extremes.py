@@ -31,6 +31,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair.metrics._interval_gini import gini, rank_weights
+
 Array = NDArray[np.float64]
 
 # Limit on the nodes of the search: enough to visit every vertex of 10 intervals.
@@ -134,6 +136,48 @@ def ratio_extremes(low: Array, high: Array) -> tuple[float, float]:
     apart = low / np.where(high > 0, high, np.inf)[:, np.newaxis]
     np.fill_diagonal(apart, 1.0)  # one group cannot be at both of its ends
     return float(apart.min()), greatest
+
+
+def gini_extremes(low: Array, high: Array) -> tuple[float, float]:
+    """Return the least and the greatest Gini coefficient of numbers in intervals, if not all are 0.
+
+    The ends are as in `variance_extremes`; NaN if all numbers must be 0, or of one. It is at most
+    1 - 1/n: reached if all but one are 0, approached as one number grows.
+    """
+    if len(low) < 2 or not high.any():
+        return np.nan, np.nan
+    if np.isinf(low).any():
+        least = float(np.isfinite(high).mean())  # negligible beside the infinite ones
+    elif not low.any():
+        least = float((high == 0).mean())  # the others can be equal
+    else:
+        # As equal as can be around a level, which is an end: between two ends nothing turns.
+        level = np.concatenate([low, high[np.isfinite(high)]])[:, np.newaxis].clip(low, high)
+        least = float(gini(level[level.any(axis=1)]).min())
+    if np.isinf(high).any() or not low.any():
+        return least, 1 - 1 / len(low)
+    return least, _greatest_gini(low, high)
+
+
+def _greatest_gini(low: Array, high: Array) -> float:
+    """Return the greatest Gini coefficient, exactly.
+
+    A coefficient above g means that a sum weighted by ranks, less g times the sum, is positive. The
+    sorted order has the greatest such sum of all orders, so that its greatest value is an
+    assignment of the numbers, each at its better end, to the ranks. Its solution gives the next g.
+    """
+    from scipy.optimize import linear_sum_assignment  # whose import takes as long as all the rest
+
+    weights = rank_weights(len(low))
+    best = float(gini(high))
+    while True:
+        terms = weights - best
+        sums = np.maximum(low[:, np.newaxis] * terms, high[:, np.newaxis] * terms)
+        _, rank = linear_sum_assignment(sums, maximize=True)
+        value = float(gini(np.where(terms[rank] > 0, high, low)))
+        if value <= best:
+            return best
+        best = value
 
 
 def _least(low: Array, high: Array, spread: _Spread) -> float:

@@ -29,12 +29,13 @@ def gini(means: Floats) -> Floats:
     """Return the Gini coefficient over the last axis: half the mean difference over the mean."""
     n = means.shape[-1]
     total = means.sum(axis=-1)
-    ranked = (np.sort(means, axis=-1) * _rank_weights(n)).sum(axis=-1)
+    ranked = (np.sort(means, axis=-1) * rank_weights(n)).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(ranked > 0, ranked / total, 0.0))
+        return np.asarray(np.where(ranked <= 0, 0.0, ranked / total))  # NaN stays
 
 
-def _rank_weights(n: int) -> Floats:
+def rank_weights(n: int) -> Floats:
+    """Return the weight of each of n sorted numbers in their mean difference."""
     return np.arange(1 - n, n, 2) / n
 
 

@@ -14,6 +14,7 @@ from robfair._validation import check_correct
 from robfair.metrics._box_extremes import (
     dispersion_extremes,
     gap_extremes,
+    gini_extremes,
     ratio_extremes,
     variance_extremes,
 )
@@ -106,6 +107,9 @@ AUDIT_MEASURES: tuple[Measure, ...] = (
     Measure("ratio", "ratio", robustness_ratio, True, "1", "least Rob(P) divided by the greatest",
             "For rates of selection, a ratio below 0.8 is a common sign of adverse impact.",
             extremes=ratio_extremes),
+    Measure("gini", "Gini", robustness_gini, False, "1",
+            "mean difference of Rob(P) between two groups, divided by twice Rob(f)",
+            "0 if all groups are equal.", extremes=gini_extremes),
 )  # fmt: skip
 
 MEASURES: tuple[Measure, ...] = (
@@ -114,9 +118,6 @@ MEASURES: tuple[Measure, ...] = (
             "mean distance of the rows of a group, where a row that is classified wrongly counts "
             "as 0",
             "It is the accuracy times the mean distance of the rows that are right."),
-    Measure("gini", "Gini", robustness_gini, False, "1",
-            "mean difference of Rob(P) between two groups, divided by twice Rob(f)",
-            "0 if all groups are equal."),
     Measure("cau", "CAU", class_accuracy_unfairness, False, "1",
             "greatest accuracy of a class less the least"),
     # One function for both forms: its argument chooses.

@@ -396,5 +396,5 @@ def test_labels_the_wrong_way_round_are_told_once():
     with pytest.warns((LabelsWarning, UndefinedMetricWarning)) as record:
         run(y=1 - CLF.predict(DATA.X))
     # Of the labels, of intervals where all distances count 0, of CV, and of the ratio.
-    assert [w.category for w in record] == [LabelsWarning, *[UndefinedMetricWarning] * 3]
+    assert [w.category for w in record] == [LabelsWarning, *[UndefinedMetricWarning] * 4]
     assert str(record[0].message).startswith("no prediction of 240 is right")

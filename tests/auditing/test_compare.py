@@ -3,6 +3,7 @@
 import inspect
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -65,6 +66,30 @@ def test_the_print(result):
         assert f"{row['robustness']:.4g} ({row['lower']:.4g} to {row['upper']:.4g})" in text
 
 
+def test_subgroups_that_nobody_named():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 2))
+    weak = rng.random(1200) < 0.2
+    X[:, 0] *= np.where(weak, 0.1, 1.0)  # near the boundary
+    y = (X[:, 0] > 0).astype(int)
+    columns = pd.DataFrame({"region": np.where(weak, "north", "south"), "z": rng.random(1200)})
+    models = {
+        "all rows": LogisticRegression().fit(X, y),
+        "half": LogisticRegression().fit(X[::2], y[::2]),
+    }
+    keywords = {"sensitive_features": rng.integers(0, 2, 1200)}
+    result = compare(models, X, y, discover=columns, **keywords)
+    for name, model in models.items():
+        alone = audit(model, X, y, discover=columns, **keywords).discovered
+        pd.testing.assert_frame_equal(result.discovered.loc[name], alone)
+        assert result.discovered.loc[name]["condition"].iloc[0] == "region = north"
+        for text in (str(result), result.to_markdown()):
+            assert f"{name}: Subgroups that nobody named" in text
+    with pytest.raises(ValueError, match="X is a ndarray, which does not name its columns"):
+        compare(models, X, y, discover=True, **keywords)
+    assert compare(models, X, y, **keywords).discovered is None
+
+
 def test_it_is_reproducible(result):
     again = compare(MODELS, DATA.X, DATA.y, sensitive_features=RACE, **OPTIONS)
     assert str(again) == str(result)
@@ -108,8 +133,7 @@ def test_errors_of_the_audits():
 def test_options_reach_the_audits_and_have_the_same_defaults():
     ours, theirs = (inspect.signature(function).parameters for function in (compare, audit))
     shared = {name: p.default for name, p in theirs.items() if p.default is not p.empty}
-    for of_one_model in ("name", "discover"):
-        del shared[of_one_model]
+    del shared["name"]
     assert {name: ours[name].default for name in shared} == shared
     result = compare(
         {"net": MODELS["net"]}, DATA.X, DATA.y, sensitive_features=RACE, n_check=0,

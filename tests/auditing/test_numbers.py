@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from pandas.testing import assert_frame_equal
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -35,6 +36,7 @@ def test_the_order_is_that_of_the_bounds_up_to_the_cap(tau_max):
 
 
 def test_without_lower_bounds_nothing_is_ordered():
+    torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
     result = audit(net, DATA.X, DATA.y, sensitive_features=DATA.groups, confidence=None, n_check=0)
     with pytest.raises(ValueError, match="no lower bounds: audit with certify=True"):

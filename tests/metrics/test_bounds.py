@@ -13,6 +13,7 @@ from robfair.metrics import (
     robustness_bounds,
     robustness_dispersion,
     robustness_gap,
+    robustness_gini,
     robustness_ratio,
     robustness_variance,
     worst_group_robustness,
@@ -25,6 +26,7 @@ POINTS = {
     "worst group": worst_group_robustness,
     "gap": robustness_gap,
     "ratio": robustness_ratio,
+    "Gini": robustness_gini,
 }
 BOUNDS = (group_robustness_bounds, robustness_bounds, certified_ordering)
 
@@ -76,13 +78,15 @@ def test_by_hand():
     assert table.columns.tolist() == ["low", "high"]
     assert table.index.tolist() == list(POINTS)
     # All of them can be equal (anything from 1.5 to 2), and "c" can be farthest off on both sides.
-    assert table["low"].tolist() == pytest.approx([(1.5 + 4 / 3) / 3, 0, 0, 0, 0, 0])
+    assert table["low"].tolist() == pytest.approx([(1.5 + 4 / 3) / 3, *[0] * 6])
     assert table.loc["Rob(f)", "high"] == pytest.approx((2 + 7 / 3 + 4) / 3)
     assert table.loc["V_f", "high"] == pytest.approx(np.var([1.5, 4 / 3, 4]))
     assert table.loc["CV", "high"] == pytest.approx(np.std([1.5, 7 / 3, 0]) / (23 / 18))
     assert table.loc["worst group", "high"] == pytest.approx(2.0)
     assert table.loc["gap", "high"] == pytest.approx(4 - 4 / 3)
     assert table.loc["ratio", "high"] == 1
+    # Of a = 1.5, b = 7/3 and c = 0, half of the mean difference 28/27 by the mean 23/18.
+    assert table.loc["Gini", "high"] == pytest.approx(28 / 27 / 2 / (23 / 18))
 
 
 def test_gap_between_one_group_and_another():
@@ -108,7 +112,7 @@ def test_every_possible_truth_is_inside(data, tau_max):
             continue  # CV is undefined
         values = point(y_true, y_pred, distance=d, **keywords)
         # Of numbers that are all equal, rounding can leave a variance of 1e-16 of their square.
-        slack = 1e-9 * table.abs().max(axis=1) + [0, 1e-25, 1e-12, 0, 0, 0]
+        slack = 1e-9 * table.abs().max(axis=1) + [0, 1e-25, 1e-12, 0, 0, 0, 1e-12]
         assert (table["low"] - slack <= values).all()
         assert (values <= table["high"] + slack).all()
 
@@ -149,7 +153,7 @@ def test_scale(data, scale):
         )
         for c in (1.0, scale)
     )
-    factor = np.array([scale, scale**2, 1, scale, scale, 1])[:, np.newaxis]
+    factor = np.array([scale, scale**2, 1, scale, scale, 1, 1])[:, np.newaxis]
     np.testing.assert_allclose(after / factor, before, rtol=1e-6, atol=1e-10)
 
 
@@ -213,8 +217,9 @@ def test_censored_distances_are_infinite_from_above_without_a_warning():
     assert groups["high"].tolist() == [2.0, np.inf, 4.0]
     assert groups["low"].tolist() == pytest.approx([1.5, 4 / 3, 0.0])
     table = robustness_bounds(Y, P, **CASE)
-    assert table["high"].tolist() == pytest.approx([np.inf, np.inf, np.sqrt(2), 2, np.inf, 1])
-    assert table["low"].tolist() == pytest.approx([(1.5 + 4 / 3) / 3, 0, 0, 0, 0, 0])
+    high = [np.inf, np.inf, np.sqrt(2), 2, np.inf, 1, 2 / 3]
+    assert table["high"].tolist() == pytest.approx(high)
+    assert table["low"].tolist() == pytest.approx([(1.5 + 4 / 3) / 3, *[0] * 6])
 
 
 def test_distances_that_are_infinite_for_sure():
@@ -225,12 +230,12 @@ def test_distances_that_are_infinite_for_sure():
         [True, False],
     ]
     table = robustness_bounds(y, y, **keywords)
-    assert table["low"].tolist() == [np.inf, np.inf, 1.0, 1.0, np.inf, 0]
-    assert table["high"].tolist() == [np.inf, np.inf, 1.0, 2.0, np.inf, 0]
+    assert table["low"].tolist() == [np.inf, np.inf, 1.0, 1.0, np.inf, 0, 0.5]
+    assert table["high"].tolist() == [np.inf, np.inf, 1.0, 2.0, np.inf, 0, 0.5]
     nobody = {"distance": [np.inf] * 2, "lower": [np.inf] * 2, "sensitive_features": list("ab")}
     table = robustness_bounds(y, y, **nobody)
-    assert table["low"].tolist() == [np.inf, 0, 0, np.inf, 0, 0]
-    assert table["high"].tolist() == [np.inf, np.inf, 1.0, np.inf, np.inf, 1]
+    assert table["low"].tolist() == [np.inf, 0, 0, np.inf, 0, 0, 0]
+    assert table["high"].tolist() == [np.inf, np.inf, 1.0, np.inf, np.inf, 1, 0.5]
 
 
 def test_without_a_certificate_only_the_upper_bounds_hold():
@@ -243,22 +248,25 @@ def test_without_a_certificate_only_the_upper_bounds_hold():
 
 def test_where_nobody_is_robust():
     keywords = {"distance": [1.0, 2.0], "lower": [0.5, 0.5], "sensitive_features": ["a", "b"]}
-    with pytest.warns(UndefinedMetricWarning, match=r"CV and the ratio .* Rob\(f\) is 0") as record:
+    with pytest.warns(
+        UndefinedMetricWarning, match=r"CV, the ratio and Gini .* Rob\(f\) is 0"
+    ) as record:
         table = robustness_bounds([0, 0], [1, 1], **keywords)
     assert len(record) == 1
-    assert table.loc[["CV", "ratio"]].isna().all(axis=None)
-    assert (table.drop(index=["CV", "ratio"]) == 0).all(axis=None)
+    relative = ["CV", "ratio", "Gini"]
+    assert table.loc[relative].isna().all(axis=None)
+    assert (table.drop(index=relative) == 0).all(axis=None)
 
 
 def test_one_group():
     keywords = {"distance": [1.0, 3.0], "lower": [0.5, 1.5], "sensitive_features": ["a", "a"]}
     with pytest.warns(
-        UndefinedMetricWarning, match=r"V_f, CV, the gap and the ratio .* only one \('a'\)"
+        UndefinedMetricWarning, match=r"V_f, CV, the gap, the ratio and Gini .* only one \('a'\)"
     ) as record:
         table = robustness_bounds([0, 0], [0, 0], **keywords)
     assert len(record) == 1
     assert table.loc["Rob(f)"].tolist() == table.loc["worst group"].tolist() == [1.0, 2.0]
-    assert table.loc[["V_f", "CV", "gap", "ratio"]].isna().all(axis=None)
+    assert table.loc[["V_f", "CV", "gap", "ratio", "Gini"]].isna().all(axis=None)
     assert not certified_ordering([0, 0], [0, 0], **keywords).any(axis=None)
 
 

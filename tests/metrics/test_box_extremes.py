@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from robfair.metrics import _box_extremes
 from robfair.metrics._box_extremes import (
     dispersion_extremes,
+    gini_extremes,
     ratio_extremes,
     variance_extremes,
 )
@@ -20,10 +21,17 @@ def cv(r):
     return r.std(axis=-1) / r.mean(axis=-1)
 
 
+def gini(r):
+    """Return the mean difference of two of the numbers, divided by twice their mean."""
+    return np.abs(r[..., :, None] - r[..., None, :]).mean(axis=(-2, -1)) / 2 / r.mean(axis=-1)
+
+
 MEASURES = [
     pytest.param(variance_extremes, lambda r: r.var(axis=-1), id="variance"),
     pytest.param(dispersion_extremes, cv, id="dispersion"),
+    pytest.param(gini_extremes, gini, id="Gini"),
 ]
+SEARCHED = MEASURES[:2]  # the greatest Gini coefficient needs no search
 
 
 @st.composite
@@ -172,7 +180,7 @@ def test_the_hard_case_is_exact_beyond_enumeration():
     assert variance_extremes(low, high)[1] == pytest.approx(truth, rel=2e-9)
 
 
-@pytest.mark.parametrize(("extremes", "measure"), MEASURES)
+@pytest.mark.parametrize(("extremes", "measure"), SEARCHED)
 @pytest.mark.parametrize(("setting", "value"), [("_NODE_LIMIT", 1), ("_TOLERANCE", 0.3)])
 @given(box=boxes(least_end=0.01))
 def test_a_search_cut_short_still_bounds(extremes, measure, setting, value, box):
@@ -186,7 +194,7 @@ def test_a_search_cut_short_still_bounds(extremes, measure, setting, value, box)
         assert bound <= greatest + excess * (1 + 1e-9) + 1e-12
 
 
-@pytest.mark.parametrize(("extremes", "measure"), MEASURES)
+@pytest.mark.parametrize(("extremes", "measure"), SEARCHED)
 @pytest.mark.parametrize("n", [40, 200])
 def test_the_search_ends(extremes, measure, n, monkeypatch):
     looked_at = []
@@ -220,14 +228,17 @@ def test_an_infinite_end_is_as_large_as_one_likes():
     low, high = np.array([1.0, 3.0, 2.0]), np.array([2.0, inf, inf])
     assert variance_extremes(low, high)[1] == inf
     assert dispersion_extremes(low, high)[1] == pytest.approx(np.sqrt(2))
+    assert gini_extremes(low, high)[1] == pytest.approx(2 / 3)
     # The least is the one of some large end, as nothing is gained out there.
     large = np.array([2.0, 1e3, 1e3])
     assert variance_extremes(low, high)[0] == pytest.approx(variance_extremes(low, large)[0])
     assert dispersion_extremes(low, high)[0] == pytest.approx(dispersion_extremes(low, large)[0])
+    assert gini_extremes(low, high)[0] == pytest.approx(gini_extremes(low, large)[0])
     # One that is infinite for sure leaves the finite ones behind.
     low = np.array([1.0, inf, 2.0])
     assert variance_extremes(low, high) == (inf, inf)
     assert dispersion_extremes(low, high) == pytest.approx((cv(np.array([0, 1, 1])), np.sqrt(2)))
+    assert gini_extremes(low, high) == pytest.approx((gini(np.array([0, 1, 1])), 2 / 3))
     everywhere = np.full(3, inf)
     assert variance_extremes(low, everywhere) == (0, inf)
     assert dispersion_extremes(everywhere, everywhere) == pytest.approx((0, np.sqrt(2)))
@@ -235,10 +246,11 @@ def test_an_infinite_end_is_as_large_as_one_likes():
 
 def test_dispersion_where_all_may_be_zero():
     zero = np.zeros(4)
-    assert np.isnan(dispersion_extremes(zero, zero)).all()
+    assert np.isnan([*dispersion_extremes(zero, zero), *gini_extremes(zero, zero)]).all()
     # Two of four cannot be above 0; of the other two, one alone can.
     high = np.array([0.0, 2.0, 1e-3, 0.0])
     assert dispersion_extremes(zero, high) == pytest.approx((1.0, np.sqrt(3)))
+    assert gini_extremes(zero, high) == pytest.approx((0.5, 0.75))
     assert variance_extremes(zero, zero) == (0, 0)
 
 

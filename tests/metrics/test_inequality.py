@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robfair.exceptions import UndefinedMetricWarning
+from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 from robfair.metrics import (
     group_robustness,
     robustness_dispersion,
@@ -65,6 +65,9 @@ def test_the_interval_holds_the_value(measure, seed, n_groups, level):
 def test_undefined(measure):
     labels, keywords = rows([1.0, 2.0], ["a", "a"])
     with pytest.warns(UndefinedMetricWarning, match="only one"):
+        assert np.isnan(measure(*labels, **keywords))
+    labels, keywords = rows([1.0, np.inf, 2.0], ["a", "a", "b"])
+    with pytest.warns(CensoredDistanceWarning):
         assert np.isnan(measure(*labels, **keywords))
     labels, keywords = rows([0.0, 0.0, 0.0], ["a", "b", "b"])
     with pytest.warns(UndefinedMetricWarning, match=r"Rob\(f\) is 0"):

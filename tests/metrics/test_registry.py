@@ -13,7 +13,7 @@ KEYS = [measure.key for measure in MEASURES]
 
 def test_the_tables_of_an_audit_keep_their_order():
     symbols = [measure.symbol for measure in AUDIT_MEASURES]
-    assert symbols == ["accuracy", "Rob(f)", "V_f", "CV", "worst group", "gap", "ratio"]
+    assert symbols == ["accuracy", "Rob(f)", "V_f", "CV", "worst group", "gap", "ratio", "Gini"]
     assert MEASURES[: len(AUDIT_MEASURES)] == AUDIT_MEASURES
 
 

@@ -6,6 +6,7 @@ from robfair._tables import Table, markdown_table
 from robfair._text import escaped
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.auditing.report import _tables
+from robfair.auditing.report._discovered import discovered_tables
 from robfair.auditing.report._method import method_line, notes, status_line
 
 
@@ -27,8 +28,14 @@ def comparison_markdown(comparison: ComparisonNumbers) -> list[str]:
     same_mix = _tables.model_standardized_table(comparison)
     tables += [] if same_mix is None else [same_mix]
     audits = comparison.audits.items()
+    found = [
+        block
+        for name, audit in audits
+        for caption, table in discovered_tables(audit)
+        for block in (escaped(f"{name}: {caption}:"), _markdown(table))
+    ]
     lines = [f"{escaped(name)}: {line}" for name, audit in audits for line in _lines(audit)]
-    return [*map(_markdown, tables), *lines]
+    return [*map(_markdown, tables), *found, *lines]
 
 
 def _lines(audit: AuditNumbers) -> list[str]:

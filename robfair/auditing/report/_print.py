@@ -9,6 +9,7 @@ from robfair._tables import text_table
 from robfair._text import interval_title
 from robfair.auditing._numbers import AuditNumbers, ComparisonNumbers
 from robfair.auditing.report import _tables
+from robfair.auditing.report._discovered import discovered_tables
 from robfair.auditing.report._method import method_line, notes, status_line
 
 WIDTH = 96  # of sentences; tables are as wide as they are
@@ -60,6 +61,11 @@ def print_comparison(comparison: ComparisonNumbers) -> str:
         if certified is None
         else "Where each measure lies for certain, by proof from below and search from above:\n"
         + text_table(certified),
+        *(
+            f"{_wrapped([f'{name}: {caption}'])}:\n{text_table(table)}"
+            for name, audit in audits.items()
+            for caption, table in discovered_tables(audit)
+        ),
         "\n".join([_wrapped(lines), *(f"{name}: {status_line(a)}" for name, a in audits.items())]),
         _wrapped((f"{name}: {note}" for name, a in audits.items() for note in notes(a)), "  "),
     ]
