@@ -48,6 +48,7 @@ def assemble(
     ties_to: int = 0,
     rounding: float = 0.0,
     single: bool = False,
+    categories: Mapping[int, NDArray[Any]] | None = None,
 ) -> Ensemble:
     """Put the nodes of all trees into one table.
 
@@ -55,7 +56,7 @@ def assemble(
     ----------
     trees : sequence of Tree
         The trees, in the order in which the model adds them.
-    classes, n_features, base, ties_to, rounding, single
+    classes, n_features, base, ties_to, rounding, single, categories
         As in :class:`Ensemble`.
 
     Returns
@@ -101,6 +102,7 @@ def assemble(
         ties_to=ties_to,
         rounding=rounding,
         single=single,
+        categories=categories or {},
     )
 
 

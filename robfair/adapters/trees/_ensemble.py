@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,8 @@ class Ensemble:
         How far at most a sum of leaves in float64 is from the model's own scores.
     single : bool, default=False
         Whether the model adds in float32, one tree after the other, as `scores` then does too.
+    categories : dict
+        For columns of categories whose values the model knows: what the codes 0, 1, ... stand for.
     """
 
     classes: NDArray[Any]
@@ -79,6 +82,7 @@ class Ensemble:
     ties_to: int
     rounding: float
     single: bool = False
+    categories: Mapping[int, NDArray[Any]] = field(default_factory=dict)
 
     def leaves(self, X: NDArray[Any]) -> Integers:
         """Return the leaf of each row of `X` in each tree, of shape (n_samples, n_trees)."""
@@ -88,7 +92,7 @@ class Ensemble:
         walking = np.flatnonzero(self.feature[node] >= 0)
         while len(walking):
             at = node[walking]
-            left = self._goes_left(at, X[walking // len(self.roots), self.feature[at]])
+            left = self.goes_left(at, X[walking // len(self.roots), self.feature[at]])
             node[walking] = np.where(left, self.left[at], self.right[at])
             walking = walking[self.feature[node[walking]] >= 0]
         return leaves
@@ -135,14 +139,8 @@ class Ensemble:
             differs &= (gap > slack) | ~np.isin(labels, self.classes)
         return differs
 
-    def _codes(self, scores: Floats) -> Integers:
-        if scores.shape[1] > 1:
-            greatest: Integers = scores.argmax(axis=1)
-            return greatest
-        first = scores[:, 0] >= 0 if self.ties_to == 1 else scores[:, 0] > 0
-        return first.astype(np.intp)
-
-    def _goes_left(self, at: Integers, x: Floats) -> Flags:
+    def goes_left(self, at: Integers, x: Floats) -> Flags:
+        """Flag which of the nodes `at` send the values `x` left, one value each."""
         left = x <= self.split[at]
         if len(self.left_sets):
             coded = np.flatnonzero(self.left_set[at] >= 0)
@@ -150,6 +148,13 @@ class Ensemble:
         missing = np.isnan(x)
         left[missing] = self.missing_left[at[missing]]
         return left
+
+    def _codes(self, scores: Floats) -> Integers:
+        if scores.shape[1] > 1:
+            greatest: Integers = scores.argmax(axis=1)
+            return greatest
+        first = scores[:, 0] >= 0 if self.ties_to == 1 else scores[:, 0] > 0
+        return first.astype(np.intp)
 
     def _is_in_set(self, at: Integers, x: Floats) -> Flags:
         n_codes = self.left_sets.shape[1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robfair.adapters.trees._assemble import Tree
 from robfair.adapters.trees._ensemble import UnreadableTrees
@@ -21,7 +22,9 @@ Place = Literal["below", "at", "above"]
 Places = dict[int, Place]  # of the columns that a path has compared with the number
 
 
-def spell_out_missing(tree: Tree, first: float, last: float) -> Tree:
+def spell_out_missing(
+    tree: Tree, first: float, last: float, nodes: NDArray[np.intp] | None = None
+) -> Tree:
     """Return a tree of plain nodes that treats a number as the given one treats NaN.
 
     Parameters
@@ -31,6 +34,8 @@ def spell_out_missing(tree: Tree, first: float, last: float) -> Tree:
     first, last : float
         The numbers that a model takes for missing, such as all float64 that round to one float32.
         No split lies between them.
+    nodes : ndarray of int, default=None
+        The nodes that do so; None is all that compare numbers.
 
     Returns
     -------
@@ -42,7 +47,10 @@ def spell_out_missing(tree: Tree, first: float, last: float) -> Tree:
     UnreadableTrees
         If there would be too many nodes.
     """
-    builder = _Builder(tree, float(np.nextafter(first, -np.inf)), last)
+    taken = np.zeros(len(tree.feature), dtype=bool)
+    taken[slice(None) if nodes is None else nodes] = True
+    taken[list(tree.left_codes)] = False
+    builder = _Builder(tree, taken, float(np.nextafter(first, -np.inf)), last)
     while builder.todo:
         builder.step()
     return builder.finish()
@@ -53,6 +61,7 @@ class _Builder:
     """Copies a tree from its root, node by node."""
 
     tree: Tree
+    taken: NDArray[np.bool_]
     before: float
     last: float
     nodes: list[list[float]] = field(default_factory=list)  # feature, split, missing_left
@@ -79,7 +88,8 @@ class _Builder:
         left, right = int(tree.left[node]), int(tree.right[node])
         feature, split = int(tree.feature[node]), float(tree.split[node])
         missing_left = bool(tree.missing_left[node])
-        if node in tree.left_codes or feature in known or missing_left == (split >= self.last):
+        natural = missing_left == (split >= self.last)
+        if natural or not self.taken[node] or feature in known:
             self.nodes[new] = [feature, split, missing_left]
             self.todo += [(left, known, (new, 0)), (right, known, (new, 1))]
             return
@@ -129,7 +139,7 @@ class _Builder:
             return None
         place = known.get(int(self.tree.feature[node]))
         split = self.tree.split[node]
-        if place == "at":
+        if place == "at" and self.taken[node]:
             return 0 if self.tree.missing_left[node] else 1
         if place == "below" and split >= self.before:
             return 0

@@ -6,13 +6,14 @@ single leaf would be seen in no row but those of that leaf.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from robfair.adapters.trees import _sklearn, _xgboost
+from robfair.adapters.trees import _hist, _lightgbm, _sklearn, _xgboost
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
+from robfair.adapters.trees._recode import recode
 
 __all__ = ["is_tree_ensemble", "read_trees"]
 
@@ -23,11 +24,13 @@ READERS: dict[tuple[str, str], Reader] = {
     ("sklearn", "DecisionTreeClassifier"): _sklearn.read_forest,
     ("sklearn", "ForestClassifier"): _sklearn.read_forest,
     ("sklearn", "GradientBoostingClassifier"): _sklearn.read_gradient_boosting,
+    ("sklearn", "HistGradientBoostingClassifier"): _hist.read_hist,
+    ("lightgbm", "LGBMClassifier"): _lightgbm.read_lightgbm,
     ("xgboost", "XGBClassifier"): _xgboost.read_xgboost,
 }
 # What decides on labels; each must be the library's own.
 DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
-LIBRARIES = {"sklearn": "scikit-learn", "xgboost": "XGBoost"}
+LIBRARIES = {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}
 
 
 def is_tree_ensemble(estimator: Any) -> bool:
@@ -46,13 +49,16 @@ def is_tree_ensemble(estimator: Any) -> bool:
     return _find(estimator) is not None
 
 
-def read_trees(estimator: Any) -> Ensemble:
+def read_trees(estimator: Any, categories: Mapping[int, Sequence[Any]] | None = None) -> Ensemble:
     """Read a fitted classifier as a sum of trees.
 
     Parameters
     ----------
     estimator : object
         The classifier.
+    categories : dict, default=None
+        For columns of categories: the values that the codes 0, 1, ... in the rows stand for. Other
+        columns hold what an array would hold that the classifier predicts.
 
     Returns
     -------
@@ -73,6 +79,10 @@ def read_trees(estimator: Any) -> Ensemble:
     check_is_fitted(estimator)
     check_own_methods(estimator, library)
     ensemble = reader(estimator)
+    values = dict(categories or {})
+    if reader is _hist.read_hist:
+        values = _hist.numbers_as_codes(ensemble, values)
+    ensemble = recode(ensemble, values)
     if len(ensemble.classes) < 2:
         raise UnreadableTrees(
             f"it knows one class, {ensemble.classes.tolist()}, and so no boundary"

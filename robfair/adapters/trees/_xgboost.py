@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ def read_xgboost(estimator: Any) -> Ensemble:
         base=base,
         rounding=_rounding(trees, base),
         single=True,
+        categories=_categories(model.get("cats", {}).get("enc", [])),
     )
 
 
@@ -132,6 +134,21 @@ def _left_codes(tree: Mapping[str, Any]) -> dict[int, NDArray[np.bool_]]:
         listed = codes[start : start + size]
         left_codes[node] = ~np.isin(np.arange(listed.max(initial=-1) + 1), listed)
     return left_codes
+
+
+def _categories(encoders: list[Mapping[str, Any]]) -> dict[int, NDArray[Any]]:
+    """Return what codes stand for, where the model was fitted on categories of a DataFrame."""
+    categories: dict[int, NDArray[Any]] = {}
+    for column, encoder in enumerate(encoders):
+        values = encoder["values"]
+        if "type" in encoder:  # numbers
+            categories[column] = np.asarray(values)
+        elif values:  # names one after the other, as bytes
+            ends = encoder["offsets"]
+            text = np.asarray(values).astype(np.uint8).tobytes()
+            names = [text[a:b].decode() for a, b in pairwise(ends)]
+            categories[column] = np.array(names, dtype=object)
+    return categories
 
 
 def _rounding(trees: list[Tree], base: NDArray[np.float32]) -> float:

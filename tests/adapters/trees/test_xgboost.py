@@ -132,6 +132,29 @@ def test_names_of_columns():
     assert_array_equal(read_trees(model).predict(X), model.predict(frame))
 
 
+@pytest.mark.parametrize("values", [["north", "east", "south", "west"], [9, 2, 5, 4]])
+def test_categories_of_a_frame(values):
+    rng = np.random.default_rng(0)
+    values = np.array(values)
+    place = rng.integers(0, 4, 600)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=600), "place": pd.Categorical(values[place], values)}
+    )
+    y = (frame["x"] + np.array([1, -1, 1, -1])[place] > 0).astype(int)
+    model = xgboost.XGBClassifier(n_estimators=8, max_depth=3, enable_categorical=True, n_jobs=1)
+    model.fit(frame, y)
+    given = values[[3, 1, 0, 2]]
+    told = frame.assign(place=pd.Categorical(frame["place"], given))
+    told.loc[::9, "place"] = np.nan
+    codes = told["place"].cat.codes.to_numpy(dtype=float)
+    inputs = np.c_[told["x"], np.where(codes < 0, np.nan, codes)]
+    own = model.predict(told, output_margin=True)
+    assert_array_equal(read_trees(model, {1: given}).scores(inputs)[:, 0], own)
+    own_codes = np.c_[frame["x"], place]
+    own = model.predict(frame, output_margin=True)
+    assert_array_equal(read_trees(model).scores(own_codes)[:, 0], own)
+
+
 def test_unreadable():
     for objective in ("rank:pairwise", "reg:squarederror", "count:poisson"):
         with pytest.raises(UnreadableTrees, match=f"its objective is '{objective}'"):
