@@ -27,6 +27,7 @@ from robfair.adapters import (
     check_labels,
     check_output,
     hold,
+    of_table,
 )
 from robfair.threat import ThreatModel
 
@@ -151,6 +152,8 @@ def as_problem(
     check_aligned(X=X, y=y)
     check_unmasked(X=X, y=y)
     adapted = adapt(model, X, sees)
+    if threat_model.table is not None:
+        adapted = of_table(model, adapted, X, threat_model.table)
     array = adapted.inputs(X)
     if array.ndim < 2:
         raise ValueError(f"X must have a row per sample; got shape {array.shape}.")

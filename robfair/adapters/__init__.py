@@ -16,6 +16,7 @@ from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
 from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._plain import is_plain
 from robfair.adapters._reading import Reading, Sees, adapt, hold, label_model
+from robfair.adapters._tables import TableModel, of_table
 from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "NotDifferentiable",
     "Reading",
     "Sees",
+    "TableModel",
     "Vjp",
     "adapt",
     "affine_layers",
@@ -45,4 +47,5 @@ __all__ = [
     "label_model",
     "leaves_as_found",
     "left_as_found",
+    "of_table",
 ]

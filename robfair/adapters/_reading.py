@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from robfair._batches import batches, default_batch_size
 from robfair.adapters._first_pass import check_output
 from robfair.adapters._given import as_given, check_names, own_labels, refusal, some_rows
-from robfair.adapters._labels import LabelModel, as_labels, as_model
+from robfair.adapters._labels import LabelModel, as_labels, as_model, checked
 from robfair.adapters._logits import (
     Adapted,
     LogitModel,
@@ -31,6 +31,7 @@ from robfair.adapters._logits import (
 )
 from robfair.adapters._probes import near_boundary
 from robfair.adapters._settle import settle
+from robfair.adapters._tables import TableCodec, TableModel, of_table
 
 __all__ = ["Reading", "Sees", "adapt", "hold", "label_model"]
 
@@ -130,6 +131,8 @@ def hold(
     if isinstance(model, Adapted):
         return Reading(adapted)
     rows, inputs = some_rows(X), some_rows(inputs)
+    if isinstance(adapted, TableModel):
+        return _held_table(model, adapted, rows, inputs)
     if isinstance(model, nn.Module):  # the module is what predicts
         settled = settle(as_logits(model), inputs, batch_size)
         if isinstance(adapted, LogitModel):
@@ -146,7 +149,7 @@ def hold(
     return _held(model, adapted, own, inputs, labels, batch_size)
 
 
-def label_model(model: Any, X: Any) -> LabelModel:
+def label_model(model: Any, X: Any, table: TableCodec | None = None) -> LabelModel:
     """Adapt a model to a function to labels, by what its outputs are for rows of X.
 
     Parameters
@@ -155,6 +158,8 @@ def label_model(model: Any, X: Any) -> LabelModel:
         What :func:`as_labels` takes.
     X : array-like of shape (n_samples, ...)
         The samples, of which a module sees up to 256.
+    table : TableCodec, default=None
+        That of the threat model, where the columns of a table are perturbed.
 
     Returns
     -------
@@ -162,9 +167,30 @@ def label_model(model: Any, X: Any) -> LabelModel:
         The adapted model, which is not compared with anything else.
     """
     adapted = as_labels(model)
+    if table is not None:
+        seen = of_table(model, adapted, X, table)
+        return seen if isinstance(seen, LabelModel) else as_labels(seen)
     if not isinstance(model, nn.Module):
         return adapted
     return as_labels(settle(as_logits(model), adapted.inputs(some_rows(X)), None))
+
+
+def _held_table(model: Any, adapted: TableModel, rows: Any, inputs: NDArray[Any]) -> Reading:
+    """Hold rows that were turned into numbers and back against those of the user."""
+    given = as_given(model, rows) if hasattr(model, "predict") else checked(model)(rows)
+    assert given is not None  # only a network may refuse a dtype
+    labels = adapted.predict(inputs)
+    differ = _differ(given, labels)
+    if not differ.any():
+        return Reading(adapted)
+    name = type(model).__name__
+    if _differ(labels, adapted.predict(inputs)).any():
+        return Reading(_labels_alone(adapted, labels), _random(model, f"{len(rows)} rows of X"))
+    raise ValueError(
+        f"{name} predicts another label for {int(differ.sum())} of {len(given)} rows of X once "
+        "they are in the dtypes of the frame that the threat model was made of: give from_frame "
+        "rows of the same dtypes and categories as X."
+    )
 
 
 def _held(

@@ -52,7 +52,9 @@ def nearest_rows(
             "group": [groups.labels[code] for code in groups.codes[rows]],
             "row": rows,
             "label": distances.predicted[rows],
-            "label after": label_model(model, X).predict(points[rows]),
+            "label after": label_model(model, X, distances.threat_model.table).predict(
+                points[rows]
+            ),
             "distance": distances.distance[rows],
             "changed": changed,
         }

@@ -39,7 +39,7 @@ def changed_options(options: DistanceOptions, certify: bool) -> dict[str, Any]:
 
 def provenance(model: Any, X: Any, threat_model: ThreatModel) -> dict[str, Any]:
     """Tell what may change, the space in which it does, the date and the versions."""
-    behind = as_model(model).transform is not None
+    behind = threat_model.table is None and as_model(model).transform is not None
     return {
         "mutable": _mutable(model, X, threat_model),
         "space": "the input of the last step of the Pipeline" if behind else "X",

@@ -260,8 +260,9 @@ def _valid_background(problem: Problem, options: DistanceOptions) -> NDArray[Any
     background = _background(problem, options)
     if background is not None:
         try:
+            flat = background.reshape(len(background), -1)
             for block in problem.threat_model.blocks:
-                block.find(background.reshape(len(background), -1))
+                block.find(flat[~np.isnan(flat[:, list(block.columns)]).any(axis=1)])
         except ValueError as error:
             raise ValueError(f"background: {error}") from None
     return background

@@ -128,7 +128,7 @@ class Codec:
         frame = self._start(start)
         if len(frame) != len(rows):
             raise ValueError(f"points has {len(rows)} rows and start has {len(frame)}.")
-        has_point = np.isfinite(rows).all(axis=1)
+        has_point = self._has_point(rows)
         at = np.flatnonzero(has_point)
         out = frame.copy()
         words: list[list[str]] = [[] for _ in rows]
@@ -151,6 +151,10 @@ class Codec:
                 out[name] = as_dtype(cells, out[name].dtype).set_axis(frame.index)
         out["changed"] = np.where(has_point, ["; ".join(w) for w in words], "no change found")
         return out
+
+    def _has_point(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which rows of points hold one."""
+        return np.asarray(np.isfinite(rows).all(axis=1))
 
     def _array(self, rows: Any, problem: str) -> NDArray[Any]:
         """Return rows of the transformer's output as an array of floats."""

@@ -27,18 +27,12 @@ def read_fields(
 ) -> tuple[dict[str, Any], Codec]:
     """Return fields of a ThreatModel and the codec; raise what from_transformer raises."""
     _check_frame(X)
-    stay = _names(sensitive_features, X, "sensitive_features")
-    move = set(X.columns) - stay if mutable is None else _names(mutable, X, "mutable")
-    for name in move & stay:
-        raise ValueError(
-            f"column {name!r} is in `mutable` and in `sensitive_features`, which do not change: "
-            "leave it out of one of them."
-        )
-    whole = _whole_columns(integer, X)
-    sides = _by_column(bounds, "bounds", "data", X)
-    units = _by_column(unit, "unit", "std", X)
+    move = moving_columns(mutable, sensitive_features, X)
+    whole = whole_columns(integer, X)
+    sides = by_column(bounds, "bounds", "data", X)
+    units = by_column(unit, "unit", "std", X)
     for name, pair in sides.items():
-        _check_sides(name, pair, X, whole)
+        check_sides(name, pair, X, whole)
 
     reader = ColumnReader(transformer, X)
     # A side that is open cannot be put through the transformer.
@@ -65,7 +59,7 @@ def read_fields(
 
     n_features = reader.rows.shape[1]
     fields = _numeric_fields(
-        numbers, n_features, {n.name: _unit(n.name, unit, units, X) for n in numbers}
+        numbers, n_features, {n.name: unit_of(n.name, unit, units, X) for n in numbers}
     )
     for category in categories:
         fields["mutable"][list(category.block.columns)] = True
@@ -102,9 +96,27 @@ def _check_frame(X: Any) -> None:
         raise ValueError(f"X has two columns {X.columns[X.columns.duplicated()][0]!r}.")
 
 
-def _names(names: Names, X: pd.DataFrame, argument: str) -> set[Hashable]:
+def moving_columns(
+    mutable: Names | None, sensitive_features: Names, X: pd.DataFrame
+) -> set[Hashable]:
+    """Return the columns that are to move, or raise if one of them is to stay, too."""
+    stay = names_in(sensitive_features, X, "sensitive_features")
+    if mutable is None:
+        return names_in(list(X.columns), X, "mutable") - stay
+    move = names_in(mutable, X, "mutable")
+    for name in move & stay:
+        raise ValueError(
+            f"column {name!r} is in `mutable` and in `sensitive_features`, which do not change: "
+            "leave it out of one of them."
+        )
+    return move
+
+
+def names_in(names: Names, X: pd.DataFrame, argument: str) -> set[Hashable]:
     """Return names as a set, or raise if X has no such column."""
-    listed = names if isinstance(names, Sequence) and not isinstance(names, str) else [names]
+    many = isinstance(names, list | tuple | set | frozenset | pd.Index | np.ndarray)
+    one = not many or (isinstance(names, tuple) and names in X.columns)  # which may be a name
+    listed: list[Hashable] = [names] if one else list(names)  # type: ignore[arg-type]
     absent = [name for name in listed if name not in X.columns]
     if absent:
         raise ValueError(
@@ -114,7 +126,7 @@ def _names(names: Names, X: pd.DataFrame, argument: str) -> set[Hashable]:
     return set(listed)
 
 
-def _by_column(given: Any, argument: str, default: str, X: pd.DataFrame) -> dict[Hashable, Any]:
+def by_column(given: Any, argument: str, default: str, X: pd.DataFrame) -> dict[Hashable, Any]:
     """Return the values given by column, {} if the default holds for all."""
     if given is None or (isinstance(given, str) and given == default):
         return {}
@@ -122,15 +134,15 @@ def _by_column(given: Any, argument: str, default: str, X: pd.DataFrame) -> dict
         raise TypeError(
             f"{argument} must be {default!r}, None or a mapping from columns; got {given!r}."
         )
-    _names(list(given), X, argument)
+    names_in(list(given), X, argument)
     return dict(given)
 
 
-def _whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]:
+def whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]:
     """Return the columns that move by whole numbers."""
     if isinstance(integer, str) and integer == "auto" and "auto" not in X.columns:  # may be a name
         return frozenset(n for n in X.columns if pd.api.types.is_integer_dtype(X[n].dtype))
-    whole = _names(integer, X, "integer")
+    whole = names_in(integer, X, "integer")
     for name in whole:
         if not pd.api.types.is_numeric_dtype(X[name].dtype):
             raise ValueError(f"integer names {name!r}, which is not a numeric column.")
@@ -142,7 +154,7 @@ def _whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]
     return frozenset(whole)
 
 
-def _check_sides(name: Hashable, pair: Any, X: pd.DataFrame, whole: frozenset[Hashable]) -> None:
+def check_sides(name: Hashable, pair: Any, X: pd.DataFrame, whole: frozenset[Hashable]) -> None:
     """Raise unless a pair of bounds is in order and contains the column."""
     try:
         low, high = (float(side) for side in pair)
@@ -167,7 +179,7 @@ def _check_sides(name: Hashable, pair: Any, X: pd.DataFrame, whole: frozenset[Ha
         )
 
 
-def _unit(name: Hashable, unit: Any, units: Mapping[Hashable, float], X: pd.DataFrame) -> float:
+def unit_of(name: Hashable, unit: Any, units: Mapping[Hashable, float], X: pd.DataFrame) -> float:
     """Return the change of a column that counts as 1, or raise if it is not positive."""
     if unit is None:
         return 1.0

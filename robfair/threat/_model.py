@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.threat._codec import Codec
+from robfair.threat._frame import FrameCodec
+from robfair.threat._from_frame import FrameOptions, read_frame
 from robfair.threat._from_transformer import Names, read_fields
 from robfair.threat._spread import SpreadFields
 
@@ -52,7 +54,8 @@ class ThreatModel(SpreadFields):
 
     See Also
     --------
-    ThreatModel.from_transformer : The threat model of the original columns of a table.
+    ThreatModel.from_transformer : The threat model of the columns of a table before a transformer.
+    ThreatModel.from_frame : That of the columns of a table which the model takes as it is.
 
     Notes
     -----
@@ -79,26 +82,6 @@ class ThreatModel(SpreadFields):
     array([1.2207])
     >>> threat_model.valid(x, moved), threat_model.valid(x, moved + 0.5)
     (array([ True]), array([False]))
-
-    For the output of a transformer, :meth:`from_transformer` works all of this out:
-
-    >>> import pandas as pd
-    >>> from sklearn.compose import make_column_transformer
-    >>> from sklearn.preprocessing import OneHotEncoder, StandardScaler
-    >>> people = pd.DataFrame({"age": [25, 40, 62], "hours": [20, 45, 40], "job": ["a", "b", "c"]})
-    >>> encode = make_column_transformer(
-    ...     (StandardScaler(), ["age", "hours"]), (OneHotEncoder(), ["job"])
-    ... ).fit(people)
-    >>> threat_model = ThreatModel.from_transformer(encode, people, mutable=["hours", "job"])
-    >>> threat_model
-    ThreatModel(norm=2, bounds=(array of 5, array of 5), mutable=4 of 5, categories=1,
-    integer=1 of 5, unit=array of 5)
-    >>> points = encode.transform(people.assign(job=["a", "c", "c"], hours=[25, 45, 40]))
-    >>> threat_model.as_rows(points, people)
-       age  hours job         changed
-    0   25     25   a  hours 20 -> 25
-    1   40     45   c      job b -> c
-    2   62     40   c
     """
 
     _codec: Codec | None = field(init=False, default=None)
@@ -150,18 +133,19 @@ class ThreatModel(SpreadFields):
             self.units(shape)
             self.mutable_blocks(shape)
             for block in self.blocks:
-                block.find(flat)
+                block.find(flat[~np.isnan(flat[:, list(block.columns)]).any(axis=1)])
         box = None if self._is_unbound() else self.box(shape)
         if box is None:
             return
         # Rounded as X was: float32 data may lie an ulp outside of the float64 bounds they define.
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float64)
         box = (box[0].astype(dtype), box[1].astype(dtype))
-        outside = (flat.min(axis=0) < box[0]) | (flat.max(axis=0) > box[1])
+        # Gaps of a table, which are NaN, are neither inside nor outside.
+        least, most = np.fmin.reduce(flat, axis=0), np.fmax.reduce(flat, axis=0)
+        outside = (least < box[0]) | (most > box[1])
         if outside.any():
             worst = int(np.flatnonzero(outside)[0])
-            column = flat[:, worst]
-            called, ends = f"feature {worst}", np.array([column.min(), column.max()])
+            called, ends = f"feature {worst}", np.array([least[worst], most[worst]])
             sides = np.array([box[0][worst], box[1][worst]])
             number = None if self._codec is None else self._codec.number(worst)
             if number is not None:
@@ -244,18 +228,26 @@ class ThreatModel(SpreadFields):
 
         Examples
         --------
+        >>> import pandas as pd
         >>> from robfair import ThreatModel
-        >>> from robfair.datasets import load_adult
-        >>> from sklearn.compose import make_column_selector, make_column_transformer
+        >>> from sklearn.compose import make_column_transformer
         >>> from sklearn.preprocessing import OneHotEncoder, StandardScaler
-        >>> X = load_adult(split="test").data
+        >>> people = pd.DataFrame(
+        ...     {"age": [25, 40, 62], "hours": [20, 45, 40], "job": ["a", "b", "c"]}
+        ... )
         >>> encode = make_column_transformer(
-        ...     (OneHotEncoder(), make_column_selector(dtype_include="category")),
-        ...     remainder=StandardScaler(),
-        ... ).fit(X)
-        >>> ThreatModel.from_transformer(encode, X, mutable=["hours-per-week", "occupation"])
-        ThreatModel(norm=2, bounds=(array of 103, array of 103), mutable=15 of 103, categories=1,
-        integer=1 of 103, unit=array of 103)
+        ...     (StandardScaler(), ["age", "hours"]), (OneHotEncoder(), ["job"])
+        ... ).fit(people)
+        >>> threat_model = ThreatModel.from_transformer(encode, people, mutable=["hours", "job"])
+        >>> threat_model
+        ThreatModel(norm=2, bounds=(array of 5, array of 5), mutable=4 of 5, categories=1,
+        integer=1 of 5, unit=array of 5)
+        >>> points = encode.transform(people.assign(job=["a", "c", "c"], hours=[25, 45, 40]))
+        >>> threat_model.as_rows(points, people)
+           age  hours job         changed
+        0   25     25   a  hours 20 -> 25
+        1   40     45   c      job b -> c
+        2   62     40   c
         """
         fields, codec = read_fields(
             transformer, X, mutable, sensitive_features, bounds, unit, integer
@@ -264,9 +256,109 @@ class ThreatModel(SpreadFields):
         object.__setattr__(model, "_codec", codec)  # frozen; nor can a user give a codec
         return model
 
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        mutable: Names | None = None,
+        categories: Names | None = None,
+        integer: Names | None = None,
+        unit: Literal["std"] | Mapping[Hashable, float] | None = "std",
+        sensitive_features: Names = (),
+        norm: float = 2,
+        bounds: Literal["data"] | Mapping[Hashable, tuple[float, float]] | None = "data",
+        category_cost: float = 1.0,
+    ) -> ThreatModel:
+        """Make the threat model of the columns of a table, for a model that takes it as it is.
+
+        That is boosting with categories and gaps, or what is wrapped around a whole Pipeline: it is
+        given rows in the columns, dtypes and categories of the table. A missing value stays
+        missing, and no other goes missing.
+
+        Parameters
+        ----------
+        frame : DataFrame of pandas or polars, or ndarray, of shape (n_samples, n_columns)
+            Samples, such as the training data: the box, the units and the values of categories are
+            theirs.
+        mutable : str or sequence of str, default=None
+            Columns that may change. None: all but `sensitive_features`; of these, dates and times,
+            whole numbers beyond 2**53, and columns that hold one value only stay as they are.
+        categories : str or sequence of str, default=None
+            Columns of numbers that are codes of categories. Columns of categories, text or truth
+            values need not be named.
+        integer : str or sequence of str, default=None
+            Numeric columns that move by whole numbers. None: those of an integer dtype, and those
+            that hold gaps and, beside these, whole numbers.
+        unit : "std", mapping of columns to float, or None, default="std"
+            The change that counts as 1 in the norm. "std": one standard deviation in `frame`, which
+            also holds for columns that a mapping leaves out. None: 1.
+        sensitive_features : str or sequence of str, default=()
+            Columns that stay as they are.
+        norm : {2, numpy.inf}, default=2
+            The norm in which a perturbation is measured.
+        bounds : "data", mapping of columns to (low, high), or None, default="data"
+            The box. "data": from the least value in `frame` to the greatest, which also holds for
+            columns that a mapping leaves out.
+        category_cost : float, default=1.0
+            Cost of another category in one column.
+
+        Returns
+        -------
+        ThreatModel
+            The threat model in the space of the columns: a feature for each, with codes for
+            categories and NaN for missing values.
+
+        Raises
+        ------
+        TypeError
+            If `frame` is no table, or an argument has another type than those above.
+        ValueError
+            If a name is not a column, a mutable column is neither a number nor a category or holds
+            one value only, nothing can change, `frame` leaves its bounds, or holds infinity.
+
+        See Also
+        --------
+        from_transformer : For a Pipeline, whose last step is then seen with its gradients.
+        as_rows : Return to the original columns.
+
+        Notes
+        -----
+        Samples that are measured need the same columns, in the same order. Their categories have to
+        occur in `frame`: give it the training data if the samples are few.
+
+        Examples
+        --------
+        >>> from robfair import ThreatModel, boundary_distance
+        >>> from robfair.datasets import load_adult
+        >>> from sklearn.ensemble import HistGradientBoostingClassifier
+        >>> people, y = load_adult(split="test", return_X_y=True)
+        >>> model = HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(people, y)
+        >>> threat_model = ThreatModel.from_frame(people, sensitive_features=["race", "sex"])
+        >>> distance = boundary_distance(
+        ...     model, people[:3], threat_model=threat_model, background=people[:1000]
+        ... )
+        >>> distance.as_rows()["changed"].tolist()
+        ['occupation Craft-repair -> Exec-managerial', 'capital-gain 0 -> 5038',
+        'capital-gain 0 -> 5038']
+        """
+        options = FrameOptions(mutable, categories, integer, unit, sensitive_features, bounds)
+        fields, codec = read_frame(frame, options)
+        model = cls(norm=norm, category_cost=category_cost, **fields)
+        object.__setattr__(model, "_codec", codec)
+        return model
+
+    @property
+    def table(self) -> FrameCodec | None:
+        """The columns of `from_frame` as numbers, and back; None for other threat models."""
+        return self._codec if isinstance(self._codec, FrameCodec) else None
+
+    def _key(self) -> tuple[Any, ...]:
+        return *super()._key(), self.table  # the same numbers may stand for other columns
+
     @property
     def mutable_columns(self) -> tuple[Hashable, ...] | None:
-        """Original columns that may change; None where only `from_transformer` would know them."""
+        """Original columns that may change; None if no table or transformer has told them."""
         if self._codec is None:
             return None
         names = (column.name for column in self._codec.columns)
@@ -278,7 +370,7 @@ class ThreatModel(SpreadFields):
         Parameters
         ----------
         points : array-like of shape (n_samples, n_features)
-            The perturbed samples; NaN in rows without one.
+            The perturbed samples; a row without one is NaN.
         start : DataFrame or array-like of shape (n_samples, n_features)
             The samples before: the original columns, or the output of the transformer.
 
@@ -292,12 +384,12 @@ class ThreatModel(SpreadFields):
         Raises
         ------
         ValueError
-            If the threat model was not made by `from_transformer`, the shapes do not fit, or
-            `start` is an array from which a column cannot be read back.
+            If the threat model was made neither by `from_transformer` nor by `from_frame`, the
+            shapes do not fit, or `start` is an array from which a column cannot be read back.
         """
         if self._codec is None:
             raise ValueError(
                 "as_rows needs the original columns, which only a threat model made by "
-                "ThreatModel.from_transformer knows."
+                "ThreatModel.from_transformer or ThreatModel.from_frame knows."
             )
         return self._codec.as_rows(points, start)

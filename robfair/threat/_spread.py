@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robfair.threat._block import Block
 from robfair.threat._fields import ThreatModelFields
 
 
@@ -208,7 +209,7 @@ class SpreadFields(ThreatModelFields):
         Returns
         -------
         ndarray of shape (n_samples,)
-            The costs; NaN where a point holds NaN.
+            The costs; NaN where a point holds NaN and the sample does not.
 
         Raises
         ------
@@ -216,10 +217,11 @@ class SpreadFields(ThreatModelFields):
             If a block of a sample or of a point holds no category, or the shapes differ.
         """
         start, end, shape = _flat(X, points)
-        known = np.isfinite(end).all(axis=1)
+        known = _are_points(start, end)
         start, end = start[known], end[known]
         moves = (end.astype(np.float64) - start) / self.units(shape)
-        switched = [block.find(end) != block.find(start) for block in self.blocks]
+        moves[np.isnan(moves)] = 0  # a gap of a table, which stays
+        switched = [_find(block, end) != _find(block, start) for block in self.blocks]
         parts = [moves[:, ~self._in_block(shape)]]
         parts += [self.category_cost * changed[:, None] for changed in switched]
         costs = np.full(len(known), np.nan)
@@ -240,7 +242,8 @@ class SpreadFields(ThreatModelFields):
         -------
         ndarray of bool, of shape (n_samples,)
             True where a point is in the box, immutable features are as before, each block holds a
-            category and integers have moved by whole steps; False where it holds NaN.
+            category and integers have moved by whole steps. A gap of a table is NaN in both; False
+            where only one of them is.
 
         Raises
         ------
@@ -248,24 +251,26 @@ class SpreadFields(ThreatModelFields):
             If the shapes differ.
         """
         start, end, shape = _flat(X, points)
-        valid: NDArray[np.bool_] = np.isfinite(end).all(axis=1)
+        valid = _are_points(start, end)
+        gap = np.isnan(start)  # nothing is asked of gaps but that they stay
         mask, box, steps = self.mask(shape), self.box(shape), self.spacing(shape)
         if mask is not None:
             # To the last bit, since nothing computes a feature that does not move.
-            valid &= (start == end)[:, ~mask].all(axis=1)
+            valid &= ((start == end) | gap)[:, ~mask].all(axis=1)
         if box is not None:
             # Rounded as the points are, which may lie on a side.
             low, high = (side.astype(end.dtype) for side in box)
-            valid &= ((low <= end) & (end <= high)).all(axis=1)
+            valid &= (((low <= end) & (end <= high)) | gap).all(axis=1)
         for block in self.blocks:
-            valid &= block.match(end) >= 0
+            valid &= (block.match(end) >= 0) | gap[:, list(block.columns)].any(axis=1)
         moving = np.flatnonzero(steps)
         before, after = (a[:, moving].astype(np.float64) for a in (start, end))
         move = after - before  # from the sample's value, which need not be whole
         rest = np.abs(move - np.round(move / steps[moving]) * steps[moving])
         # Only rounding may be left: of both ends to the dtype of the points, and of the spacing.
         rounding = np.finfo(end.dtype).eps * (np.abs(before) + np.abs(after))
-        valid &= (rest <= rounding + 1e-6 * steps[moving]).all(axis=1)
+        whole = (rest <= rounding + 1e-6 * steps[moving]) | gap[:, moving]
+        valid &= whole.all(axis=1)
         return valid
 
 
@@ -281,6 +286,20 @@ def _flat(X: ArrayLike, points: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], 
             f"{end.shape}."
         )
     return start.reshape(len(start), -1), end.reshape(len(end), -1), start.shape[1:]
+
+
+def _are_points(start: NDArray[Any], end: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which points are finite but for the gaps of their samples, and have those."""
+    gap = np.isnan(start)
+    return np.asarray(np.where(gap, np.isnan(end), np.isfinite(end)).all(axis=1))
+
+
+def _find(block: Block, X: NDArray[Any]) -> NDArray[np.intp]:
+    """Find the category of each sample, -1 for a gap."""
+    gap = np.isnan(X[:, list(block.columns)]).any(axis=1)
+    category = np.full(len(X), -1, dtype=np.intp)
+    category[~gap] = block.find(X[~gap])
+    return category
 
 
 def _fit(array: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]:

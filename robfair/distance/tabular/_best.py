@@ -90,7 +90,8 @@ class CheapestChanges:
         samples = np.tile(samples, n_changes)
         turns, steps = self.turns[changes][change], self.steps[changes][change]
         sizes = np.array([len(block.codes) for block in space.blocks], dtype=np.intp)
-        categories = (space.own_categories[samples] + turns) % sizes
+        own = space.own_categories[samples]
+        categories = np.where(own < 0, own, (own + turns) % sizes)
         inside = (steps >= space.least_steps[samples]) & (steps <= space.most_steps[samples])
         rows = TableRows(samples, categories, steps, space.X[samples])
         return rows[inside.all(axis=1)]

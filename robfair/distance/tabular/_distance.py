@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from robfair.distance._writer import ResultWriter
 from robfair.distance.labels import decision_distance
 from robfair.distance.tabular._best import BestRows
 from robfair.distance.tabular._budget import TABLE_AUTO, TABLE_STRONG
+from robfair.distance.tabular._gaps import FlaggedRows
 from robfair.distance.tabular._gradient_search import GradientSearch
 from robfair.distance.tabular._label_search import LabelSearch
 from robfair.distance.tabular._oracle import TableOracle
@@ -108,7 +110,7 @@ def table_decision(
     assert labels is not None
     space = TableSpace(problem.threat_model, problem.X, np.float64)
     # Partial functions and not closures, so that processes can have them.
-    best, predict = BestRows(space), partial(_predict, model, problem.shape, 1.0)
+    best, predict = BestRows(space), partial(_predict, model, problem.shape, None)
 
     def flips(rows: TableRows) -> Flags:
         if len(rows) == 0:  # not every model predicts no rows
@@ -129,18 +131,18 @@ def table_decision(
     left = (budget - spent) // 2
     if left > 0 and len(flipped):
         # The continuous features alone: in the best row, and in the sample's own.
-        ends = best.rows[flipped].points / space.unit
-        in_units = partial(_predict, model, problem.shape, space.unit)
+        ends = best.rows[flipped].points
+        flagged = FlaggedRows(space, ends)
         for start in (best.rows[flipped], space.unperturbed(flipped)):
             start = space.build(start, continuous=False)
             nearest = decision_distance(
-                in_units,
-                start.points / space.unit,
+                partial(_predict, model, problem.shape, flagged.read),
+                flagged.write(start.points),
                 labels[flipped],
                 norm=space.norm,
-                box=(space.low / space.unit, space.high / space.unit),
-                mask=space.continuous,
-                background=ends,
+                box=flagged.box,
+                mask=flagged.mask,
+                background=flagged.write(ends),
                 background_labels=predict(best.rows[flipped].points),
                 budget=left - 1,
                 random_state=seed,
@@ -149,17 +151,21 @@ def table_decision(
             )
             results.n_forward[flipped] += nearest.n_queries.astype(np.int32)
             hit = np.isfinite(nearest.distance)
-            points = np.clip(nearest.points * space.unit, space.low, space.high)
+            points = np.clip(flagged.read(nearest.points), space.low, space.high)
             rows = space.build(replace(start, points=points)[hit])
             best.offer(rows, flips(rows))
     _write(problem, results, best.rows[np.isfinite(best.cost)])
 
 
 def _predict(
-    model: LabelModel, shape: tuple[int, ...], unit: Array | float, points: NDArray[Any]
+    model: LabelModel,
+    shape: tuple[int, ...],
+    read: Callable[[Array], Array] | None,
+    points: NDArray[Any],
 ) -> NDArray[Any]:
-    """Predict the labels of flattened points that are given in units."""
-    return model.predict((points * unit).reshape(-1, *shape))
+    """Predict the labels of flattened points, once they are read."""
+    points = points if read is None else read(points)
+    return model.predict(points.reshape(-1, *shape))
 
 
 def _chunks(index: Indices) -> list[Indices]:

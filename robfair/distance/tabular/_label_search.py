@@ -93,7 +93,7 @@ class LabelSearch:
     def _start(self, samples: Indices, others: NDArray[Any], differ: Flags) -> None:
         """Reduce the nearest of the other rows that flip a sample."""
         space = self.space
-        held = [block.find(others) for block in space.blocks]
+        held = [block.match(others) for block in space.blocks]
         categories = np.array(held, dtype=np.intp).reshape(len(held), len(others)).T
         distance = np.where(differ, self._distances(samples, others, categories), np.inf)
         nearest = np.argsort(distance, axis=1, kind="stable")[:, :NEAREST]
@@ -104,7 +104,7 @@ class LabelSearch:
             sample, other = samples[row], nearest[row, first + place]
             delta = others[np.ix_(other, space.integers)].astype(np.float64)
             delta -= space.X[np.ix_(sample, space.integers)]
-            steps = np.round(delta / space.spacing)
+            steps = np.nan_to_num(np.round(delta / space.spacing))  # a gap gives no direction
             steps = steps.clip(space.least_steps[sample], space.most_steps[sample])
             points = np.clip(others[other], space.low, space.high).astype(space.X.dtype)
             rows = space.build(TableRows(sample, categories[other], steps, points))
@@ -119,7 +119,7 @@ class LabelSearch:
         space, total = self.space, np.zeros((len(samples), len(others)))
         for j in np.flatnonzero(space.numeric):
             apart = space.X[samples, j].astype(np.float64)[:, None] - others[:, j]
-            total = space.combine(total, np.abs(apart) / space.unit[j])
+            total = space.combine(total, np.nan_to_num(np.abs(apart)) / space.unit[j])
         for b in range(space.n_blocks):
             switched = space.own_categories[samples, b][:, None] != categories[:, b]
             total = space.combine(total, space.category_cost * switched)
@@ -143,8 +143,8 @@ class LabelSearch:
             share = (low + high) / 2 if halving else low
             tried = self._shorter(rows, features, share)
             # Rows that coincide with one whose label is known are not asked about again.
-            flipped = (tried.points == outer.points).all(axis=1)
-            known = flipped | (tried.points == inner.points).all(axis=1)
+            flipped = _same(tried.points, outer.points)
+            known = flipped | _same(tried.points, inner.points)
             tried_cost = self.space.cost(tried)
             unknown = np.flatnonzero(~known & (tried_cost < cost))
             flipped[unknown] = self._ask(tried[unknown])
@@ -158,6 +158,7 @@ class LabelSearch:
         space, on = self.space, self.continuous
         # In float64, or the differences of float32 rows would lose digits.
         delta = rows.points[:, on].astype(np.float64) - space.X[np.ix_(rows.sample, on)]
+        delta = np.nan_to_num(delta)
         changed = space.category_cost * (rows.categories != space.own_categories[rows.sample])
         stepped = np.abs(rows.steps) * space.step_cost
         return np.concatenate([changed, stepped, np.abs(delta) / space.unit[on]], axis=1)
@@ -213,3 +214,8 @@ class LabelSearch:
             now = now[cost[now] < best.cost[edited.sample[now]]]
             self._ask(space.build(edited[now]))
         return samples[best.cost[samples] < before]
+
+
+def _same(points: NDArray[Any], others: NDArray[Any]) -> Flags:
+    """Tell which points are equal, gaps included."""
+    return np.asarray(((points == others) | np.isnan(points)).all(axis=1))

@@ -73,7 +73,9 @@ class TableSpace:
         self.least_steps, self.most_steps = self._step_limits()
         self.blocks = [threat_model.blocks[b] for b in threat_model.mutable_blocks(shape)]
         self.columns = [np.array(block.columns) for block in self.blocks]
-        held = [block.find(self.X) for block in self.blocks]
+        # Gaps are NaN in the rows of every search, and category -1: they stay.
+        self.gap = np.isnan(self.X)
+        held = [block.match(self.X) for block in self.blocks]
         self.own_categories = np.array(held, dtype=np.intp).reshape(len(held), len(self.X)).T
         # An edit each: the feature (a block, or n_blocks + an integer) and the category or step.
         sizes = [len(block.codes) for block in self.blocks]
@@ -94,7 +96,8 @@ class TableSpace:
             # So that a sample that lies a whole number of steps from the bound may go all of them.
             slack = sign * (side.astype(np.float64) - x)
             rounding = np.where(np.isfinite(slack), eps * (np.abs(x) + np.abs(side)), 0)
-            limits.append(sign * np.floor((slack + rounding) / self.spacing))
+            steps = sign * np.floor((slack + rounding) / self.spacing)
+            limits.append(np.where(np.isnan(steps), 0, steps))
         return limits[0], limits[1]
 
     def unperturbed(self, samples: Indices) -> TableRows:
@@ -105,19 +108,22 @@ class TableSpace:
     def build(self, rows: TableRows, continuous: bool = True) -> TableRows:
         """Bring the points of rows up to date with their categories and steps.
 
-        Continuous features stay as they are in the points, or return to the sample.
+        Continuous features stay as they are in the points, or return to the sample. Nothing moves
+        into a gap or out of one.
         """
-        x = self.X[rows.sample]
+        x, own = self.X[rows.sample], self.own_categories[rows.sample]
         points = np.where(self.continuous, rows.points, x) if continuous else x
+        points = np.where(self.gap[rows.sample] | np.isnan(points), x, points)
+        categories = np.where((own < 0) | (rows.categories < 0), own, rows.categories)
         for b, (block, columns) in enumerate(zip(self.blocks, self.columns, strict=True)):
             # A category that has not changed keeps the sample's own rounding.
-            switched = np.flatnonzero(rows.categories[:, b] != self.own_categories[rows.sample, b])
-            points[switched[:, None], columns] = block.codes[rows.categories[switched, b]]
+            switched = np.flatnonzero(categories[:, b] != own[:, b])
+            points[switched[:, None], columns] = block.codes[categories[switched, b]]
         moved = x[:, self.integers].astype(np.float64) + rows.steps * self.spacing
         points[:, self.integers] = np.clip(
             moved.astype(points.dtype), self.low[self.integers], self.high[self.integers]
         )
-        return TableRows(rows.sample, rows.categories, rows.steps, points)
+        return TableRows(rows.sample, categories, rows.steps, points)
 
     def apply_edits(self, rows: TableRows, edits: Indices) -> TableRows:
         """Apply an edit to each row; its points are then out of date."""
@@ -133,7 +139,8 @@ class TableSpace:
         """Flag the edits that change each row and keep it in the box, of shape (m, n_edits)."""
         feature, value = self.edit_feature, self.edit_value
         n_switches = int((feature < self.n_blocks).sum())
-        other = rows.categories[:, feature[:n_switches]] != value[:n_switches]
+        held = rows.categories[:, feature[:n_switches]]
+        other = (held != value[:n_switches]) & (held >= 0)
         j = feature[n_switches:] - self.n_blocks
         after = rows.steps[:, j] + value[n_switches:]
         sample = rows.sample[:, None]
@@ -155,7 +162,7 @@ class TableSpace:
         if not features.any():
             return np.zeros(len(rows))
         x = self.X[np.ix_(rows.sample, features)]
-        delta = rows.points[:, features].astype(np.float64) - x
+        delta = np.nan_to_num(rows.points[:, features].astype(np.float64) - x)  # a gap stays
         return np.asarray(np.linalg.norm(delta / self.unit[features], self.norm, axis=1))
 
     def cost(self, rows: TableRows) -> Array:

@@ -1,0 +1,126 @@
+"""Classifiers of whole tables: the columns are perturbed, and the model is given the table.
+
+Categories, integers and gaps are numbers to a search; before the model predicts, they become the
+columns again that it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from robfair.adapters._labels import LabelModel, as_labels, checked
+from robfair.adapters._logits import LogitModel
+
+__all__ = ["TableCodec", "TableModel", "of_table"]
+
+
+class TableCodec(Protocol):
+    """The columns of a table as an array of numbers, and back."""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Tell whether each number is the value of a column."""
+
+    def encode(self, X: Any) -> NDArray[np.float64]:
+        """Return a table as an array."""
+
+    def decode(self, points: NDArray[Any]) -> Any:
+        """Return an array as a table."""
+
+    def holding(self, X: Any) -> TableCodec:
+        """Return a codec that knows what a table holds in columns that stay as they are."""
+
+
+@dataclass(frozen=True)
+class TableModel(LabelModel):
+    """A classifier of tables as a function to labels, from their columns as numbers.
+
+    Attributes
+    ----------
+    codec : TableCodec
+        What turns a table into numbers and back.
+    """
+
+    codec: TableCodec | None = None
+
+    def inputs(self, X: Any) -> NDArray[Any]:
+        """Return a table as the array of numbers that is perturbed."""
+        assert self.codec is not None
+        return self.codec.encode(X)
+
+    def in_dtype_of(self, X: NDArray[Any]) -> LabelModel:
+        """Return this model: its codec gives each column its own dtype."""
+        return self
+
+
+def of_table(
+    model: Any, adapted: LogitModel | LabelModel, X: Any, codec: TableCodec
+) -> LogitModel | LabelModel:
+    """Return the model of the columns of a table.
+
+    Parameters
+    ----------
+    model : object
+        The user's model.
+    adapted : LogitModel or LabelModel
+        What :func:`adapt` made of it.
+    X : DataFrame or ndarray of shape (n_samples, n_columns)
+        The samples as the user has them.
+    codec : TableCodec
+        That of the threat model.
+
+    Returns
+    -------
+    LogitModel or LabelModel
+        `adapted` if it has logits and sees the columns as they are; else a TableModel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the samples do not fit the codec, or the model sees arrays and these are none.
+    """
+    if isinstance(adapted, TableModel):
+        return adapted
+    codec = codec.holding(X)
+    array = codec.encode(X)
+    numbers = codec.is_numeric and bool(np.isfinite(array).all())
+    if isinstance(adapted, LogitModel) and adapted.transform is None and numbers:
+        return adapted
+    if isinstance(model, nn.Module | LogitModel):
+        raise ValueError(
+            f"{type(model).__name__} sees numbers, and the table holds text, categories or missing "
+            "values: put it behind an encoder in a Pipeline, with ThreatModel.from_transformer."
+        )
+    labels = as_labels(model)
+    predict = checked(getattr(model, "predict", model))
+    return TableModel(
+        _OfTable(predict, codec, type(model).__name__),
+        labels.classes,
+        estimator=None if labels.transform is not None else labels.estimator,
+        codec=codec,
+    )
+
+
+@dataclass(frozen=True)
+class _OfTable:
+    """Predicts rows of numbers as rows of the table."""
+
+    predict: Callable[[Any], NDArray[Any]]
+    codec: TableCodec
+    name: str
+
+    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
+        try:
+            return self.predict(self.codec.decode(points))
+        except Exception as error:
+            line = str(error).strip().split("\n")[0]
+            raise ValueError(
+                f"{self.name}.predict fails on rows of the table, some of them perturbed: "
+                f"{type(error).__name__}: {line}"
+            ) from error
