@@ -41,7 +41,7 @@ class Container:
 
 
 def open_table(table: Any, argument: str) -> tuple[pd.DataFrame, Container]:
-    """Return a table as a DataFrame of pandas, and what it was; raise if it is none."""
+    """Return a table as a DataFrame of pandas, and what it was; raise for anything else."""
     if isinstance(table, pd.DataFrame):
         frame, container = table, Container("pandas", table.columns)
     elif type_name(table) == "polars DataFrame":

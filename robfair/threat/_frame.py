@@ -152,7 +152,7 @@ class FrameCodec(Codec):
     def encode(self, X: Any) -> NDArray[np.float64]:
         """Return a table as an array of shape (n_samples, n_columns).
 
-        Raises TypeError or ValueError if it is no table, or not one like that of the threat model.
+        Raises TypeError or ValueError if it is not a table like that of the threat model.
         """
         frame = self._frame(X, "X")
         # The dtype is given for a table without columns.

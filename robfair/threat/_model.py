@@ -312,7 +312,7 @@ class ThreatModel(SpreadFields):
         Raises
         ------
         TypeError
-            If `frame` is no table, or an argument has another type than those above.
+            If `frame` is not a table, or an argument has another type than those above.
         ValueError
             If a name is not a column, a mutable column is neither a number nor a category or holds
             one value only, nothing can change, `frame` leaves its bounds, or holds infinity.

@@ -129,7 +129,7 @@ def test_a_table_in_other_dtypes_is_refused_where_they_matter():
     def by_dtype(X):
         return (X["member"].dtype == bool) & (X["age"] > 3)
 
-    with pytest.raises(ValueError, match=r"another label for .* rows of X once they are in the dty"):
+    with pytest.raises(ValueError, match=r"another label for .* rows of X once they are in"):
         boundary_distance(by_dtype, X, threat_model=ThreatModel.from_frame(frame))
 
 
