@@ -70,6 +70,18 @@ def linear_layer(weight, bias, dtype=torch.float64):
     return layer
 
 
+class Shifted(nn.Module):
+    """A module that is not affine, and whose boundary is that of an affine layer."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        # Every logit by the same.
+        return self.layer(x) + nn.functional.softplus(x.sum(dim=1, keepdim=True))
+
+
 def random_linear(rng, n_classes, n_features=6, n=25):
     """Weight, bias and samples of a random problem."""
     weight = rng.normal(size=(n_classes, n_features))

@@ -70,7 +70,9 @@ def boundary_distance(
           boundary. An upper bound, tight at about 30 forward and 30 backward passes per sample.
         - "strong": the same with all target classes, longer descents, DeepFool's points and random
           restarts; the least of all. What a paper should report, at up to 1,300 passes.
-        - "linear": exact, for affine models (Eq. 7, with the norm unsquared).
+        - "linear": exact, for affine models (Eq. 7, with the norm unsquared). In a table a search
+          over the valid rows that ends with a proof, up to a relative 1e-6; where it is too large
+          for that, the status is "found", and `lower` less than `distance`.
         - "exact": for affine models, decision trees and small ReLU networks. Where the time limit
           comes first, or the program stalls (now and then in L2), an interval is left: the status
           is "found", and `lower` less than `distance`.
@@ -83,7 +85,7 @@ def boundary_distance(
     threat_model : ThreatModel, default=None
         Norm, box and mutable features. None: L2, no box, everything mutable. With categories,
         integers or units the distance is the least cost of a valid row that is predicted
-        differently, an upper bound by "auto", "strong" or "decision".
+        differently: exact for affine models, an upper bound for others.
     certify : bool, default=False
         Whether to compute certified lower bounds too, by linear bound propagation, for networks of
         Linear, Conv2d, ReLU, LeakyReLU, Tanh, Sigmoid, pooling, batch normalisation, Dropout,
@@ -237,7 +239,7 @@ def measure_distance(
     if not isinstance(threat_model, ThreatModel):
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     check_columns(X=X, background=options.background)
-    asked = find_method(method, threat_model, options, certify)
+    asked = find_method(method, threat_model, options)
     problem = as_problem(model, X, y, threat_model, options.batch_size, asked.sees)
     chosen, run = find_runner(asked, problem, model, options, certify)
     # One integer: a generator would be advanced by each part of the search that draws from it.
@@ -247,7 +249,7 @@ def measure_distance(
         try:
             run(problem, results, options)
         except ReadingDiffers as error:
-            chosen, run = without_reading(method, problem.model, error, certify)
+            chosen, run = without_reading(method, problem, error, certify)
             results = ResultWriter(problem, return_adversarial, bar.update)
             results.warnings.append(f"{error} Its distances are those of a search.")
             run(problem, results, options)

@@ -80,6 +80,7 @@ _ENTRIES = (
         uses=(*_SEARCH, "n_jobs"),
         runners={
             ("affine", "ball"): "linear",
+            ("affine", "rows"): "linear",
             ("network", "ball"): Runner(partial(runners.minimum_norm, strong=False)),
             ("network", "rows"): Runner(partial(runners.rows, strong=False), _TABLE),
             ("tree", "ball"): "exact",
@@ -96,6 +97,7 @@ _ENTRIES = (
         uses=_SEARCH,
         runners={
             ("affine", "ball"): "linear",
+            ("affine", "rows"): "linear",
             ("network", "ball"): Runner(partial(runners.minimum_norm, strong=True)),
             ("network", "rows"): Runner(partial(runners.rows, strong=True), _TABLE),
         },
@@ -107,7 +109,10 @@ _ENTRIES = (
         fits="an affine model",
         proves="exact",
         uses=("batch_size",),
-        runners={("affine", "ball"): Runner(runners.affine)},
+        runners={
+            ("affine", "ball"): Runner(runners.affine),
+            ("affine", "rows"): Runner(runners.affine),
+        },
     ),
     Method(
         "exact",
@@ -117,6 +122,7 @@ _ENTRIES = (
         uses=("time_limit", "batch_size", "random_state", "n_jobs"),
         runners={
             ("affine", "ball"): "linear",
+            ("affine", "rows"): "linear",
             ("network", "ball"): Runner(runners.relu, check=runners.check_relu),
             ("tree", "ball"): Runner(runners.tree),
         },
@@ -154,9 +160,7 @@ _ENTRIES = (
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ENTRIES})
 
 
-def find_method(
-    name: str, threat_model: ThreatModel, options: DistanceOptions, certify: bool
-) -> Method:
+def find_method(name: str, threat_model: ThreatModel, options: DistanceOptions) -> Method:
     """Return the method of a name; raise if it does not go with the threat model or an option."""
     if name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {name!r}.")
@@ -169,8 +173,6 @@ def find_method(
     if threat_model.is_mixed and method not in searches_rows:
         names = _either(other.name for other in searches_rows)
         raise ValueError(f"{ROWS}, method must be {names}; got method={name!r}.")
-    if threat_model.is_mixed and certify:
-        raise ValueError(f"{ROWS}, nothing is certified: leave out certify=True.")
     return method
 
 
@@ -192,6 +194,10 @@ def find_runner(
                 f'{ROWS}, {option} is for method="decision", and for models that only predict; got '
                 f"method={method.name!r}."
             )
+    if certify and threat == "rows" and chosen.proves != "exact":
+        raise ValueError(
+            f"{ROWS}, method={chosen.name!r} certifies nothing: leave out certify=True."
+        )
     if certify and isinstance(problem.model, LabelModel) and chosen.proves != "exact":
         raise ValueError(
             f"certify=True needs a model with logits, and method={chosen.name!r} sees labels only."
@@ -200,21 +206,22 @@ def find_runner(
 
 
 def without_reading(
-    name: str, adapted: LogitModel | LabelModel, error: ReadingDiffers, certify: bool
+    name: str, problem: Problem, error: ReadingDiffers, certify: bool
 ) -> tuple[Method, Run]:
     """Return what a method runs for a model that does not compute what is read of it.
 
     Raises ValueError if the method is to be exact, or nothing else could be certified.
     """
     method = METHODS[name]
-    kind: ModelKind = "network" if isinstance(adapted, LogitModel) else "labels"
-    runner = method.runners.get((kind, "ball"))
-    if certify and isinstance(adapted, LabelModel):
+    kind: ModelKind = "network" if isinstance(problem.model, LogitModel) else "labels"
+    threat: ThreatKind = "rows" if problem.threat_model.is_mixed else "ball"
+    runner = method.runners.get((kind, threat))
+    if certify and (kind == "labels" or threat == "rows"):
         raise ValueError(f"{error} Leave out certify=True.")
     if method.proves == "exact" or runner is None:
         raise ValueError(f'{error} Use method="auto".')
     if isinstance(runner, str):
-        return without_reading(runner, adapted, error, certify)
+        return without_reading(runner, problem, error, certify)
     return method, runner.run
 
 

@@ -29,7 +29,7 @@ from robfair.distance.exact import (
 )
 from robfair.distance.gradient import AUTO, STRONG, deepfool_distance, minimum_norm_distance
 from robfair.distance.labels import decision_distance
-from robfair.distance.tabular import table_decision, table_distance
+from robfair.distance.tabular import table_decision, table_distance, table_linear
 from robfair.distance.trees import tree_distance
 
 QUERIES = 1000  # default budget of "decision"
@@ -49,7 +49,10 @@ def affine(problem: Problem, results: ResultWriter, options: DistanceOptions) ->
     reading = Reading.affine(problem.network.module)
     assert reading is not None  # the registry has seen to that
     reading.hold(problem, results)
-    linear_distance(problem, results, reading)
+    if problem.threat_model.is_mixed:
+        table_linear(problem, results, reading)
+    else:
+        linear_distance(problem, results, reading)
 
 
 def deepfool(

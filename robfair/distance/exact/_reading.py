@@ -7,7 +7,7 @@ So it can tell whether the module computes anything else, and what its rounding 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -123,9 +123,9 @@ class Reading:
         Reading
             The reading of that module.
         """
-        zero = torch.zeros_like(unit)
-        first = AffineLayer(torch.diag(unit), zero, zero, 1)
-        return Reading(((first, *self.segments[0]), *self.segments[1:]))
+        first, *rest = self.segments[0]
+        first = replace(first, weight=first.weight * unit, n_roundings=first.n_roundings + 1)
+        return Reading(((first, *rest), *self.segments[1:]))
 
     def maps(self) -> list[Pair]:
         """Write each segment as one affine map.

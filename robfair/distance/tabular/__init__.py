@@ -1,5 +1,6 @@
 """Searches over the valid rows of a table: categories, integers and units."""
 
 from robfair.distance.tabular._distance import table_decision, table_distance
+from robfair.distance.tabular._linear import table_linear
 
-__all__ = ["table_decision", "table_distance"]
+__all__ = ["table_decision", "table_distance", "table_linear"]

@@ -13,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from robfair._problem import Problem
 from robfair.distance._arrays import Flags
 from robfair.distance._writer import ResultWriter
-from robfair.distance.exact import Reading, ReadingDiffers, linear_distance
 from robfair.distance.gradient import (
-    AUTO,
     DescentSchedule,
     SearchBudget,
     minimum_norm_distance,
@@ -51,10 +48,6 @@ class NumericSearch:
         self.unit = self.space.unit.astype(self.space.X.dtype)
         network, shape = self.problem.network, self.problem.shape
         unit = network.tensor(self.unit.reshape(1, *shape)).reshape(shape)
-        # The numeric moves of an affine model have a closed form.
-        self.affine = self._read()
-        if self.affine is not None:
-            self.affine = self.affine.in_units(unit.double().ravel())
         # Integers move like continuous features here; blocks stay, since the mask leaves them out.
         box = [(side / self.unit).reshape(shape) for side in (self.space.low, self.space.high)]
         threat_model = ThreatModel(
@@ -72,17 +65,6 @@ class NumericSearch:
         threat_model = replace(threat_model, mutable=self._mask(self.space.continuous))
         self.continuous = replace(self.numeric, threat_model=threat_model)
 
-    def _read(self) -> Reading | None:
-        """Read an affine model; None for others, or if it computes something else."""
-        network = self.problem.network
-        reading = Reading.affine(network.module) if network.to_logits is None else None
-        try:
-            if reading is not None:
-                reading.hold(self.problem, ResultWriter(self.problem, keep_adversarial=False))
-        except ReadingDiffers:
-            return None
-        return reading
-
     def _mask(self, flags: Flags) -> NDArray[np.bool_] | None:
         # ThreatModel refuses a mask that is False everywhere; nothing is searched then.
         return flags.reshape(self.problem.shape) if flags.any() else None
@@ -93,18 +75,10 @@ class NumericSearch:
         Return the rows, moved, and whether the search has flipped them. They must come without
         numeric moves and not flipped.
         """
-        return self._search(rows, self.numeric, budget)
-
-    def _search(
-        self, rows: TableRows, problem: Problem, budget: SearchBudget
-    ) -> tuple[TableRows, Flags]:
         z = rows.points / self.unit
-        problem = replace(problem, X=z.reshape(-1, *self.problem.shape))
+        problem = replace(self.numeric, X=z.reshape(-1, *self.problem.shape))
         results = ResultWriter(problem, keep_adversarial=True)
-        if self.affine is not None:
-            linear_distance(problem, results, self.affine)
-        else:
-            minimum_norm_distance(problem, results, budget, seed=0, fallback=False)
+        minimum_norm_distance(problem, results, budget, seed=0, fallback=False)
         self.oracle.count(rows.sample, results.n_forward, results.n_backward)
         assert results.adversarial is not None
         points = self._from_units(rows.points, z, results.adversarial)
@@ -127,14 +101,11 @@ class NumericSearch:
         if not self.space.continuous.any() or len(left) == 0:
             return fixed, flipped
         warm = self.space.build(rows[left])
-        if self.affine is not None:
-            moved = self._search(fixed[left], self.continuous, AUTO)[0]
-        else:
-            parts = [
-                self._descend(fixed[left[batch]], warm[batch], schedule)
-                for batch in self.oracle.batches(len(left))
-            ]
-            moved = replace(warm, points=np.concatenate(parts))
+        parts = [
+            self._descend(fixed[left[batch]], warm[batch], schedule)
+            for batch in self.oracle.batches(len(left))
+        ]
+        moved = replace(warm, points=np.concatenate(parts))
         flipped[left] = self.oracle.margin(moved) < 0
         fixed.points[left] = moved.points  # build has made a copy: the caller's rows stay
         return fixed, flipped

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair._problem import Problem
 from robfair.distance._arrays import Array, Flags, Indices
 from robfair.threat import ThreatModel
 
@@ -177,3 +178,15 @@ class TableSpace:
         scaled = gradient[:, features] * self.unit[features]
         order = 2 if self.norm == 2 else 1
         return np.linalg.norm(scaled, order, axis=1) if features.any() else np.zeros(len(gradient))
+
+
+def valid_costs(problem: Problem, samples: Indices, points: NDArray[Any]) -> Array:
+    """Return the cost of each point (m, d), or raise a RuntimeError if it is not a valid row."""
+    if len(samples) == 0:
+        return np.zeros(0)
+    threat_model, start = problem.threat_model, problem.X[samples]
+    points = points.reshape(start.shape)
+    valid = threat_model.valid(start, points)
+    if not valid.all():  # a bug, and a wrong number would hide it
+        raise RuntimeError(f"{int((~valid).sum())} adversarial rows break the threat model.")
+    return threat_model.cost(start, points)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oracles import linear_layer, network, predict_with
+from oracles import Shifted, linear_layer, network, predict_with
 from robfair import boundary_distance
 from tables import NORMS, check, enumerated, enumerated_linear, table
 
@@ -30,10 +30,10 @@ def test_continuous_features_of_a_linear_model(norm, n_classes, cost):
     rng = np.random.default_rng(n_classes)
     weight, bias = rng.normal(size=(n_classes, X.shape[1])), rng.normal(size=n_classes)
     exact = enumerated_linear(weight, bias, X, threat_model)
-    layer = linear_layer(weight, bias)
+    layer = Shifted(linear_layer(weight, bias))
     for method, share in (("auto", 0.6), ("strong", 0.9)):
         result = boundary_distance(layer, X, method=method, threat_model=threat_model)
         check(result, X, threat_model, predict_with(layer))
         assert (result.distance >= exact * (1 - 1e-9)).all()
-        assert (result.distance <= exact * (1 + 1e-5)).mean() >= share
+        assert (result.distance <= exact * (1 + 1e-3)).mean() >= share
         assert result.distance.mean() <= 1.02 * exact.mean()
