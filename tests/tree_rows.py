@@ -35,6 +35,7 @@ def edge_rows(ensemble, n, *, missing=0.0, codes=None, seed=0):
     return X
 
 
+@np.errstate(over="ignore")
 def _near(splits, rng):
     single = splits.astype(np.float32)
     near = np.stack(

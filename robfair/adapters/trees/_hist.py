@@ -14,39 +14,44 @@ from numpy.typing import NDArray
 
 from robfair.adapters.trees._assemble import Tree, assemble
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
+from robfair.adapters.trees._recode import recode
 
-__all__ = ["numbers_as_codes", "read_hist"]
+__all__ = ["read_hist"]
 
 GREATEST = 2**16
 
 
-def read_hist(estimator: Any) -> Ensemble:
-    """Read HistGradientBoostingClassifier, which sums as an :class:`Ensemble` does, bit by bit."""
+def read_hist(estimator: Any, categories: Mapping[int, Sequence[Any]]) -> Ensemble:
+    """Read HistGradientBoostingClassifier, which sums as an :class:`Ensemble` does, bit by bit.
+
+    `categories` is as in :func:`robfair.adapters.trees.read_trees`. In an array, values of
+    categories are their own codes.
+    """
     base = np.ravel(estimator._baseline_prediction)
-    order, categories = _columns(estimator)
+    order, known = _columns(estimator)
     trees = [
-        _tree(predictor, order, categories, place, len(base))
+        _tree(predictor, order, known, place, len(base))
         for stage in estimator._predictors
         for place, predictor in enumerate(stage)
     ]
-    return assemble(
+    ensemble = assemble(
         trees,
         classes=estimator.classes_,
         n_features=estimator.n_features_in_,
         base=base,
-        categories=categories,
+        categories=known,
     )
+    return recode(ensemble, {**_numbers_as_codes(ensemble, categories), **categories})
 
 
-def numbers_as_codes(
+def _numbers_as_codes(
     ensemble: Ensemble, told: Mapping[int, Sequence[Any]]
 ) -> dict[int, Sequence[Any]]:
-    """Return what codes stand for where values of categories are their own codes, as in an array.
+    """Return what codes stand for where these are the values themselves.
 
-    Columns of `told` stay as these are. Raises UnreadableTrees for values that are not whole
-    numbers from 0 on.
+    Raises UnreadableTrees for values that are not whole numbers from 0 on.
     """
-    codes = dict(told)
+    codes: dict[int, Sequence[Any]] = {}
     for column, values in ensemble.categories.items():
         if column in told:
             continue
@@ -54,13 +59,14 @@ def numbers_as_codes(
             isinstance(value, int | float) and value >= 0 and value == int(value)
             for value in values.tolist()
         ]
-        if not all(is_code) or max(values, default=0) > GREATEST:
+        greatest = max(values, default=0) if all(is_code) else GREATEST + 1
+        if greatest > GREATEST:
             shown = ", ".join(repr(value) for value in values[:3].tolist())
             raise UnreadableTrees(
                 f"the categories of its column {column} are {shown}, ..., which an array of codes "
                 "cannot hold"
             )
-        codes[column] = range(int(max(values, default=0)) + 1)
+        codes[column] = range(int(greatest) + 1)
     return codes
 
 

@@ -11,26 +11,39 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from robfair.adapters.trees import _hist, _lightgbm, _sklearn, _xgboost
+from robfair.adapters.trees import _catboost, _hist, _lightgbm, _sklearn, _xgboost
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._recode import recode
 
 __all__ = ["is_tree_ensemble", "read_trees"]
 
-Reader = Callable[[Any], Ensemble]
+Categories = Mapping[int, Sequence[Any]]
+Reader = Callable[[Any, Categories], Ensemble]
+
+
+def _of_codes(read: Callable[[Any], Ensemble]) -> Reader:
+    """Return a reader whose model tells of itself what it makes of codes."""
+    return lambda estimator, categories: recode(read(estimator), categories)
+
 
 # By library and class, so that none of these has to be installed.
 READERS: dict[tuple[str, str], Reader] = {
-    ("sklearn", "DecisionTreeClassifier"): _sklearn.read_forest,
-    ("sklearn", "ForestClassifier"): _sklearn.read_forest,
-    ("sklearn", "GradientBoostingClassifier"): _sklearn.read_gradient_boosting,
+    ("sklearn", "DecisionTreeClassifier"): _of_codes(_sklearn.read_forest),
+    ("sklearn", "ForestClassifier"): _of_codes(_sklearn.read_forest),
+    ("sklearn", "GradientBoostingClassifier"): _of_codes(_sklearn.read_gradient_boosting),
     ("sklearn", "HistGradientBoostingClassifier"): _hist.read_hist,
-    ("lightgbm", "LGBMClassifier"): _lightgbm.read_lightgbm,
-    ("xgboost", "XGBClassifier"): _xgboost.read_xgboost,
+    ("lightgbm", "LGBMClassifier"): _of_codes(_lightgbm.read_lightgbm),
+    ("xgboost", "XGBClassifier"): _of_codes(_xgboost.read_xgboost),
+    ("catboost", "CatBoostClassifier"): _catboost.read_catboost,
 }
 # What decides on labels; each must be the library's own.
 DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
-LIBRARIES = {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}
+LIBRARIES = {
+    "catboost": "CatBoost",
+    "lightgbm": "LightGBM",
+    "sklearn": "scikit-learn",
+    "xgboost": "XGBoost",
+}
 
 
 def is_tree_ensemble(estimator: Any) -> bool:
@@ -49,7 +62,7 @@ def is_tree_ensemble(estimator: Any) -> bool:
     return _find(estimator) is not None
 
 
-def read_trees(estimator: Any, categories: Mapping[int, Sequence[Any]] | None = None) -> Ensemble:
+def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble:
     """Read a fitted classifier as a sum of trees.
 
     Parameters
@@ -78,11 +91,7 @@ def read_trees(estimator: Any, categories: Mapping[int, Sequence[Any]] | None = 
     (library, _), reader = found
     check_is_fitted(estimator)
     check_own_methods(estimator, library)
-    ensemble = reader(estimator)
-    values = dict(categories or {})
-    if reader is _hist.read_hist:
-        values = _hist.numbers_as_codes(ensemble, values)
-    ensemble = recode(ensemble, values)
+    ensemble = reader(estimator, categories or {})
     if len(ensemble.classes) < 2:
         raise UnreadableTrees(
             f"it knows one class, {ensemble.classes.tolist()}, and so no boundary"

@@ -40,8 +40,13 @@ def last_left(threshold: ArrayLike, *, strict: bool = False) -> NDArray[np.float
         below = np.where(too_far, np.nextafter(below, np.float32(-np.inf)), below)
         above = np.nextafter(below, np.float32(np.inf))
         # Exact in float64. It rounds to the even one of its neighbours, on either side of t.
-        middle = (below.astype(np.float64) + above) / 2
+        middle = (_finite(below) + _finite(above)) / 2
         rounded = middle.astype(np.float32)
         left = rounded < t if strict else rounded <= t
         split: NDArray[np.float64] = np.where(left, middle, np.nextafter(middle, -np.inf))
-    return split
+    return np.where(np.isposinf(below) | np.isneginf(t) & strict, t, split)
+
+
+def _finite(single: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return float64 numbers; infinity begins where the next number of float32 would be."""
+    return np.clip(single.astype(np.float64), -(2.0**128), 2.0**128)

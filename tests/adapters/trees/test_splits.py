@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from robfair.adapters.trees import last_left
 
+LARGEST = float(np.finfo(np.float32).max)
 SINGLES = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
@@ -17,7 +18,13 @@ def test_it_goes_left_and_the_next_number_does_not(threshold, strict):
         assert (single < threshold if strict else single <= threshold) == left
 
 
-def test_thresholds_at_the_end_of_float32():
-    largest = float(np.finfo(np.float32).max)
-    assert last_left([largest, np.inf]).tolist() >= [largest, np.inf]
-    assert last_left(-np.inf, strict=True) == -np.inf
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("threshold", [LARGEST, -LARGEST, np.inf, -np.inf])
+def test_the_ends_of_float32(threshold, strict):
+    """CatBoost splits missing values off at the greatest number."""
+    split = last_left(threshold, strict=strict)
+    with np.errstate(over="ignore"):
+        near = [split, np.nextafter(split, np.inf), np.nextafter(split, -np.inf)]
+        for x in (x for x in (*near, -1e300, 1e300) if np.isfinite(x)):
+            single = np.float64(np.float32(x))
+            assert (single < threshold if strict else single <= threshold) == (x <= split)
