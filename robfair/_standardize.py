@@ -42,7 +42,12 @@ class StandardizedMeans(GroupMeans):
         return GroupMeans(pd.RangeIndex(len(self.blocks)), self.blocks)
 
     def _by_group(self, numbers: NDArray[Any]) -> NDArray[Any]:
-        return numbers.reshape(len(self.labels), len(self.strata))
+        return numbers.reshape(len(self.labels), len(self.strata), *numbers.shape[1:])
+
+    def _weighted(self, numbers: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[Any]:
+        by_group = self._by_group(numbers)
+        weights = weights.reshape(-1, *[1] * (by_group.ndim - 2))
+        return np.asarray((by_group * weights).sum(axis=1))
 
     @cached_property
     def count(self) -> NDArray[np.intp]:
@@ -51,20 +56,20 @@ class StandardizedMeans(GroupMeans):
 
     @cached_property
     def mean(self) -> NDArray[np.float64]:
-        """Standardised mean by group, of shape (n_groups,); NaN for a group with an empty cell."""
-        return np.asarray((self._by_group(self._cells.mean) * self.weights).sum(axis=1))
+        """Standardised mean by group, (n_groups,) or (n_groups, n_values); NaN of an empty cell."""
+        return self._weighted(self._cells.mean, self.weights)
 
     @cached_property
     def squared_error(self) -> NDArray[np.float64]:
         """Squared standard error of each mean; NaN where a cell has no spread."""
-        squared = self._by_group(self._cells.squared_error)
-        return np.asarray((squared * self.weights**2).sum(axis=1))
+        return self._weighted(self._cells.squared_error, self.weights**2)
 
     @cached_property
     def summary(self) -> MeanSummary:
-        """Means with error, skewness and degrees of freedom, of shape (n_groups,)."""
-        cells = self._cells.summary
-        rows = MeanSummary(*(self._by_group(numbers) for numbers in vars(cells).values()))
+        """Means with error, skewness and degrees of freedom, of shape (..., n_groups)."""
+        numbers = vars(self._cells.summary).values()
+        shape = (len(self.labels), len(self.strata))
+        rows = MeanSummary(*(each.reshape(*each.shape[:-1], *shape) for each in numbers))
         return weigh_cells(rows, self._by_group(self._cells.count), self.weights)
 
 
@@ -91,9 +96,9 @@ def standardized_means(
 ) -> GroupMeans:
     """Return the mean of each group, standardised to the mix of strata in all rows.
 
-    That is the sum over strata s of pi_s times the mean of the values, of shape (n_samples,), of
-    the group within s. pi_s, the share of s among all rows, counts as known: intervals do not allow
-    for its error. `where` is as in `GroupMeans`.
+    That is the sum over strata s of pi_s times the mean of the values, of shape (n_samples,) or
+    (n_samples, n_values), of the group within s. pi_s, the share of s among all rows, counts as
+    known: intervals do not allow for its error. `where` is as in `GroupMeans`.
     """
     n_in_stratum = np.bincount(strata.codes, minlength=len(strata))
     used = np.flatnonzero(n_in_stratum)  # within a control value a label may be absent

@@ -22,9 +22,10 @@ and EOU, of confidence between groups. LUF compares no groups but models, each t
 of the samples.
 
 A group with more rows of a label that is far from the boundary has a greater Rob(P) for that reason
-alone. The measures of distances, CAU and CRU take ``control_features=``, which gives the measure
-within each value of other columns, and ``standardize_by=``, which gives every group the mix of
-strata of all rows (direct standardisation). ``"y_true"`` stands for the true labels in both.
+alone. The measures of distances, with their curves and bounds, CAU, CRU and EOU take
+``control_features=``, which gives the measure within each value of other columns, and
+``standardize_by=``, which gives every group the mix of strata of all rows (direct standardisation).
+``"y_true"`` stands for the true labels in both.
 
 A distance is *censored* where no adversarial was found: it is infinite, and the robustness of its
 group is NaN, with a warning that counts such samples, unless ``tau_max=`` caps the distances. A

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from robfair._group_means import GroupMeans, group_means
+from robfair._group_means import GroupMeans
 from robfair._groups import encode_groups
 from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
-from robfair._warnings import warn
+from robfair._warnings import each_once, warn
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._estimate import warn_undefined
+from robfair.metrics._estimate import warn_empty, warn_undefined
 from robfair.metrics._registry import AUDIT_MEASURES
+from robfair.metrics._samples import Samples, split_samples
 
 
 def group_robustness_bounds(
@@ -22,6 +26,8 @@ def group_robustness_bounds(
     distance: ArrayLike,
     lower: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
 ) -> pd.DataFrame:
     """Bound each group's robustness from below and from above: Rob(P) for every group P.
@@ -45,6 +51,12 @@ def group_robustness_bounds(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. Without it, `high` is inf for a
         group with an infinite distance.
@@ -52,7 +64,9 @@ def group_robustness_bounds(
     Returns
     -------
     pandas DataFrame
-        The columns low and high by group, in the units of the distance.
+        The columns low and high by group, in the units of the distance; with `control_features` by
+        their values and group. NaN, with a warning, where a group has no samples within some value
+        or stratum.
 
     Raises
     ------
@@ -90,8 +104,14 @@ def group_robustness_bounds(
     a  1.5   2.0
     b  0.0   1.0
     """
-    low, high = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
-    return pd.DataFrame({"low": low.mean, "high": high.mean}, index=high.labels)
+    low, high = _intervals(
+        y_true, y_pred, distance, lower, tau_max, sensitive_features=sensitive_features,
+        control_features=control_features, standardize_by=standardize_by,
+    )  # fmt: skip
+    warn_empty("Rob(P) of the groups concerned", high.parts)
+    ends = [np.concatenate([part.mean for part in each.parts]) for each in (low, high)]
+    index = high.index(high.parts[0].labels)
+    return pd.DataFrame(dict(zip(("low", "high"), ends, strict=True)), index=index)
 
 
 def robustness_bounds(
@@ -101,6 +121,8 @@ def robustness_bounds(
     distance: ArrayLike,
     lower: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
 ) -> pd.DataFrame:
     r"""Bound the measures across groups, such as Rob(f) and V_f, from below and from above.
@@ -123,6 +145,12 @@ def robustness_bounds(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. Without it, an infinite distance
         makes the upper ends infinite, except those of CV, ratio and Gini. With G groups CV never
@@ -134,7 +162,8 @@ def robustness_bounds(
         The columns low and high of the rows "Rob(f)", "V_f" (ddof=0), "CV", "worst group", "gap",
         "ratio" and "Gini", in the units of the distance; V_f in their square, CV, ratio and Gini
         without unit. NaN, with an UndefinedMetricWarning: all but Rob(f) and worst group with only
-        one group; CV, ratio and Gini if no Rob(P) can exceed 0.
+        one group; CV, ratio and Gini if no Rob(P) can exceed 0; all where a group has no samples
+        within some value or stratum. With `control_features` the rows are by their values first.
 
     Raises
     ------
@@ -182,21 +211,40 @@ def robustness_bounds(
     ratio        0.0000  0.666667
     Gini         0.1000  0.500000
     """
-    lower_means, sample = _intervals(y_true, y_pred, distance, lower, sensitive_features, tau_max)
-    low, high = lower_means.mean, sample.mean
+    low, high = _intervals(
+        y_true, y_pred, distance, lower, tau_max, sensitive_features=sensitive_features,
+        control_features=control_features, standardize_by=standardize_by,
+    )  # fmt: skip
     # Accuracy rests on no distance, so that nothing about it is left to prove.
     known = {measure.symbol: measure.extremes for measure in AUDIT_MEASURES if measure.extremes}
-    rows = {symbol: extremes(low, high) for symbol, extremes in known.items()}
+    warn_empty("Each measure across groups", high.parts)
+    with each_once():
+        rows = [
+            ends
+            for low_means, high_means in zip(low.parts, high.parts, strict=True)
+            for ends in _extremes(low_means, high_means, known)
+        ]
+    index = pd.Index(list(known), name=None if high.control is None else "measure")
+    return pd.DataFrame(rows, index=high.index(index), columns=["low", "high"])
+
+
+def _extremes(
+    low: GroupMeans, high: GroupMeans, known: dict[str, Callable[..., tuple[float, float]]]
+) -> list[tuple[float, float]]:
+    """Return the extremes of each measure; NaN, with a warning, where it is undefined."""
+    if high.blocks_of(0):
+        return [(np.nan, np.nan)] * len(known)
+    rows = {symbol: extremes(low.mean, high.mean) for symbol, extremes in known.items()}
     undefined = [symbol for symbol, ends in rows.items() if np.isnan(ends).any()]
     words = [f"the {symbol}" if symbol.islower() else symbol for symbol in undefined]
     listed = " and ".join([", ".join(words[:-1]), *words[-1:]])
-    if not warn_undefined(f"Each of {listed}", sample, min_groups=2) and undefined:
+    if not warn_undefined(f"Each of {listed}", high, min_groups=2) and undefined:
         warn(
-            f"Each of {listed} is undefined and NaN is returned: Rob(f) is 0, as no sample is both "
-            "classified correctly and away from the boundary. Look at the accuracy.",
+            f"Each of {listed} is undefined and NaN is returned: Rob(f) is 0{high.where}, as no "
+            "sample is both classified correctly and away from the boundary. Look at the accuracy.",
             UndefinedMetricWarning,
         )
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
+    return list(rows.values())
 
 
 def certified_ordering(
@@ -206,6 +254,8 @@ def certified_ordering(
     distance: ArrayLike,
     lower: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
 ) -> pd.DataFrame:
     """Find the pairs of groups where one is provably less robust than the other.
@@ -229,6 +279,12 @@ def certified_ordering(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. The groups are then compared up to
         that distance.
@@ -237,7 +293,8 @@ def certified_ordering(
     -------
     pandas DataFrame of bool
         One row and one column for each group. True where the row's group is provably less robust
-        than the column's.
+        than the column's. With `control_features` the rows are by their values first, and groups
+        are compared within each.
 
     Raises
     ------
@@ -264,38 +321,43 @@ def certified_ordering(
     a  False  False
     b   True  False
     """
-    bounds = group_robustness_bounds(
-        y_true,
-        y_pred,
-        distance=distance,
-        lower=lower,
-        sensitive_features=sensitive_features,
-        tau_max=tau_max,
-    )
-    # False where a bound is NaN.
-    less = bounds["high"].to_numpy()[:, np.newaxis] < bounds["low"].to_numpy()
-    return pd.DataFrame(less, index=bounds.index, columns=bounds.index)
+    low, high = _intervals(
+        y_true, y_pred, distance, lower, tau_max, sensitive_features=sensitive_features,
+        control_features=control_features, standardize_by=standardize_by,
+    )  # fmt: skip
+    warn_empty("Rob(P) of the groups concerned", high.parts)
+    less = [
+        high_means.mean[:, np.newaxis] < low_means.mean  # False where a bound is NaN
+        for low_means, high_means in zip(low.parts, high.parts, strict=True)
+    ]
+    groups = high.parts[0].labels
+    return pd.DataFrame(np.concatenate(less), index=high.index(groups), columns=groups)
 
 
 def _intervals(
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    distance: ArrayLike,
-    lower: ArrayLike,
-    sensitive_features: ArrayLike,
+    y_true: Any,
+    y_pred: Any,
+    distance: Any,
+    lower: Any,
     tau_max: float | None,
-) -> tuple[GroupMeans, GroupMeans]:
+    *,
+    sensitive_features: Any,
+    **features: Any,
+) -> tuple[Samples, Samples]:
     """Return the group means at the lower and at the upper ends of the intervals of Rob(P)."""
     check_tau_max(tau_max)
     # `lower` is compared with distances that are not capped.
     correct, upper = check_robustness_inputs(
-        y_true, y_pred, distance, None, lower=lower, sensitive_features=sensitive_features
-    )
+        y_true, y_pred, distance, None, lower=lower, sensitive_features=sensitive_features,
+        **features,
+    )  # fmt: skip
     # Or rounding could turn an interval around.
     certified = np.minimum(check_lower(lower, correct, upper), upper)
     groups = encode_groups(sensitive_features, len(correct))
-    low, high = (
-        group_means(values if tau_max is None else np.minimum(values, tau_max), groups)
-        for values in (certified, upper)
-    )
+    cap = np.inf if tau_max is None else tau_max
+    with each_once():  # what is odd of the features
+        low, high = (
+            split_samples(np.minimum(values, cap), groups, y_true, **features)
+            for values in (certified, upper)
+        )
     return low, high

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from robfair._groups import encode_groups
-from robfair._validation import check_robustness_inputs
+from robfair._group_means import GroupMeans
+from robfair._groups import Groups, encode_groups
+from robfair._standardize import StandardizedMeans
+from robfair._validation import check_robustness_inputs, check_vector
+from robfair.metrics._estimate import warn_empty
+from robfair.metrics._samples import Samples, split_samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,21 +98,48 @@ class RobustnessCurve:
         Returns
         -------
         float
-            The area, in the units of tau; inf where the curve does not end at 0.
+            The area, in the units of tau; inf where the curve does not end at 0, NaN where it is
+            NaN.
         """
         if self.fraction[-1] > 0:
             return float("inf")
+        if np.isnan(self.fraction).any():  # of no samples
+            return float("nan")
         return float(self.fraction[:-1] @ np.diff(self.tau))
 
 
+@overload
+def robustness_curve(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike | None = ...,
+    control_features: None = ...,
+    standardize_by: ArrayLike | None = ...,
+    tau_max: float | None = ...,
+) -> RobustnessCurve: ...
+@overload
+def robustness_curve(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    distance: ArrayLike,
+    sensitive_features: ArrayLike | None = ...,
+    control_features: ArrayLike,
+    standardize_by: ArrayLike | None = ...,
+    tau_max: float | None = ...,
+) -> dict[Hashable, RobustnessCurve]: ...
 def robustness_curve(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike | None = None,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
-) -> RobustnessCurve:
+) -> RobustnessCurve | dict[Hashable, RobustnessCurve]:
     """Measure the fraction of samples still correct beyond each distance: I_P, or I_f with groups.
 
     I_P(tau) is the number of samples of P that are classified correctly and lie farther than tau
@@ -126,14 +158,21 @@ def robustness_curve(
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning. None: all samples are one group.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. The curve is 0 from there on.
 
     Returns
     -------
-    RobustnessCurve
+    RobustnessCurve or dict of value to RobustnessCurve
         I_P of all samples; with groups I_f, the mean of the groups' curves, in which every group
-        weighs the same.
+        weighs the same. With `control_features` one for each of their values. NaN, with a warning,
+        where a group has no samples within some value or stratum.
 
     Raises
     ------
@@ -158,16 +197,13 @@ def robustness_curve(
     >>> curve.area()
     1.5
     """
-    if sensitive_features is None:
-        return _curve(*check_robustness_inputs(y_true, y_pred, distance, tau_max))
-    curves = group_robustness_curves(
-        y_true, y_pred, distance=distance, sensitive_features=sensitive_features, tau_max=tau_max
-    )
-    tau = np.unique(np.concatenate([curve.tau for curve in curves.values()]))
-    total = np.zeros(len(tau))
-    for curve in curves.values():
-        total += curve(tau)
-    return RobustnessCurve(tau, total / len(curves))
+    groups: Any = sensitive_features
+    if groups is None:
+        one = np.zeros(len(check_vector(y_true, "y_true")), dtype=np.intp)
+        groups = Groups(one, pd.Index(["all samples"]))
+    samples = _samples(y_true, y_pred, distance, tau_max, groups, control_features, standardize_by)
+    means = [_mixture(_curves(part), np.ones(len(part.labels))) for part in samples.parts]
+    return means[0] if samples.control is None else dict(zip(samples.control, means, strict=True))
 
 
 def group_robustness_curves(
@@ -176,6 +212,8 @@ def group_robustness_curves(
     *,
     distance: ArrayLike,
     sensitive_features: ArrayLike,
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     tau_max: float | None = None,
 ) -> dict[Hashable, RobustnessCurve]:
     """Measure, for each group P, the fraction of samples still correct beyond each distance: I_P.
@@ -195,13 +233,20 @@ def group_robustness_curves(
         Group of each sample, matched by position; several columns are crossed. Categories that no
         sample has are left out, with a warning. Tuples name the groups of several
         columns.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as the true labels, for which "y_true" stands: every group counts as if it had
+        the mix of strata of all rows. See ``group_robustness`` for the formula.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. The curves are 0 from there on.
 
     Returns
     -------
     dict of group label to RobustnessCurve
-        The curve of each group.
+        The curve of each group; with `control_features` that of each value and group, under tuples
+        of both. NaN, with a warning, where a group has no samples within some value or stratum.
 
     Raises
     ------
@@ -224,20 +269,57 @@ def group_robustness_curves(
     >>> curves["a"](1.0), curves["b"](1.0)
     (0.5, 0.5)
     """
-    correct, capped = check_robustness_inputs(
-        y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features
+    samples = _samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by
     )
-    groups = encode_groups(sensitive_features, len(correct))
-    curves = {}
-    for code, label in enumerate(groups.labels):
-        members = groups.codes == code
-        curves[label] = _curve(correct[members], capped[members])
-    return curves
+    curves = [curve for part in samples.parts for curve in _curves(part)]
+    return dict(zip(samples.index(samples.parts[0].labels), curves, strict=True))
 
 
-def _curve(correct: NDArray[np.bool_], distance: NDArray[np.float64]) -> RobustnessCurve:
-    ordered = np.sort(distance[correct])
+def _samples(
+    y_true: Any,
+    y_pred: Any,
+    distance: Any,
+    tau_max: float | None,
+    sensitive_features: Any,
+    control_features: Any,
+    standardize_by: Any,
+) -> Samples:
+    """Sort what Rob(P) is the mean of, inf where censored, into groups; warn of empty ones."""
+    features = {"control_features": control_features, "standardize_by": standardize_by}
+    _, values = check_robustness_inputs(
+        y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features, **features
+    )
+    groups = encode_groups(sensitive_features, len(values))
+    samples = split_samples(values, groups, y_true, **features)
+    warn_empty("I_P of the groups concerned", samples.parts)
+    return samples
+
+
+def _curves(sample: GroupMeans) -> list[RobustnessCurve]:
+    """Return the curve of each group, NaN of one that is empty or has an empty stratum."""
+    curves = [_curve(block) for block in sample.blocks]
+    if not isinstance(sample, StandardizedMeans):
+        return curves
+    n = len(sample.strata)
+    return [_mixture(curves[i : i + n], sample.weights) for i in range(0, len(curves), n)]
+
+
+def _mixture(curves: list[RobustnessCurve], weights: NDArray[np.float64]) -> RobustnessCurve:
+    """Return the weighted mean of curves."""
+    tau = np.unique(np.concatenate([curve.tau for curve in curves]))
+    total, mass = np.zeros(len(tau)), 0.0
+    for curve, weight in zip(curves, weights, strict=True):
+        total += weight * curve(tau)
+        mass += weight
+    return RobustnessCurve(tau, total / mass)
+
+
+def _curve(values: NDArray[np.float64]) -> RobustnessCurve:
+    if len(values) == 0:
+        return RobustnessCurve(np.zeros(1), np.full(1, np.nan))
+    ordered = np.sort(values)
     # The curve never drops for an infinite distance.
     tau = np.unique(np.append(ordered[np.isfinite(ordered)], 0.0))
     beyond = len(ordered) - np.searchsorted(ordered, tau, side="right")
-    return RobustnessCurve(tau, beyond / len(correct))
+    return RobustnessCurve(tau, beyond / len(values))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -10,48 +11,63 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair._alignment import check_aligned
-from robfair._group_means import GroupMeans, group_means
+from robfair._group_means import GroupMeans
 from robfair._groups import Groups, cross_labels, encode_groups
 from robfair._mean_summary import MeanSummary
-from robfair._warnings import warn
-from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._confidence import check_confidence
-from robfair.metrics._estimate import (
-    Estimate,
-    check_level,
-    estimate,
-    warn_undefined,
-)
+from robfair.metrics._estimate import Estimate, check_level, estimate, warn_empty, warn_undefined
 from robfair.metrics._interval_extremes import gap_interval
+from robfair.metrics._samples import Measured, Samples, encode_feature, means_of, parts_of
 
 ConditionOn = Literal["label"] | None
 
 
 @dataclass(frozen=True, eq=False)
-class _Cells:
-    """Mean confidences by (true label, group), or by group alone as if all had one label."""
+class _ByLabel(GroupMeans):
+    """Mean confidences of the groups within each label; the blocks are those of all labels."""
 
-    sample: GroupMeans
-    labels: pd.Index[Any]
-    groups: pd.Index[Any]
+    parts: list[GroupMeans] = field(kw_only=True)
+
+    @classmethod
+    def of(cls, parts: list[GroupMeans], where: str) -> _ByLabel:
+        """Stack the means within each label."""
+        blocks = [block for part in parts for block in part.blocks]
+        return cls(parts[0].labels, blocks, where, parts=parts)
+
+    @cached_property
+    def block_names(self) -> list[str]:
+        """Name each block in messages."""
+        return [name for part in self.parts for name in part.block_names]
+
+    @cached_property
+    def mean(self) -> NDArray[np.float64]:
+        """Means of shape (n_labels, n_groups, n_columns)."""
+        return np.stack([part.mean for part in self.parts])
+
+    @cached_property
+    def summary(self) -> MeanSummary:
+        """Means with error, skewness and degrees of freedom; a row for every label and column."""
+        each = zip(*(vars(part.summary).values() for part in self.parts), strict=True)
+        return MeanSummary(*(np.concatenate(numbers) for numbers in each))
+
+
+@dataclass(frozen=True, eq=False)
+class _Confidences:
+    """Mean confidences within each value of the control features, label and group."""
+
+    samples: Samples  # of `_ByLabel`
+    labels: pd.Index[Any]  # or "all", as if all rows had one label
     columns: pd.Index[Any]
 
-    def differences(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """EOU(a, y) from means of shape (n, n_cells, ...), of shape (n, n_labels, n_columns)."""
-        # Cells come label by label.
-        by_label = mean.reshape(len(mean), len(self.labels), len(self.groups), -1)
-        return np.asarray(np.ptp(by_label, axis=2))
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Means of shape (n_parts, n_labels, n_groups, n_columns)."""
+        return np.stack([part.mean for part in self.samples.parts])
 
-    def warn_of_one_group(self) -> bool:
-        """Warn and return True if there is only one group."""
-        if len(self.groups) > 1:  # `estimate` counts cells: one group has one for each label
-            return False
-        warn(
-            "EOU is undefined and NaN is returned: it compares groups, and there is only one "
-            f"({next(iter(self.groups))!r}). Use data of two or more.",
-            UndefinedMetricWarning,
-        )
-        return True
+    def table(self, numbers: NDArray[np.float64], inner: pd.Index[Any]) -> pd.DataFrame:
+        """Make a column for each class, and a row for each part and each of `inner`."""
+        rows = numbers.reshape(-1, len(self.columns))
+        return pd.DataFrame(rows, index=self.samples.index(inner), columns=self.columns)
 
 
 def equalized_odds_unfairness(
@@ -60,9 +76,11 @@ def equalized_odds_unfairness(
     *,
     sensitive_features: ArrayLike,
     condition_on: ConditionOn = "label",
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     confidence_level: float | None = None,
-) -> Estimate:
+) -> Measured:
     """Measure the largest difference between groups in the mean confidence in a class: EOU.
 
     It is the maximum, over classes y and pairs of groups i and j, of the difference between the
@@ -82,6 +100,12 @@ def equalized_odds_unfairness(
         "label" compares groups among the samples of one true label and takes the maximum over the
         labels too: soft equalised odds, as the paper uses EOU. None compares whole groups: soft
         demographic parity, as the paper defines it.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as another column: every group counts as if it had the mix of strata of all
+        rows that it is compared among; see Notes.
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns (two for 1-D, negative first), needed where one of
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
@@ -90,9 +114,11 @@ def equalized_odds_unfairness(
 
     Returns
     -------
-    Estimate
+    Estimate, pandas Series or DataFrame
         EOU, a fraction in [0, 1]. NaN, with an UndefinedMetricWarning, with fewer than two groups
         or, if `condition_on` is "label", a group without samples of some label.
+        With `control_features` a Series by their values; with `confidence_level` too, a DataFrame
+        with the columns value, lower and upper.
 
     Raises
     ------
@@ -103,6 +129,11 @@ def equalized_odds_unfairness(
 
     Notes
     -----
+    Among the rows of one true label all groups have the same mix of labels. With
+    ``condition_on="label"``, ``standardize_by="y_true"`` therefore changes nothing; with None it
+    takes what labels explain out of soft demographic parity. Another column as the stratum, such as
+    the region, gives every group the mix of regions of all rows of the label, or of all rows.
+
     scikit-learn takes it as ``make_scorer(equalized_odds_unfairness,
     response_method="predict_proba", greater_is_better=False)``, with `sensitive_features` requested
     by ``set_score_request``.
@@ -123,25 +154,22 @@ def equalized_odds_unfairness(
     0.375
     """
     check_level(confidence_level)
-    cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
-    if cells.warn_of_one_group():
-        nan = float("nan")
-        return Estimate(nan, None if confidence_level is None else (nan, nan))
+    means = _confidences(
+        y_true, y_proba, sensitive_features, condition_on, labels,
+        control_features=control_features, standardize_by=standardize_by,
+    )  # fmt: skip
 
-    def interval(means: MeanSummary, alpha: float) -> tuple[Any, Any]:
-        # A row of groups for every label and class.
-        shape = (-1, len(cells.groups))
-        rows = MeanSummary(*(numbers.reshape(shape) for numbers in vars(means).values()))
-        return gap_interval(rows, alpha)
+    def measure(sample: GroupMeans) -> Estimate:
+        return estimate(
+            "EOU",
+            lambda mean: np.ptp(mean, axis=1).max(),
+            sample,
+            confidence_level,
+            gap_interval,
+            limit=1.0,
+        )
 
-    return estimate(
-        "EOU",
-        lambda mean: cells.differences(mean[np.newaxis]).max(),
-        cells.sample,
-        confidence_level,
-        interval,
-        limit=1.0,
-    )
+    return means.samples.each("EOU", measure, confidence_level)
 
 
 def equalized_odds_table(
@@ -150,6 +178,8 @@ def equalized_odds_table(
     *,
     sensitive_features: ArrayLike,
     condition_on: ConditionOn = "label",
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     labels: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Measure the difference between groups in the mean confidence in each class: EOU(a, y).
@@ -169,6 +199,12 @@ def equalized_odds_table(
         sample has are left out, with a warning.
     condition_on : {"label", None}, default="label"
         "label" compares groups among the samples of each true label, None whole groups.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as another column: every group counts as if it had the mix of strata of all
+        rows that it is compared among; see Notes.
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns (two for 1-D, negative first), needed where one of
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
@@ -202,13 +238,18 @@ def equalized_odds_table(
     0       0.25
     1       0.50
     """
-    cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
-    gaps = cells.differences(cells.sample.mean[np.newaxis])[0]
-    if cells.warn_of_one_group():
+    means = _confidences(
+        y_true, y_proba, sensitive_features, condition_on, labels,
+        control_features=control_features, standardize_by=standardize_by,
+    )  # fmt: skip
+    parts = means.samples.parts
+    gaps = np.ptp(means.mean, axis=2)
+    if len(parts[0].labels) < 2:
+        warn_undefined("EOU", parts[0], min_groups=2)
         gaps = np.full_like(gaps, np.nan)
     else:
-        warn_undefined("EOU of a row in which groups are empty", cells.sample, min_groups=1)
-    return pd.DataFrame(gaps, index=cells.labels.rename("y_true"), columns=cells.columns)
+        warn_empty("EOU of a row in which groups are empty", parts)
+    return means.table(gaps, means.labels.rename("y_true"))
 
 
 def group_confidence(
@@ -217,6 +258,8 @@ def group_confidence(
     *,
     sensitive_features: ArrayLike,
     condition_on: ConditionOn = "label",
+    control_features: ArrayLike | None = None,
+    standardize_by: ArrayLike | None = None,
     labels: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Measure the mean confidence in each class by group; EOU is the largest difference.
@@ -235,6 +278,12 @@ def group_confidence(
         sample has are left out, with a warning.
     condition_on : {"label", None}, default="label"
         "label" takes the means among the samples of one true label, None over whole groups.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Values within which groups are compared, such as another column; several columns are
+        crossed. "y_true" stands for the true labels.
+    standardize_by : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Strata, such as another column: every group counts as if it had the mix of strata of all
+        rows that it is compared among; see Notes.
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns (two for 1-D, negative first), needed where one of
         them is absent from `y_true`. By default the sorted distinct values of `y_true`.
@@ -264,29 +313,55 @@ def group_confidence(
     >>> float(table.loc[(1, "m"), 1])
     1.0
     """
-    cells = _cells(y_true, y_proba, sensitive_features, condition_on, labels)
-    warn_undefined("The mean confidence of a row without samples", cells.sample, min_groups=1)
-    return pd.DataFrame(cells.sample.mean, index=cells.sample.labels, columns=cells.columns)
+    means = _confidences(
+        y_true, y_proba, sensitive_features, condition_on, labels,
+        control_features=control_features, standardize_by=standardize_by,
+    )  # fmt: skip
+    parts = means.samples.parts
+    warn_empty("The mean confidence of a row without samples", parts)
+    groups = parts[0].labels
+    rows = groups if condition_on is None else cross_labels(means.labels.rename("y_true"), groups)
+    return means.table(means.mean, rows)
 
 
-def _cells(
-    y_true: Any, y_proba: Any, sensitive_features: Any, condition_on: ConditionOn, labels: Any
-) -> _Cells:
+def _confidences(
+    y_true: Any,
+    y_proba: Any,
+    sensitive_features: Any,
+    condition_on: ConditionOn,
+    labels: Any,
+    **features: Any,
+) -> _Confidences:
     if condition_on not in ("label", None):
         raise ValueError(
             f"condition_on must be 'label' (within each true label) or None (whole groups); "
             f"got {condition_on!r}."
         )
-    check_aligned(y_true=y_true, y_proba=y_proba, sensitive_features=sensitive_features)
+    check_aligned(y_true=y_true, y_proba=y_proba, sensitive_features=sensitive_features, **features)
     confidence = check_confidence(y_true, y_proba, labels)
-    groups = encode_groups(sensitive_features, len(confidence.proba))
-    # A single column is of the last class.
-    columns = confidence.labels[-confidence.proba.shape[1] :]
-    if condition_on is None:
-        everyone = pd.Index(["all"])  # in place of the labels
-        return _Cells(group_means(confidence.proba, groups), everyone, groups.labels, columns)
-    # Label by label, as `differences` reads them.
-    codes = confidence.codes * len(groups) + groups.codes
-    crossed = Groups(codes, cross_labels(confidence.labels.rename("y_true"), groups.labels))
-    sample = group_means(confidence.proba, crossed)
-    return _Cells(sample, confidence.labels, groups.labels, columns)
+    proba = confidence.proba
+    groups = encode_groups(sensitive_features, len(proba))
+    control, strata = (
+        encode_feature(given, name, y_true, len(proba)) for name, given in features.items()
+    )
+    everyone = [(np.ones(len(proba), dtype=bool), "")]
+    within = Groups(confidence.codes, confidence.labels.rename("y_true"))
+    by_label = everyone if condition_on is None else parts_of(within, "y_true")
+    parts: list[GroupMeans] = []
+    for rows, common in everyone if control is None else parts_of(control, "control_features"):
+        cells = [
+            means_of(proba, groups, strata, rows & of_label, _where(common, label))
+            for of_label, label in by_label
+        ]
+        parts.append(_ByLabel.of(cells, _where(common)))
+    return _Confidences(
+        Samples(parts, None if control is None else control.labels),
+        pd.Index(["all"]) if condition_on is None else confidence.labels,
+        confidence.labels[-proba.shape[1] :],  # a single column is of the last class
+    )
+
+
+def _where(*conditions: str) -> str:
+    """Join what rows have in common, for messages."""
+    known = " and ".join(filter(None, conditions))
+    return known and f" where {known}"

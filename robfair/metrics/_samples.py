@@ -29,6 +29,10 @@ class Samples:
     parts: list[GroupMeans]  # one, or one for each value of the control features
     control: pd.Index[Any] | None
 
+    def index(self, inner: pd.Index[Any]) -> pd.Index[Any]:
+        """Name the rows of a table that has each of `inner` for each part."""
+        return inner if self.control is None else cross_labels(self.control, inner)
+
     def each(
         self,
         measure: str,
@@ -61,8 +65,7 @@ class Samples:
         """
         warn_empty("Rob(P) of the groups concerned", self.parts)
         numbers = np.concatenate([np.stack(function(part)) for part in self.parts], axis=-1)
-        groups = self.parts[0].labels
-        index = groups if self.control is None else cross_labels(self.control, groups)
+        index = self.index(self.parts[0].labels)
         return pd.DataFrame(dict(zip(names, numbers, strict=False)), index=index)
 
 
@@ -97,26 +100,34 @@ def split_samples(
 
     Only the samples that are `counted` have a part, but every group and control value stays.
     """
-    control = _encode_feature(control_features, "control_features", y_true, len(values))
-    strata = _encode_feature(standardize_by, "standardize_by", y_true, len(values))
+    control = encode_feature(control_features, "control_features", y_true, len(values))
+    strata = encode_feature(standardize_by, "standardize_by", y_true, len(values))
     everyone = np.ones(len(values), dtype=bool) if counted is None else counted
     if control is None:
-        return Samples([_means(values, groups, strata, everyone, "")], None)
-    parts = []
-    for code, value in enumerate(control.labels):
-        rows = everyone & (control.codes == code)
-        where = f" where {condition(control.labels, value, 'control_features')}"
-        parts.append(_means(values, groups, strata, rows, where))
+        return Samples([means_of(values, groups, strata, everyone)], None)
+    parts = [
+        means_of(values, groups, strata, everyone & rows, f" where {common}")
+        for rows, common in parts_of(control, "control_features")
+    ]
     return Samples(parts, control.labels)
 
 
-def _means(
+def parts_of(control: Groups, unnamed: str) -> list[tuple[NDArray[np.bool_], str]]:
+    """Return the rows of each value and what they have in common, in words for messages."""
+    return [
+        (control.codes == code, condition(control.labels, value, unnamed))
+        for code, value in enumerate(control.labels)
+    ]
+
+
+def means_of(
     values: NDArray[np.float64],
     groups: Groups,
     strata: Groups | None,
     rows: NDArray[np.bool_],
-    where: str,
+    where: str = "",
 ) -> GroupMeans:
+    """Return the group means of some rows, standardised if there are strata."""
     inside = Groups(groups.codes[rows], groups.labels)
     if strata is None:
         return group_means(values[rows], inside, where)
@@ -124,7 +135,7 @@ def _means(
     return standardized_means(values[rows], inside, mix, where)
 
 
-def _encode_feature(given: Any, name: str, y_true: Any, n_samples: int) -> Groups | None:
+def encode_feature(given: Any, name: str, y_true: Any, n_samples: int) -> Groups | None:
     """Encode the values of a control feature or the strata; "y_true" means the true labels."""
     if given is None:
         return None

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics import (
     RobustnessCurve,
     classifier_robustness,
@@ -139,6 +140,73 @@ def test_group_curves():
     )
     assert list(curves) == [("a", 0), ("a", 1), ("b", 0)]
     assert [curve.area() for curve in curves.values()] == [1.0, 2.0, 4.0]
+
+
+def by_label(n=90, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame({
+        "y": rng.integers(0, 2, n), "sex": rng.choice(["f", "m"], n),
+        "distance": rng.choice([0.0, 0.5, 1.0, 2.0, np.inf], n), "group": rng.choice(list("ab"), n),
+    })  # fmt: skip
+    rows["pred"] = np.where(rng.random(n) < 0.2, 1 - rows["y"], rows["y"])
+    return rows
+
+
+def call(function, rows, **keywords):
+    return function(rows["y"], rows["pred"], distance=rows["distance"], **keywords)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.7, 1.0, 9.0])
+def test_control_and_standardised_against_pandas(tau):
+    rows = by_label()
+    groups = {"sensitive_features": rows["group"]}
+    rows["beyond"] = (rows["pred"] == rows["y"]) & (rows["distance"] > tau)
+
+    by_sex = call(group_robustness_curves, rows, control_features=rows["sex"], **groups)
+    expected = rows.groupby(["sex", "group"])["beyond"].mean()
+    assert {key: curve(tau) for key, curve in by_sex.items()} == pytest.approx(expected.to_dict())
+    means = call(robustness_curve, rows, control_features=rows["sex"], **groups)
+    of_groups = expected.groupby("sex").mean().to_dict()
+    assert {key: curve(tau) for key, curve in means.items()} == pytest.approx(of_groups)
+    alone = call(robustness_curve, rows, control_features=rows["sex"])
+    of_rows = rows.groupby("sex")["beyond"].mean().to_dict()
+    assert {key: curve(tau) for key, curve in alone.items()} == pytest.approx(of_rows)
+
+    within = rows.groupby(["group", "y"])["beyond"].mean().unstack()
+    expected = (within * rows["y"].value_counts(normalize=True)).sum(axis=1)
+    curves = call(group_robustness_curves, rows, standardize_by="y_true", **groups)
+    assert [curve(tau) for curve in curves.values()] == pytest.approx(expected.tolist())
+    mean = call(robustness_curve, rows, standardize_by="y_true", **groups)
+    assert mean(tau) == pytest.approx(expected.mean())
+    area = call(classifier_robustness, rows, standardize_by="y_true", tau_max=3.0, **groups)
+    mean = call(robustness_curve, rows, standardize_by="y_true", tau_max=3.0, **groups)
+    assert mean.area() == pytest.approx(area)
+
+
+@given(st.integers(0, 1000))
+def test_one_value_or_stratum_changes_no_bit(seed):
+    rows = by_label(20, seed)
+    keywords = {"sensitive_features": rows["group"]}
+    plain = call(robustness_curve, rows, **keywords)
+    inside = call(robustness_curve, rows, control_features=["all"] * 20, **keywords)
+    same = call(robustness_curve, rows, standardize_by=["all"] * 20, **keywords)
+    for curve in (inside["all"], same):
+        assert_array_equal(curve.tau, plain.tau)
+        assert_array_equal(curve.fraction, plain.fraction)
+
+
+def test_the_curve_of_an_empty_cell_is_unknown():
+    rows = by_label()
+    rows = rows[(rows["group"] != "b") | (rows["y"] == 0)]
+    keywords = {"sensitive_features": rows["group"]}
+    message = "I_P of the groups concerned is undefined .* 1 of 4 .* 'b' where y is 1"
+    for more in ({"control_features": rows["y"]}, {"standardize_by": "y_true"}):
+        with pytest.warns(UndefinedMetricWarning, match=message) as record:
+            curves = call(group_robustness_curves, rows, **keywords, **more)
+        assert len(record) == 1
+        unknown = [key for key, curve in curves.items() if np.isnan(curve(1.0))]
+        assert unknown == [key for key, curve in curves.items() if np.isnan(curve.area())]
+        assert unknown == [(1, "b") if "control_features" in more else "b"]
 
 
 @pytest.mark.parametrize("tau", [-0.1, np.nan, np.inf, [0.0, -1.0]])

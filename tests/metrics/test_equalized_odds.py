@@ -139,7 +139,9 @@ def test_table_where_it_is_undefined(condition_on):
     if condition_on is None:
         assert equalized_odds_table(Y, P, **keywords).notna().all(axis=None)
         return
-    message = r"^EOU of a row in which groups are empty is .* 1 of 4 groups .*: \(1, 'm'\)"
+    message = (
+        r"^EOU of a row in which groups are empty is .* 1 of 4 groups .*: 'm' where y_true is 1\."
+    )
     with pytest.warns(UndefinedMetricWarning, match=message) as record:
         table = equalized_odds_table(Y, P, **keywords)
     assert len(record) == 1
@@ -211,10 +213,103 @@ def test_one_group(condition_on, level):
 
 
 def test_empty_cell():
-    with pytest.warns(UndefinedMetricWarning, match=r"^EOU is .* 1 of 4 groups .*: \(1, 'm'\)"):
+    message = r"^EOU is .* 1 of 4 groups .*: 'm' where y_true is 1\."
+    with pytest.warns(UndefinedMetricWarning, match=message):
         assert np.isnan(equalized_odds_unfairness(Y, P, sensitive_features=list("fmff")))
     keywords = {"sensitive_features": list("fmff"), "condition_on": None}
     assert np.isfinite(equalized_odds_unfairness(Y, P, **keywords))
+
+
+def by_region(n=240, seed=0):
+    """Draw rows in which every combination of label, group and region has some."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame({
+        "y": rng.integers(0, 2, n), "group": rng.choice(list("abc"), n),
+        "region": rng.choice(["n", "s"], n), "p": rng.uniform(size=n),
+    })  # fmt: skip
+    rows.loc[rows["group"] == "a", "region"] = rng.choice(
+        ["n", "n", "s"], (rows.group == "a").sum()
+    )
+    return rows
+
+
+def call(measure, rows, **keywords):
+    return measure(rows["y"], rows["p"], sensitive_features=rows["group"], **keywords)
+
+
+def same_mix(rows):
+    """Return the mean confidence of each group with the mix of regions of all these rows."""
+    within = rows.groupby(["group", "region"])["p"].mean().unstack()
+    return (within * rows["region"].value_counts(normalize=True)).sum(axis=1)
+
+
+@pytest.mark.parametrize("condition_on", ["label", None])
+def test_control_and_standardised_against_pandas(condition_on):
+    rows = by_region()
+    keywords = {"condition_on": condition_on}
+
+    def by_label(part):
+        return [within for _, within in part.groupby("y")] if condition_on else [part]
+
+    # One mix of regions among the rows that are compared: those of a label, or all.
+    expected = [same_mix(part) for part in by_label(rows)]
+    keywords["standardize_by"] = rows["region"]
+    table = call(group_confidence, rows, **keywords)
+    assert_allclose(table[1], np.concatenate(expected))
+    gaps = [np.ptp(means) for means in expected]
+    assert_allclose(call(equalized_odds_table, rows, **keywords)[1], gaps)
+    eou = call(equalized_odds_unfairness, rows, confidence_level=0.95, **keywords)
+    assert eou == pytest.approx(max(gaps))
+    assert eou.interval[0] <= eou <= eou.interval[1]
+
+    keywords = {"condition_on": condition_on, "control_features": rows["region"]}
+    table = call(equalized_odds_unfairness, rows, confidence_level=0.95, **keywords)
+    gaps = call(equalized_odds_table, rows, **keywords)
+    assert table.index.names == ["region"]
+    assert gaps.index.names == ["region", "y_true"]
+    for region, part in rows.groupby("region"):
+        alone = call(
+            equalized_odds_unfairness, part, condition_on=condition_on, confidence_level=0.95
+        )
+        assert table.loc[region].tolist() == [alone, *alone.interval]
+        means = [within.groupby("group")["p"].mean() for within in by_label(part)]
+        assert_allclose(gaps[1].xs(region), [np.ptp(each) for each in means])
+        found = call(group_confidence, rows, **keywords)[1].xs(region)
+        assert_allclose(found, np.concatenate(means))
+
+
+@given(st.integers(0, 1000))
+def test_one_value_one_stratum_or_the_label_itself_changes_no_bit(seed):
+    rows = by_region(60, seed)
+    plain = call(equalized_odds_unfairness, rows, confidence_level=0.9)
+    one = ["all"] * len(rows)
+    inside = call(equalized_odds_unfairness, rows, control_features=one, confidence_level=0.9)
+    assert inside.iloc[0].tolist() == [plain, *plain.interval]
+    for by in (one, "y_true"):
+        same = call(equalized_odds_unfairness, rows, standardize_by=by, confidence_level=0.9)
+        assert (same, same.interval) == (plain, plain.interval)
+
+
+def test_demographic_parity_without_what_labels_explain():
+    # Within labels the groups are alike; "a" has more of the label with a high confidence.
+    y = np.repeat([0, 1, 0, 1], [20, 80, 80, 20])
+    given = {"sensitive_features": np.repeat(["a", "b"], 100), "condition_on": None}
+    proba = np.where(y == 1, 0.9, 0.2)
+    assert equalized_odds_unfairness(y, proba, **given) == pytest.approx(0.6 * 0.7)
+    assert equalized_odds_unfairness(y, proba, **given, standardize_by="y_true") < 1e-12
+
+
+def test_an_empty_cell_is_named_with_what_its_rows_have_in_common():
+    rows = by_region()
+    rows = rows[(rows["group"] != "b") | (rows["y"] == 0) | (rows["region"] == "n")]
+    message = "1 of 12 groups have no samples: 'b' where region is 's' and y_true is 1"
+    with pytest.warns(UndefinedMetricWarning, match=message) as record:
+        found = call(equalized_odds_unfairness, rows, control_features=rows["region"])
+    assert len(record) == 1
+    assert found.isna().tolist() == [False, True]
+    message = "1 of 12 groups have no samples: 'b' where y_true is 1 and region is 's'"
+    with pytest.warns(UndefinedMetricWarning, match=message):
+        assert np.isnan(call(equalized_odds_unfairness, rows, standardize_by=rows["region"]))
 
 
 def test_interval_is_of_the_largest_difference_within_a_label():

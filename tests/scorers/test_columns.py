@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 
 from robfair import boundary_distance
@@ -99,8 +100,19 @@ def test_keywords_that_would_be_dropped_are_refused(options, message):
 
 
 def test_a_measure_without_strata_refuses_them():
-    with pytest.raises(TypeError, match="equalized_odds_unfairness takes no standardize_by="):
-        make_robustness_scorer(equalized_odds_unfairness, standardize_by="y_true")
+    with pytest.raises(TypeError, match="accuracy_score takes no standardize_by="):
+        make_robustness_scorer(accuracy_score, standardize_by="y_true")
+
+
+def test_eou_as_if_the_groups_had_one_mix_of_ages():
+    model = LogisticRegression().fit(X, Y)
+    scorer = make_robustness_scorer(
+        equalized_odds_unfairness, greater_is_better=False, groups=RACE, standardize_by="old"
+    )
+    expected = equalized_odds_unfairness(
+        Y, model.predict_proba(X), sensitive_features=RACE, standardize_by=X["old"]
+    )
+    assert scorer(model, X, Y) == -expected
 
 
 def test_strata_that_X_lacks():
