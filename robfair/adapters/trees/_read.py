@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from robfair.adapters.trees import _catboost, _hist, _lightgbm, _sklearn, _xgboost
+from robfair.adapters.trees import _catboost, _combined, _hist, _lightgbm, _sklearn, _xgboost
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._recode import recode
 
@@ -31,11 +32,15 @@ READERS: dict[tuple[str, str], Reader] = {
     ("sklearn", "DecisionTreeClassifier"): _of_codes(_sklearn.read_forest),
     ("sklearn", "ForestClassifier"): _of_codes(_sklearn.read_forest),
     ("sklearn", "GradientBoostingClassifier"): _of_codes(_sklearn.read_gradient_boosting),
+    ("sklearn", "AdaBoostClassifier"): _of_codes(_combined.read_adaboost),
+    ("sklearn", "BaggingClassifier"): _of_codes(_combined.read_bagging),
+    ("sklearn", "VotingClassifier"): _of_codes(_combined.read_voting),
     ("sklearn", "HistGradientBoostingClassifier"): _hist.read_hist,
     ("lightgbm", "LGBMClassifier"): _of_codes(_lightgbm.read_lightgbm),
     ("xgboost", "XGBClassifier"): _of_codes(_xgboost.read_xgboost),
     ("catboost", "CatBoostClassifier"): _catboost.read_catboost,
 }
+COMBINED = (AdaBoostClassifier, BaggingClassifier, VotingClassifier)
 # What decides on labels; each must be the library's own.
 DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
 LIBRARIES = {
@@ -57,7 +62,8 @@ def is_tree_ensemble(estimator: Any) -> bool:
     Returns
     -------
     bool
-        True for trees, forests and boosting. Some of these may still turn out to be unreadable.
+        True for trees, forests, boosting, and bagging and voting of trees that are fitted. Some of
+        these may still turn out to be unreadable.
     """
     return _find(estimator) is not None
 
@@ -109,11 +115,13 @@ def check_own_methods(estimator: Any, library: str) -> None:
             named = LIBRARIES.get(library, library)
             raise UnreadableTrees(f"{type(estimator).__name__}.{name} is not that of {named}")
     for inner in getattr(estimator, "estimators_", ()):
-        if hasattr(inner, "predict"):
+        if hasattr(inner, "predict_proba"):
             check_own_methods(inner, library)
 
 
 def _find(estimator: Any) -> tuple[tuple[str, str], Reader] | None:
+    if isinstance(estimator, COMBINED) and not _combined.is_combined_of_trees(estimator):
+        return None
     for kind in type(estimator).__mro__:
         key = (kind.__module__.split(".")[0], kind.__name__)
         if key in READERS:

@@ -7,12 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble._forest import ForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from robfair.adapters.trees._assemble import Tree, assemble
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._splits import last_left
 
-__all__ = ["read_forest", "read_gradient_boosting"]
+__all__ = [
+    "differences",
+    "is_forest",
+    "plain_tree",
+    "read_forest",
+    "read_gradient_boosting",
+]
 
 CONSTANT = ("prior", "most_frequent", "constant")
 
@@ -26,7 +34,7 @@ def read_forest(estimator: Any) -> Ensemble:
     if isinstance(estimator.classes_, list):
         raise UnreadableTrees(f"it has {len(estimator.classes_)} outputs, and robfair needs one")
     trees = [
-        _tree(tree.tree_, differences(tree.tree_.value[:, 0]))
+        plain_tree(tree.tree_, differences(tree.tree_.value[:, 0]))
         for tree in getattr(estimator, "estimators_", [estimator])
     ]
     return assemble(
@@ -53,8 +61,13 @@ def read_gradient_boosting(estimator: Any) -> Ensemble:
         for place, tree in enumerate(stage):
             value = np.zeros((tree.tree_.node_count, len(base)))
             value[:, place] = estimator.learning_rate * tree.tree_.value[:, 0, 0]
-            trees.append(_tree(tree.tree_, value))
+            trees.append(plain_tree(tree.tree_, value))
     return assemble(trees, classes=estimator.classes_, n_features=n, base=base, ties_to=1)
+
+
+def is_forest(estimator: Any) -> bool:
+    """Tell whether an estimator is a tree or a forest, extra trees included."""
+    return isinstance(estimator, DecisionTreeClassifier | ForestClassifier)
 
 
 def differences(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,7 +81,8 @@ def _is_constant(start: Any) -> bool:
     return type(start) is DummyClassifier and start.strategy in CONSTANT
 
 
-def _tree(tree: Any, value: NDArray[np.float64]) -> Tree:
+def plain_tree(tree: Any, value: NDArray[np.float64]) -> Tree:
+    """Return the nodes of a tree of scikit-learn with other values in its leaves."""
     return Tree(
         feature=tree.feature,
         split=last_left(tree.threshold),
