@@ -7,7 +7,7 @@ function that sends its samples elsewhere.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,6 +56,11 @@ class LabelModel(Adapted):
     estimator: Any = None
     dtype: torch.dtype = torch.float64
     device = torch.device("cpu")
+
+    @property
+    def categories(self) -> Mapping[int, Sequence[Any]]:
+        """What the codes in columns of a table stand for; here the columns are numbers."""
+        return {}
 
     def in_dtype_of(self, X: NDArray[Any]) -> LabelModel:
         """Return this model for points in the dtype of `X`, as it would meet them."""

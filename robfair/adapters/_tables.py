@@ -6,7 +6,7 @@ columns again that it knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,10 @@ class TableCodec(Protocol):
     @property
     def is_numeric(self) -> bool:
         """Tell whether each number is the value of a column."""
+
+    @property
+    def categories(self) -> Mapping[int, Sequence[Any]]:
+        """What the codes 0, 1, ... of columns stand for; None where that is nothing."""
 
     def encode(self, X: Any) -> NDArray[np.float64]:
         """Return a table as an array."""
@@ -48,6 +52,12 @@ class TableModel(LabelModel):
     """
 
     codec: TableCodec | None = None
+
+    @property
+    def categories(self) -> Mapping[int, Sequence[Any]]:
+        """What the codes 0, 1, ... of columns stand for; None where that is nothing."""
+        assert self.codec is not None
+        return self.codec.categories
 
     def inputs(self, X: Any) -> NDArray[Any]:
         """Return a table as the array of numbers that is perturbed."""

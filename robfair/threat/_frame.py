@@ -18,6 +18,8 @@ from robfair._text import few
 from robfair.threat._codec import Codec, Moves, Number, as_dtype, key, some
 from robfair.threat._containers import Container, open_table
 
+MOST_CODES = 2**16  # that are counted up, one after the other
+
 
 @dataclass(frozen=True)
 class PlainNumber(Number):
@@ -76,6 +78,20 @@ class CodedColumn:
 
     def _key(self) -> tuple[Any, ...]:
         return self.name, str(self.dtype), self.feature, *self.pool.map(key), *self.codes
+
+    @property
+    def has_small_codes(self) -> bool:
+        """Tell whether codes are whole numbers that can be counted up."""
+        whole = (self.codes == np.rint(self.codes)) & (self.codes >= 0) & (self.codes < MOST_CODES)
+        return bool(whole.all())
+
+    @property
+    def by_code(self) -> list[Any]:
+        """The values that the codes 0, 1, ... stand for; None where that is nothing."""
+        values = [None] * int(self.codes.max(initial=-1) + 1)
+        for code, value in zip(self.codes, self.pool.astype(object), strict=True):
+            values[int(code)] = value
+        return values
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.float64]:
         """Return the code of each value, NaN for a gap."""
@@ -148,6 +164,15 @@ class FrameCodec(Codec):
     def is_numeric(self) -> bool:
         """Tell whether every feature is the value of a numeric column, and no code."""
         return all(isinstance(column, PlainNumber) for column in self.columns)
+
+    @property
+    def categories(self) -> dict[int, list[Any]]:
+        """What the codes 0, 1, ... of features stand for; None where that is nothing."""
+        return {
+            column.feature: column.by_code
+            for column in self.columns
+            if isinstance(column, CodedColumn) and column.has_small_codes
+        }
 
     def encode(self, X: Any) -> NDArray[np.float64]:
         """Return a table as an array of shape (n_samples, n_columns).

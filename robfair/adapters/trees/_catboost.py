@@ -132,16 +132,19 @@ class _Splits:
                 raise UnreadableTrees(
                     f"its column {j} holds categories, and an array does not tell which"
                 )
-        rows = np.zeros((len(self.categories[column]), len(self.estimator.feature_names_)), object)
+        known = {j: [v for v in self.categories[j] if v is not None] for j in self.coded}
+        rows = np.zeros((len(known[column]), len(self.estimator.feature_names_)), dtype=object)
         for j in self.coded:
-            rows[:, j] = self.categories[j][0]
-        rows[:, column] = list(self.categories[column])
+            rows[:, j] = known[j][0]
+        rows[:, column] = known[column]
         try:
-            leaves: NDArray[np.intp] = np.asarray(self.estimator.calc_leaf_indexes(rows), np.intp)
+            leaves = np.asarray(self.estimator.calc_leaf_indexes(rows), dtype=np.intp)
         except Exception as error:
             reason = str(error).strip().split("\n")[0]
             raise UnreadableTrees(f"it does not take its categories ({reason})") from error
-        return leaves
+        answers = np.zeros((len(self.categories[column]), leaves.shape[1]), dtype=np.intp)
+        answers[[value is not None for value in self.categories[column]]] = leaves
+        return answers
 
 
 def _oblivious(

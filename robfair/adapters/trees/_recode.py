@@ -24,8 +24,8 @@ def recode(ensemble: Ensemble, values: Mapping[int, Sequence[Any]]) -> Ensemble:
     ensemble : Ensemble
         As the model's own codes have it. Its `categories` say what these stand for.
     values : dict
-        For columns: the values that the codes 0, 1, ... of the rows stand for. A value that the
-        model does not know becomes an unseen code.
+        For columns: the values that the codes 0, 1, ... of the rows stand for, None where that is
+        nothing. A value that the model does not know becomes an unseen code.
 
     Returns
     -------
@@ -38,7 +38,11 @@ def recode(ensemble: Ensemble, values: Mapping[int, Sequence[Any]]) -> Ensemble:
         If the model does not tell what its codes stand for, or there are too many of them.
     """
     told = ensemble.categories
-    changed = {j: given for j, given in values.items() if not _equal(given, told.get(j))}
+    changed = {
+        j: given
+        for j, given in values.items()
+        if not _equal(given, told.get(j)) and not (j not in told and _are_own_codes(given))
+    }
     if not changed:
         return ensemble
     nodes = np.flatnonzero(np.isin(ensemble.feature, list(changed)) & (ensemble.left_set < 0))
@@ -79,6 +83,11 @@ def _numbers(column: int, given: Sequence[Any], told: NDArray[Any] | None) -> ND
 
 def _equal(given: Sequence[Any], told: NDArray[Any] | None) -> bool:
     return told is not None and [_plain(value) for value in given] == told.tolist()
+
+
+def _are_own_codes(given: Sequence[Any]) -> bool:
+    """Tell whether codes are the values themselves, as the model sees them."""
+    return all(value is None or value == code for code, value in enumerate(given))
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,7 @@
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     RandomForestClassifier,
@@ -8,6 +10,8 @@ from sklearn.ensemble import (
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
+from robfair import ThreatModel
+from robfair.adapters import adapt, of_table
 from robfair.adapters.trees import UnreadableTrees, is_tree_ensemble, read_trees
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -66,3 +70,54 @@ def test_a_patch_of_the_library_is_not_read(monkeypatch):
     monkeypatch.setattr(GradientBoostingClassifier, "predict", lambda self, X: np.zeros(len(X)))
     with pytest.raises(UnreadableTrees, match=r"GradientBoostingClassifier.predict is not"):
         read_trees(model)
+
+
+def table(*, gaps):
+    """Return a table with names, numbers as categories, truth values, integers and gaps."""
+    rng = np.random.default_rng(0)
+    names = np.array(["north", "east", "south", "west"])
+    place = rng.integers(0, 4, 600)
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=600),
+            "place": pd.Categorical(names[place], names),
+            "married": rng.random(600) < 0.4,
+            "age": rng.integers(18, 80, 600),
+            "kind": pd.Categorical(rng.choice([10, 20, 30], 600)),
+        }
+    )
+    score = frame["x"] + np.array([1, -1, 2, -2])[place] + frame["married"]
+    y = (score - (frame["kind"].astype(int) == 20) > 0.3).astype(int)
+    if gaps:
+        frame.loc[::9, "x"] = np.nan
+        frame.loc[::7, "place"] = np.nan
+    return frame, y
+
+
+CATEGORIES = ["place", "kind", "married"]
+TABLES = {
+    "sklearn.ensemble": ("HistGradientBoostingClassifier", {"max_iter": 10}),
+    "xgboost": ("XGBClassifier", {"n_estimators": 10, "enable_categorical": True, "n_jobs": 1}),
+    "lightgbm": ("LGBMClassifier", {"n_estimators": 10, "verbose": -1, "n_jobs": 1}),
+    "catboost": (
+        "CatBoostClassifier",
+        {"iterations": 10, "depth": 4, "verbose": False, "cat_features": CATEGORIES}
+        | {"allow_writing_files": False, "thread_count": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("library", TABLES)
+def test_columns_of_a_table(library):
+    name, settings = TABLES[library]
+    frame, y = table(gaps=library != "catboost")
+    model = getattr(pytest.importorskip(library), name)(**settings).fit(frame, y)
+    codec = ThreatModel.from_frame(frame).table
+    adapted = of_table(model, adapt(model, frame), frame, codec)
+    ensemble = read_trees(adapted.estimator, adapted.categories)
+    assert {1, 4} <= set(ensemble.feature[ensemble.left_set >= 0])
+    rows = adapted.inputs(frame)
+    assert_array_equal(ensemble.predict(rows), model.predict(frame))
+    rng = np.random.default_rng(1)
+    shuffled = np.stack([rng.permutation(column) for column in rows.T], axis=1)
+    assert_array_equal(ensemble.predict(shuffled), adapted.predict(shuffled))

@@ -47,6 +47,13 @@ def test_what_cannot_be_said():
         recode(ENSEMBLE, {1: ["a", "b"]})
 
 
+def test_codes_that_stand_for_themselves():
+    """As truth values do, which a model sees as 0 and 1, and numbers of which some are not used."""
+    for values in ([False, True], [None, 1, None, 3]):
+        assert recode(ENSEMBLE, {1: values}) is ENSEMBLE
+    assert recode(ENSEMBLE, {0: ["a", None, "b"]}).scores([[1, 0]]) == [[2.0]]  # as missing
+
+
 def test_too_many_codes(monkeypatch):
     monkeypatch.setattr("robfair.adapters.trees._recode.MOST", 10)
     with pytest.raises(UnreadableTrees, match="compares 2 times with codes up to 5"):
