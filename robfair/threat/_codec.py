@@ -28,6 +28,7 @@ class Number:
     missing: float  # the feature of a missing value; NaN where none was seen
     integer: bool  # whether it moves by whole numbers
     size: float  # largest feature that scale and offset were fitted to
+    step: float  # the unit of the last decimal place in which values are written; 0 if none
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.float64]:
         """Return the feature that the transformer gives for values."""
@@ -116,6 +117,14 @@ class Codec:
     columns: tuple[Column, ...]
     mutable: frozenset[Hashable]
     n_features: int
+
+    def steps(self) -> NDArray[np.float64]:
+        """Return the step by which each feature is written, 0 where there is none."""
+        steps = np.zeros(self.n_features)
+        for column in self.columns:
+            if isinstance(column, Number):
+                steps[column.feature] = abs(column.scale) * column.step
+        return steps
 
     def number(self, feature: int) -> Number | None:
         """Return the numeric column behind a feature, if there is one."""

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from robfair.threat._block import Block
 from robfair.threat._codec import Category, Column, Number, Opaque, as_dtype, key
+from robfair.threat._resolution import written_step
 
 # Probes show what a feature depends on; that all of X lies on the line found is checked apart, so
 # that a few suffice. The cost is one pass of N_BASES * N_VALUES rows per column.
@@ -192,7 +193,17 @@ class ColumnReader:
         filled = held[column.isna()]
         missing = filled[0] if len(filled) and np.ptp(filled) == 0 else np.nan
         size = float(np.abs(z).max())
-        number = Number(name, column.dtype, feature, scale, offset, float(missing), integer, size)
+        number = Number(
+            name,
+            column.dtype,
+            feature,
+            scale,
+            offset,
+            float(missing),
+            integer,
+            size,
+            written_step(column),
+        )
         known = column.notna().to_numpy()
         off = np.r_[scale * np.array(x) + offset - z, (number.encode(column[known]) - held[known])]
         if scale == 0 or (np.abs(off) > 10 * self._rounding(output)[feature]).any():

@@ -28,6 +28,7 @@ from robfair.threat._from_transformer import (
     unit_of,
     whole_columns,
 )
+from robfair.threat._resolution import written_step
 
 WHOLE = 2.0**53  # beyond it a float64 does not tell whole numbers apart
 
@@ -99,7 +100,8 @@ def _column(
                 f"column {name!r} of the frame holds infinity: leave such rows out, or write a gap."
             )
         if not (pd.api.types.is_integer_dtype(values.dtype) and size > WHOLE):
-            return PlainNumber(name, values.dtype, feature, 1.0, 0.0, 0.0, whole, size), None
+            step = written_step(values)
+            return PlainNumber(name, values.dtype, feature, 1.0, 0.0, 0.0, whole, size, step), None
         reason = "holds whole numbers beyond 2**53, as keys do"
     elif values.dtype.kind in "mM" or isinstance(values.dtype, pd.PeriodDtype):
         reason = f"is of dtype {values.dtype}, neither a number nor a category"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from robfair.threat._codec import Codec
 from robfair.threat._frame import FrameCodec
 from robfair.threat._from_frame import FrameOptions, read_frame
 from robfair.threat._from_transformer import Names, read_fields
@@ -83,8 +82,6 @@ class ThreatModel(SpreadFields):
     >>> threat_model.valid(x, moved), threat_model.valid(x, moved + 0.5)
     (array([ True]), array([False]))
     """
-
-    _codec: Codec | None = field(init=False, default=None)
 
     def bind(self, X: ArrayLike) -> ThreatModel:
         """Replace ``bounds="data"`` by the least box around samples.
@@ -224,7 +221,8 @@ class ThreatModel(SpreadFields):
         Notes
         -----
         Categories that share a code, such as infrequent ones, are one category here; `as_rows`
-        names them all, and puts in the one that is most frequent in X.
+        names them all, and puts in the one that is most frequent in X. The least change of a number
+        is that of :meth:`from_frame`.
 
         Examples
         --------
@@ -326,6 +324,11 @@ class ThreatModel(SpreadFields):
         -----
         Samples that are measured need the same columns, in the same order. Their categories have to
         occur in `frame`: give it the training data if the samples are few.
+
+        Trees often cut at values of the data, which a change at the resolution of floats would
+        cross. So where labels or trees are searched, a number that changes does so by the last
+        decimal place in which its column is written (0.01 for prices), and always by 1e-9 of its
+        unit.
 
         Examples
         --------

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robfair.threat._block import Block
+from robfair.threat._codec import Codec
 from robfair.threat._fields import ThreatModelFields
 
+# Of a unit: moves of a feature that are shorter are those of a float, and not of a value.
+SHORTEST = 1e-9
 
+
+@dataclass(frozen=True, eq=False, repr=False)
 class SpreadFields(ThreatModelFields):
     """The fields of a threat model, spread over samples of a shape."""
+
+    _codec: Codec | None = field(init=False, default=None)
 
     def box(self, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Spread both sides of the box over samples of a shape, and flatten them.
@@ -141,6 +149,32 @@ class SpreadFields(ThreatModelFields):
         """
         unit = np.asarray(1 if self.unit is None else self.unit, dtype=np.float64)
         return np.where(self._in_block(shape), 1, _fit(unit, shape, "unit"))
+
+    def resolution(self, shape: tuple[int, ...], *, written: bool) -> NDArray[np.float64]:
+        """Spread the least changes of continuous features over samples of a shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of one sample.
+        written : bool
+            Whether a change must reach the last decimal place in which a column is written, as far
+            as the threat model knows its columns, and not only 1e-9 of its unit.
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+            The least change of each feature.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit.
+        """
+        least = SHORTEST * self.units(shape)
+        if written and self._codec is not None and len(least) == self._codec.n_features:
+            least = np.maximum(least, self._codec.steps())
+        return np.asarray(least)
 
     def numeric(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         """Find the features that may change and do not belong to a block.

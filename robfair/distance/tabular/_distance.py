@@ -108,7 +108,7 @@ def table_decision(
     model, labels = problem.model, results.predicted
     assert isinstance(model, LabelModel)
     assert labels is not None
-    space = TableSpace(problem.threat_model, problem.X, np.float64)
+    space = TableSpace(problem.threat_model, problem.X, np.float64, written=True)
     # Partial functions and not closures, so that processes can have them.
     best, predict = BestRows(space), partial(_predict, model, problem.shape, None)
 

@@ -88,7 +88,8 @@ class NumericSearch:
         """Points for ends in units; features that have not moved from z keep those of the start."""
         end = end.reshape(z.shape)
         moved = np.clip(end * self.unit, self.space.low, self.space.high)
-        return np.asarray(np.where((end == z) | np.isnan(end), start, moved))
+        stays = (end == z) | np.isnan(end)
+        return self.space.prolong(start, np.where(stays, start, moved))
 
     def refine(self, rows: TableRows, schedule: DescentSchedule) -> tuple[TableRows, Flags]:
         """Move the continuous features only, from where they are, as little as flips the rows.

@@ -50,9 +50,16 @@ class TableRows:
 
 
 class TableSpace:
-    """The rows that an attacker may make of samples, in the dtype of the model, and their costs."""
+    """The rows that an attacker may make of samples, in the dtype of the model, and their costs.
 
-    def __init__(self, threat_model: ThreatModel, X: NDArray[Any], dtype: Any) -> None:
+    A continuous feature stays, or moves by its `resolution` at least: 1e-9 of its unit, and if
+    `written`, the last decimal place of its column. Trees cut at values of the data, so that
+    without it the sample itself would be the nearest row.
+    """
+
+    def __init__(
+        self, threat_model: ThreatModel, X: NDArray[Any], dtype: Any, *, written: bool = False
+    ) -> None:
         shape = X.shape[1:]
         self.X = X.reshape(len(X), -1).astype(dtype)
         self.norm = threat_model.norm
@@ -62,6 +69,7 @@ class TableSpace:
         spacing = threat_model.spacing(shape)
         self.integers = np.flatnonzero(self.numeric & (spacing > 0))
         self.continuous = self.numeric & (spacing == 0)
+        self.resolution = threat_model.resolution(shape, written=written)
         self.spacing = spacing[self.integers]
         self.step_cost = self.spacing / self.unit[self.integers]
         box = threat_model.box(shape)
@@ -113,7 +121,7 @@ class TableSpace:
         into a gap or out of one.
         """
         x, own = self.X[rows.sample], self.own_categories[rows.sample]
-        points = np.where(self.continuous, rows.points, x) if continuous else x
+        points = np.where(self.continuous, self.prolong(x, rows.points), x) if continuous else x
         points = np.where(self.gap[rows.sample] | np.isnan(points), x, points)
         categories = np.where((own < 0) | (rows.categories < 0), own, rows.categories)
         for b, (block, columns) in enumerate(zip(self.blocks, self.columns, strict=True)):
@@ -125,6 +133,16 @@ class TableSpace:
             moved.astype(points.dtype), self.low[self.integers], self.high[self.integers]
         )
         return TableRows(rows.sample, categories, rows.steps, points)
+
+    def prolong(self, x: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
+        """Return points whose continuous features have not moved from x, or by the resolution."""
+        delta = points.astype(np.float64) - x
+        short = (np.abs(delta) < self.resolution) & (delta != 0) & self.continuous
+        if not short.any():
+            return points
+        longer = np.clip(x + np.sign(delta) * self.resolution, self.low, self.high)
+        enough = np.abs(longer - x) >= self.resolution * (1 - 1e-6)  # where the box leaves as much
+        return np.where(short, np.where(enough, longer, x), points).astype(points.dtype)
 
     def apply_edits(self, rows: TableRows, edits: Indices) -> TableRows:
         """Apply an edit to each row; its points are then out of date."""

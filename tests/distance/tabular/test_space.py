@@ -1,12 +1,18 @@
 """Rows of a table: how edits make them, and what they cost."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.compose import make_column_transformer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mixed_rows import FEW, NORMS, rules, samples
-from robfair.distance.tabular._space import TableSpace
+from robfair import ThreatModel, boundary_distance
+from robfair.distance.tabular._space import TableRows, TableSpace
 
 
 @FEW
@@ -42,3 +48,50 @@ def test_edits_stop_at_the_walls_and_at_what_is_immutable():
     assert_array_equal(space.allowed_edits(rows)[0], [1, 0, 1, 1, 1, 0, 1, 0, 0, 1])
     fixed = TableSpace(rules(mutable=[False, True, True, True, True, False]), X, float)
     assert_array_equal(fixed.edit_feature, [0, 0, 0, 1, 1])
+
+
+def test_short_moves_are_prolonged_where_the_box_leaves_room():
+    X = np.array([[1.0, 5.0], [1.005, 5.0], [1.0, 5.0]])
+    frame = np.array([[1.0, 5.0], [1.5, 5.5], [1.25, 6.0]])  # written to 0.01 and to 0.1
+    threat_model = ThreatModel.from_frame(frame)
+    space = TableSpace(threat_model, X, float, written=True)
+    assert_array_equal(space.resolution, [0.01, 0.1])
+    moved = X + np.array([[1e-8, 1e-8], [-1e-8, 0], [0, 0.5]])
+    expected = X + np.array(
+        [[0.01, 0.1], [0, 0], [0, 0.5]]
+    )  # the box ends less than 0.01 below 1.005
+    rows = TableRows(np.arange(3), np.zeros((3, 0), int), np.zeros((3, 0)), moved)
+    assert_array_equal(space.build(rows).points, expected)
+    by_gradients = TableSpace(threat_model, X, float)
+    assert_array_equal(by_gradients.build(rows).points, moved)
+    short = replace(rows, points=X + 1e-12 * frame.std(axis=0))
+    assert_allclose(by_gradients.build(short).points - X, [1e-9 * frame.std(axis=0)] * 3, rtol=1e-6)
+
+
+def test_a_row_on_a_threshold_is_a_written_step_away():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"price": rng.uniform(30, 50, 60).round(2), "kind": ["a", "b"] * 30})
+    frame.loc[::4, "price"] = 40.0  # the model cuts at a value of the data, as XGBoost does
+
+    def predict(X):
+        return X["price"] < 40.0
+
+    std = frame["price"].std(ddof=0)
+    result = boundary_distance(predict, frame, threat_model=ThreatModel.from_frame(frame))
+    expected = np.where(
+        frame["price"] < 40, 40 - frame["price"], (frame["price"] - 40).clip(lower=0) + 0.01
+    )
+    assert_allclose(result.distance[::4], 0.01 / std)
+    assert_allclose(result.distance, expected / std, atol=0.011 / std)
+    assert (result.distance > 0.0099 / std).all()
+    assert result.as_rows()["price"].iloc[0] == 39.99
+    # The same in the features of a transformer.
+    encode = make_column_transformer((StandardScaler(), ["price"]), (OneHotEncoder(), ["kind"]))
+    rows = encode.fit_transform(frame)
+    cut = rows[0, 0]
+    scaled = boundary_distance(
+        lambda rows: rows[:, 0] < cut,
+        rows,
+        threat_model=ThreatModel.from_transformer(encode, frame),
+    )
+    assert_allclose(scaled.distance[::4], 0.01 / std)
