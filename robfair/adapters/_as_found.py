@@ -44,12 +44,12 @@ def left_as_found(model: Any) -> Iterator[None]:
 
 
 def leaves_as_found(function: Callable[P, T]) -> Callable[P, T]:
-    """Run a function of a model within `left_as_found`, wherever it is called from.
+    """Run a function of models within `left_as_found`, wherever it is called from.
 
     Parameters
     ----------
     function : callable
-        Its first parameter is `model`.
+        Its first parameter is `model`; `transfer_from` may be a second one, or its name and it.
 
     Returns
     -------
@@ -59,8 +59,11 @@ def leaves_as_found(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        model = args[0] if args else kwargs.get("model")
-        with torch.inference_mode(False), left_as_found(model):
+        model: Any = args[0] if args else kwargs.get("model")
+        other: Any = kwargs.get("transfer_from")
+        if isinstance(other, tuple) and other:  # its name and it
+            other = other[-1]
+        with torch.inference_mode(False), left_as_found(model), left_as_found(other):
             return function(*args, **kwargs)
 
     return run

@@ -68,6 +68,15 @@ def test_a_net_of_skorch_is_left_as_found(measure):
     assert state(clf.module_) == before
 
 
+@pytest.mark.parametrize("named", [lambda m: m, lambda m: ("source", m)])
+def test_a_net_that_examples_are_made_for_is_left_as_found(named):
+    clf, source = net().fit(X, Y), net().fit(X, Y)
+    before = state(frozen(source.module_))
+    robust_accuracy(clf, X, Y, eps=0.1, transfer_from=named(source))
+    attack(clf, X, Y, eps=0.1, transfer_from=named(source))
+    assert state(source.module_) == before
+
+
 @pytest.mark.parametrize("make", [lambda: make_pipeline(StandardScaler(), net()), searched])
 def test_also_inside_of_scikit_learn(make):
     clf = make().fit(X, Y)
