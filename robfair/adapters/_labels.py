@@ -59,7 +59,7 @@ class LabelModel(Adapted):
 
     @property
     def categories(self) -> Mapping[int, Sequence[Any]]:
-        """What the codes in columns of a table stand for; here the columns are numbers."""
+        """The values that codes in columns of a table stand for; here the columns are numbers."""
         return {}
 
     def in_dtype_of(self, X: NDArray[Any]) -> LabelModel:

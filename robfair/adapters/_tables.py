@@ -29,7 +29,7 @@ class TableCodec(Protocol):
 
     @property
     def categories(self) -> Mapping[int, Sequence[Any]]:
-        """What the codes 0, 1, ... of columns stand for; None where that is nothing."""
+        """The values that the codes 0, 1, ... of columns stand for, None for none."""
 
     def encode(self, X: Any) -> NDArray[np.float64]:
         """Return a table as an array."""
@@ -55,7 +55,7 @@ class TableModel(LabelModel):
 
     @property
     def categories(self) -> Mapping[int, Sequence[Any]]:
-        """What the codes 0, 1, ... of columns stand for; None where that is nothing."""
+        """The values that the codes 0, 1, ... of columns stand for, None for none."""
         assert self.codec is not None
         return self.codec.categories
 

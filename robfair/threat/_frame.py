@@ -167,7 +167,7 @@ class FrameCodec(Codec):
 
     @property
     def categories(self) -> dict[int, list[Any]]:
-        """What the codes 0, 1, ... of features stand for; None where that is nothing."""
+        """The values that the codes 0, 1, ... of features stand for, None for none."""
         return {
             column.feature: column.by_code
             for column in self.columns
