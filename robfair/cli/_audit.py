@@ -41,6 +41,7 @@ examples:
       --mutable age,hours-per-week --html audit.html
   robfair audit model.skops test.csv --target income --sensitive race --max-rows 1000
       --fail-if 'gap.lower > 0.2' --fail-if 'accuracy < 0.8'
+  robfair audit model.ubj test.parquet --target income --sensitive race
   robfair audit weights.safetensors test.csv --target income --sensitive race
       --architecture tabular --classes '<=50K,>50K'
 
@@ -59,8 +60,9 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     )
     file_argument(
         parser, "model", metavar="MODEL",
-        help="a fitted classifier or Pipeline, saved by skops.io.dump; or weights as safetensors, "
-        "with --architecture. A pickle is refused, since reading one runs the code in it",
+        help="a fitted classifier or Pipeline, saved by skops.io.dump; a model of XGBoost (.json, "
+        ".ubj), LightGBM (.txt), CatBoost (.cbm) or ONNX (.onnx); or weights as safetensors, with "
+        "--architecture. A pickle is refused, since reading one runs the code in it",
     )  # fmt: skip
     file_argument(
         parser, "data", metavar="DATA",
@@ -165,7 +167,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--classes", type=names, metavar="LABELS",
-        help="labels of the network's outputs, in order (default: 0,1,2...)",
+        help="labels of the outputs of a network, or of the classes 0,1,2... of XGBoost and "
+        "LightGBM, in order (default: 0,1,2..., and for boosters those of --target, sorted)",
     )  # fmt: skip
 
 

@@ -8,10 +8,12 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from robfair._text import few
+from robfair.cli._boosters import FileModel
 from robfair.cli._csv import MISSING
 from robfair.cli._errors import BadInput
 
-__all__ = ["check_categories", "find_categories", "missing_cells"]
+__all__ = ["check_categories", "check_seen", "find_categories", "missing_cells"]
 
 INNER = ("best_estimator_", "estimator_", "estimator")  # of searches, and of other wrappers
 
@@ -23,6 +25,8 @@ def find_categories(model: Any, columns: list[str]) -> dict[str, list[Any]]:
     the result.
     """
     found: dict[str, list[Any]] = {}
+    if isinstance(model, FileModel):  # whose file lists them
+        return {name: known for name, known in model.categories.items() if known is not None}
     _search(model, columns, found)
     return found
 
@@ -77,3 +81,15 @@ def check_categories(frame: pd.DataFrame, categories: dict[str, list[Any]]) -> N
                     f"column {name!r} holds {value!r}, first in row {row}, and the model knows "
                     f"{stripped[value.strip()]!r}: they differ in blanks at the ends."
                 )
+
+
+def check_seen(frame: pd.DataFrame, categories: dict[str, list[Any]]) -> None:
+    """Raise BadInput if a column holds a category that the model has not seen."""
+    for name in categories.keys() & set(frame.columns):
+        unseen = (frame[name].notna() & ~frame[name].isin(categories[name])).to_numpy()
+        if unseen.any():
+            row = int(unseen.argmax())
+            raise BadInput(
+                f"column {name!r} holds {frame[name].iloc[row]!r}, first in row {row + 1}, which "
+                f"the model has not seen: it knows {few(categories[name], 8, repr)}."
+            )

@@ -1,4 +1,7 @@
-"""A model from a file that runs no code: skops, or safetensors with a named architecture."""
+"""A model from a file that runs no code: skops, safetensors with a named architecture, and others.
+
+The others are those of boosters and ONNX, which `robfair.cli._formats` reads.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from robfair import models
 from robfair._text import few
 from robfair.adapters import LogitModel, as_model
 from robfair.cli._errors import BadInput, one_line
+from robfair.cli._formats import SUFFIXES, read_foreign
 from robfair.cli._inputs import read_file
 
 __all__ = ["load_model", "load_network"]
@@ -46,18 +50,27 @@ NO_PICKLE = (
 
 
 def load_model(path: Path, trust: list[str]) -> Any:
-    """Load a fitted classifier from a skops file, in which the types of `trust` may be, too.
+    """Load a fitted classifier from the file of a booster, of ONNX, or of skops.
 
-    Raises BadInput if the file is of another kind, is damaged, or holds something else, and
-    ImportError if skops is not installed.
+    In a skops file the types of `trust` may be, too. Raises BadInput if the file is of another
+    kind, is damaged, or holds something else, and ImportError if its library is not installed.
     """
+    data = read_file(path)
+    model = read_foreign(path, data)
+    if model is None:
+        return _load_skops(path, data, trust)
+    if trust:
+        raise BadInput("--trust is for skops files, and this is another one.")
+    return model
+
+
+def _load_skops(path: Path, data: bytes, trust: list[str]) -> Any:
+    _check_kind(path, data)
     try:
         import skops.io
     except ImportError as error:
         raise ImportError('reading a model needs skops: pip install "robfair[cli]"') from error
 
-    data = read_file(path)
-    _check_kind(path, data)
     trusted = [*OWN_TYPES, *trust]
     try:
         unknown = [t for t in skops.io.get_untrusted_types(data=data) if t not in trusted]
@@ -105,8 +118,12 @@ def _check_kind(path: Path, data: bytes) -> None:
     for start, kind in PICKLES.items():
         if data.startswith(start):
             raise BadInput(f"{path} is {kind}, {NO_PICKLE}.")
+    named = SUFFIXES.get(path.suffix.lower())
+    if named is not None:
+        raise BadInput(f"{path} is not {named.title}, as its name says: it begins otherwise.")
     raise BadInput(
-        f"{path} is neither a skops file (skops.io.dump(model, 'model.skops')) nor safetensors."
+        f"{path} is neither a skops file (skops.io.dump(model, 'model.skops')) nor safetensors, "
+        "nor a model of XGBoost, LightGBM, CatBoost or ONNX."
     )
 
 

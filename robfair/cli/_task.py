@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from robfair._text import did_you_mean, few
+from robfair.cli._boosters import FileModel
 from robfair.cli._csv import CsvForm
 from robfair.cli._data import (
     bad_number,
@@ -23,7 +24,12 @@ from robfair.cli._data import (
     read_target,
     sample_rows,
 )
-from robfair.cli._encoders import check_categories, find_categories, missing_cells
+from robfair.cli._encoders import (
+    check_categories,
+    check_seen,
+    find_categories,
+    missing_cells,
+)
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._model import load_model, load_network
 from robfair.threat import ThreatModel
@@ -53,8 +59,15 @@ class Loaded:
         return inner if isinstance(inner, Pipeline) and len(inner.steps) > 1 else None
 
     @property
+    def file(self) -> FileModel | None:
+        """The model, if it is from the file of a booster or of ONNX."""
+        return self.model if isinstance(self.model, FileModel) else None
+
+    @property
     def knows_text(self) -> bool:
         """True if its labels are strings."""
+        if self.file is not None and self.file.says_text:
+            return True
         return bool(self.labels) and all(isinstance(label, str) for label in self.labels)
 
 
@@ -96,9 +109,10 @@ def prepare(arguments: argparse.Namespace) -> Task:
             check_column(frame, name, option)
     # What the model does not tell about labels is told by how they are written.
     target = read_target(named if loaded.classes is None else frame, arguments.target)
-    if arguments.classes is not None:
-        target = target.astype(str)  # as the labels are in --classes
+    if arguments.classes is not None or (loaded.classes is None and loaded.knows_text):
+        target = target.astype(str)  # as the labels are in --classes, or in a graph
     _check_labels(target, loaded, arguments)
+    loaded, named_classes = _name_classes(loaded, target, arguments)
     if arguments.cross and len(sensitive) < 2:
         raise BadInput("--cross needs several --sensitive columns.")
     combinations = [[name] for name in sensitive] + ([sensitive] if arguments.cross else [])
@@ -107,12 +121,15 @@ def prepare(arguments: argparse.Namespace) -> Task:
     features = _features(frame, loaded, arguments)
     table = frame[features]
     _check_cells(table, loaded)
+    if loaded.file is not None:
+        table = loaded.file.frame(table)
     threat_model = _threat_model(table, loaded, arguments)
     columns = frame.drop(columns=arguments.target)
     rows = sample_rows(len(frame), arguments.max_rows, arguments.seed)
     source = f"{len(frame):,} rows of {arguments.data}"
     if len(rows) < len(frame):
         source = f"{len(rows):,} of {source}, drawn at random with seed {arguments.seed}"
+    source += named_classes
     table = table.iloc[rows].reset_index(drop=True)  # rows are matched by position, not by index
     missing = table.isna().sum()
     return Task(
@@ -137,13 +154,16 @@ def _taken(groups: pd.DataFrame, rows: NDArray[np.intp]) -> Any:
 
 def _load(arguments: argparse.Namespace) -> Loaded:
     if arguments.architecture is not None:
-        model, shape = load_network(arguments.model, arguments.architecture, arguments.classes)
-        return Loaded(model, model.classes, n_features=prod(shape), shape=shape)
-    if arguments.classes is not None:
-        raise BadInput("--classes is for weights with --architecture; a classifier knows its own.")
-    model = load_model(arguments.model, arguments.trust)
+        net, shape = load_network(arguments.model, arguments.architecture, arguments.classes)
+        return Loaded(net, net.classes, n_features=prod(shape), shape=shape)
+    model: Any = load_model(arguments.model, arguments.trust)
     columns = getattr(model, "feature_names_in_", None)
     classes = getattr(model, "classes_", None)
+    if isinstance(model, FileModel) and not model.names_classes and arguments.classes is None:
+        classes = None  # those of the target, later
+    elif arguments.classes is not None:
+        model = _relabel(model, arguments.classes)
+        classes = model.classes_
     return Loaded(
         model,
         None if classes is None else np.asarray(classes),
@@ -152,12 +172,27 @@ def _load(arguments: argparse.Namespace) -> Loaded:
     )
 
 
+def _relabel(model: Any, labels: list[str]) -> FileModel:
+    """Give a model from a file the labels of --classes; raises BadInput if that does not fit."""
+    if not isinstance(model, FileModel) or not model.takes_classes:
+        raise BadInput(
+            "--classes is for weights with --architecture, and for files that hold no labels but "
+            "0, 1, 2 ...; this classifier knows its own."
+        )
+    n_classes = len(getattr(model, "classes_", labels))
+    if len(labels) != n_classes:
+        raise BadInput(f"--classes names {len(labels)} labels, and the model has {n_classes}.")
+    return model.with_classes(np.array(labels))
+
+
 def _text_columns(
     columns: list[str], loaded: Loaded, arguments: argparse.Namespace
 ) -> dict[str, Collection[str]]:
     """Return the columns that the model takes as text, with the cells that are missing values."""
     taken = loaded.columns or arguments.features or [c for c in columns if c != arguments.target]
     text: dict[str, Collection[str]] = {**missing_cells(find_categories(loaded.model, taken))}
+    if loaded.file is not None:  # text of which nothing is missing
+        text |= {name: set() for name, known in loaded.file.categories.items() if known is None}
     if loaded.knows_text:  # or "01" would be read as a number
         text[arguments.target] = {""} - set(loaded.labels)
     return text
@@ -165,9 +200,13 @@ def _text_columns(
 
 def _check_cells(table: pd.DataFrame, loaded: Loaded) -> None:
     """Raise BadInput if a cell is not of the kind that the model takes."""
-    check_categories(table, find_categories(loaded.model, list(table.columns)))
+    known = find_categories(loaded.model, list(table.columns))
+    check_categories(table, known)
     if loaded.pipeline is not None:
         return  # which may encode text in ways of its own
+    if loaded.file is not None:
+        check_seen(table, known)
+        table = table.drop(columns=list(loaded.file.categories), errors="ignore")
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name].dtype):
             raise BadInput(bad_number(table[name]))
@@ -189,6 +228,32 @@ def _check_labels(target: pd.Series[Any], loaded: Loaded, arguments: argparse.Na
     raise BadInput(
         f"--target {arguments.target!r} holds labels that the model does not know: "
         f"{_named(unknown)}. Its classes are {_named(loaded.labels)}."
+    )
+
+
+def _name_classes(
+    loaded: Loaded, target: pd.Series[Any], arguments: argparse.Namespace
+) -> tuple[Loaded, str]:
+    """Give a booster that knows 0, 1, 2 ... the labels of the target, and say so.
+
+    Raises BadInput if there are more or fewer of them.
+    """
+    if loaded.classes is not None or loaded.file is None or loaded.file.names_classes:
+        return loaded, ""
+    own = loaded.file.classes_
+    labels = sorted(target.unique().tolist())
+    if set(labels) <= set(own.tolist()):  # the same, or a class that no row has
+        return replace(loaded, model=loaded.file.with_classes(own), classes=own), ""
+    if len(labels) != len(own):
+        raise BadInput(
+            f"--target {arguments.target!r} holds {_named(labels)}, and the model has {len(own)} "
+            "classes without labels: name them in their order by --classes."
+        )
+    model = loaded.file.with_classes(np.array(labels))
+    pairs = ", ".join(f"{code} is {label!r}" for code, label in enumerate(labels))
+    return replace(loaded, model=model, classes=model.classes_), (
+        f"; the classes of the model are those of {arguments.target!r} in sorted order: {pairs} "
+        "(--classes names others)"
     )
 
 
