@@ -31,7 +31,7 @@ from bench_coverage import (
 from common import machine, options, table, verdict
 from numpy.typing import NDArray
 
-from robfair._mean_summary import MeanSummary, summarize
+from robfair._mean_summary import MeanSummary, mean_ends, summarize
 from robfair._standardize import weigh_cells
 from robfair.metrics._interval_extremes import gap_interval
 
@@ -43,6 +43,7 @@ MIXES: dict[str, Callable[[int], Floats]] = {
     "mixed": lambda n: np.random.default_rng(n).permutation(np.linspace(0.2, 0.6, n)),
     "few of one label": lambda n: np.linspace(0.1, 0.4, n),  # 3 rows of it in the group of 30
 }
+FEW_ROWS = (3, 5, 7, 10, 12, 15, 20, 30)
 AGAIN = 0.935  # cells in which fewer intervals hold are drawn again
 MORE = 4  # times as many
 Task = tuple[Callable[..., list[dict[str, Any]]], Any]  # what measures a cell, and the cell
@@ -220,6 +221,23 @@ def _held(row: dict[str, Any]) -> float:
     return float(row["coverage"] if row["again"] is None else row["again"])
 
 
+def show_small_cells(n_draws: int, seed: int) -> list[dict[str, Any]]:
+    """Print how often the interval of one mean holds, by the number of rows and of right ones."""
+    rows = []
+    for shape, right in product(DRAWN, (0.3, 0.6, 0.9)):
+        row: dict[str, Any] = {"shape": shape, "right": right}
+        rng = np.random.default_rng([seed, len(shape), int(10 * right)])
+        values, mean = SHAPES[shape]
+        for n in FEW_ROWS:
+            few = values(rng, (n, n_draws)) * (rng.random((n, n_draws)) < right)
+            # Beside a larger group, which gives cells of wrong rows alone a scale.
+            ends = mean_ends(summarize([few, values(rng, (200, n_draws))])[:, 0], ALPHA / 2)
+            row[f"{n} rows"] = f"{covered(ends, right * mean):.3f}"
+        rows.append(row)
+    print(f"\n## Few rows: {n_draws} draws\n\n{table(rows)}")
+    return rows
+
+
 def list_tasks(shapes: Iterable[str], sizes: Iterable[str]) -> list[Task]:
     """List the cells, each with what measures it."""
     tasks: list[Task] = []
@@ -246,8 +264,10 @@ def main() -> None:
     tasks = list_tasks(shapes, sizes)
     rows = [row for task in tasks for row in measure(*task, n_draws)]
     show(rows, n_draws)
+    few = show_small_cells(10 * n_draws, seed=2)
     if args.json:
-        args.json.write_text(json.dumps({"draws": n_draws, "cells": rows}, indent=1) + "\n")
+        numbers = {"draws": n_draws, "cells": rows, "few rows": few}
+        args.json.write_text(json.dumps(numbers, indent=1) + "\n")
 
 
 if __name__ == "__main__":

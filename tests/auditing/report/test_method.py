@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from robfair import ThreatModel
+from robfair._groups import Groups
 
 NEAR, FAR = np.linspace(0.3, 0.5, 40), np.linspace(0.6, 0.8, 40)
 GROUPS = {"a": NEAR, "b": FAR}
@@ -43,6 +44,24 @@ def test_a_second_search_is_told_as_a_mean_over_its_rows(made):
     assert rows(result)["Second search"] == line
     assert rows(made(GROUPS))["Second search"] == "not needed: the distances are exact"
     assert rows(made(GROUPS, method="auto", status="found"))["Second search"] == "none"
+
+
+def by_label(result, cells):
+    """Return the audit with other sizes and numbers of right rows within two labels."""
+    index = pd.MultiIndex.from_product([["no", "yes"], ["a", "b"]])
+    size, right = np.transpose(cells)
+    frame = pd.DataFrame({"size": size, "accuracy": right / np.maximum(size, 1)}, index=index)
+    return replace(result, by_label=frame, labels=Groups(np.tile([0, 1], 40), index.levels[0]))
+
+
+def test_few_rows_of_a_label_are_named_where_intervals_rest_on_them(made):
+    cells = [(9, 9), (10, 5), (10, 4), (90, 4)]
+    told = "fewer than 10 rows, or than 5 that are right: no / a (9), yes / a (10), yes / b (90)."
+    result = by_label(made(GROUPS), cells)
+    assert result.notes()[-1].endswith(told)
+    assert rows(result)["Intervals"].endswith(told)
+    assert not by_label(made(GROUPS), [(10, 5)] * 4).notes()
+    assert not by_label(made(GROUPS, confidence=None), cells).notes()
 
 
 def test_proofs_and_warnings_are_notes(made):
