@@ -30,7 +30,7 @@ class Format:
     package: str  # on PyPI, and to import
     suffixes: tuple[str, ...]
     begins: re.Pattern[bytes]
-    load: Callable[[bytes], Any]  # raises ValueError, with the reason, for what is no classifier
+    load: Callable[[bytes], Any]  # raises ValueError, with the reason, for what is not a classifier
 
 
 FORMATS = (
@@ -67,10 +67,10 @@ OTHER_FILES = {
 
 
 def read_foreign(path: Path, data: bytes) -> Any:
-    """Return the classifier in a file of another library; None if it is no such file.
+    """Return the classifier in a file of another library; None if it is another file.
 
     Raises BadInput if the file is damaged, holds something else than its name says, or what it
-    holds is no classifier; ImportError if the library is not installed.
+    holds is not a classifier; ImportError if the library is not installed.
     """
     for begins, kind in OTHER_FILES.items():
         if re.match(begins, data):
@@ -93,7 +93,7 @@ def read_foreign(path: Path, data: bytes) -> Any:
     try:
         _try_elsewhere(found, data)
         return found.load(data)
-    except ValueError as error:  # the reason why it is no classifier, in our words
+    except ValueError as error:  # why it is not a classifier, in our words
         raise BadInput(f"{path} cannot be audited: {one_line(error)}") from error
     # Whatever the library makes of a file that somebody has damaged or forged.
     except Exception as error:
