@@ -26,7 +26,10 @@ CHECKS = frozenset(
 WITH_EXAMPLES = ("robfair", "robfair.metrics", "robfair.datasets")
 # In the engine rooms a method may leave its parameters to its signature (many are hooks of skorch
 # or torch), but what it does say must be true. Functions and classes themselves are not let off.
-ENGINE_ROOMS = ("robfair.adapters", "robfair.attacks", "robfair.training", "robfair.models")
+ENGINE_ROOMS = (
+    *("robfair.adapters", "robfair.attacks", "robfair.training", "robfair.models"),
+    *("robfair.distance.tabular", "robfair.distance.trees"),
+)
 LEFT_TO_THE_SIGNATURE = {"PR01", "RT01", "YD01"}
 
 

@@ -64,18 +64,19 @@ def boundary_distance(
     method : {"auto", "strong", "linear", "exact", "decision", "deepfool", "paper"}, default="auto"
         The search or the formula.
 
-        - "auto": what suits the model. "linear" for affine models, "exact" for a decision tree,
-          "decision" for other models that only predict. For networks a search of its own: a start
-          for each target class that is near, a race of these, and a descent from the best along the
-          boundary. An upper bound, tight at about 30 forward and 30 backward passes per sample.
+        - "auto": what suits the model. "linear" for affine models, "exact" for trees and their
+          ensembles, "decision" for other models that only predict. For networks a search of its
+          own: a start for each target class that is near, a race of these, and a descent from the
+          best along the boundary. An upper bound, tight at about 30 forward and 30 backward passes
+          per sample.
         - "strong": the same with all target classes, longer descents, DeepFool's points and random
           restarts; the least of all. What a paper should report, at up to 1,300 passes.
         - "linear": exact, for affine models (Eq. 7, with the norm unsquared). In a table a search
           over the valid rows that ends with a proof, up to a relative 1e-6; where it is too large
           for that, the status is "found", and `lower` less than `distance`.
-        - "exact": for affine models, decision trees and small ReLU networks. Where the time limit
-          comes first, or the program stalls (now and then in L2), an interval is left: the status
-          is "found", and `lower` less than `distance`.
+        - "exact": for affine models, decision trees, forests, boosting and small ReLU networks.
+          Where a limit comes first, or the program stalls (now and then in L2), an interval is
+          left: the status is "found", and `lower` less than `distance`.
         - "decision": from labels alone, for any classifier. An upper bound.
         - "deepfool": DeepFool, then a search for the boundary between its last two iterates. A
           loose upper bound: on adversarially trained networks twice the distance and more.
@@ -93,10 +94,12 @@ def boundary_distance(
     budget : int, default=None
         The greatest number of passes per sample, forwards and backwards, for "auto" and "strong".
         A fallback adds its own where no start flips a sample: DeepFool, and up to 200 other samples
-        as starts. For "decision" the greatest number of predictions per sample. None: the method's
-        own.
+        as starts. For "decision" the greatest number of predictions per sample. For ensembles of
+        trees the work of so many predictions, counted in splits that are looked at, for each target
+        class. None: the method's own.
     time_limit : float, default=None
-        Seconds per sample after which "exact" returns the interval it has. None: no limit.
+        Seconds per sample after which "exact" returns the interval it has. Samples of an ensemble
+        of trees share the time of those that are searched together. None: no limit.
     background : array-like of shape (n_background, n_features), default=None
         Samples from which "decision" starts, such as training data. In tables "strong" starts from
         them too, and "auto" where its gradients lead nowhere. None: X.

@@ -1,11 +1,13 @@
-"""Types of arrays that the searches share, and the rank of an entry among its equals."""
+"""Types of arrays that the searches share, ranks of equal entries, and ragged arrays."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Flags", "Indices", "rank"]
+__all__ = ["Array", "Flags", "Indices", "first_of_each", "ranges", "rank", "starts_of"]
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -19,3 +21,22 @@ def rank(samples: Indices) -> Indices:
     out = np.empty(len(samples), dtype=np.intp)
     out[order] = np.arange(len(samples)) - np.searchsorted(ordered, ordered)
     return out
+
+
+def ranges(start: NDArray[Any], count: NDArray[Any]) -> Indices:
+    """Return ``start[i], start[i] + 1, ...``, `count[i]` of them, for all i in a row."""
+    before = np.cumsum(count) - count
+    return np.repeat(start - before, count) + np.arange(count.sum(), dtype=np.intp)
+
+
+def first_of_each(sorted_keys: NDArray[Any]) -> Indices:
+    """Return where each run of equal keys begins."""
+    if len(sorted_keys) == 0:
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(np.concatenate([[True], sorted_keys[1:] != sorted_keys[:-1]]))
+
+
+def starts_of(count: NDArray[Any]) -> Indices:
+    """Return where the entries of each row begin."""
+    starts: Indices = np.cumsum(count) - count
+    return starts

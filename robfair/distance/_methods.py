@@ -16,7 +16,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from robfair._problem import Problem
 from robfair.adapters import LabelModel, LogitModel, Sees, affine_layers
+from robfair.adapters.trees import is_tree_ensemble
 from robfair.distance import _runners as runners
+from robfair.distance import _tree_runners as tree_runners
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import ReadingDiffers
@@ -24,7 +26,7 @@ from robfair.threat import ThreatModel
 
 __all__ = ["METHODS", "find_method", "find_runner", "without_reading"]
 
-ModelKind = Literal["affine", "network", "tree", "labels"]
+ModelKind = Literal["affine", "network", "tree", "trees", "labels"]
 # A norm ball in a box, or the valid rows of a table: categories, integers, units.
 ThreatKind = Literal["ball", "rows"]
 Run = Callable[[Problem, ResultWriter, DistanceOptions], None]
@@ -84,6 +86,8 @@ _ENTRIES = (
             ("network", "ball"): Runner(partial(runners.minimum_norm, strong=False)),
             ("network", "rows"): Runner(partial(runners.rows, strong=False), _TABLE),
             ("tree", "ball"): "exact",
+            ("trees", "ball"): "exact",
+            ("trees", "rows"): "exact",
             ("labels", "ball"): "decision",
             ("labels", "rows"): "decision",
         },
@@ -116,15 +120,17 @@ _ENTRIES = (
     ),
     Method(
         "exact",
-        summary="exact, for decision trees and small ReLU networks",
-        fits="an affine model, a decision tree or a small ReLU network",
+        summary="exact, for trees, their ensembles and small ReLU networks",
+        fits="an affine model, a tree, an ensemble of trees or a small ReLU network",
         proves="exact",
-        uses=("time_limit", "batch_size", "random_state", "n_jobs"),
+        uses=("budget", "time_limit", "batch_size", "random_state", "n_jobs"),
         runners={
             ("affine", "ball"): "linear",
             ("affine", "rows"): "linear",
-            ("network", "ball"): Runner(runners.relu, check=runners.check_relu),
-            ("tree", "ball"): Runner(runners.tree),
+            ("network", "ball"): Runner(runners.relu, ("time_limit",), runners.check_relu),
+            ("tree", "ball"): Runner(tree_runners.tree),
+            ("trees", "ball"): Runner(tree_runners.trees),
+            ("trees", "rows"): Runner(tree_runners.trees),
         },
     ),
     Method(
@@ -190,10 +196,12 @@ def find_runner(
     chosen, runner = _find(method, problem.model, threat, model)
     for option in options.of_some_methods():
         if runner.uses is not None and option not in runner.uses:
-            raise ValueError(
-                f'{ROWS}, {option} is for method="decision", and for models that only predict; got '
-                f"method={method.name!r}."
+            users = (
+                f'{ROWS}, {option} is for method="decision", and for models that only predict'
+                if threat == "rows"
+                else f'{option} is for ensembles of trees where method="{method.name}"'
             )
+            raise ValueError(f"{users}; got method={method.name!r}.")
     if certify and threat == "rows" and chosen.proves != "exact":
         raise ValueError(
             f"{ROWS}, method={chosen.name!r} certifies nothing: leave out certify=True."
@@ -246,7 +254,11 @@ def _find(
 
 def _is_kind(model: LogitModel | LabelModel, kind: ModelKind) -> bool:
     if isinstance(model, LabelModel):
-        return kind == "labels" or (kind == "tree" and _is_tree(model.estimator))
+        return (
+            kind == "labels"
+            or (kind == "tree" and _is_tree(model.estimator))
+            or (kind == "trees" and is_tree_ensemble(model.estimator))
+        )
     if kind == "affine":  # unless something that is not affine turns its outputs into logits
         return model.to_logits is None and affine_layers(model.module) is not None
     return kind == "network"

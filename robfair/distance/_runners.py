@@ -23,17 +23,14 @@ from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import (
     TOLERANCE,
     Reading,
-    ReadingDiffers,
     linear_distance,
     relu_distance,
 )
 from robfair.distance.gradient import AUTO, STRONG, deepfool_distance, minimum_norm_distance
 from robfair.distance.labels import decision_distance
 from robfair.distance.tabular import table_decision, table_distance, table_linear
-from robfair.distance.trees import tree_distance
 
 QUERIES = 1000  # default budget of "decision"
-TREE = "the model does not predict what its tree says: a subclass or a patch may be the reason."
 
 
 def minimum_norm(
@@ -93,7 +90,7 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
     index = (~results.skipped).nonzero()[0]
     results.advance(len(problem.X) - len(index))
     results.write_lower(index, np.nan)
-    box, mask = _sides(problem), problem.threat_model.mask(problem.shape)
+    box, mask = sides(problem), problem.threat_model.mask(problem.shape)
     # Solvers close an interval up to a tolerance, and the module's rounding keeps it open.
     width = min(max(TOLERANCE, 2**13 * torch.finfo(problem.model.dtype).eps), 0.01)
     solve = delayed(relu_distance)
@@ -117,53 +114,21 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
         results.write_lower(np.array([i]), min(low, high))  # rounding may have put it above
 
 
-def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
-    """Compute the distances of a decision tree."""
-    kept, X, model = _predict(problem, results)
-    assert results.predicted is not None
-    own = results.predicted[kept]
-    _hold_tree(model, X, own)
-    distance, points = tree_distance(
-        model.estimator,
-        X,
-        norm=problem.norm,
-        box=_sides(problem),
-        mask=problem.threat_model.mask(problem.shape),
-        progress=results.advance,
-    )
-    near = np.isfinite(distance)
-    results.n_forward[kept[near]] += 1
-    if near.any() and np.any(_Flat(model, problem.shape)(points[near]) == own[near]):
-        raise ReadingDiffers(TREE)
-    with results.muted():
-        results.write_found(kept, distance, points, exact=True)
-    results.write_lower(kept, distance)
-
-
-def _hold_tree(model: LabelModel, X: NDArray[np.float64], predicted: NDArray[Any]) -> None:
-    """Raise ReadingDiffers unless the leaves of a tree have the labels that it predicts."""
-    estimator = model.estimator
-    leaf = estimator.tree_.apply(X.astype(np.float32))
-    read = estimator.classes_[estimator.tree_.value[leaf, 0].argmax(axis=1)]
-    if np.any(read != predicted):
-        raise ReadingDiffers(TREE)
-
-
 def decision(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search by predicted labels."""
     given = _background(problem, options)
-    kept, X, model = _predict(problem, results)
+    kept, X, model = predict_and_skip(problem, results)
     assert results.predicted is not None
     if given is None:
         background, labels = problem.X, results.predicted
     else:
         background, labels = given, model.predict(given)
     nearest = decision_distance(
-        _Flat(model, problem.shape),
+        FlatModel(model, problem.shape),
         X,
         results.predicted[kept],
         norm=problem.norm,
-        box=_sides(problem),
+        box=sides(problem),
         mask=problem.threat_model.mask(problem.shape),
         background=background.reshape(len(background), -1).astype(np.float64),
         background_labels=labels,
@@ -187,7 +152,7 @@ def rows(
 def rows_by_labels(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search the valid rows of a table by predicted labels."""
     background = _valid_background(problem, options)  # first: an error should cost no prediction
-    kept, _, _ = _predict(problem, results)
+    kept, _, _ = predict_and_skip(problem, results)
     table_decision(
         problem,
         results,
@@ -226,11 +191,11 @@ def add_lower_bounds(
     results.write_lower(index, lower.cpu().numpy())
 
 
-def _sides(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def sides(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     return problem.threat_model.box(problem.shape)
 
 
-def _predict(
+def predict_and_skip(
     problem: Problem, results: ResultWriter
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], LabelModel]:
     """Predict all samples and skip the wrong ones; return the others: their index, and flat."""
@@ -272,7 +237,7 @@ def _valid_background(problem: Problem, options: DistanceOptions) -> NDArray[Any
 
 
 @dataclass(frozen=True)
-class _Flat:
+class FlatModel:
     """Predicts flattened points; a class so that other processes can have it."""
 
     model: LabelModel

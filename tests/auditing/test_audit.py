@@ -344,10 +344,11 @@ def test_an_unsupported_layer_is_named_and_bounds_nothing():
 # --- Models that only predict
 
 
-def test_a_forest_is_audited_by_its_labels():
-    result = run(FOREST)
-    assert result.distances.method == "decision"
-    assert "distance: decision" in str(result)
+@pytest.mark.parametrize("method", ["decision", "exact"])
+def test_a_forest_is_audited_by_its_labels_or_leaves(method):
+    result = run(FOREST, method=method)
+    assert result.distances.method == method
+    assert f"distance: {method}" in str(result)
     assert result.check is None
     correct = result.distances.predicted == DATA.y
     assert np.isfinite(result.distances.distance[correct]).all()

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -50,8 +50,8 @@ def test_affine_models_are_linear(model, method):
             GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [2, 3]}, cv=2),
             "exact",
         ),
-        (RandomForestClassifier(5, random_state=0), "decision"),
-        (HistGradientBoostingClassifier(max_iter=5), "decision"),
+        (RandomForestClassifier(5, max_depth=3, random_state=0), "exact"),
+        (GradientBoostingClassifier(n_estimators=5, random_state=0), "exact"),
         (KNeighborsClassifier(), "decision"),
         (make_pipeline(StandardScaler(), KNeighborsClassifier()), "decision"),
     ],
@@ -83,8 +83,8 @@ def refused(match, model=RELU, error=ValueError, data=X[:4], **options):
 def test_methods_that_do_not_fit_the_model():
     refused('"linear" needs an affine model.*"auto"', method="linear")
     refused(r'layer 1, Tanh\(\).*"auto"', network([3, 5, 3]), method="exact")
-    refused('an affine model, a decision tree or a small ReLU.*RandomFor.*"auto"',
-            small_forest(), method="exact")  # fmt: skip
+    refused('an affine model, a tree, an ensemble.*or a small ReLU.*KNeigh.*"auto"',
+            KNeighborsClassifier().fit(X, Y), method="exact")  # fmt: skip
     tree = DecisionTreeClassifier(random_state=0).fit(X, Y)
     for method in ("strong", "linear", "deepfool", "paper"):
         refused("cannot differentiate a model of type Dec", tree, TypeError, method=method)
@@ -108,7 +108,7 @@ def test_options_that_do_not_fit_the_method():
         refused("time_limit must be a positive", time_limit=limit, method="exact")
     refused("budget must be at least 1; got 0", budget=0)
     refused("integer", error=TypeError, budget=50.5)
-    for model in (small_forest(), lambda data: data[:, 0] > 0):
+    for model in (KNeighborsClassifier().fit(X, Y), lambda data: data[:, 0] > 0):
         refused("certify=True needs a model with logits.*'decision'", model, certify=True)
     refused("certify=True needs a model with logits", method="decision", certify=True)
     for random_state in (-1, "one"):
@@ -146,7 +146,8 @@ def test_each_entry_is_complete(method):
         (DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, Y), "auto", "exact"),
         (RELU, "exact", "exact"),
         (RELU, "auto", "upper bound"),
-        (small_forest(), "auto", "upper bound"),
+        (small_forest(), "auto", "exact"),
+        (small_forest(), "decision", "upper bound"),
         (RELU, "deepfool", "upper bound"),
         (RELU, "paper", "neither"),
     ],

@@ -2,5 +2,6 @@
 
 from robfair.distance.tabular._distance import table_decision, table_distance
 from robfair.distance.tabular._linear import table_linear
+from robfair.distance.tabular._space import TableSpace
 
-__all__ = ["table_decision", "table_distance", "table_linear"]
+__all__ = ["TableSpace", "table_decision", "table_distance", "table_linear"]

@@ -54,7 +54,18 @@ class TableSpace:
 
     A continuous feature stays, or moves by its `resolution` at least: 1e-9 of its unit, and if
     `written`, the last decimal place of its column. Trees cut at values of the data, so that
-    without it the sample itself would be the nearest row.
+    without it the sample itself would be the nearest row. In a norm ball it is 0.
+
+    Parameters
+    ----------
+    threat_model : ThreatModel
+        What may change, and what it costs. A norm ball is a table without blocks and integers.
+    X : ndarray of shape (n_samples, ...)
+        The samples.
+    dtype : dtype
+        That of the model's points.
+    written : bool, default=False
+        Whether changes reach the last decimal place of a column.
     """
 
     def __init__(
@@ -69,7 +80,9 @@ class TableSpace:
         spacing = threat_model.spacing(shape)
         self.integers = np.flatnonzero(self.numeric & (spacing > 0))
         self.continuous = self.numeric & (spacing == 0)
-        self.resolution = threat_model.resolution(shape, written=written)
+        self.resolution = np.zeros(self.X.shape[1])
+        if threat_model.is_mixed:
+            self.resolution = threat_model.resolution(shape, written=written)
         self.spacing = spacing[self.integers]
         self.step_cost = self.spacing / self.unit[self.integers]
         box = threat_model.box(shape)

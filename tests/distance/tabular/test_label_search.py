@@ -19,8 +19,14 @@ def test_a_forest(norm, cost):
     forest = RandomForestClassifier(10, random_state=0).fit(X, y)
     test = X[:20]
     exact = enumerated(forest.predict, test, threat_model)
-    result = boundary_distance(forest, test, threat_model=threat_model, background=X)
-    assert result.method == "decision"
+    leaves = boundary_distance(forest, test, threat_model=threat_model)
+    assert leaves.method == "exact"
+    check(leaves, test, threat_model, forest.predict)
+    assert_allclose(leaves.distance, exact, rtol=1e-9)
+    assert_allclose(leaves.lower, exact, rtol=1e-9)
+    result = boundary_distance(
+        forest, test, method="decision", threat_model=threat_model, background=X
+    )
     assert result.n_forward.max() <= 1002  # and the predictions of the samples themselves
     check(result, test, threat_model, forest.predict)
     assert (result.distance >= exact * (1 - 1e-9)).all()

@@ -1,0 +1,106 @@
+"""Best-first search over boxes of bins, all rows at once, to the optimum or a budget.
+
+A box holds an interval of bins of each group; its cost is that of its nearest point. The margin in
+a box is at most the sum over trees of the best leaf that meets the box and is, together with it,
+nearer than the best point so far. A box of which that bound is negative is done, and so is one
+whose nearest point is flipped. Others are split between their nearest point and a condition of the
+leaves that the bound rests on. When no box is left that costs less than the best point, it is the
+nearest; until then the least cost of the boxes left is a lower bound.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from robfair.distance._arrays import Array, Flags, Indices, first_of_each
+from robfair.distance.trees._bounds import BoxBounds, BoxView
+from robfair.distance.trees._frontier import Frontier
+from robfair.distance.trees._greedy import Incumbents
+from robfair.distance.trees._pool import Pool
+
+__all__ = ["SearchLimits", "search_boxes"]
+
+WIDTH = 4  # cheapest boxes of a row that are looked at together
+AT_ONCE = 10**6  # entries that are looked at together; bounds the memory
+OVERHEAD = 50  # entries that a box without any counts for
+
+
+@dataclass(frozen=True)
+class SearchLimits:
+    """Limits of the work of a search: entries for each row, and a point in time for all."""
+
+    entries: float
+    deadline: float = np.inf  # of time.monotonic()
+
+
+def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
+    """Improve the best points of the rows of a pool, and return lower bounds of their distances.
+
+    The rows of the pool are those of `best`. A lower bound equal to the cost of the best is a proof
+    that nothing is nearer.
+    """
+    n, n_groups = len(pool), len(pool.compiled.groups)
+    bounds = BoxBounds(pool)
+    frontier = Frontier(n, n_groups, best.cost)
+    whole = np.zeros((n, 2, n_groups), dtype=np.int32)
+    whole[:, 1] = pool.compiled.layout.n_bins - 1
+    frontier.push(np.arange(n), np.zeros(n), whole)
+    used, lower, going = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
+    while len(frontier):
+        frontier.drop((frontier.cost >= best.cost[frontier.row]) | ~going[frontier.row])
+        row, cost, box = frontier.pop(WIDTH)
+        size = bounds.n_entries[row] + OVERHEAD
+        part = np.cumsum(size) // AT_ONCE
+        for k in np.unique(part):
+            at = part == k
+            _look(bounds.view(row[at], box[at], best.cost), cost[at], best, frontier)
+        used += np.bincount(row, size, n)
+        is_late = time.monotonic() > limits.deadline
+        over = going & ((used > limits.entries) | is_late)
+        if over.any():
+            least = frontier.least()
+            over &= least < best.cost
+            lower[over] = least[over]
+            going &= ~over
+    return np.where(going, best.cost, lower)
+
+
+def _look(view: BoxView, cost: Array, best: Incumbents, frontier: Frontier) -> None:
+    """Bound boxes, offer their nearest points, and split what is left."""
+    live = best.may_flip(view.row, view.bound)
+    near = np.flatnonzero(live & best.may_flip(view.row, view.margin))
+    if len(near):
+        flips = best.flips(view.row[near], view.bins[near], view.margin[near])
+        done = near[flips]
+        best.offer(view.row[done], cost[done], view.bins[done])
+        live[done] = False
+    box, group, cut = _choose_cuts(view, live)
+    for side in (0, 1):
+        child = view.box[box]
+        child[np.arange(len(box)), 1 - side, group] = cut - (1 - side)
+        row = view.row[box]
+        child_cost = view.bounds.cost(row, child)
+        kept = child_cost < best.cost[row]
+        frontier.push(row[kept], child_cost[kept], child[kept])
+
+
+def _choose_cuts(view: BoxView, live: Flags) -> tuple[Indices, Indices, Indices]:
+    """Return the boxes to split, the group of each and the first bin of the upper part.
+
+    A box is split where most of what its bound promises beyond its nearest point is decided.
+    """
+    layout = view.bounds.layout
+    at, weight = view.shortfall(live)
+    group, cut = view.cuts(at)
+    key = view.box_of[at] * layout.width + layout.start[group] + cut
+    distinct, number = np.unique(key, return_inverse=True)
+    total = np.bincount(number.ravel(), weight, len(distinct))
+    order = np.lexsort((total, distinct // layout.width))
+    start = first_of_each(distinct[order] // layout.width)
+    # The last of each box has the greatest weight.
+    chosen = distinct[order[np.append(start[1:], len(order)) - 1]] if len(order) else distinct
+    item = chosen % layout.width
+    return chosen // layout.width, layout.group[item], layout.bin[item]

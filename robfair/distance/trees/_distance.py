@@ -1,0 +1,151 @@
+"""Distances to the boundary of tree ensembles: the chunks of rows, and the check of every point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from robfair.adapters.trees import Ensemble
+from robfair.distance._arrays import Flags, Indices
+from robfair.distance.tabular import TableSpace
+from robfair.distance.trees._compile import compile_ensemble
+from robfair.distance.trees._groups import find_groups
+from robfair.distance.trees._search import Nearest, TreeSearch
+
+__all__ = ["EnsembleBudget", "ensemble_distance"]
+
+PILOT = 64  # rows of the first chunk, which tells the others where to begin
+CHUNK = 512
+TABLE = 2**24  # most numbers in a table of costs
+STRICTER = 1e3  # factor of the margin for rows whose point the model does not flip
+
+
+@dataclass(frozen=True)
+class EnsembleBudget:
+    """Limits of the search of each row; where one is met, the result is an interval.
+
+    Parameters
+    ----------
+    predictions : float
+        The work of so many predictions, counted in conditions of leaves, for each target class.
+    time_limit : float, default=None
+        Seconds for each row, which the rows of a chunk share. None: no limit.
+    """
+
+    predictions: float
+    time_limit: float | None = None
+
+
+def ensemble_distance(
+    ensemble: Ensemble,
+    space: TableSpace,
+    own: Indices,
+    flips: Callable[[Indices, NDArray[Any]], Flags],
+    *,
+    budget: EnsembleBudget,
+    n_jobs: int | None = None,
+    progress: Callable[[int], Any] = lambda n: None,
+) -> Nearest:
+    """Return the nearest points that the model predicts differently from the rows of a space.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        The trees of the model, which have been held against its predictions of the rows.
+    space : TableSpace
+        The rows, and what may become of them.
+    own : ndarray of int, of shape (n_rows,)
+        The class of each row, as an index into the classes of the ensemble.
+    flips : callable
+        Tells for indices of rows and points whether the model predicts the points differently.
+    budget : EnsembleBudget
+        Limits of the work.
+    n_jobs : int, default=None
+        Workers, as in joblib. The result does not depend on it.
+    progress : callable
+        Told the number of rows done, now and then.
+
+    Returns
+    -------
+    Nearest
+        The points. Where a lower bound is equal to the distance, it is proven that nothing is
+        nearer.
+    """
+    rows = np.arange(len(space.X))
+    groups = find_groups(ensemble, space)
+    if not groups or len(rows) == 0:  # a constant
+        n, d = len(rows), space.X.shape[1]
+        never = np.full(n, np.inf)
+        none = np.zeros(n, dtype=np.int32)
+        return Nearest(never, never.copy(), np.full((n, d), np.nan), none, none.astype(bool))
+    compiled = compile_ensemble(ensemble, groups, bool(np.isnan(space.X).any()))
+    per_prediction = len(compiled.roots) * max(1.0, _mean(compiled.n_leaf[compiled.left < 0]))
+    search = TreeSearch(
+        compiled,
+        space,
+        ensemble.base,
+        own,
+        ensemble.scores(space.X) if len(ensemble.base) > 1 else np.zeros((0, 1)),
+        ensemble.ties_to,
+        _sure(ensemble),
+        flips,
+        budget.predictions * per_prediction,
+        np.inf if budget.time_limit is None else budget.time_limit,
+    )
+    size = min(CHUNK, max(1, TABLE // (compiled.layout.width + len(compiled.conditions.group))))
+    nearest = _in_chunks(search, rows, size, n_jobs, progress)
+    wrong = np.flatnonzero(nearest.is_wrong)
+    if len(wrong):
+        sure = max(search.sure * STRICTER, 1e-9 * _greatest_sum(ensemble))
+        again = replace(search, sure=sure)(rows[wrong], None)
+        for name, values in vars(again).items():
+            getattr(nearest, name)[wrong] = values
+    return nearest
+
+
+def _in_chunks(
+    search: TreeSearch,
+    rows: Indices,
+    size: int,
+    n_jobs: int | None,
+    progress: Callable[[int], Any],
+) -> Nearest:
+    pilot = search(rows[: min(PILOT, size)], None)
+    progress(len(pilot.distance))
+    rows = rows[len(pilot.distance) :]
+    known = pilot.distance[np.isfinite(pilot.distance)]
+    radius = float(np.median(known)) * 0.6 if len(known) and np.median(known) > 0 else None
+    chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
+    parts = [pilot]
+    run = delayed(search)
+    for part in Parallel(n_jobs=n_jobs, return_as="generator")(
+        run(chunk, radius) for chunk in chunks
+    ):
+        progress(len(part.distance))
+        parts.append(part)
+    return Nearest.join(parts)
+
+
+def _mean(counts: Indices) -> float:
+    return float(counts.mean()) if len(counts) else 0.0
+
+
+def _greatest_sum(ensemble: Ensemble) -> float:
+    """Return the greatest sum of absolute leaf values."""
+    size = np.abs(ensemble.value).max(axis=1)
+    most = np.maximum.reduceat(size, ensemble.roots)  # trees lie one after the other
+    return float(most.sum() + np.abs(ensemble.base).max())
+
+
+def _sure(ensemble: Ensemble) -> float:
+    """Return how far a margin has to be from 0 to be certain of its sign."""
+    whole = all((part == np.round(part)).all() for part in (ensemble.value, ensemble.base))
+    if whole and ensemble.rounding < 0.25:
+        return 0.0  # sums of whole numbers are exact in any order
+    n_scores = min(2, len(ensemble.base))  # a margin is a difference of two scores, if not one
+    return n_scores * (ensemble.rounding + 1e-12 * _greatest_sum(ensemble))

@@ -1,0 +1,197 @@
+"""The search of one chunk of rows: radius, moves, boxes; one target class after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robfair.distance._arrays import Array, Flags, Indices
+from robfair.distance.tabular import TableSpace
+from robfair.distance.trees._best_first import SearchLimits, search_boxes
+from robfair.distance.trees._compile import Compiled
+from robfair.distance.trees._costs import RowCosts
+from robfair.distance.trees._greedy import Incumbents, climb
+from robfair.distance.trees._pool import Objective, Pool, TooManyPairs
+
+__all__ = ["Nearest", "TreeSearch"]
+
+GROWTH = 1.5  # of the radius in which nothing flips
+TIGHTER = (0.6, 0.8, 0.9, 0.95)  # balls, relative to the best, in which L-inf starts again
+HELD_BACK = 5  # moved groups, the greatest first, that L2 tries to do without
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest points of rows that a search has found.
+
+    Attributes
+    ----------
+    distance : ndarray of shape (n_rows,)
+        Distances; inf where no point was found.
+    lower : ndarray of shape (n_rows,)
+        Lower bounds; a distance is proven where they are equal.
+    points : ndarray of shape (n_rows, n_columns)
+        The points; NaN where there is none.
+    n_predicted : ndarray of int, of shape (n_rows,)
+        Points that the model was asked about.
+    is_wrong : ndarray of bool, of shape (n_rows,)
+        Where the model does not predict the point as its trees do.
+    """
+
+    distance: Array
+    lower: Array
+    points: NDArray[Any]
+    n_predicted: NDArray[np.int32]
+    is_wrong: Flags
+
+    @staticmethod
+    def join(parts: list[Nearest]) -> Nearest:
+        """Concatenate rows."""
+        arrays = zip(*(vars(part).values() for part in parts), strict=True)
+        return Nearest(*map(np.concatenate, arrays))
+
+
+@dataclass(frozen=True)
+class TreeSearch:
+    """Searches rows of a space; an object that other processes can have."""
+
+    compiled: Compiled
+    space: TableSpace
+    base: Array  # of the ensemble's scores
+    own: Indices  # class of each row
+    scores: Array  # of each row, (n_rows, n_scores)
+    ties_to: int
+    sure: float  # margins beyond this, up or down, are what they seem
+    flips: Callable[[Indices, NDArray[Any]], Flags]  # what the model itself says of points
+    entries: float  # budget, see `SearchLimits`
+    time_limit: float  # seconds for each row
+
+    def __call__(self, rows: Indices, radius: float | None) -> Nearest:
+        """Search some rows, beginning with a radius in which few of them flip."""
+        try:
+            return self._search(rows, radius)
+        except TooManyPairs:
+            half = len(rows) // 2
+            return Nearest.join([self(rows[:half], radius), self(rows[half:], radius)])
+
+    def _search(self, rows: Indices, radius: float | None) -> Nearest:
+        costs = RowCosts(self.compiled, self.space, rows)
+        n = len(rows)
+        n_asked = np.zeros(n, dtype=np.int32)
+
+        def ask(i: Indices, bins: Indices) -> Flags:
+            np.add.at(n_asked, i, 1)
+            return self.flips(rows[i], costs.points(i, bins))
+
+        best = Incumbents(
+            np.full(n, np.inf),
+            costs.own.copy(),
+            self.sure,
+            np.zeros(n, dtype=bool),
+            ask,
+        )
+        limits = SearchLimits(self.entries, time.monotonic() + self.time_limit * n)
+        lower = np.full(n, np.inf)
+        for objective, best.ties_flip in self._targets(rows):
+            lower = np.minimum(lower, self._search_target(costs, objective, best, radius, limits))
+        found = np.flatnonzero(np.isfinite(best.cost))
+        points = np.full((n, self.space.X.shape[1]), np.nan, dtype=self.space.X.dtype)
+        points[found] = costs.points(found, best.bins[found])
+        is_wrong = np.zeros(n, dtype=bool)
+        if len(found):  # the model has the last word
+            is_wrong[found] = ~self.flips(rows[found], points[found])
+            n_asked[found] += 1
+        return Nearest(best.cost, np.minimum(lower, best.cost), points, n_asked, is_wrong)
+
+    def _targets(self, rows: Indices) -> list[tuple[Objective, Flags]]:
+        """Return the margins to flip, and whether ties do, for the nearest target class first."""
+        own, value, sums = self.own[rows], self.compiled.value, self.compiled.sums_scores
+        if value.shape[1] == 1:
+            sign = np.where(own == 0, 1.0, -1.0)
+            column = np.zeros(len(rows), dtype=np.intp)
+            objective = Objective(value, sums, column, None, sign, sign * self.base[0])
+            return [(objective, own != self.ties_to)]
+        scores = self.scores[rows].copy()
+        scores[np.arange(len(rows)), own] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :-1]
+        return [
+            (
+                Objective(
+                    value, sums, target, own, np.ones(len(rows)), self.base[target] - self.base[own]
+                ),
+                target < own,
+            )
+            for target in order.T
+        ]
+
+    def _search_target(
+        self,
+        costs: RowCosts,
+        objective: Objective,
+        best: Incumbents,
+        radius: float | None,
+        limits: SearchLimits,
+    ) -> Array:
+        """Improve the best points of all rows towards one target, and return lower bounds."""
+        rows, is_l2 = np.arange(len(best.cost)), self.space.norm == 2
+        proven = self._grow(costs, objective, best, radius)
+        far = _farthest(costs, is_l2)
+        self._tighten(costs, objective, best, far)
+        pool = Pool(costs, rows, np.minimum(best.cost, far), objective, is_l2)
+        return np.maximum(search_boxes(pool, best, limits), np.minimum(proven, best.cost))
+
+    def _grow(
+        self, costs: RowCosts, objective: Objective, best: Incumbents, radius: float | None
+    ) -> Array:
+        """Search wider and wider balls until something flips; return radii in which nothing can."""
+        is_l2 = self.space.norm == 2
+        far = _farthest(costs, is_l2)
+        start = np.median(far) / 500 if radius is None else radius
+        size = np.minimum(start, far)
+        proven = np.zeros(len(far))
+        rows = np.flatnonzero(np.isinf(best.cost))
+        while len(rows):
+            pool = Pool(costs, rows, size[rows], objective[rows], is_l2)
+            possible = best.may_flip(rows, pool.upper)
+            proven[rows[~possible]] = size[rows[~possible]]
+            if possible.any():
+                part = pool.part(possible)
+                climb(part, part.own, part.radius * (1 + 1e-9), best, None)
+            rows = rows[np.isinf(best.cost[rows]) & (size[rows] < far[rows])]
+            size[rows] = np.minimum(size[rows] * GROWTH, far[rows])
+        return proven
+
+    def _tighten(self, costs: RowCosts, objective: Objective, best: Incumbents, far: Array) -> None:
+        """Climb again in the ball of the best point: in L-inf in tighter ones, in L2 otherwise."""
+        rows = np.flatnonzero(np.isfinite(best.cost) & (best.cost > 0))
+        if not len(rows):
+            return
+        is_l2, layout = self.space.norm == 2, self.compiled.layout
+        limit = best.cost[rows]
+        pool = Pool(costs, rows, np.minimum(limit, far[rows]), objective[rows], is_l2)
+        if not is_l2:
+            for share in TIGHTER:
+                climb(pool, pool.own, best.cost[rows] * share, best, None)
+            return
+        at = np.arange(len(rows))
+        for k in range(min(HELD_BACK, len(self.compiled.groups))):
+            bins = best.bins[rows]
+            held = np.take_along_axis(costs.of_bin[rows], layout.start + bins, axis=1)
+            group = np.argsort(-held, axis=1)[:, k]
+            bins[at, group] = pool.own[at, group]
+            blocked = (layout.group == group[:, None]) & (costs.of_bin[rows] > 0)
+            climb(pool, bins, best.cost[rows], best, blocked)
+
+
+def _farthest(costs: RowCosts, is_l2: bool) -> Array:
+    """Return a radius that all points of each row lie in."""
+    reach = np.where(np.isfinite(costs.of_bin), costs.of_bin, 0)
+    layout = costs.compiled.layout
+    most = np.maximum.reduceat(reach, layout.start, axis=1)
+    size: Array = np.linalg.norm(most, axis=1) if is_l2 else most.max(axis=1)
+    return size * 1.01

@@ -1,0 +1,27 @@
+"""The search of boxes and its limits."""
+
+from numpy.testing import assert_array_equal
+
+from ensembles import incumbents, margins, pool_of
+from robfair.distance.trees._best_first import SearchLimits, search_boxes
+
+
+def searched(seed, limits):
+    _, ensemble, costs, labels, pool = pool_of(seed, 1e9)
+    best = incumbents(len(labels), costs.own.shape[1], 1e-9)
+    flips = margins(ensemble, costs, labels, costs.own) > 0
+    lower = search_boxes(pool, best, limits)
+    return best, lower, flips
+
+
+def test_it_ends_with_a_proof_or_with_a_bound():
+    unfinished = 0
+    for seed in range(6):
+        best, lower, flips = searched(seed, SearchLimits(1e9))
+        assert_array_equal(lower, best.cost)
+        assert_array_equal(best.cost == 0, flips)
+        for limits in (SearchLimits(0), SearchLimits(1e9, deadline=0.0)):
+            _, early, _ = searched(seed, limits)
+            assert (early <= lower).all()
+            unfinished += (early < lower).sum()
+    assert unfinished > 10
