@@ -19,6 +19,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from robfair.adapters._boosters import with_labels
 from robfair.adapters._logits import (
     Adapted,
     LogitModel,
@@ -75,8 +76,9 @@ def as_labels(model: Any) -> LabelModel:
     Parameters
     ----------
     model : object
-        A fitted classifier with a method ``predict``, a Pipeline or \*SearchCV over one, whatever
-        :func:`as_logits` takes, or a function from an array of samples to an array of labels.
+        A fitted classifier with a method ``predict``, a Pipeline or \*SearchCV over one, a booster
+        of XGBoost, LightGBM or CatBoost that decides on classes, whatever :func:`as_logits` takes,
+        or a function from an array of samples to an array of labels.
 
     Returns
     -------
@@ -102,7 +104,7 @@ def as_labels(model: Any) -> LabelModel:
         adapted = _from_estimator(inner) if has_steps(inner) else as_labels(inner)
         return replace(adapted, transform=transform)
     if hasattr(model, "predict"):
-        return _from_estimator(model)
+        return _from_estimator(with_labels(model))
     if callable(model):
         return LabelModel(_Checked(model))
     raise TypeError(

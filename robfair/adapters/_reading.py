@@ -19,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor, nn
 
 from robfair._batches import batches, default_batch_size
+from robfair.adapters._boosters import with_labels
 from robfair.adapters._first_pass import check_output
 from robfair.adapters._given import as_given, check_names, own_labels, refusal, some_rows
 from robfair.adapters._labels import LabelModel, as_labels, as_model, checked
@@ -90,7 +91,7 @@ def adapt(model: Any, X: Any, sees: Sees = "either") -> LogitModel | LabelModel:
         If X has other columns, or another order of them, than the model was fitted on.
     """
     adapted = _ADAPT[sees](model)
-    check_names(model, X, adapted)
+    check_names(with_labels(model), X, adapted)
     return adapted
 
 
@@ -130,6 +131,7 @@ def hold(
     """
     if isinstance(model, Adapted):
         return Reading(adapted)
+    model = with_labels(model)
     rows, inputs = some_rows(X), some_rows(inputs)
     if isinstance(adapted, TableModel):
         return _held_table(model, adapted, rows, inputs)

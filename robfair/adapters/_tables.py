@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from robfair.adapters._boosters import with_labels
 from robfair.adapters._labels import LabelModel, as_labels, checked
 from robfair.adapters._logits import LogitModel
 
@@ -107,6 +108,7 @@ def of_table(
             f"{type(model).__name__} sees numbers, and the table holds text, categories or missing "
             "values: put it behind an encoder in a Pipeline, with ThreatModel.from_transformer."
         )
+    model = with_labels(model)
     labels = as_labels(model)
     predict = checked(getattr(model, "predict", model))
     return TableModel(

@@ -98,6 +98,11 @@ class ScoredFile(FileModel):
 class XGBoostFile(ScoredFile):
     """A classifier that XGBoost has saved."""
 
+    @property
+    def predicts_by(self) -> Any:
+        """The model of XGBoost itself, of which the trees are read."""
+        return _xgboost(self.content)
+
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Predict the probability of each class."""
         return _xgboost(self.content).predict_proba(self.frame(X))  # type: ignore[no-any-return]
@@ -105,6 +110,11 @@ class XGBoostFile(ScoredFile):
 
 class LightGBMFile(ScoredFile):
     """A classifier that LightGBM has saved."""
+
+    @property
+    def predicts_by(self) -> Any:
+        """The model of LightGBM itself, of which the trees are read."""
+        return _lightgbm(self.content)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Predict the probability of each class."""
@@ -114,6 +124,11 @@ class LightGBMFile(ScoredFile):
 
 class CatBoostFile(ScoredFile):
     """A classifier that CatBoost has saved."""
+
+    @property
+    def predicts_by(self) -> Any:
+        """The model of CatBoost itself, of which the trees are read."""
+        return _catboost(self.content)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict labels."""

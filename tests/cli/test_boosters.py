@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from robfair import ThreatModel
+from robfair.adapters import adapt, of_table
+from robfair.adapters.trees import is_tree_ensemble, read_trees
 from robfair.cli._boosters import load_catboost, load_lightgbm, load_xgboost
 
 FAST = ("--quiet", "--max-rows", "40")
@@ -82,6 +85,31 @@ def test_catboost_knows_its_labels(people, tmp_path):
     assert read.categories == {"job": None}
     assert read.classes_.tolist() == ["high", "low"]
     np.testing.assert_array_equal(read.predict(X), model.predict(X))
+
+
+FILES = {
+    "model.ubj": (xgboost_file, load_xgboost, {}),
+    "model.txt": (lightgbm_file, load_lightgbm, {}),
+    "model.cbm": (catboost_file, load_catboost, {"cat_features": ["job"]}),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_trees_of_a_file_are_read(people, tmp_path, name):
+    save, load, options = FILES[name]
+    X, y = columns(people)
+    save(tmp_path, X, y, **options)
+    model = load((tmp_path / name).read_bytes())
+    if model.takes_classes:
+        model = model.with_classes(np.array(["low", "high"]))
+    table = X.astype({"job": object})  # as from a CSV
+    codec = ThreatModel.from_frame(table).table
+    adapted = of_table(model, adapt(model, table), table, codec)
+    assert is_tree_ensemble(adapted.estimator)
+    ensemble = read_trees(adapted.estimator, adapted.categories)
+    rows = adapted.inputs(table)
+    np.testing.assert_array_equal(ensemble.predict(rows), model.predict(table))
+    assert set(ensemble.predict(rows)) == set(model.classes_)
 
 
 def test_what_is_no_classifier(people, tmp_path):

@@ -27,13 +27,14 @@ Fields = dict[str, str]
 
 
 def read_lightgbm(estimator: Any) -> Ensemble:
-    """Read LGBMClassifier, which sums as an :class:`Ensemble` does, bit by bit."""
-    booster = estimator.booster_
+    """Read LGBMClassifier or Booster, which sum as an :class:`Ensemble` does, bit by bit."""
+    booster = getattr(estimator, "booster_", estimator)
     header, *parts = booster.model_to_string().split("\nTree=")  # up to the best iteration
     told = _fields(header)
     objective = told.get("objective", "").split(" ")[0]
-    if callable(estimator.objective_) or objective not in OBJECTIVES:
-        name = "a function" if callable(estimator.objective_) else repr(objective)
+    is_function = callable(getattr(estimator, "objective_", None))
+    if is_function or objective not in OBJECTIVES:
+        name = "a function" if is_function else repr(objective)
         raise UnreadableTrees(f"its objective is {name}, which does not decide between classes")
     n_scores = int(told["num_tree_per_iteration"])
     trees = []
@@ -42,7 +43,7 @@ def read_lightgbm(estimator: Any) -> Ensemble:
         trees.append(_tree(fields, i % n_scores, n_scores))
     return assemble(
         trees,
-        classes=estimator.classes_,
+        classes=getattr(estimator, "classes_", np.arange(max(2, n_scores))),
         n_features=int(told["max_feature_idx"]) + 1,
         base=np.zeros(n_scores),
         categories=_categories(told, booster.pandas_categorical or []),

@@ -7,8 +7,10 @@ single leaf would be seen in no row but those of that leaf.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
 from sklearn.utils.validation import check_is_fitted
 
@@ -40,6 +42,12 @@ READERS: dict[tuple[str, str], Reader] = {
     ("xgboost", "XGBClassifier"): _of_codes(_xgboost.read_xgboost),
     ("catboost", "CatBoostClassifier"): _catboost.read_catboost,
 }
+# Boosters themselves; a class of another library that is derived from one is not one.
+RAW: dict[tuple[str, str], Reader] = {
+    ("lightgbm", "Booster"): _of_codes(_lightgbm.read_lightgbm),
+    ("xgboost", "Booster"): _of_codes(_xgboost.read_xgboost),
+    ("catboost", "CatBoost"): _catboost.read_catboost,
+}
 COMBINED = (AdaBoostClassifier, BaggingClassifier, VotingClassifier)
 # What decides on labels; each must be the library's own.
 DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
@@ -65,7 +73,7 @@ def is_tree_ensemble(estimator: Any) -> bool:
         True for trees, forests, boosting, and bagging and voting of trees that are fitted. Some of
         these may still turn out to be unreadable.
     """
-    return _find(estimator) is not None
+    return _find(getattr(estimator, "predicts_by", estimator)) is not None
 
 
 def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble:
@@ -74,7 +82,7 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     Parameters
     ----------
     estimator : object
-        The classifier.
+        The classifier, or a booster of XGBoost, LightGBM or CatBoost.
     categories : dict, default=None
         For columns of categories: the values that the codes 0, 1, ... in the rows stand for. Other
         columns hold what an array would hold that the classifier predicts.
@@ -90,12 +98,16 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     UnreadableTrees
         If it cannot be read; the message is a clause that says why.
     """
+    if hasattr(estimator, "predicts_by"):  # a classifier around a booster, with labels of its own
+        ensemble = read_trees(estimator.predicts_by, categories)
+        return replace(ensemble, classes=np.asarray(estimator.classes_))
     found = _find(estimator)
     if found is None:
         name = type(estimator).__name__
         raise UnreadableTrees(f"{name} is not a sum of trees that robfair reads")
     (library, _), reader = found
-    check_is_fitted(estimator)
+    if hasattr(estimator, "fit"):
+        check_is_fitted(estimator)
     check_own_methods(estimator, library)
     ensemble = reader(estimator, categories or {})
     if len(ensemble.classes) < 2:
@@ -122,6 +134,9 @@ def check_own_methods(estimator: Any, library: str) -> None:
 def _find(estimator: Any) -> tuple[tuple[str, str], Reader] | None:
     if isinstance(estimator, COMBINED) and not _combined.is_combined_of_trees(estimator):
         return None
+    key = (type(estimator).__module__.split(".")[0], type(estimator).__name__)
+    if key in RAW:
+        return key, RAW[key]
     for kind in type(estimator).__mro__:
         key = (kind.__module__.split(".")[0], kind.__name__)
         if key in READERS:

@@ -34,15 +34,16 @@ SIGMOID = 2.0**-22  # float32 probabilities of 0.5 have scores that small
 
 
 def read_xgboost(estimator: Any) -> Ensemble:
-    """Read XGBClassifier or XGBRFClassifier."""
-    learner = _load(estimator)
+    """Read XGBClassifier, XGBRFClassifier or Booster; this one predicts by all its trees."""
+    is_raw = not hasattr(estimator, "get_booster")
+    learner = _load(estimator if is_raw else estimator.get_booster())
     booster, weights = _find_booster(learner)
     parameters = learner["learner_model_param"]
     objective = learner["objective"]["name"]
     n_scores = max(1, int(parameters["num_class"]))
     base = _base(parameters["base_score"], objective, n_scores)
     model = booster["model"]
-    n_trees = _count_trees(model, learner["attributes"])
+    n_trees = len(model["trees"]) if is_raw else _count_trees(model, learner["attributes"])
     trees = []
     for i, tree in enumerate(model["trees"][:n_trees]):
         weight = np.float32(1 if weights is None else weights[i])
@@ -53,7 +54,7 @@ def read_xgboost(estimator: Any) -> Ensemble:
         trees = [spell_out_missing(tree, float(first), float(last_left(missing))) for tree in trees]
     return assemble(
         trees,
-        classes=np.asarray(estimator.classes_),
+        classes=np.arange(max(2, n_scores)),
         n_features=int(parameters["num_feature"]),
         base=base,
         rounding=_rounding(trees, base),
@@ -62,8 +63,8 @@ def read_xgboost(estimator: Any) -> Ensemble:
     )
 
 
-def _load(estimator: Any) -> Mapping[str, Any]:
-    saved = bytes(estimator.get_booster().save_raw("json"))
+def _load(booster: Any) -> Mapping[str, Any]:
+    saved = bytes(booster.save_raw("json"))
     learner: Mapping[str, Any] = json.loads(saved)["learner"]
     return learner
 
