@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robfair._content import content_hash
+from robfair._default_threat import default_threat_model
 from robfair.adapters import as_model
 from robfair.attacks import attack, least_eps
 from robfair.distance import BoundaryDistance, DistanceOptions, measure_distance
@@ -110,6 +111,7 @@ def shared_distance(
     threat_model: ThreatModel | None = None,
     certify: bool = False,
     options: DistanceOptions | None = None,
+    sensitive_features: Any = None,
     return_adversarial: bool = False,
     verbose: int = 0,
     **keywords: Any,
@@ -117,8 +119,17 @@ def shared_distance(
     """Compute the distances of the correctly classified samples, or return those of an equal call.
 
     Arguments and errors are those of `measure_distance`; `keywords` are single options, in place of
-    those in `options`. Without `return_adversarial` the points may be there or not.
+    those in `options`. Without `return_adversarial` the points may be there or not. The columns of
+    `sensitive_features` stay as they are, unless a threat model says otherwise.
     """
+    options = replace(options or DistanceOptions(), **keywords)
+    if threat_model is None:
+        threat_model = default_threat_model(
+            estimator,
+            X,
+            background=options.background,
+            sensitive_features=sensitive_features,
+        )
     return _RECENT.get(
         _distance,
         estimator,
@@ -127,16 +138,23 @@ def shared_distance(
         method=method,
         threat_model=threat_model,
         certify=certify,
-        options=replace(options or DistanceOptions(), **keywords),
+        options=options,
         return_adversarial=return_adversarial,
         verbose=verbose,
     )
 
 
-def shared_attack(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Attacked:
+def shared_attack(
+    estimator: Any, X: Any, y: Any, options: dict[str, Any], sensitive_features: Any = None
+) -> Attacked:
     """Attack the samples, or return the result of an equal call.
 
     `options` are keywords of `attack` if ``"eps"`` is one of them, else of `least_eps`; errors are
-    theirs.
+    theirs. `sensitive_features` are as for `shared_distance`.
     """
+    if options.get("threat_model") is None:
+        threat_model = default_threat_model(
+            estimator, X, norm=np.inf, sensitive_features=sensitive_features
+        )
+        options = {**options, "threat_model": threat_model}
     return _RECENT.get(_success if "eps" in options else _least_eps, estimator, X, y, **options)

@@ -51,7 +51,7 @@ def encode_groups(features: Any, n_samples: int, name: str = "sensitive_features
     if isinstance(features, Groups):
         check_length(len(features.codes), name, n_samples)
         return features
-    columns = _columns(features, n_samples, name)
+    columns = group_columns(features, n_samples, name)
     encoded = [_encode_column(values, label) for values, label in columns]
     _check_missing([codes for codes, _ in encoded], name)
     encoded = [_without_unused(codes, labels, name) for codes, labels in encoded]
@@ -72,7 +72,7 @@ def cross_labels(outer: pd.Index[Any], inner: pd.Index[Any]) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays(levels, names=[*outer.names, *inner.names])
 
 
-def _columns(features: Any, n_samples: int, name: str) -> list[tuple[Any, Any]]:
+def group_columns(features: Any, n_samples: int, name: str) -> list[tuple[Any, Any]]:
     """List each column with its name, so that it keeps its own type."""
     features = _in_a_frame(features)
     columns: list[tuple[Any, Any]]

@@ -16,6 +16,7 @@ from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
 from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._plain import is_plain
 from robfair.adapters._reading import Reading, Sees, adapt, hold, label_model
+from robfair.adapters._steps import transformers
 from robfair.adapters._tables import TableModel, of_table
 from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
@@ -48,4 +49,5 @@ __all__ = [
     "leaves_as_found",
     "left_as_found",
     "of_table",
+    "transformers",
 ]

@@ -11,7 +11,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["has_steps", "last_step", "without_transformers"]
+__all__ = ["has_steps", "last_step", "transformers", "without_transformers"]
 
 
 def has_steps(model: Any) -> bool:
@@ -32,15 +32,44 @@ def last_step(model: Any) -> tuple[Callable[[Any], Any] | None, Any]:
     if last in (None, "passthrough"):
         raise TypeError("the Pipeline ends in 'passthrough', not in a classifier.")
     inner, classifier = last_step(last)
-    if len(model.steps) == 1:
-        return inner, classifier
-    check_is_fitted(model)
+    steps = _transformers(model)
+    before = None if steps is None else steps.transform
+    if before is None or inner is None:
+        return inner or before, classifier
+    return _Chain(before, inner), classifier
+
+
+def transformers(model: Any) -> Pipeline | None:
+    """Return the transformers before the last step, of inner Pipelines too, or None.
+
+    Parameters
+    ----------
+    model : object
+        A fitted model of any kind.
+
+    Returns
+    -------
+    Pipeline or None
+        The transformers; None without any.
+    """
+    if isinstance(model, BaseSearchCV):
+        return transformers(getattr(model, "best_estimator_", None))
+    if not isinstance(model, Pipeline):
+        return None
+    outer, inner = _transformers(model), transformers(model.steps[-1][1])
+    if outer is None or inner is None:
+        return outer or inner
+    return Pipeline([("outer", outer), ("inner", inner)])
+
+
+def _transformers(model: Pipeline) -> Pipeline | None:
+    """Return a Pipeline without its last step, or None if no other step transforms."""
     # The samplers of imbalanced-learn take part in fit alone.
     steps = [step for step in model.steps[:-1] if not hasattr(step[1], "fit_resample")]
     if not steps:
-        return inner, classifier
-    before = _with(model, steps=steps).transform
-    return before if inner is None else _Chain(before, inner), classifier
+        return None
+    check_is_fitted(model)
+    return _with(model, steps=steps)
 
 
 def without_transformers(model: Any) -> Any:

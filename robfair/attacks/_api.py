@@ -67,7 +67,8 @@ def attack(
         - "kl": as "pgd", on KL(p(x) || p(x')), from a point close to the sample, as TRADES [3]_
           attacks.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features. None: L-inf, no box, everything mutable.
+        Norm, box and mutable features. None: L-inf, no box, everything mutable; for a table, rows
+        that could exist, as for :func:`robfair.boundary_distance`.
     n_steps : int, default=20
         The greatest number of steps of a run.
     step_size : float, default=None

@@ -72,7 +72,8 @@ def least_eps(
         none of the options from `tolerance` to `random_start`. "pgd" begins with its points, unless
         there is a `target`, and goes on; "fgsm" and "kl" take their own steps alone.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features. None: L-inf, no box, everything mutable.
+        Norm, box and mutable features. None: L-inf, no box, everything mutable; for a table, rows
+        that could exist, as for :func:`robfair.boundary_distance`.
     tolerance : float, default=0.01
         A sample is finished when its interval is no longer than this share of its least eps.
     n_bisections : int, default=16
@@ -120,7 +121,7 @@ def least_eps(
     >>> result.eps.round(1).tolist()
     [inf, 1.0, 1.0, 0.0]
     """
-    threat_model = as_threat_model(threat_model)
+    threat_model = as_threat_model(threat_model, model, X)
     bisection = _Bisection(eps_max, tolerance, n_bisections)
     if method not in (*METHODS, "distance"):
         names = ", ".join((*METHODS, "distance"))

@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from robfair._batches import check_batch_size
+from robfair._default_threat import default_threat_model, otherwise
 from robfair._directions import away_from_label, away_from_prediction
 from robfair.threat import ThreatModel
 
@@ -112,9 +113,10 @@ class AttackOptions:
         return [name for name in names if getattr(self, name) != defaults[name]]
 
 
-def as_threat_model(threat_model: ThreatModel | None) -> ThreatModel:
+def as_threat_model(threat_model: ThreatModel | None, model: Any, X: Any) -> ThreatModel:
     """Return the threat model, L-inf by default; raise TypeError for anything else."""
-    threat_model = ThreatModel(np.inf) if threat_model is None else threat_model
+    if threat_model is None:
+        return default_threat_model(model, X, norm=np.inf)
     if not isinstance(threat_model, ThreatModel):
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     return threat_model
@@ -128,11 +130,14 @@ def searches_rows(threat_model: ThreatModel, options: AttackOptions, *others: st
     if not threat_model.is_mixed:
         return False
     why = "under a threat model with categories, integer or unit, valid rows are searched"
-    if options.target is not None:
-        raise ValueError(f"{why} that leave a label: target must be None; got {options.target!r}.")
-    if options.method != "pgd":
-        raise ValueError(f"{why} instead of steps: leave out method; got {options.method!r}.")
     useless = [*others, *options.changed(*STEPS)]
-    if useless:
-        raise ValueError(f"{why} instead of steps: leave out {', '.join(useless)}.")
+    wrong = ""
+    if options.target is not None:
+        wrong = f"that leave a label: target must be None; got {options.target!r}."
+    elif options.method != "pgd":
+        wrong = f"instead of steps: leave out method; got {options.method!r}."
+    elif useless:
+        wrong = f"instead of steps: leave out {', '.join(useless)}."
+    if wrong:
+        raise ValueError(f"{why} {wrong} {otherwise(threat_model)}".rstrip())
     return True

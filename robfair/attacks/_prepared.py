@@ -58,7 +58,7 @@ def prepare(
     """Check everything before any work starts; raise TypeError or ValueError as `attack` does."""
     _check_labels(y, options)
     check_aligned(X=X, y=y, target=options.target)
-    threat_model = as_threat_model(threat_model)
+    threat_model = as_threat_model(threat_model, model, X)
     other = None
     if options.transfer_from is not None:
         name, source = _named(options.transfer_from)
@@ -80,7 +80,7 @@ def prepare_steps(
     """Prepare gradient steps of a model with logits; see :func:`prepare`."""
     _check_labels(y, options)
     seed = as_seed(options.random_state)
-    problem = _as_problem(model, X, y, as_threat_model(threat_model), options, "logits")
+    problem = _as_problem(model, X, y, as_threat_model(threat_model, model, X), options, "logits")
     target = None if options.target is None else _target_codes(problem, options.target)
     return GradientSteps(problem, options, seed, target, options.transfer_from is not None)
 

@@ -78,7 +78,8 @@ def audit(
         How distances are computed; see `boundary_distance`. "auto" takes "decision" for a model
         that has no gradient.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features.
+        Norm, box and mutable features. None: as for `boundary_distance`; of a table all columns may
+        change but those of the groups, that is of the same name, or that part the rows alike.
     tau_max : float, default=None
         Cap on the distances: a larger one counts as `tau_max`. Without it the measures are NaN if
         no adversarial is found for some sample.

@@ -39,10 +39,15 @@ def changed_options(options: DistanceOptions, certify: bool) -> dict[str, Any]:
 
 def provenance(model: Any, X: Any, threat_model: ThreatModel) -> dict[str, Any]:
     """Tell what may change, the space in which it does, the date and the versions."""
-    behind = threat_model.table is None and as_model(model).transform is not None
+    space = "the input of the last step of the Pipeline"
+    if threat_model.mutable_columns is not None:
+        space = "the columns of X"
+    elif as_model(model).transform is None:
+        space = "X"
     return {
         "mutable": _mutable(model, X, threat_model),
-        "space": "the input of the last step of the Pipeline" if behind else "X",
+        "space": space,
+        "threat_model_by_default": threat_model.held_columns is not None,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "robfair": __version__,

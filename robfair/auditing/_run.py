@@ -75,6 +75,7 @@ def _measure(
         threat_model=options.threat_model,
         certify=options.certify,
         options=options.distance,
+        sensitive_features=sensitive_features,
         # The points behind the distances tell examples in words, unless X holds images.
         return_adversarial=options.examples > 0 and getattr(X, "ndim", 2) == 2,
         verbose=options.verbose,

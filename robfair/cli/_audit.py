@@ -123,13 +123,19 @@ def _add_distance(parser: argparse.ArgumentParser) -> None:
     moves = group.add_mutually_exclusive_group()
     moves.add_argument(
         "--mutable", type=names, action="extend", metavar="COLUMNS",
-        help="columns that may change, all others stay. Behind the transformers of a Pipeline "
-        "distances are then in standard deviations of these columns, categories change as a whole, "
-        "integers by integers, all within the range of DATA",
+        help="columns that may change, all others stay (default for a Pipeline that encodes "
+        "columns: all but --sensitive). Behind the transformers of a Pipeline distances are in "
+        "standard deviations of these columns, categories change as a whole, integers by integers, "
+        "all within the range of DATA",
     )  # fmt: skip
     moves.add_argument(
         "--immutable", type=names, action="extend", metavar="COLUMNS",
         help="columns that stay, all others may change",
+    )  # fmt: skip
+    group.add_argument(
+        "--space", choices=("columns", "features"), default="columns",
+        help="what is changed where a Pipeline encodes columns: these, or the features that enter "
+        "its last step, such as fractions of one-hot columns (default: %(default)s)",
     )  # fmt: skip
     group.add_argument("--norm", choices=("2", "inf"), default="2", help="(default: %(default)s)")
     group.add_argument(

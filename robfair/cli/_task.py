@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from robfair._default_threat import default_threat_model
 from robfair._text import did_you_mean, few
 from robfair.cli._boosters import FileModel
 from robfair.cli._csv import CsvForm
@@ -123,7 +124,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
     _check_cells(table, loaded)
     if loaded.file is not None:
         table = loaded.file.frame(table)
-    threat_model = _threat_model(table, loaded, arguments)
+    threat_model = _threat_model(table, named[sensitive], loaded, arguments)
     columns = frame.drop(columns=arguments.target)
     rows = sample_rows(len(frame), arguments.max_rows, arguments.seed)
     source = f"{len(frame):,} rows of {arguments.data}"
@@ -296,13 +297,23 @@ def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
 
 
 def _threat_model(
-    table: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
+    table: pd.DataFrame, sensitive: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
 ) -> ThreatModel:
     norm = float(arguments.norm)
     option = "--immutable" if arguments.mutable is None else "--mutable"
     named = arguments.immutable if arguments.mutable is None else arguments.mutable
+    if arguments.space == "features":
+        if named is not None and loaded.pipeline is not None:
+            raise BadInput(
+                f"--space features changes what enters the last step of the Pipeline, and {option} "
+                "names columns: leave out one of them."
+            )
+        if named is None:
+            return ThreatModel(norm=norm)
     if named is None:
-        return ThreatModel(norm=norm)
+        if loaded.columns is None:
+            return ThreatModel(norm=norm)
+        return default_threat_model(loaded.model, table, norm=norm, sensitive_features=sensitive)
     for name in named:
         if name not in table.columns:
             raise BadInput(

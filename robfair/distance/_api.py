@@ -8,6 +8,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from robfair._alignment import check_columns
+from robfair._default_threat import default_threat_model, held_lines
 from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.adapters import leaves_as_found
 from robfair.distance._diagnostics import diagnose
@@ -58,7 +59,7 @@ def boundary_distance(
         is left as found.
     X : array-like of shape (n_samples, n_features) or (n_samples, ...)
         The samples. For a Pipeline, what enters the Pipeline: its transformers are applied once,
-        and the input of its last step is perturbed.
+        and the input of its last step is perturbed, by default so that it is that of a row of X.
     y : array-like of shape (n_samples,), default=None
         True labels. Samples that the model gets wrong are then skipped: no measure needs them.
     method : {"auto", "strong", "linear", "exact", "decision", "deepfool", "paper"}, default="auto"
@@ -84,9 +85,14 @@ def boundary_distance(
           for reproduction, it gives half the distance where one step is enough, as on every linear
           model.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features. None: L2, no box, everything mutable. With categories,
-        integers or units the distance is the least cost of a valid row that is predicted
-        differently: exact for affine models, an upper bound for others.
+        Norm, box and mutable features. None: L2, no box, everything mutable; but if X is a
+        DataFrame with categories, text, booleans or integers, which a Pipeline encodes, rows that
+        could exist, as from :meth:`ThreatModel.from_transformer
+        <robfair.ThreatModel.from_transformer>`: every column that can be read may change, numbers
+        in the range of X and `background`. ``ThreatModel()`` perturbs the input of the last step of
+        such a Pipeline, fractions of categories included. With categories, integers or units the
+        distance is the least cost of a valid row that is predicted differently: exact for affine
+        models, an upper bound for others.
     certify : bool, default=False
         Whether to compute certified lower bounds too, by linear bound propagation, for networks of
         Linear, Conv2d, ReLU, LeakyReLU, Tanh, Sigmoid, pooling, batch normalisation, Dropout,
@@ -238,7 +244,8 @@ def measure_distance(
     array([2., 1., 1., 2.])
     """
     options = DistanceOptions() if options is None else options
-    threat_model = ThreatModel() if threat_model is None else threat_model
+    if threat_model is None:
+        threat_model = default_threat_model(model, X, background=options.background)
     if not isinstance(threat_model, ThreatModel):
         raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
     check_columns(X=X, background=options.background)
@@ -260,4 +267,5 @@ def measure_distance(
         with progress_bar(problem, "certified bounds", verbose) as bar:
             add_lower_bounds(problem, results, bar.update)
     diagnose(problem, results)
+    results.warnings += held_lines(problem.threat_model)
     return replace(results.finish(chosen.name), X=X)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from sklearn.tree import DecisionTreeClassifier
 
+from robfair._default_threat import otherwise
 from robfair._problem import Problem
 from robfair.adapters import LabelModel, LogitModel, Sees, affine_layers
 from robfair.adapters.trees import is_tree_ensemble
@@ -178,7 +179,8 @@ def find_method(name: str, threat_model: ThreatModel, options: DistanceOptions) 
     searches_rows = [m for m in METHODS.values() if any(kind == "rows" for _, kind in m.runners)]
     if threat_model.is_mixed and method not in searches_rows:
         names = _either(other.name for other in searches_rows)
-        raise ValueError(f"{ROWS}, method must be {names}; got method={name!r}.")
+        wrong = f"{ROWS}, method must be {names}; got method={name!r}."
+        raise ValueError(f"{wrong} {otherwise(threat_model)}".rstrip())
     return method
 
 
@@ -203,9 +205,8 @@ def find_runner(
             )
             raise ValueError(f"{users}; got method={method.name!r}.")
     if certify and threat == "rows" and chosen.proves != "exact":
-        raise ValueError(
-            f"{ROWS}, method={chosen.name!r} certifies nothing: leave out certify=True."
-        )
+        wrong = f"{ROWS}, method={chosen.name!r} certifies nothing: leave out certify=True."
+        raise ValueError(f"{wrong} {otherwise(problem.threat_model)}".rstrip())
     if certify and isinstance(problem.model, LabelModel) and chosen.proves != "exact":
         raise ValueError(
             f"certify=True needs a model with logits, and method={chosen.name!r} sees labels only."

@@ -210,7 +210,9 @@ class GroupRobustnessDisplay:
             The display.
         """
         check_aligned(X=X, y=y, sensitive_features=sensitive_features)
-        distances = shared_distance(estimator, X, y, **distance_options)
+        distances = shared_distance(
+            estimator, X, y, sensitive_features=sensitive_features, **distance_options
+        )
         return cls.from_predictions(
             y,
             distances.predicted,

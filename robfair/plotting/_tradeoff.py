@@ -227,7 +227,9 @@ class TradeoffDisplay:
             )
         check_aligned(X=X, y_true=y_true, sensitive_features=sensitive_features)
         distances = {
-            name: shared_distance(model, X, y_true, **distance_options)
+            name: shared_distance(
+                model, X, y_true, sensitive_features=sensitive_features, **distance_options
+            )
             for name, model in estimators.items()
         }
         return cls.from_predictions(

@@ -142,14 +142,15 @@ class RobustnessScorer:
                 params["sensitive_features"] = groups
             elif self._alias is not False:
                 warn(_CLASSES.format(name=self), GroupsWarning)
+        groups = params.get("sensitive_features")  # the columns of which stay as they are
         if self._needs_attack:
             options = {"threat_model": self.threat_model, **self.attack_params}
-            attacked = shared_attack(estimator, X, y, options)
+            attacked = shared_attack(estimator, X, y, options, groups)
             params[self._needs_attack] = attacked.result
             response = attacked.predicted  # the attack predicted them anyway
         if self._needs_distance:
             options = {"threat_model": self.threat_model, **self.distance_params}
-            distances = shared_distance(estimator, X, y, **options)
+            distances = shared_distance(estimator, X, y, sensitive_features=groups, **options)
             params["distance"] = distances.distance
             response = distances.predicted
         elif self._needs_proba:
@@ -280,7 +281,8 @@ def make_robustness_scorer(
     method : str, default="auto"
         Method of `boundary_distance`.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features, of the distance (None: L2) or the attack (None: L-inf).
+        Norm, box and mutable features, of the distance (None: L2) or the attack (None: L-inf). None
+        for a table: see `boundary_distance`; a scorer that gets groups holds their columns.
     distance_params : dict, default=None
         Further options of `boundary_distance`.
     attack_params : dict, default=None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,8 @@ class Codec:
     columns: tuple[Column, ...]
     mutable: frozenset[Hashable]
     n_features: int
+    # Where nobody has chosen the columns: those that stay since they cannot be read, and the reason
+    held: Mapping[Hashable, str] | None = field(default=None, kw_only=True)
 
     def steps(self) -> NDArray[np.float64]:
         """Return the step by which each feature is written, 0 where there is none."""

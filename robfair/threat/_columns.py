@@ -9,6 +9,7 @@ on two columns together.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from robfair.threat._resolution import written_step
 N_BASES = 5  # rows in which the values of a column are tried
 N_VALUES = 9  # values of a numeric column that are tried
 N_SHUFFLED = 1000  # rows of the last check
+# Numbers in the output of the probes of one column, 512 MB: a column of names would take more.
+PROBED = 2**26
 
 
 class ColumnReader:
@@ -35,6 +38,7 @@ class ColumnReader:
     def __init__(self, transformer: Any, X: pd.DataFrame) -> None:
         self.transformer, self.X = transformer, X
         self.encoders: dict[Hashable, list[Any]] = {}  # the categories known, by column
+        self.lenient: set[Hashable] = set()  # columns whose encoder takes other values, too
         self.steps: dict[Hashable, str] = {}  # the step of a ColumnTransformer, by column
         if not hasattr(self.transformer, "transform"):
             raise TypeError(
@@ -43,6 +47,8 @@ class ColumnReader:
             )
         check_is_fitted(self.transformer)
         names = getattr(self.transformer, "feature_names_in_", None)
+        if names is None and not hasattr(self.transformer, "n_features_in_"):
+            names = X.columns  # one of the user's own, which takes them as they come
         if names is None:
             raise ValueError(
                 "the transformer was not fitted on a DataFrame whose columns are named by strings: "
@@ -54,15 +60,29 @@ class ColumnReader:
         self.names = list(names)
         self.used = set(self.names)
         self._find_encoders(self.transformer, self.names)
+
+    @property
+    def encodes(self) -> bool:
+        """Tell whether a column that is used is anything but a number that need not be whole."""
+        used = [self.X[name].dtype for name in self.names if name in self.used]
+        return bool(self.encoders) or not all(pd.api.types.is_float_dtype(kind) for kind in used)
+
+    @cached_property
+    def rows(self) -> NDArray[Any]:
+        """X as the transformer gives it."""
+        return self.transform(self.X)
+
+    def _add_unseen(self) -> None:
+        """Add what encoders have not seen to what they know, or raise if they do not take it."""
         for name, known in self.encoders.items():
             seen = {key(value) for value in known}
             unseen = [value for value in self.X[name].dropna().unique() if value not in seen]
-            if unseen:
+            if unseen and name not in self.lenient:
                 raise ValueError(
                     f"column {name!r} holds {unseen[0]!r}, which its encoder has not seen: fit the "
                     "transformer on data that holds it, or leave these rows out of X."
                 )
-        self.rows = self.transform(self.X)
+            self.encoders[name] = [*known, *unseen]
 
     def _find_encoders(self, step: Any, names: list[Hashable]) -> bool:
         """Note the steps of columns and the categories of encoders; False ends the search."""
@@ -79,6 +99,8 @@ class ColumnReader:
         known = getattr(step, "categories_", None)
         if isinstance(known, list) and len(known) == len(names):
             self.encoders.update({n: c.tolist() for n, c in zip(names, known, strict=True)})
+            if getattr(step, "handle_unknown", "ignore") != "error":
+                self.lenient.update(names)
         # Behind an imputer the values are still those of the column; behind others they may not be.
         return step in (None, "passthrough") or hasattr(step, "statistics_")
 
@@ -109,9 +131,13 @@ class ColumnReader:
         `further` are values of numeric columns that are tried beside those in X, and `integer` the
         columns that move by whole steps.
         """
+        self._add_unseen()
         tried = {name: self._values(name, further.get(name, [])) for name in self.X.columns}
-        outputs = {name: self.probe(name, values) for name, values in tried.items()}
-        features = {name: self._features(output) for name, output in outputs.items()}
+        outputs = {name: self._probe_or_reason(name, values) for name, values in tried.items()}
+        features = {
+            name: np.array([], dtype=np.intp) if isinstance(output, str) else self._features(output)
+            for name, output in outputs.items()
+        }
         owners: dict[int, list[Hashable]] = {}
         for name, made in features.items():
             for feature in made:
@@ -123,6 +149,9 @@ class ColumnReader:
             others = [other for f in made for other in owners[int(f)] if other != name]
             dtype, single = self.X[name].dtype, name in self.used and len(values) < 2
             column: Column | None = None
+            if isinstance(output, str):
+                columns.append(Opaque(name, output))
+                continue
             if single:
                 reason = "holds one value only in X"
             elif not len(made):
@@ -160,6 +189,15 @@ class ColumnReader:
         # Where X holds missing values that an imputer fills, they have the code of its filling.
         seen = {key(value) for value in values}
         return [*values, None] if column.isna().any() and None not in seen else values
+
+    def _probe_or_reason(self, name: Hashable, values: Sequence[Any]) -> NDArray[Any] | str:
+        """Probe a column, or say why that cannot be done."""
+        if N_BASES * len(values) * self.rows.shape[1] > PROBED:
+            return f"holds {len(values):,} values, which are too many to try"
+        try:
+            return self.probe(name, values)
+        except ValueError as error:
+            return f"cannot be tried with other values: {error}".rstrip(".")
 
     def probe(self, name: Hashable, values: Sequence[Any]) -> NDArray[Any]:
         """Return the features, of shape (rows tried, values, features), with each value put in."""
@@ -226,6 +264,25 @@ class ColumnReader:
 
     def check_apart(self, columns: Sequence[Number | Category]) -> None:
         """Raise unless columns keep their features when they change together."""
+        feature = self._not_apart(columns)
+        if feature is not None:
+            raise ValueError(
+                f"feature {feature} of the transformer's output depends on several columns "
+                "together, or on whether one is missing: leave these out of `mutable`."
+            )
+
+    def apart(self, columns: Sequence[Number | Category]) -> list[Number | Category]:
+        """Return those columns, one after another, that keep their features together."""
+        if self._not_apart(columns) is None:
+            return list(columns)
+        kept: list[Number | Category] = []
+        for column in columns:
+            if self._not_apart([*kept, column]) is None:
+                kept.append(column)
+        return kept
+
+    def _not_apart(self, columns: Sequence[Number | Category]) -> int | None:
+        """Shuffle values of columns together; return a feature that is not as expected, if any."""
         # Spread over X, which may be sorted.
         at = np.unique(np.linspace(0, len(self.X) - 1, N_SHUFFLED).astype(int))
         frame, expected = self.X.iloc[at].reset_index(drop=True), self.rows[at].copy()
@@ -239,9 +296,4 @@ class ColumnReader:
             else:
                 expected[:, column.block.columns] = column.block.codes[encoded]
         off = np.abs(self.transform(frame) - expected) > 10 * self._rounding(expected[None])
-        if off.any():
-            feature = int(np.flatnonzero(off.any(axis=0))[0])
-            raise ValueError(
-                f"feature {feature} of the transformer's output depends on several columns "
-                "together, or on whether one is missing: leave these out of `mutable`."
-            )
+        return int(np.flatnonzero(off.any(axis=0))[0]) if off.any() else None

@@ -10,10 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair._text import type_name
-from robfair.threat._codec import Category, Codec, Number, some
+from robfair.threat._codec import Category, Codec, Column, Number, Opaque, some
 from robfair.threat._columns import ColumnReader
 
 Names = Hashable | Sequence[Hashable]
+FREE = 50  # values of a category; more, which no encoder knows, are a text or the name of a row
+MIXED = "is mixed with others, or depends on whether one is missing"
 
 
 def read_fields(
@@ -24,8 +26,13 @@ def read_fields(
     bounds: str | Mapping[Hashable, tuple[float, float]] | None,
     unit: str | Mapping[Hashable, float] | None,
     integer: str | Names,
+    *,
+    by_default: bool = False,
 ) -> tuple[dict[str, Any], Codec]:
-    """Return fields of a ThreatModel and the codec; raise what from_transformer raises."""
+    """Return fields of a ThreatModel and the codec; raise what from_transformer raises.
+
+    `by_default` holds a column that cannot be read, where a user who names it gets an error.
+    """
     _check_frame(X)
     move = moving_columns(mutable, sensitive_features, X)
     whole = whole_columns(integer, X)
@@ -38,19 +45,9 @@ def read_fields(
     # A side that is open cannot be put through the transformer.
     tried = {name: [s for s in pair if np.isfinite(s)] for name, pair in sides.items()}
     columns = reader.read(tried, whole)
-    numbers: list[Number] = []
-    categories: list[Category] = []
-    for column in columns:
-        if column.name not in move:
-            continue
-        if isinstance(column, Number):
-            numbers.append(column)
-        elif isinstance(column, Category):
-            categories.append(column)
-        elif mutable is not None or not column.idle:
-            raise ValueError(f"column {column.name!r} {column.reason}; leave it out of `mutable`.")
-    moving: list[Number | Category] = [*numbers, *categories]
-    reader.check_apart(moving)  # each has been probed alone so far
+    moving, held = _moving(reader, columns, move, named=mutable is not None, by_default=by_default)
+    numbers = [column for column in moving if isinstance(column, Number)]
+    categories = [column for column in moving if isinstance(column, Category)]
     # Only now is it known which columns are numbers that move.
     for option, given in (("bounds", [*sides]), ("unit", [*units])):
         idle = [name for name in given if name not in {number.name for number in numbers}]
@@ -65,7 +62,47 @@ def read_fields(
         fields["mutable"][list(category.block.columns)] = True
     fields["bounds"] = None if bounds is None else _box(reader, numbers, sides)
     fields["categories"] = tuple(c.block for c in categories) or None
-    return fields, Codec(columns, frozenset(column.name for column in moving), n_features)
+    names = frozenset(column.name for column in moving)
+    return fields, Codec(columns, names, n_features, held=held if by_default else None)
+
+
+def _moving(
+    reader: ColumnReader,
+    columns: Sequence[Column],
+    move: set[Hashable],
+    *,
+    named: bool,
+    by_default: bool,
+) -> tuple[list[Number | Category], dict[Hashable, str]]:
+    """Return the columns that may change, and those that are held by default, with the reasons."""
+    held: dict[Hashable, str] = {}
+    moving: list[Number | Category] = []
+    for column in columns:
+        if column.name not in move:
+            continue
+        if by_default and _is_free_text(column, reader):
+            held[column.name] = f"holds more than {FREE} values, which no encoder knows"
+        elif not isinstance(column, Opaque):
+            moving.append(column)
+        elif by_default and not column.idle:
+            held[column.name] = column.reason
+        elif named or not column.idle:
+            raise ValueError(f"column {column.name!r} {column.reason}; leave it out of `mutable`.")
+    # Each has been probed alone so far.
+    if by_default:
+        apart = {column.name for column in reader.apart(moving)}
+        held |= {c.name: MIXED for c in moving if c.name not in apart}
+        moving = [column for column in moving if column.name in apart]
+    else:
+        reader.check_apart(moving)
+    return moving, held
+
+
+def _is_free_text(column: Column, reader: ColumnReader) -> bool:
+    """Tell whether the values in X are a part only of those that a column may hold."""
+    if not isinstance(column, Category) or column.name in reader.encoders:
+        return False
+    return sum(map(len, column.values)) > FREE
 
 
 def _numeric_fields(

@@ -28,7 +28,8 @@ class ThreatModel(SpreadFields):
         The box that perturbed samples must stay in. Each side is a number or an array that
         broadcasts to the shape of one sample; ``-inf`` and ``inf`` leave a side open. "data" is the
         least box around the samples that the threat model is applied to. None: unbounded. Units are
-        those of the space that is perturbed (for a Pipeline: the input of its last step).
+        those of the space that is perturbed: for a Pipeline the input of its last step, with
+        fractions of one-hot columns unless there are `categories`.
     mutable : array of bool, broadcastable to the shape of one sample, or None, default=None
         True for features that may change. None: all of them.
     categories : sequence of blocks, or None, default=None
@@ -170,9 +171,8 @@ class ThreatModel(SpreadFields):
     ) -> ThreatModel:
         """Make the threat model of the columns of a table, for the features that are made of them.
 
-        The transformer is read by trying it: numeric columns must each end up in one feature, as an
-        affine function (scalers, imputers, "passthrough"), and columns of categories are those of
-        strings, categories or booleans, and those that an encoder takes apart.
+        The transformer is read by trying it: a numeric column must end up in one feature, as an
+        affine function (scalers, imputers). Strings, booleans and what is encoded are categories.
 
         Parameters
         ----------
@@ -210,9 +210,8 @@ class ThreatModel(SpreadFields):
         TypeError
             If X is not a DataFrame, or an argument has another type than those above.
         ValueError
-            If a name is not a column of X, a mutable column is neither made of categories nor
-            mapped by an affine function, X leaves its bounds, or X holds a category that its
-            encoder has not seen.
+            If a name is not a column of X, a mutable column can be read as neither, X leaves its
+            bounds, or X holds a category that its encoder does not take.
 
         See Also
         --------
@@ -220,9 +219,8 @@ class ThreatModel(SpreadFields):
 
         Notes
         -----
-        Categories that share a code, such as infrequent ones, are one category here; `as_rows`
-        names them all, and puts in the one that is most frequent in X. The least change of a number
-        is that of :meth:`from_frame`.
+        Categories that share a code, such as infrequent ones, are one here; `as_rows` names all.
+        The least change of a number is that of :meth:`from_frame`.
 
         Examples
         --------
@@ -253,6 +251,11 @@ class ThreatModel(SpreadFields):
         model = cls(norm=norm, category_cost=category_cost, **fields)
         object.__setattr__(model, "_codec", codec)  # frozen; nor can a user give a codec
         return model
+
+    @property
+    def held_columns(self) -> Mapping[Hashable, str] | None:
+        """Columns that stay since they cannot be read, with the reason; None if it was named."""
+        return None if self._codec is None else self._codec.held
 
     @classmethod
     def from_frame(
@@ -381,18 +384,16 @@ class ThreatModel(SpreadFields):
         -------
         DataFrame of shape (n_samples, n_columns + 1)
             The columns of `start`, in their dtypes, with new values where a mutable column has
-            changed, and a column "changed" such as "hours 40 -> 47; job Sales -> Tech". Rows
-            without a point are missing values, for which integers become "Int64".
+            changed, and a column "changed" such as "hours 40 -> 47; job Sales -> Tech". Without a
+            point all is missing, for which integers become "Int64".
 
         Raises
         ------
         ValueError
-            If the threat model was made neither by `from_transformer` nor by `from_frame`, the
-            shapes do not fit, or `start` is an array from which a column cannot be read back.
+            If the threat model knows no columns, the shapes do not fit, or `start` is an array from
+            which a column cannot be read back.
         """
         if self._codec is None:
-            raise ValueError(
-                "as_rows needs the original columns, which only a threat model made by "
-                "ThreatModel.from_transformer or ThreatModel.from_frame knows."
-            )
+            makers = "ThreatModel.from_transformer or ThreatModel.from_frame"
+            raise ValueError(f"as_rows needs the original columns, which only {makers} tells it.")
         return self._codec.as_rows(points, start)

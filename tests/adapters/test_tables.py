@@ -106,7 +106,7 @@ def test_boosting_with_native_categories_and_gaps(columns):
         model, X, y, sensitive_features=groups, threat_model=threat_model, n_check=5, budget=50
     )
     assert told.settings["mutable"] == ", ".join(columns)
-    assert told.settings["space"] == "X"
+    assert told.settings["space"] == "the columns of X"
     assert (told.examples["label after"] != told.examples["label"]).all()
 
 

@@ -33,10 +33,10 @@ def test_what_is_refused(options, error, match):
 
 
 def test_threat_models():
-    assert as_threat_model(None).norm == np.inf
-    assert as_threat_model(TABLE) is TABLE
+    assert as_threat_model(None, None, [[0.0]]).norm == np.inf
+    assert as_threat_model(TABLE, None, [[0.0]]) is TABLE
     with pytest.raises(TypeError, match="must be a ThreatModel or None; got 2"):
-        as_threat_model(2)
+        as_threat_model(2, None, [[0.0]])
 
 
 def test_a_search_of_rows_refuses_options_of_steps():

@@ -172,11 +172,10 @@ def test_a_pipeline_over_a_frame_with_strings():
         ),
         LogisticRegression(),
     ).fit(frame, DATA.y)
-    result = run(model, frame, groups=frame["city"])
+    result = run(model, frame, groups=frame["city"], threat_model=ThreatModel())
     inner = run(model[-1], model[0].transform(frame))
     assert_allclose(result.by_group["robustness"], inner.by_group["robustness"])
-    assert result.name == "Pipeline"
-    assert result.by_group.index.name == "city"
+    assert (result.name, result.by_group.index.name) == ("Pipeline", "city")
 
 
 @pytest.mark.parametrize("wrap", [list, pd.Series, pl.Series, pd.Categorical, torch.as_tensor])

@@ -21,7 +21,8 @@ def task(files):
             "sensitive": ["race"], "control": None, "favorable": None, "cross": False,
             "features": None, "max_rows": None, "encoding": "utf-8", "sep": None,
             "mutable": None, "immutable": None, "norm": "2",
-            "certify": False, "seed": 0, "trust": [], "architecture": None, "classes": None,
+            "space": "columns", "certify": False, "seed": 0, "trust": [], "architecture": None,
+            "classes": None,
         }  # fmt: skip
         return prepare(argparse.Namespace(**defaults | options))
 

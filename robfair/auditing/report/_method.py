@@ -16,11 +16,26 @@ FEW_RIGHT = 5
 
 
 def method_line(audit: AuditNumbers) -> str:
-    """Name the method, the threat model and the cap on distances."""
+    """Name the method, the threat model, the cap on distances, and columns that may change."""
     cap = audit.settings["tau_max"]
     return (
         f"distance: {audit.distances.method}, {audit.distances.threat_model!r}"
-        f"{'' if cap is None else f', capped at {cap:g}'}"
+        f"{'' if cap is None else f', capped at {cap:g}'}{_change_line(audit)}"
+    )
+
+
+def _change_line(audit: AuditNumbers) -> str:
+    """Say what could change in a table, and how to say otherwise; "" where features are changed."""
+    threat_model = audit.distances.threat_model
+    if threat_model.mutable_columns is None:
+        return ""
+    columns = visible(few(threat_model.mutable_columns, 12))
+    line = f". Rows that could exist; may change: {columns}"
+    if threat_model.held_columns is None:
+        return line
+    return (
+        f"{line} (the default for a table; threat_model=, or --mutable in a shell, says otherwise, "
+        "and ThreatModel() changes the input of the Pipeline's last step)"
     )
 
 
@@ -103,7 +118,7 @@ def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
         ("Distance", f"{distances.method}: {METHODS[distances.method].summary}"),
         ("Norm", "L-inf, the largest change of a feature" if np.isinf(norm) else "L2, Euclidean"),
         ("Threat model", repr(distances.threat_model)),
-        ("What may change", settings["mutable"]),
+        ("What may change", f"{settings['mutable']}{_how_chosen(audit)}"),
         ("Unit of distances", _unit(audit)),
         ("Cap on distances", "none" if cap is None else f"{cap:g} (tau_max)"),
         ("Searches", status_line(audit)),
@@ -122,6 +137,16 @@ def method_rows(audit: AuditNumbers) -> list[tuple[str, str]]:
         rows.append(("Options of the distance", options))
     versions = ", ".join(f"{name} {version}" for name, version in settings["versions"].items())
     return [*rows, ("Versions", versions), ("Date", settings["date"])]
+
+
+def _how_chosen(audit: AuditNumbers) -> str:
+    """Say that nobody has named what may change, and what to do about it."""
+    if audit.distances.threat_model.held_columns is None:
+        return ""
+    return (
+        ". This is the default for a table: all columns that can be read, but those of the groups. "
+        "threat_model=, or --mutable in a shell, names others."
+    )
 
 
 def _unit(audit: AuditNumbers) -> str:

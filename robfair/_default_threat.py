@@ -1,0 +1,114 @@
+"""The threat model where the user names none: rows that could exist, if X is a table of columns.
+
+This is the one place that decides it, for distances, audits, scorers, figures, attacks and the
+command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from robfair._groups import Groups, group_columns
+from robfair._text import few
+from robfair._validation import to_array
+from robfair.adapters import transformers
+from robfair.threat import ThreatModel, encodes_columns, readable_columns
+
+
+def default_threat_model(
+    model: Any,
+    X: Any,
+    *,
+    norm: float = 2,
+    background: Any = None,
+    sensitive_features: Any = None,
+) -> ThreatModel:
+    """Make the threat model that holds where none is named.
+
+    If X is a DataFrame with categories, text, booleans or integers, which a Pipeline encodes, that
+    of its columns: all but those of `sensitive_features` may change, by steps that give rows which
+    could exist, within the range of X and `background`. Else only `norm` is set.
+    """
+    steps = transformers(model)
+    if steps is None or not isinstance(X, pd.DataFrame):
+        return ThreatModel(norm=norm)
+    try:
+        if not encodes_columns(steps, X):
+            return ThreatModel(norm=norm)
+        return readable_columns(
+            steps,
+            _with_background(X, background),
+            norm=norm,
+            sensitive_features=sensitive_columns(sensitive_features, X),
+        )
+    except (TypeError, ValueError):
+        return ThreatModel(norm=norm)
+
+
+def otherwise(threat_model: ThreatModel) -> str:
+    """Say how to get another threat model than that of the columns; "" if it was named."""
+    if threat_model.held_columns is None:
+        return ""
+    norm = "" if threat_model.norm == 2 else "norm=numpy.inf"
+    return (
+        f"That is the default for a table; threat_model=robfair.ThreatModel({norm}), or --space "
+        "features in a shell, changes the input of the Pipeline's last step instead."
+    )
+
+
+def held_lines(threat_model: ThreatModel) -> list[str]:
+    """Say which columns stay as they are since they cannot be read; no line if there is none."""
+    held = threat_model.held_columns
+    if not held:
+        return []
+    columns = few([f"{name!r} {reason}" for name, reason in held.items()], 5)
+    return [
+        f"not every column that could change does: {columns}. Such a column stays as it is; "
+        f"threat_model= says otherwise."
+    ]
+
+
+def sensitive_columns(features: Any, X: pd.DataFrame) -> list[Hashable]:
+    """List the columns of X that are sensitive features: by name, or since they part X alike.
+
+    `features` are those of an audit, of any container; None is none.
+    """
+    if features is None:
+        return []
+    if isinstance(features, Groups):
+        columns = [(features.codes, name) for name in features.labels.names]
+    else:
+        columns = group_columns(features, len(X), "sensitive_features")
+    names = {name for _, name in columns}
+    codes = [pd.factorize(to_array(values))[0] for values, _ in columns]
+    return [
+        name
+        for name in X.columns
+        if name in names
+        or (not pd.api.types.is_float_dtype(X[name].dtype) and _parts_alike(X[name], codes))
+    ]
+
+
+def _parts_alike(column: pd.Series[Any], groups: list[NDArray[np.intp]]) -> bool:
+    """Tell whether the values of a column are groups under other names."""
+    try:
+        own = pd.factorize(column, use_na_sentinel=False)[0]
+    except TypeError:  # lists, and what else has no hash
+        return False
+    n = len(np.unique(own))
+    return n > 1 and any(
+        n == len(np.unique(codes)) == len(np.unique(np.column_stack([own, codes]), axis=0))
+        for codes in groups
+    )
+
+
+def _with_background(X: pd.DataFrame, background: Any) -> pd.DataFrame:
+    """Return X and the background as one table, where the latter has the same columns."""
+    if isinstance(background, pd.DataFrame) and list(background.columns) == list(X.columns):
+        return pd.concat([X, background], ignore_index=True)
+    return X

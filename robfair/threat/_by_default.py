@@ -1,0 +1,65 @@
+"""The threat model of the columns of a table where the user names none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from robfair.threat._columns import ColumnReader
+from robfair.threat._from_transformer import read_fields
+from robfair.threat._model import ThreatModel
+
+__all__ = ["encodes_columns", "readable_columns"]
+
+
+def encodes_columns(transformer: Any, X: pd.DataFrame) -> bool:
+    """Tell whether a transformer meets categories, text, booleans or integers.
+
+    Parameters
+    ----------
+    transformer : ColumnTransformer, Pipeline or another transformer
+        Fitted.
+    X : DataFrame of shape (n_samples, n_columns)
+        Samples in the columns that enter it.
+
+    Returns
+    -------
+    bool
+        True if a column that it uses is not of floats, or is taken apart by an encoder.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the transformer cannot be read at all, or X lacks a column.
+    """
+    return ColumnReader(transformer, X).encodes
+
+
+def readable_columns(
+    transformer: Any, X: pd.DataFrame, *, sensitive_features: Sequence[Any] = (), norm: float = 2
+) -> ThreatModel:
+    """Make the threat model of those columns that can be read; all others stay as they are.
+
+    Parameters
+    ----------
+    transformer, X, sensitive_features, norm : object
+        As for :meth:`ThreatModel.from_transformer`.
+
+    Returns
+    -------
+    ThreatModel
+        One whose `held_columns` says which columns stay because they cannot be read, and why.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :meth:`ThreatModel.from_transformer` does, or if no column can be read.
+    """
+    fields, codec = read_fields(
+        transformer, X, None, sensitive_features, "data", "std", "auto", by_default=True
+    )
+    model = ThreatModel(norm=norm, **fields)
+    object.__setattr__(model, "_codec", codec)  # frozen, as in from_transformer
+    return model
