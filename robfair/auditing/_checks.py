@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from robfair._groups import SMALL_GROUP, Groups
 from robfair._text import interval_title
+from robfair.auditing._blocks import take_rows
 from robfair.distance import METHODS, BoundaryDistance, DistanceOptions, measure_distance
 
 # Relative differences of mean distances above which a reader is warned.
@@ -45,7 +45,7 @@ def search_again(
     for method in methods:
         again = measure_distance(
             model,
-            _safe_indexing(X, rows),
+            take_rows(X, rows),
             method=method,
             threat_model=distances.threat_model,  # in the box of all rows, where that is the data's
             options=options.for_another_method(),

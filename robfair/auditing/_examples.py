@@ -10,15 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 
 from robfair._groups import Groups
 from robfair._text import arrow
 from robfair.adapters import as_model, label_model
-from robfair.distance import BoundaryDistance
+from robfair.auditing._blocks import RowBlocks, take_rows
+from robfair.auditing._options import AuditOptions
+from robfair.distance import BoundaryDistance, measure_distance
 
 WIDE = 500  # inputs with more features are images or texts: a list of features says nothing
 NAMED = 3  # features that are named; the others that change, by less, are counted
+TOO_MANY = "Not told in words: the model sees images, or too many features for a list of changes."
 NEGLIGIBLE = 1e-6  # relative to the greatest change of a row: less is rounding
 
 
@@ -28,7 +30,7 @@ def nearest_rows(
     distances: BoundaryDistance,
     groups: Groups,
     correct: NDArray[np.bool_],
-    examples: int,
+    options: AuditOptions,
 ) -> tuple[pd.DataFrame, str]:
     """Tell the rows of each group that the least change flips, and in which terms they are told.
 
@@ -36,31 +38,36 @@ def nearest_rows(
     """
     columns = ["group", "row", "label", "label after", "distance", "changed"]
     nothing = pd.DataFrame(columns=columns)
-    if examples == 0:
+    if options.examples == 0:
         return nothing, "Left out, as was asked for (examples=0)."
     points = distances.adversarial
-    if points is None or points.ndim != 2 or points.shape[1] > WIDE:
-        return nothing, (
-            "Not told in words: the model sees images, or too many features for a list of changes."
-        )
-    rows = _nearest(distances, groups, correct, examples)
+    # Of blocks no points were kept.
+    if not isinstance(X, RowBlocks) and (
+        points is None or points.ndim != 2 or points.shape[1] > WIDE
+    ):
+        return nothing, TOO_MANY
+    rows = _nearest(distances, groups, correct, options.examples)
     if len(rows) == 0:
         return nothing, "None: no row that is classified correctly was flipped."
-    changed, note = _in_words(model, _safe_indexing(X, rows), distances, points[rows])
+    start = take_rows(X, rows)
+    points, distance = _points(model, start, distances, rows, options)
+    if points.shape[1] > WIDE:
+        return nothing, TOO_MANY
+    changed, note = _in_words(model, start, distances, points)
     frame = pd.DataFrame(
         {
             "group": [groups.labels[code] for code in groups.codes[rows]],
             "row": rows,
             "label": distances.predicted[rows],
-            "label after": label_model(model, X, distances.threat_model.table).predict(
-                points[rows]
-            ),
-            "distance": distances.distance[rows],
+            "label after": label_model(model, start, distances.threat_model.table).predict(points),
+            "distance": distance,
             "changed": changed,
         }
     )
     if isinstance(X, pd.DataFrame):
         frame.insert(2, "index", X.index[rows])
+    elif isinstance(X, RowBlocks) and isinstance(start, pd.DataFrame):
+        frame.insert(2, "index", rows)
     return frame, note
 
 
@@ -73,6 +80,27 @@ def _nearest(
     order = usable[np.argsort(distances.distance[usable], kind="stable")]
     codes = groups.codes[order]
     return np.concatenate([order[codes == code][:k] for code in range(len(groups))])
+
+
+def _points(
+    model: Any,
+    start: Any,
+    distances: BoundaryDistance,
+    rows: NDArray[np.intp],
+    options: AuditOptions,
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return the points behind the distances of some rows, and how far they are."""
+    if distances.adversarial is not None:
+        return distances.adversarial[rows], distances.distance[rows]
+    again = measure_distance(
+        model,
+        start,
+        method=options.method,
+        threat_model=distances.threat_model,
+        options=options.distance,
+    )
+    assert again.adversarial is not None
+    return again.adversarial, again.distance
 
 
 def _in_words(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from robfair._groups import Groups
 from robfair._text import did_you_mean, type_name
+from robfair.auditing._blocks import row_parts
 
 # Of two classes, if nothing else is asked for. The last one needs probabilities.
 USUAL = ("selection_rate", "true_positive_rate", "false_positive_rate", "calibration")
@@ -97,7 +98,8 @@ def measure_metrics(
     scores = {}
     if metrics.needs_scores:
         column = list(model.classes_).index(metrics.positive)
-        scores = {"scores": np.asarray(model.predict_proba(X))[:, column]}
+        parts = [np.asarray(model.predict_proba(part))[:, column] for part in row_parts(X)]
+        scores = {"scores": np.concatenate(parts)}
     # One function for all: fairlearn copies the rows, one by one, for every function and group.
     frame = MetricFrame(
         metrics=metrics.compute,

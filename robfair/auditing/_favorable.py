@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from robfair._group_means import group_means, mean_intervals
 from robfair._groups import Groups, cross_labels
 from robfair._text import few
+from robfair.auditing._blocks import row_parts
 from robfair.auditing._options import AuditOptions
 from robfair.distance import BoundaryDistance, measure_distance
 
@@ -69,14 +69,18 @@ def measure_favorable(
     distance = distances.distance.copy()
     rows = np.flatnonzero((y_true != distances.predicted) & np.any(decisions, axis=0))
     if len(rows):
-        distance[rows] = measure_distance(
-            model,
-            _safe_indexing(X, rows),
-            method=options.method,
-            threat_model=distances.threat_model,  # in the box of all rows
-            options=options.distance,
-            return_adversarial=False,
-        ).distance
+        found = [
+            measure_distance(
+                model,
+                part,
+                method=options.method,
+                threat_model=distances.threat_model,  # in the box of all rows
+                options=options.distance,
+                return_adversarial=False,
+            ).distance
+            for part in row_parts(X, rows)
+        ]
+        distance[rows] = np.concatenate(found)
     capped = np.minimum(distance, np.inf if tau_max is None else tau_max)
     values = np.where(np.isinf(capped), np.nan, capped)
     frames = [

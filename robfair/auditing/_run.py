@@ -15,6 +15,7 @@ from robfair._group_tests import compare_groups, cross, error_level, row_values
 from robfair._groups import Groups, encode_groups
 from robfair._validation import check_vector
 from robfair.adapters import leaves_as_found
+from robfair.auditing._blocks import RowBlocks, measure_blocks
 from robfair.auditing._by_eps import measure_by_eps
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._discovery import Discovery
@@ -67,23 +68,11 @@ def _measure(
     metrics = read_metrics(options.metrics, model, y_true, favorable)
     if control is not None:
         control = encode_groups(control, len(y_true), "control_features")
-    distances = shared_distance(
-        model,
-        X,
-        y_true,
-        method=options.method,
-        threat_model=options.threat_model,
-        certify=options.certify,
-        options=options.distance,
-        sensitive_features=sensitive_features,
-        # The points behind the distances tell examples in words, unless X holds images.
-        return_adversarial=options.examples > 0 and getattr(X, "ndim", 2) == 2,
-        verbose=options.verbose,
-    )
+    distances = _distances(model, X, y_true, sensitive_features, options)
     n_check, distance = options.n_check, options.distance
     check = search_again(model, X, distances, groups, n_check, distance)
     correct = np.asarray(y_true == distances.predicted)
-    examples, terms = nearest_rows(model, X, distances, groups, correct, options.examples)
+    examples, terms = nearest_rows(model, X, distances, groups, correct, options)
     distances = replace(distances, adversarial=None)  # as large as X, and a result is kept long
     predicted = distances.predicted
     rates, rates_by_group = measure_metrics(metrics, model, X, y_true, predicted, groups)
@@ -114,6 +103,27 @@ def _measure(
             "positive_label": None if rates.empty else metrics.positive,
             **provenance(model, X, distances.threat_model),
         },
+    )
+
+
+def _distances(
+    model: Any, X: Any, y_true: NDArray[Any], sensitive_features: Any, options: AuditOptions
+) -> BoundaryDistance:
+    """Compute the distances, in one go or block by block."""
+    if isinstance(X, RowBlocks):
+        return measure_blocks(model, X, y_true, options)
+    return shared_distance(
+        model,
+        X,
+        y_true,
+        method=options.method,
+        threat_model=options.threat_model,
+        certify=options.certify,
+        options=options.distance,
+        sensitive_features=sensitive_features,
+        # The points behind the distances tell examples in words, unless X holds images.
+        return_adversarial=options.examples > 0 and getattr(X, "ndim", 2) == 2,
+        verbose=options.verbose,
     )
 
 

@@ -110,6 +110,12 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
         help="audit a random sample of N rows: for models that only predict a row costs a "
         "thousand predictions",
     )  # fmt: skip
+    file_argument(
+        group, "--resume", metavar="FILE",
+        help="keep the rows of a Parquet file that are finished in FILE, and go on from there if a "
+        "run of the same command was interrupted. Such a file, and one of more than 100,000 rows, "
+        "is read in blocks of rows",
+    )  # fmt: skip
     group.add_argument("--encoding", default="utf-8", help="of a CSV (default: %(default)s)")
     group.add_argument(
         "--sep", type=separator, metavar="MARK",
@@ -236,6 +242,7 @@ def run(arguments: argparse.Namespace) -> int:
                     certify=arguments.certify,
                     eps=arguments.eps,
                     metrics=arguments.metrics,
+                    background=task.background,
                     discover=task.columns if arguments.discover else None,
                     random_state=arguments.seed,
                     examples=0 if arguments.no_rows else 3,

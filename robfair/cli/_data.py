@@ -18,7 +18,16 @@ from robfair.cli._csv import CsvForm, CsvText, as_numbers, decompress
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._inputs import read_file
 
-__all__ = ["bad_number", "check_column", "read_groups", "read_table", "read_target", "sample_rows"]
+__all__ = [
+    "as_names",
+    "bad_number",
+    "check_column",
+    "check_distinct",
+    "read_groups",
+    "read_table",
+    "read_target",
+    "sample_rows",
+]
 
 PARQUET = b"PAR1"  # the first bytes
 
@@ -49,8 +58,12 @@ def read_table(
         named = content.read_names(names)
     if len(frame) == 0:
         raise BadInput(f"{path} has {len(frame.columns)} columns and no rows.")
-    # In both kinds of file, for both to give the same.
-    return frame, pd.DataFrame({name: as_numbers(_plain(named[name])) for name in named})
+    return frame, as_names(named)
+
+
+def as_names(columns: pd.DataFrame) -> pd.DataFrame:
+    """Return columns as names of groups, the same for CSV and Parquet."""
+    return pd.DataFrame({name: as_numbers(_plain(columns[name])) for name in columns})
 
 
 def _read_parquet(path: Path, raw: bytes) -> pd.DataFrame:
@@ -59,7 +72,7 @@ def _read_parquet(path: Path, raw: bytes) -> pd.DataFrame:
     except ImportError as error:
         raise ImportError('reading Parquet needs pyarrow: pip install "robfair[cli]"') from error
     try:
-        _check_distinct(path, read_schema(io.BytesIO(raw)).names)
+        check_distinct(path, read_schema(io.BytesIO(raw)).names)
         frame = pd.read_parquet(io.BytesIO(raw), engine="pyarrow")
     except BadInput:
         raise
@@ -69,11 +82,12 @@ def _read_parquet(path: Path, raw: bytes) -> pd.DataFrame:
     if any(name is not None and name not in frame.columns for name in frame.index.names):
         frame = frame.reset_index()
     frame.columns = frame.columns.map(str)
-    _check_distinct(path, list(frame.columns))  # 1 and "1" are now one
+    check_distinct(path, list(frame.columns))  # 1 and "1" are now one
     return frame
 
 
-def _check_distinct(path: Path, names: list[str]) -> None:
+def check_distinct(path: Path, names: list[str]) -> None:
+    """Raise BadInput if two columns have one name."""
     for name, n in Counter(names).items():
         if n > 1:
             raise BadInput(f"{path} has {n} columns of the name {name!r}: rename them.")

@@ -32,6 +32,7 @@ from robfair.cli._encoders import (
     missing_cells,
 )
 from robfair.cli._errors import BadInput, one_line
+from robfair.cli._large import Large, open_large
 from robfair.cli._model import load_model, load_network
 from robfair.threat import ThreatModel
 
@@ -84,9 +85,10 @@ class Task:
     favorable: Any  # the label that people want, if one was named
     threat_model: ThreatModel
     table: pd.DataFrame  # X with the names that its columns have in the file
-    columns: pd.DataFrame  # all but the target
+    columns: pd.DataFrame  # all but the target, where subgroups are looked for
     missing: dict[str, int]  # rows with missing values, by feature
     source: str  # the file and the rows that were taken, for people
+    background: Any = None  # rows that searches start from; None: X
 
 
 def prepare(arguments: argparse.Namespace) -> Task:
@@ -97,19 +99,26 @@ def prepare(arguments: argparse.Namespace) -> Task:
     loaded = _load(arguments)
     sensitive = list(dict.fromkeys(arguments.sensitive))  # each once, in their order
     control = list(dict.fromkeys(arguments.control or []))
-    frame, named = read_table(
-        arguments.data,
-        CsvForm(arguments.encoding, arguments.sep),
-        text=lambda columns: _text_columns(columns, loaded, arguments),
-        names=[*sensitive, *control, arguments.target],
-    )
+    names = [*sensitive, *control, arguments.target]
+    large = open_large(arguments)
+    if large is None:
+        frame, named = read_table(
+            arguments.data,
+            CsvForm(arguments.encoding, arguments.sep),
+            text=lambda columns: _text_columns(columns, loaded, arguments),
+            names=names,
+        )
+        whole = frame
+    else:
+        frame = large.first
+        whole, named = large.columns(names)
     for option, columns in (
         ("--target", [arguments.target]), ("--sensitive", sensitive), ("--control", control),
     ):  # fmt: skip
         for name in columns:
             check_column(frame, name, option)
     # What the model does not tell about labels is told by how they are written.
-    target = read_target(named if loaded.classes is None else frame, arguments.target)
+    target = read_target(named if loaded.classes is None else whole, arguments.target)
     if arguments.classes is not None or (loaded.classes is None and loaded.knows_text):
         target = target.astype(str)  # as the labels are in --classes, or in a graph
     _check_labels(target, loaded, arguments)
@@ -120,32 +129,53 @@ def prepare(arguments: argparse.Namespace) -> Task:
     groups = {" x ".join(names): read_groups(named, names) for names in combinations}
     within = read_groups(named, control, "--control", least=1) if control else None
     features = _features(frame, loaded, arguments)
-    table = frame[features]
+    table, shown, facts = frame[features], named[sensitive], None
+    if large is not None:
+        table, at, facts = large.sample(features)
+        shown = shown.iloc[at]
     _check_cells(table, loaded)
     if loaded.file is not None:
         table = loaded.file.frame(table)
-    threat_model = _threat_model(table, named[sensitive], loaded, arguments)
-    columns = frame.drop(columns=arguments.target)
-    rows = sample_rows(len(frame), arguments.max_rows, arguments.seed)
-    source = f"{len(frame):,} rows of {arguments.data}"
-    if len(rows) < len(frame):
+    threat_model = _threat_model(table, shown, loaded, arguments)
+    rows = sample_rows(len(whole), arguments.max_rows, arguments.seed)
+    source = f"{len(whole):,} rows of {arguments.data}"
+    if len(rows) < len(whole):
         source = f"{len(rows):,} of {source}, drawn at random with seed {arguments.seed}"
-    source += named_classes
-    table = table.iloc[rows].reset_index(drop=True)  # rows are matched by position, not by index
-    missing = table.isna().sum()
+    X, background = _rows(table, large, loaded, rows)
+    if large is None:
+        table = table.iloc[rows].reset_index(drop=True)  # matched by position, not by index
+        searched = frame.drop(columns=arguments.target).iloc[rows].reset_index(drop=True)
+    else:
+        others = [name for name in large.file.columns if name != arguments.target]
+        searched = large.taken(rows, others) if arguments.discover else large.first
+    missing = table.isna().sum() if facts is None else pd.Series(facts.missing, dtype=int)
     return Task(
         loaded.model,
-        table if loaded.columns is not None else table.to_numpy(),
+        X,
         target.to_numpy()[rows],
         {title: _taken(chosen, rows) for title, chosen in groups.items()},
         None if within is None else _taken(within, rows),
         _favorable(arguments.favorable, target),
         threat_model,
         table,
-        columns.iloc[rows].reset_index(drop=True),
+        searched,
         {str(name): int(n) for name, n in missing[missing > 0].items()},
-        source,
+        source + named_classes,
+        background,
     )
+
+
+def _rows(
+    table: pd.DataFrame, large: Large | None, loaded: Loaded, rows: NDArray[np.intp]
+) -> tuple[Any, Any]:
+    """Return the rows of an audit as the model takes them, and a background for large files."""
+    if large is None:
+        taken = table.iloc[rows].reset_index(drop=True)
+        return taken if loaded.columns is not None else taken.to_numpy(), None
+    every = large.rows(table, loaded)
+    if len(rows) < len(every):
+        return every.read(rows), None
+    return every, large.background(every)
 
 
 def _taken(groups: pd.DataFrame, rows: NDArray[np.intp]) -> Any:

@@ -13,6 +13,9 @@ from robfair._text import type_name
 from robfair.threat._codec import Category, Codec, Column, Number, Opaque, some
 from robfair.threat._columns import ColumnReader
 
+# Of a frame's `attrs`: standard deviations by column, where it is a sample of a larger table.
+SPREAD = "robfair.std"
+
 Names = Hashable | Sequence[Hashable]
 FREE = 50  # values of a category; more, which no encoder knows, are a text or the name of a row
 MIXED = "is mixed with others, or depends on whether one is missing"
@@ -221,7 +224,8 @@ def unit_of(name: Hashable, unit: Any, units: Mapping[Hashable, float], X: pd.Da
     if unit is None:
         return 1.0
     # With ddof=0, as in StandardScaler: a column that it has scaled has a unit of 1.
-    size = float(units[name]) if name in units else float(X[name].std(ddof=0))
+    size = units.get(name, X.attrs.get(SPREAD, {}).get(name))
+    size = float(X[name].std(ddof=0)) if size is None else float(size)
     if not 0 < size < np.inf:
         raise ValueError(
             f"the unit of {name!r} must be positive and finite; got {size}. Give unit={{{name!r}: "

@@ -20,6 +20,7 @@ def task(files):
             "model": files / model, "data": files / data, "target": "income",
             "sensitive": ["race"], "control": None, "favorable": None, "cross": False,
             "features": None, "max_rows": None, "encoding": "utf-8", "sep": None,
+            "resume": None, "discover": False,
             "mutable": None, "immutable": None, "norm": "2",
             "space": "columns", "certify": False, "seed": 0, "trust": [], "architecture": None,
             "classes": None,
