@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ __all__ = [
     "raised_interrupts",
     "seed_generator",
     "surely",
+    "threads",
     "untouched_random_state",
 ]
 
@@ -86,7 +87,14 @@ _random = SharedSetting(torch.get_rng_state, torch.set_rng_state)
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def threads(n: int) -> Iterator[None]:
+    """Run torch on so many threads, and set the number back afterwards."""
+    with _threads():
+        torch.set_num_threads(n)  # in each block: OpenMP has a number per thread
+        yield
+
+
+def one_thread() -> AbstractContextManager[None]:
     """Run torch on one thread, and set the number back afterwards.
 
     The last bit of a sum depends on how it is split over threads, and training turns that into
@@ -94,9 +102,7 @@ def one_thread() -> Iterator[None]:
     fit would depend on `n_jobs`. The networks in question are too small to gain from a second
     thread.
     """
-    with _threads():
-        torch.set_num_threads(1)  # in each block: OpenMP has a number per thread
-        yield
+    return threads(1)
 
 
 @contextmanager

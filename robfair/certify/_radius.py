@@ -15,7 +15,7 @@ from robfair.certify._affine import TracedNetwork, UnsupportedLayer
 from robfair.certify._crown import BoxedBall, Crown
 from robfair.certify._trace import double_copy, trace
 
-__all__ = ["certified_radius"]
+__all__ = ["certified_radius", "traced_network"]
 
 Bounds = list[tuple[Tensor, Tensor]]  # of the arguments of every layer
 
@@ -51,6 +51,7 @@ def certified_radius(
     mask: Tensor | None,
     batch_size: int,
     progress: Callable[[int], Any],
+    network: TracedNetwork | None = None,
 ) -> Tensor:
     """Certify a radius around each sample in which the model cannot predict another label.
 
@@ -75,6 +76,8 @@ def certified_radius(
         Samples at a time; fewer where the network is large.
     progress : callable
         Called with the number of samples that are finished.
+    network : TracedNetwork, default=None
+        What :func:`traced_network` returns. None: it is called.
 
     Returns
     -------
@@ -94,17 +97,7 @@ def certified_radius(
     of the greatest logit, 8 times the greatest difference that is observed at the samples, and the
     errors of layers whose terms cancel, estimated as independent.
     """
-    if model.to_logits is not None:
-        raise UnsupportedLayer(
-            "certified distances need a module that returns logits; this model's output is "
-            "transformed into logits afterwards (skorch with probabilities or a threshold)."
-        )
-    if model.is_half:
-        raise UnsupportedLayer(
-            "a part of the module is in half precision, whose rounding the bounds do not cover: "
-            "certify it in float32."
-        )
-    network = trace(model.module, shape)
+    network = network or traced_network(model, shape)
     if len(x) == 0:
         return torch.zeros(0, dtype=torch.float64, device=x.device)
     crown = Crown(network, x.device)
@@ -131,6 +124,41 @@ def certified_radius(
                 result[part] = _affine_radius(network, ball, rows, margins - allowance[part, None])
             progress(len(rows[0]))
     return result
+
+
+def traced_network(model: LogitModel, shape: tuple[int, ...]) -> TracedNetwork:
+    """Write a model as affine maps between nonlinear layers.
+
+    While torch.fx traces a module, it changes modules for all threads: trace before they start.
+
+    Parameters
+    ----------
+    model : LogitModel
+        The model; it is left as found.
+    shape : tuple of int
+        Shape of one sample.
+
+    Returns
+    -------
+    TracedNetwork
+        The network, which :func:`certified_radius` takes.
+
+    Raises
+    ------
+    UnsupportedLayer
+        If the module does something that bounds cannot follow.
+    """
+    if model.to_logits is not None:
+        raise UnsupportedLayer(
+            "certified distances need a module that returns logits; this model's output is "
+            "transformed into logits afterwards (skorch with probabilities or a threshold)."
+        )
+    if model.is_half:
+        raise UnsupportedLayer(
+            "a part of the module is in half precision, whose rounding the bounds do not cover: "
+            "certify it in float32."
+        )
+    return trace(model.module, shape)
 
 
 def _two_logits(logits: Tensor) -> Tensor:

@@ -124,7 +124,9 @@ def boundary_distance(
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random parts of "strong" and "decision".
     n_jobs : int, default=None
-        Processes for "decision" and "exact", as in joblib. The results do not depend on it.
+        Processes that search chunks of the samples, as in joblib; its `parallel_config` may send
+        them to threads or to a cluster instead. The results are the same to the last bit, with
+        one BLAS and the same number of torch's threads, which each process takes from this one.
     verbose : int, default=0
         Greater than 0 shows a progress bar.
 
@@ -265,7 +267,8 @@ def measure_distance(
             run(problem, results, options)
     if certify and results.lower is None:  # exact distances have brought their own
         with progress_bar(problem, "certified bounds", verbose) as bar:
-            add_lower_bounds(problem, results, bar.update)
+            results.progress = bar.update
+            add_lower_bounds(problem, results, options)
     diagnose(problem, results)
     results.warnings += held_lines(problem.threat_model)
     return replace(results.finish(chosen.name), X=X)

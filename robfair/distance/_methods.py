@@ -70,9 +70,9 @@ class Method:
         return "logits" if True in sees_logits else "labels"
 
 
-_SEARCH = ("budget", "batch_size", "background", "random_state")
-_DEEPFOOL = ("max_iter", "overshoot", "n_candidates", "batch_size")
-_TABLE = ("background", "batch_size")
+_SEARCH = ("budget", "batch_size", "background", "random_state", "n_jobs")
+_DEEPFOOL = ("max_iter", "overshoot", "n_candidates", "batch_size", "n_jobs")
+_TABLE = ("background", "batch_size", "n_jobs")
 
 _ENTRIES = (
     Method(
@@ -80,7 +80,7 @@ _ENTRIES = (
         summary="a search along the decision boundary",
         fits="a model",
         proves="upper bound",
-        uses=(*_SEARCH, "n_jobs"),
+        uses=_SEARCH,
         runners={
             ("affine", "ball"): "linear",
             ("affine", "rows"): "linear",
@@ -113,7 +113,7 @@ _ENTRIES = (
         summary="exact for affine models",
         fits="an affine model",
         proves="exact",
-        uses=("batch_size",),
+        uses=("batch_size", "n_jobs"),
         runners={
             ("affine", "ball"): Runner(runners.affine),
             ("affine", "rows"): Runner(runners.affine),

@@ -6,18 +6,19 @@ The searches take what they need one by one and know no options of other methods
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from torch import nn
 
 from robfair._problem import Problem
 from robfair.adapters import LabelModel, LogitModel
-from robfair.certify import UnsupportedLayer, certified_radius
+from robfair.certify import TracedNetwork, UnsupportedLayer, certified_radius, traced_network
+from robfair.distance._chunks import in_chunks, in_order
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import (
@@ -26,19 +27,41 @@ from robfair.distance.exact import (
     linear_distance,
     relu_distance,
 )
-from robfair.distance.gradient import AUTO, STRONG, deepfool_distance, minimum_norm_distance
+from robfair.distance.gradient import (
+    AUTO,
+    STRONG,
+    SearchBudget,
+    deepfool_distance,
+    minimum_norm_distance,
+    minimum_norm_fallback,
+)
 from robfair.distance.labels import decision_distance
-from robfair.distance.tabular import table_decision, table_distance, table_linear
+from robfair.distance.tabular import (
+    TABLE_ROWS,
+    some_rows,
+    table_decision,
+    table_distance,
+    table_linear,
+)
 
 QUERIES = 1000  # default budget of "decision"
+BATCHES = 4  # of a quick search that are computed together
 
 
 def minimum_norm(
     problem: Problem, results: ResultWriter, options: DistanceOptions, *, strong: bool
 ) -> None:
     """Search along the decision boundary."""
-    plan = (STRONG if strong else AUTO).within(options.budget, problem.n_classes - 1)
-    minimum_norm_distance(problem, results, plan, options.random_state)
+    _least_norm(problem, results, options, STRONG if strong else AUTO)
+
+
+def _least_norm(
+    problem: Problem, results: ResultWriter, options: DistanceOptions, most: SearchBudget
+) -> None:
+    budget = most.within(options.budget, problem.n_classes - 1)
+    search = partial(minimum_norm_distance, budget=budget, seed=options.random_state)
+    in_chunks(search, problem, results, options.n_jobs, problem.batch_size)
+    minimum_norm_fallback(problem, results, budget, options.random_state)
 
 
 def affine(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
@@ -46,24 +69,27 @@ def affine(problem: Problem, results: ResultWriter, options: DistanceOptions) ->
     reading = Reading.affine(problem.network.module)
     assert reading is not None  # the registry has seen to that
     reading.hold(problem, results)
-    if problem.threat_model.is_mixed:
-        table_linear(problem, results, reading)
-    else:
-        linear_distance(problem, results, reading)
+    search = table_linear if problem.threat_model.is_mixed else linear_distance
+    in_chunks(partial(search, reading=reading), problem, results, options.n_jobs, _several(problem))
 
 
 def deepfool(
     problem: Problem, results: ResultWriter, options: DistanceOptions, *, bisect: bool
 ) -> None:
     """Run DeepFool."""
-    deepfool_distance(
-        problem,
-        results,
+    search = partial(
+        deepfool_distance,
         max_iter=options.max_iter,
         overshoot=options.overshoot,
         n_candidates=options.n_candidates,
         bisect=bisect,
     )
+    in_chunks(search, problem, results, options.n_jobs, _several(problem))
+
+
+def _several(problem: Problem) -> int:
+    """Return the rows of a chunk of a quick search: several batches."""
+    return BATCHES * problem.batch_size
 
 
 def check_relu(model: LogitModel) -> None:
@@ -85,33 +111,39 @@ def relu(problem: Problem, results: ResultWriter, options: DistanceOptions) -> N
     """Search from above, then close the interval sample by sample."""
     Reading.relu(problem.network.module).hold(problem, results)
     with results.muted():  # the bar counts the second part, which takes nearly all of the time
-        budget = AUTO.within(None, problem.n_classes - 1)
-        minimum_norm_distance(problem, results, budget, options.random_state)
+        _least_norm(problem, results, options.for_another_method(), AUTO)
     index = (~results.skipped).nonzero()[0]
     results.advance(len(problem.X) - len(index))
     results.write_lower(index, np.nan)
     box, mask = sides(problem), problem.threat_model.mask(problem.shape)
     # Solvers close an interval up to a tolerance, and the module's rounding keeps it open.
     width = min(max(TOLERANCE, 2**13 * torch.finfo(problem.model.dtype).eps), 0.01)
-    solve = delayed(relu_distance)
-    solved = Parallel(n_jobs=options.n_jobs, return_as="generator")(
-        solve(
-            problem.network.module,
-            problem.X[i].ravel().astype(np.float64),
-            int(results.predicted_codes[i]),
-            norm=problem.norm,
-            shape=problem.shape,
-            box=box,
-            mask=mask,
-            upper=float(results.distance[i]),
-            time_limit=options.time_limit,
-        )
-        for i in index
+    solve = partial(
+        _solve_relu,
+        module=problem.network.module,
+        norm=problem.norm,
+        shape=problem.shape,
+        box=box,
+        mask=mask,
+        time_limit=options.time_limit,
     )
+
+    def sample(k: int) -> tuple[NDArray[np.float64], int, float]:
+        i, codes, upper = index[k], results.predicted_codes, results.distance
+        return problem.X[i].ravel().astype(np.float64), int(codes[i]), float(upper[i])
+
+    solved = in_order(solve, sample, len(index), options.n_jobs)
     for i, (low, high, point) in zip(index, solved, strict=True):
         exact = low >= high * (1 - width)
         results.write_found(np.array([i]), high, point, exact=exact)
         results.write_lower(np.array([i]), min(low, high))  # rounding may have put it above
+
+
+def _solve_relu(
+    sample: tuple[NDArray[np.float64], int, float], module: nn.Module, **options: Any
+) -> tuple[float, float, NDArray[np.float64] | None]:
+    x, label, upper = sample
+    return relu_distance(module, x, label, upper=upper, **options)
 
 
 def decision(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
@@ -146,48 +178,65 @@ def rows(
     problem: Problem, results: ResultWriter, options: DistanceOptions, *, strong: bool
 ) -> None:
     """Search the valid rows of a table with the help of gradients."""
-    table_distance(problem, results, _valid_background(problem, options), strong=strong)
+    search = partial(table_distance, others=_others(problem, options), strong=strong)
+    in_chunks(search, problem, results, options.n_jobs, TABLE_ROWS)
 
 
 def rows_by_labels(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search the valid rows of a table by predicted labels."""
-    background = _valid_background(problem, options)  # first: an error should cost no prediction
-    kept, _, _ = predict_and_skip(problem, results)
-    table_decision(
-        problem,
-        results,
-        kept,
-        background,
+    assert isinstance(problem.model, LabelModel)
+    others = _others(problem, options)
+    search = partial(
+        _rows_by_labels,
+        others=others,
+        other_labels=problem.model.predict(others),
         budget=QUERIES if options.budget is None else options.budget,
         seed=options.random_state,
-        n_jobs=options.n_jobs,
     )
+    in_chunks(search, problem, results, options.n_jobs, TABLE_ROWS)
 
 
-def add_lower_bounds(
-    problem: Problem, results: ResultWriter, progress: Callable[[int], Any]
-) -> None:
+def _rows_by_labels(problem: Problem, results: ResultWriter, **options: Any) -> None:
+    kept, _, _ = predict_and_skip(problem, results)
+    table_decision(problem, results, kept, **options)
+
+
+def _others(problem: Problem, options: DistanceOptions) -> NDArray[Any]:
+    """Return rows to start from, as many as are looked at: of all X, not of a chunk."""
+    background = _valid_background(problem, options)
+    return some_rows(problem.X if background is None else background)
+
+
+def add_lower_bounds(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Write certified bounds; NaN, and a warning that names it, where a layer is not supported."""
     index = (~results.skipped).nonzero()[0]
     results.write_lower(index, np.nan)
     if len(index) == 0:
         return
     try:
-        lower = certified_radius(
-            problem.network,
-            torch.from_numpy(problem.X[index].reshape(len(index), -1)).double(),
-            torch.from_numpy(results.predicted_codes[index]),
-            torch.from_numpy(results.distance[index]),
-            norm=problem.norm,
-            shape=problem.shape,
-            box=problem.box(torch.float64),
-            mask=problem.mask(),
-            batch_size=problem.batch_size,
-            progress=progress,
-        )
+        network = traced_network(problem.network, problem.shape)
+        search = partial(_lower_bounds, network=network)
+        in_chunks(search, problem, results, options.n_jobs, _several(problem))
     except UnsupportedLayer as error:
+        results.write_lower(index, np.nan)
         results.warnings.append(f"no distance is certified: {error}")
-        return
+
+
+def _lower_bounds(problem: Problem, results: ResultWriter, network: TracedNetwork) -> None:
+    index = (~results.skipped).nonzero()[0]
+    lower = certified_radius(
+        problem.network,
+        torch.from_numpy(problem.X[index].reshape(len(index), -1)).double(),
+        torch.from_numpy(results.predicted_codes[index]),
+        torch.from_numpy(results.distance[index]),
+        norm=problem.norm,
+        shape=problem.shape,
+        box=problem.box(torch.float64),
+        mask=problem.mask(),
+        batch_size=problem.batch_size,
+        progress=results.advance,
+        network=network,
+    )
     results.write_lower(index, lower.cpu().numpy())
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robfair._problem import Problem
 from robfair.adapters import LabelModel
 from robfair.adapters.trees import Ensemble, UnreadableTrees, read_trees
+from robfair.distance._chunks import in_chunks
 from robfair.distance._options import DistanceOptions
 from robfair.distance._runners import FlatModel, predict_and_skip, sides
 from robfair.distance._writer import ResultWriter
@@ -23,11 +24,16 @@ __all__ = ["tree", "trees"]
 
 TREE = "the model does not predict what its tree says: a subclass or a patch may be the reason."
 TREES = "the model does not predict what its trees say: a subclass or a patch may be the reason."
+ROWS = 2**13  # of a chunk, which walk a tree in milliseconds
 PREDICTIONS = 2000  # default budget: 99 % of Adult's rows are proven, both norms, for boosting
 
 
 def tree(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Compute the distances of a decision tree."""
+    in_chunks(_tree, problem, results, options.n_jobs, ROWS)
+
+
+def _tree(problem: Problem, results: ResultWriter) -> None:
     kept, X, model = predict_and_skip(problem, results)
     assert results.predicted is not None
     own = results.predicted[kept]

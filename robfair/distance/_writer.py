@@ -16,6 +16,21 @@ from robfair.distance._result import BoundaryDistance
 
 __all__ = ["ResultWriter"]
 
+# Attributes with an entry for each sample, or None.
+ARRAYS = (
+    "distance",
+    "predicted_codes",
+    "predicted",
+    "skipped",
+    "exact",
+    "flat",
+    "failed",
+    "n_forward",
+    "n_backward",
+    "lower",
+    "adversarial",
+)
+
 
 class ResultWriter:
     """Arrays of length n that a method fills, sample by sample, in any order.
@@ -28,14 +43,17 @@ class ResultWriter:
         self,
         problem: Problem,
         keep_adversarial: bool,
-        progress: Callable[[int], Any] = lambda n: None,
+        progress: Callable[[int], Any] | None = None,
     ) -> None:
         n = len(problem.X)
-        self.problem, self.progress, self.is_muted = problem, progress, False
+        self.problem, self.is_muted = problem, False
+        self.progress: Callable[[int], Any] = progress or _ignore
+        self.n_advanced = 0  # samples told to `progress`
         self.distance = np.full(n, np.inf)
         self.predicted_codes = np.zeros(n, dtype=np.intp)
         self.predicted: NDArray[Any] | None = None  # labels; None: those of the codes
         self.skipped, self.exact, self.flat = (np.zeros(n, dtype=bool) for _ in range(3))
+        self.failed = np.zeros(n, dtype=bool)  # for a fallback to try, before they are given up
         self.n_forward, self.n_backward = (np.zeros(n, dtype=np.int32) for _ in range(2))
         self.lower: NDArray[np.float64] | None = None
         self.adversarial: NDArray[Any] | None = None
@@ -47,6 +65,7 @@ class ResultWriter:
     def advance(self, n: int) -> None:
         """Move the progress bar by n samples, unless it is muted."""
         if not self.is_muted:
+            self.n_advanced += n
             self.progress(n)
 
     @contextmanager
@@ -96,6 +115,38 @@ class ResultWriter:
             self.lower = np.full(len(self.distance), np.nan)
         self.lower[index] = lower
 
+    def part(self, rows: slice) -> ResultWriter:
+        """Return a writer for some rows, which begins with what has been written of them.
+
+        In the same process it writes to the same arrays.
+        """
+        part = ResultWriter(self.problem.chunk(rows), self.adversarial is not None)
+        for name in ARRAYS:
+            array = getattr(self, name)
+            setattr(part, name, None if array is None else array[rows])
+        part.is_muted = self.is_muted
+        return part
+
+    def written(self) -> dict[str, Any]:
+        """Return what was written, for :meth:`put` of the writer that this is a part of."""
+        return {name: getattr(self, name) for name in (*ARRAYS, "warnings", "n_advanced")}
+
+    def put(self, rows: slice, written: dict[str, Any]) -> None:
+        """Take over what was written to a part."""
+        for name in ARRAYS:
+            array, new = getattr(self, name), written[name]
+            if new is None or (array is not None and np.may_share_memory(array, new)):
+                continue
+            if array is None:
+                fill = np.nan if name == "lower" else np.zeros((), new.dtype)
+                array = np.full((len(self.distance), *new.shape[1:]), fill)
+                setattr(self, name, array)
+            elif array.dtype != new.dtype:  # labels that are strings have a width
+                array = array.astype(np.promote_types(array.dtype, new.dtype))
+                setattr(self, name, array)
+            array[rows] = new
+        self.warnings += [each for each in written["warnings"] if each not in self.warnings]
+
     def predicted_labels(self) -> NDArray[Any]:
         """Return the label of each sample that the model predicts."""
         if self.predicted is not None:
@@ -119,3 +170,7 @@ class ResultWriter:
             n_backward=self.n_backward,
             warnings_=tuple(self.warnings),
         )
+
+
+def _ignore(n: int) -> None:
+    """Show no progress; a function with a name, since other processes get it."""

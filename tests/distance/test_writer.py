@@ -1,5 +1,7 @@
 """Results of a method, written in any order."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -79,3 +81,24 @@ def test_bounds_that_are_never_written_are_nan():
     assert results.finish("auto").lower is None
     results.write_lower(np.array([], dtype=int), [])
     assert np.isnan(results.finish("auto").lower).all()
+
+
+def test_parts_are_put_together():
+    whole = ResultWriter(problem(n=4), keep_adversarial=True)
+    first, second = whole.part(slice(0, 2)), pickle.loads(pickle.dumps(whole.part(slice(2, 4))))
+    for part, labels in ((first, ["no", "no"]), (second, ["yes", "perhaps"])):
+        part.predicted = np.array(labels)
+        part.write_found(np.array([0]), [1.5], np.ones((1, 3)), exact=True)
+        part.write_lower(np.array([0]), [1.0])
+        part.warnings += ["the same"]
+        part.n_forward += 2
+    second.skip(np.array([1]))
+    whole.put(slice(0, 2), first.written())
+    whole.put(slice(2, 4), second.written())
+    assert_array_equal(whole.distance, [1.5, np.inf, 1.5, np.nan])
+    assert_array_equal(whole.lower, [1, np.nan, 1, np.nan])
+    assert_array_equal(whole.adversarial[::2], 1)
+    assert_array_equal(whole.predicted, ["no", "no", "yes", "perhaps"])  # none is cut short
+    assert_array_equal(whole.n_forward, 2)
+    assert_array_equal(whole.finish("auto").status, ["exact", "censored", "exact", "skipped"])
+    assert whole.warnings == ["the same"]

@@ -6,7 +6,7 @@
 from robfair.distance.gradient._budget import AUTO, STRONG, SearchBudget
 from robfair.distance.gradient._deepfool import deepfool_distance
 from robfair.distance.gradient._descent import DescentSchedule, refine
-from robfair.distance.gradient._minimum_norm import minimum_norm_distance
+from robfair.distance.gradient._minimum_norm import minimum_norm_distance, minimum_norm_fallback
 
 __all__ = [
     "AUTO",
@@ -15,5 +15,6 @@ __all__ = [
     "SearchBudget",
     "deepfool_distance",
     "minimum_norm_distance",
+    "minimum_norm_fallback",
     "refine",
 ]

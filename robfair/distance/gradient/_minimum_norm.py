@@ -9,6 +9,8 @@ its budget is spent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
@@ -32,7 +34,7 @@ from robfair.distance.gradient._descent import (
     descend,
 )
 
-__all__ = ["minimum_norm_distance"]
+__all__ = ["minimum_norm_distance", "minimum_norm_fallback"]
 
 # A descent is repeated where it has shortened the distance by more than this share.
 GAIN = 0.03  # bench_constants: halved, +4 % passes; doubled, -2 %; the same length
@@ -43,9 +45,9 @@ HALF_PRECISION = (0.03, 0.1, 0.3)
 
 
 def minimum_norm_distance(
-    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int, fallback: bool = True
+    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int
 ) -> None:
-    """Fill `results` by the minimum-norm search.
+    """Fill `results` by the minimum-norm search; flag the samples that no start flips as failed.
 
     Parameters
     ----------
@@ -56,23 +58,39 @@ def minimum_norm_distance(
     seed : int
         Seed of the restarts. The random numbers of a sample depend only on the seed and on the
         position of the sample.
-    fallback : bool, default=True
-        Whether to try more where no start flips a sample: DeepFool, and other samples.
     """
-    failed: list[Indices] = []
+    with _search(problem, results, budget, seed) as search:
+        for first in range(0, len(problem.X), problem.batch_size):
+            search.run(np.arange(first, min(first + problem.batch_size, len(problem.X))))
+
+
+def minimum_norm_fallback(
+    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int
+) -> None:
+    """Try more where no start has flipped a sample: DeepFool, and other samples.
+
+    Parameters
+    ----------
+    problem, results : Problem, ResultWriter
+        All samples, and what :func:`minimum_norm_distance` has written of them.
+    budget, seed : SearchBudget, int
+        As there.
+    """
+    # DeepFool's steps grow until one flips the sample, so it takes what no start has flipped.
+    rest = np.flatnonzero(results.failed)
+    with _search(problem, results, budget, seed) as search:
+        for first in range(0, len(rest), problem.batch_size):
+            search.fallback(rest[first : first + problem.batch_size])
+
+
+@contextmanager
+def _search(
+    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int
+) -> Iterator[_Search]:
     network, shape = problem.network, problem.shape
     with network.forward(shape) as forward, network.forward_vjp(shape) as forward_vjp:
         objective = MarginObjective(problem, forward, forward_vjp)
-        search = _Search(problem, results, budget, seed, objective)
-        for first in range(0, len(problem.X), problem.batch_size):
-            index = np.arange(first, min(first + problem.batch_size, len(problem.X)))
-            failed.append(search.run(index))
-        if not fallback:
-            return
-        # DeepFool's steps grow until one flips the sample, so it takes what no start has flipped.
-        rest = np.concatenate(failed)
-        for first in range(0, len(rest), problem.batch_size):
-            search.fallback(rest[first : first + problem.batch_size])
+        yield _Search(problem, results, budget, seed, objective)
 
 
 @dataclass(frozen=True)
@@ -85,8 +103,8 @@ class _Search:
     seed: int
     objective: MarginObjective
 
-    def run(self, index: Indices) -> Indices:
-        """Search some samples; return those that no start has flipped."""
+    def run(self, index: Indices) -> None:
+        """Search some samples; write nothing of those that no start has flipped."""
         x = self.problem.tensor(index)
         logits, vjp = self.objective.forward_vjp(x)
         label = finite(logits).argmax(dim=1)
@@ -101,12 +119,11 @@ class _Search:
             index, x, label = index[right], x[kept], label[kept]
             steps, sizes = [(target[kept], step[kept]) for target, step in steps], sizes[kept]
         if len(index) == 0:
-            return index
+            return
         nearest = self._race(index, x, label, steps, sizes)
         found = nearest.distance.isfinite()
         self._finish(index, x, label, nearest, found, self.budget.deepfool)
-        failed: Indices = index[~found.cpu().numpy()]
-        return failed
+        self.results.failed[index] = ~found.cpu().numpy()
 
     def fallback(self, index: Indices) -> None:
         """Start from DeepFool's points or from other samples; censor what this does not flip."""
@@ -255,7 +272,8 @@ class _Search:
             nearest.see(other.points, other.distance, -torch.ones_like(other.distance))
             return torch.where(other.distance.isfinite()[:, None], other.points, nearest.points)
         # A stream per sample and restart: results depend neither on batches nor on other samples.
-        streams = (np.random.default_rng((self.seed, restart, int(i))) for i in index)
+        place = index + self.problem.first
+        streams = (np.random.default_rng((self.seed, restart, int(i))) for i in place)
         noise = np.stack([stream.standard_normal(x.shape[1]) for stream in streams])
         direction = torch.from_numpy(noise).to(x)
         if self.objective.mask is not None:

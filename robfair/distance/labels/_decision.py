@@ -14,10 +14,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from robfair.distance._arrays import Array, Indices
+from robfair.distance._chunks import in_order
 from robfair.distance.labels._normal import BoundaryNormals
 from robfair.distance.labels._reduce import polish, return_features
 from robfair.distance.labels._starts import AT_ONCE, Starts
@@ -89,16 +89,15 @@ def decision_distance(
     width = min(d, max(1, budget // 4))
     size = int(np.clip(MEMORY // (AT_ONCE * width * d), 1, CHUNK))
     chunks = [np.arange(start, min(start + size, n)) for start in range(0, n, size)]
-    # Made one by one, when a process is free for it.
-    states = (
-        DecisionState(predict, X[i], labels[i], norm, box, mask, budget, _rngs(i, random_state))
-        for i in chunks
-    )
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_search_chunk)(state, background, background_labels) for state in states
-    )
+
+    def state(chunk: int) -> DecisionState:
+        i = chunks[chunk]
+        rngs = _rngs(i, random_state)
+        return DecisionState(predict, X[i], labels[i], norm, box, mask, budget, rngs)
+
+    search = partial(_search_chunk, background=background, background_labels=background_labels)
     parts = [(np.zeros(0), np.zeros((0, d)), np.zeros(0, dtype=np.intp))]  # if there is no chunk
-    for part in results:
+    for part in in_order(search, state, len(chunks), n_jobs):
         parts.append(part)
         progress(len(part[0]))
     return DecisionResult(*map(np.concatenate, zip(*parts, strict=True)))

@@ -1,7 +1,19 @@
 """Searches over the valid rows of a table: categories, integers and units."""
 
-from robfair.distance.tabular._distance import table_decision, table_distance
+from robfair.distance.tabular._distance import (
+    TABLE_ROWS,
+    some_rows,
+    table_decision,
+    table_distance,
+)
 from robfair.distance.tabular._linear import table_linear
 from robfair.distance.tabular._space import TableSpace
 
-__all__ = ["TableSpace", "table_decision", "table_distance", "table_linear"]
+__all__ = [
+    "TABLE_ROWS",
+    "TableSpace",
+    "some_rows",
+    "table_decision",
+    "table_distance",
+    "table_linear",
+]

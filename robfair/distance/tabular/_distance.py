@@ -24,7 +24,8 @@ from robfair.distance.tabular._label_search import LabelSearch
 from robfair.distance.tabular._oracle import TableOracle
 from robfair.distance.tabular._space import TableRows, TableSpace, valid_costs
 
-CHUNK = 1024  # samples that are searched together, so that the memory is bounded
+TABLE_ROWS = 1024  # samples that are searched together, so that the memory is bounded
+MOST_OTHERS = 4000  # rows that are looked at as starts
 # Of a budget of labels, the rest being for the continuous features. In bench_table_constants.py 0.2
 # gives distances that are 1 % longer, 0.8 such that are 0.2 % longer with a third fewer passes.
 ROWS_SHARE = 0.4
@@ -33,8 +34,13 @@ ROWS_SHARE = 0.4
 FALLBACK = 300
 
 
+def some_rows(others: NDArray[Any]) -> NDArray[Any]:
+    """Return every k-th row, so that sorted data give rows of all classes, and few of them."""
+    return others[:: max(1, -(-len(others) // MOST_OTHERS))]
+
+
 def table_distance(
-    problem: Problem, results: ResultWriter, background: NDArray[Any] | None, *, strong: bool
+    problem: Problem, results: ResultWriter, others: NDArray[Any], *, strong: bool
 ) -> None:
     """Search rows with the help of gradients, and fill `results`.
 
@@ -42,8 +48,8 @@ def table_distance(
     ----------
     problem, results : Problem, ResultWriter
         What to compute and where to write it.
-    background : ndarray of shape (n_background, ...), or None
-        Rows to start from where gradients flip nothing. None: the samples.
+    others : ndarray of shape (n_others, ...)
+        Rows to start from where gradients flip nothing.
     strong : bool
         Whether to spend more.
     """
@@ -59,36 +65,33 @@ def table_distance(
             wrong = results.predicted_codes != problem.true_codes
             results.skip(index[wrong])
             index = index[~wrong]
-        others, codes = space.X, results.predicted_codes
-        if background is not None:
-            others = background.reshape(len(background), -1).astype(dtype)
-            codes = oracle.predict(others)
+        others = others.reshape(len(others), -1).astype(dtype)
 
         def flips(rows: TableRows) -> Flags:
             return oracle.margin(rows) < 0
 
         by_gradients = GradientSearch(oracle, best, TABLE_STRONG if strong else TABLE_AUTO)
         by_labels = LabelSearch(space, best, flips, FALLBACK)
-        for part in _chunks(index):
-            by_gradients.run(part)
-            left = part if strong else part[np.isinf(best.cost[part])]
-            by_labels.run(left, results.predicted_codes, others, codes)
-            for _ in range(2 if strong else 1):
-                by_gradients.improve(part)
-                by_labels.shorten(part, FALLBACK)
-            _write(problem, results, oracle.confirm(best.rows[best.known(part)]))
-            results.advance(len(part))
+        by_gradients.run(index)
+        left = index if strong else index[np.isinf(best.cost[index])]
+        if len(left):
+            by_labels.run(left, results.predicted_codes, others, oracle.predict(others))
+        for _ in range(2 if strong else 1):
+            by_gradients.improve(index)
+            by_labels.shorten(index, FALLBACK)
+        _write(problem, results, oracle.confirm(best.rows[best.known(index)]))
+        results.advance(len(index))
 
 
 def table_decision(
     problem: Problem,
     results: ResultWriter,
     index: Indices,
-    background: NDArray[Any] | None,
     *,
+    others: NDArray[Any],
+    other_labels: NDArray[Any],
     budget: int,
     seed: int,
-    n_jobs: int | None,
 ) -> None:
     """Search rows by labels alone, and fill `results`.
 
@@ -98,18 +101,17 @@ def table_decision(
         What to compute and where to write it; the samples have been predicted.
     index : ndarray of int
         The samples to search.
-    background : ndarray of shape (n_background, ...), or None
-        Rows to start from. None: the samples.
+    others, other_labels : ndarray of shape (n_others, ...), and of shape (n_others,)
+        Rows to start from, and their labels.
     budget : int
         Rows that may be predicted for each sample.
-    seed, n_jobs : int, and int or None
-        Seed and processes of the search of the continuous features.
+    seed : int
+        Seed of the search of the continuous features.
     """
     model, labels = problem.model, results.predicted
     assert isinstance(model, LabelModel)
     assert labels is not None
     space = TableSpace(problem.threat_model, problem.X, np.float64, written=True)
-    # Partial functions and not closures, so that processes can have them.
     best, predict = BestRows(space), partial(_predict, model, problem.shape, None)
 
     def flips(rows: TableRows) -> Flags:
@@ -118,15 +120,10 @@ def table_decision(
         results.n_forward += np.bincount(rows.sample, minlength=len(labels)).astype(np.int32)
         return np.asarray(predict(rows.points) != labels[rows.sample])
 
-    others, other_labels = space.X, labels
-    if background is not None:
-        others = background.reshape(len(background), -1).astype(np.float64)
-        other_labels = predict(others)
+    others = others.reshape(len(others), -1).astype(np.float64)
     spent = int(ROWS_SHARE * budget) if space.continuous.any() else budget
     search = LabelSearch(space, best, flips, max(1, spent))
-    for part in _chunks(index):
-        search.run(part, labels, others, other_labels)
-        results.advance(len(part))
+    search.run(index, labels, others, other_labels)
     flipped = best.known(index)
     left = (budget - spent) // 2
     if left > 0 and len(flipped):
@@ -146,7 +143,7 @@ def table_decision(
                 background_labels=predict(best.rows[flipped].points),
                 budget=left - 1,
                 random_state=seed,
-                n_jobs=n_jobs,
+                n_jobs=1,  # the chunks of rows are the parallel work
                 progress=lambda n: None,
             )
             results.n_forward[flipped] += nearest.n_queries.astype(np.int32)
@@ -155,6 +152,7 @@ def table_decision(
             rows = space.build(replace(start, points=points)[hit])
             best.offer(rows, flips(rows))
     _write(problem, results, best.rows[np.isfinite(best.cost)])
+    results.advance(len(index))
 
 
 def _predict(
@@ -166,11 +164,6 @@ def _predict(
     """Predict the labels of flattened points, once they are read."""
     points = points if read is None else read(points)
     return model.predict(points.reshape(-1, *shape))
-
-
-def _chunks(index: Indices) -> list[Indices]:
-    """Divide the samples."""
-    return [index[first : first + CHUNK] for first in range(0, len(index), CHUNK)]
 
 
 def _write(problem: Problem, results: ResultWriter, rows: TableRows) -> None:

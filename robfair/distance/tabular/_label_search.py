@@ -18,7 +18,6 @@ from robfair.distance._arrays import Array, Flags, Indices, rank
 from robfair.distance.tabular._best import BestRows, CheapestChanges
 from robfair.distance.tabular._space import TableRows, TableSpace
 
-MOST_OTHERS = 4000  # rows that are looked at as starts
 # Halved or doubled, none of the next changes a distance in bench_constants; BEAM and HALVINGS
 # change the passes by 1 to 3 %.
 NEAREST = 100  # of them that are tried, ...
@@ -58,9 +57,6 @@ class LabelSearch:
 
         `labels` are those of all samples, `other_labels` those of the other rows.
         """
-        # Every k-th, so that sorted data give rows of all classes; k is 0 without other rows.
-        some = slice(None, None, -(-len(others) // MOST_OTHERS) or 1)
-        others, other_labels = others[some], other_labels[some]
         size = max(1, MEMORY // max(1, len(others)))
         for first in range(0, len(samples), size):
             part = samples[first : first + size]

@@ -78,7 +78,7 @@ class NumericSearch:
         z = rows.points / self.unit
         problem = replace(self.numeric, X=z.reshape(-1, *self.problem.shape))
         results = ResultWriter(problem, keep_adversarial=True)
-        minimum_norm_distance(problem, results, budget, seed=0, fallback=False)
+        minimum_norm_distance(problem, results, budget, seed=0)
         self.oracle.count(rows.sample, results.n_forward, results.n_backward)
         assert results.adversarial is not None
         points = self._from_units(rows.points, z, results.adversarial)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from robfair.adapters.trees import Ensemble
 from robfair.distance._arrays import Flags, Indices
+from robfair.distance._chunks import in_order
 from robfair.distance.tabular import TableSpace
 from robfair.distance.trees._compile import compile_ensemble
 from robfair.distance.trees._groups import find_groups
@@ -122,10 +123,8 @@ def _in_chunks(
     radius = float(np.median(known)) * 0.6 if len(known) and np.median(known) > 0 else None
     chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
     parts = [pilot]
-    run = delayed(search)
-    for part in Parallel(n_jobs=n_jobs, return_as="generator")(
-        run(chunk, radius) for chunk in chunks
-    ):
+    run = partial(search, radius=radius)
+    for part in in_order(run, chunks.__getitem__, len(chunks), n_jobs):
         progress(len(part.distance))
         parts.append(part)
     return Nearest.join(parts)
