@@ -1,13 +1,23 @@
 """Trees as methods: what is read is held against the model, and what cannot be read is said."""
 
+from itertools import product
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression
 
+from ensembles import splits_of, try_cells
 from oracles import check_adversarials
 from robfair import ThreatModel, boundary_distance
+from robfair._problem import as_problem
+from robfair.adapters.trees import read_trees
 from small_models import RELU, X, Y, small_forest
 
 
@@ -56,3 +66,97 @@ def test_more_classes_than_two():
     result = boundary_distance(model, X)
     check_adversarials(result, X, model.predict)
     assert_allclose(result.lower, result.distance)
+
+
+# --- Against every row of a table, and every cell where many ties and splits lie on values
+
+
+def boosting(kind, n_trees):
+    """Boosting of few small trees over columns with categories and gaps."""
+    if kind == "xgboost":
+        return pytest.importorskip(kind).XGBClassifier(
+            n_estimators=n_trees, max_depth=3, enable_categorical=True, n_jobs=1
+        )
+    if kind == "lightgbm":
+        return pytest.importorskip(kind).LGBMClassifier(
+            n_estimators=n_trees, num_leaves=6, min_child_samples=5, min_data_per_group=2,
+            cat_smooth=1, verbose=-1, n_jobs=1,
+        )  # fmt: skip
+    return HistGradientBoostingClassifier(
+        max_iter=n_trees, max_leaf_nodes=6, categorical_features="from_dtype", min_samples_leaf=5
+    )
+
+
+def every_row(model, row, X, threat_model):
+    """The costs of all rows that matter, of those that the model predicts differently."""
+    problem = as_problem(model, X, None, threat_model, None, "either")
+    ensemble = read_trees(problem.model.estimator, problem.model.categories)
+    axes = []
+    for j, (name, column) in enumerate(X.items()):
+        if pd.isna(row[name]):
+            axes.append([row[name]])
+        elif name == "c":
+            axes.append(column.cat.categories)
+        elif name == "i":
+            axes.append(range(column.min(), column.max() + 1))
+        else:
+            split = ensemble.split[(ensemble.feature == j) & (ensemble.left_set < 0)]
+            ends = np.concatenate([[row[name]], split, np.nextafter(split, np.inf)])
+            axes.append(np.unique(ends.clip(column.min(), column.max())))
+    rows = pd.DataFrame(list(product(*axes)), columns=X.columns)
+    rows["c"] = pd.Categorical(rows["c"], categories=X["c"].cat.categories)
+    rows = rows.astype({"x": float, "i": X["i"].dtype, "g": float})
+    moves = [(rows[k] - row[k]).fillna(0) / X[k].std(ddof=0) for k in ("x", "i", "g")]
+    switched = (rows["c"].astype(object) != row["c"]) & (not pd.isna(row["c"]))
+    cost = np.linalg.norm(np.column_stack([*moves, switched]), threat_model.norm, axis=1)
+    own = np.ravel(model.predict(pd.DataFrame([row]).astype(X.dtypes)))[0]
+    return cost[np.ravel(model.predict(rows)) != own]
+
+
+@pytest.mark.parametrize("kind", ["scikit-learn", "xgboost", "lightgbm"])
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize(("norm", "n_classes"), [(2, 2), (np.inf, 3)])
+def test_the_nearest_of_all_rows_of_a_table(kind, gaps, norm, n_classes):
+    rng = np.random.default_rng(gaps + n_classes)
+    data = pd.DataFrame({"x": rng.normal(size=150), "i": rng.integers(0, 6, 150)})
+    data["c"] = pd.Categorical(rng.choice(list("uvwxy"), 150))
+    data["g"] = rng.normal(size=150)
+    score = data["x"] + data["c"].cat.codes % 3 + data["g"] + (data["i"] - 3) * 0.4
+    y = np.digitize(score, [1] if n_classes == 2 else [0, 2])
+    if gaps:
+        data["g"] = data["g"].mask(rng.random(150) < 0.3)
+        data.loc[rng.random(150) < 0.1, "c"] = np.nan
+    model = boosting(kind, 4 if n_classes == 2 else 2).fit(data, y)
+    threat_model = ThreatModel.from_frame(data, norm=norm)
+    test = data[:6]
+    result = boundary_distance(model, test, threat_model=threat_model)
+    assert set(result.status) <= {"exact", "censored"}
+    costs = [every_row(model, test.iloc[i], data, threat_model) for i in range(6)]
+    assert_allclose(result.distance, [min(cost, default=np.inf) for cost in costs], rtol=1e-6)
+    assert_array_equal(result.lower, result.distance)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ties_and_values_on_splits(seed, dtype):
+    rng = np.random.default_rng(seed)
+    data = np.round(rng.normal(size=(14, 2)), 1)
+    y = np.concatenate([[0, 1, 2], rng.integers(0, 3, 11)]) % (2 + seed % 2)
+    model = RandomForestClassifier(4, random_state=seed).fit(data, y)  # leaves of one class
+    points = data[:8].astype(dtype)
+    threat_model = ThreatModel([2, np.inf][seed // 2])
+    result = boundary_distance(model, points, threat_model=threat_model)
+    splits = [s.astype(dtype).astype(float) for s in splits_of(read_trees(model), 2)]
+    steps = [np.nextafter(s.astype(dtype), dtype(side)) for s in splits for side in (-9, 9)]
+    splits = [np.unique(np.concatenate([s, *steps]).astype(float)) for s in splits]
+    right = try_cells(_InDtype(model, dtype), points.astype(float), threat_model, splits)
+    assert_allclose(result.distance, right, rtol=1e-9)
+    assert_array_equal(result.lower, result.distance)
+
+
+class _InDtype:
+    def __init__(self, model, dtype):
+        self.model, self.dtype = model, dtype
+
+    def predict(self, points):
+        return self.model.predict(points.astype(self.dtype))

@@ -23,7 +23,9 @@ from robfair.distance.trees._pool import Pool
 
 __all__ = ["SearchLimits", "search_boxes"]
 
-WIDTH = 4  # cheapest boxes of a row that are looked at together
+WIDTH = 4  # cheapest boxes of a row that are looked at together, at least, ...
+MOST_WIDTH = 16  # ... and at most, where few rows are left:
+BOXES = 2048  # as many as these share; a step costs much the same for fewer
 AT_ONCE = 10**6  # entries that are looked at together; bounds the memory
 OVERHEAD = 50  # entries that a box without any counts for
 
@@ -51,7 +53,8 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
     used, lower, going = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
     while len(frontier):
         frontier.drop((frontier.cost >= best.cost[frontier.row]) | ~going[frontier.row])
-        row, cost, box = frontier.pop(WIDTH)
+        n_left = int(np.count_nonzero(np.diff(frontier.row))) + 1
+        row, cost, box = frontier.pop(max(WIDTH, min(MOST_WIDTH, BOXES // n_left)))
         size = bounds.n_entries[row] + OVERHEAD
         part = np.cumsum(size) // AT_ONCE
         for k in np.unique(part):

@@ -23,8 +23,12 @@ class BoxBounds:
         self.n_trees = np.bincount(pool.tree_row, minlength=n)
         self.entry_start = starts_of(self.n_entries)
         self.pair_start, self.tree_start = starts_of(self.n_pairs), starts_of(self.n_trees)
-        costs = pool.costs.of_condition
-        self.entry_cost = np.minimum(costs[pool.rows[pool.entry_row], pool.condition], HUGE)
+        costs, conditions = pool.costs.of_condition, pool.compiled.conditions
+        cost = np.minimum(costs[pool.rows[pool.entry_row], pool.condition], HUGE)
+        self.size = cost * cost if pool.is_l2 else cost  # of each entry, as sizes are added up
+        # Laid out by entry: a search reads them many times.
+        self.first = conditions.first[pool.condition].astype(np.int32)
+        self.last = conditions.last[pool.condition].astype(np.int32)
 
     def nearest(self, row: Indices, box: NDArray[np.int32]) -> tuple[Indices, Array]:
         """Return the nearest bins of boxes, (m, n_groups), and their costs."""
@@ -73,46 +77,53 @@ class BoxView:
         if len(self.entry) == 0:
             return
         first = first_of_each(self.pair)
-        self.group, self.condition = pool.group[self.entry], pool.condition[self.entry]
-        place = self.box_of * box.shape[2] + self.group
+        self.first, self.last = bounds.first[self.entry], bounds.last[self.entry]
+        place = self.box_of * box.shape[2] + pool.group[self.entry]
         self.low, self.high = box[:, 0].ravel()[place], box[:, 1].ravel()[place]
-        self.at = self.bins.ravel()[place]
+        self.at = self.bins.astype(np.int32).ravel()[place]
         self.in_set = None if pool.in_set is None else pool.in_set[self.entry]
         value = pool.value[pair]
-        own, new = held.ravel()[place], bounds.entry_cost[self.entry]
-        box_of_pair = np.repeat(np.arange(m), bounds.n_pairs[row])
-        if pool.is_l2:
-            extra = np.add.reduceat(np.maximum(new * new - own * own, 0), first)
-            joint = (held * held).sum(axis=1)[box_of_pair] + extra
-            near = joint < best[row][box_of_pair] ** 2
+        size = held * held if pool.is_l2 else held
+        own, new = size.ravel()[place], bounds.size[self.entry]
+        new[self._disjoint()] = np.inf
+        limit = best[row] ** 2 - size.sum(axis=1) if pool.is_l2 else best[row]
+        limit = np.repeat(limit, bounds.n_pairs[row])
+        if pool.is_l2:  # what a leaf adds to the box
+            near = np.add.reduceat(np.maximum(new - own, 0), first) < limit
         else:
-            near = np.maximum.reduceat(np.maximum(own, new), first) < best[row][box_of_pair]
-        out = np.logical_or.reduceat(self._disjoint(), first) | ~near
-        self.value = np.where(out, -np.inf, value)
+            near = np.maximum.reduceat(np.maximum(own, new), first) < limit
+        self.value = np.where(near, value, -np.inf)
         self.most = np.maximum.reduceat(self.value, start)
         self.bound = self.bound + np.bincount(tree_box, self.most, m)
-        self.fails = ~pool.compiled.conditions.met(self.condition, self.at, self.in_set)
-        self.n_failed = np.add.reduceat(self.fails, first, dtype=np.intp)
-        holds = self.n_failed == 0
+        self.fails = (self.first > self.at) | (self.last < self.at)
+        if self.in_set is not None:
+            k = np.flatnonzero(self.in_set & ~self.fails)
+            condition = pool.condition[self.entry[k]]
+            self.fails[k] = ~pool.compiled.conditions.met(
+                condition, self.at[k], np.full(len(k), True)
+            )
+        self.any_fails = np.logical_or.reduceat(self.fails, first)
+        holds = ~self.any_fails
         self.current = np.zeros(len(start))
         self.current[self.tree_of[holds]] = value[holds]
         self.margin = self.margin + np.bincount(tree_box, self.current, m)
 
     def _disjoint(self) -> Flags:
         """Tell which conditions no point of their box meets."""
-        conditions, condition = self.bounds.pool.compiled.conditions, self.condition
-        first, last = conditions.first[condition], conditions.last[condition]
-        disjoint: Flags = (first > self.high) | (last < self.low)
+        disjoint: Flags = (self.first > self.high) | (self.last < self.low)
         if self.in_set is not None:
+            pool = self.bounds.pool
             k = np.flatnonzero(self.in_set & ~disjoint)
-            disjoint[k] = conditions.n_met(condition[k], self.low[k], self.high[k]) == 0
+            condition = pool.condition[self.entry[k]]
+            met = pool.compiled.conditions.n_met(condition, self.low[k], self.high[k])
+            disjoint[k] = met == 0
         return disjoint
 
     def shortfall(self, live: Flags) -> tuple[Indices, Array]:
         """Return failing entries of the best leaves of live boxes, and what these would add."""
         if len(self.entry) == 0:
             return np.zeros(0, dtype=np.intp), np.zeros(0)
-        best = (self.value == self.most[self.tree_of]) & (self.n_failed > 0)
+        best = (self.value == self.most[self.tree_of]) & self.any_fails
         at = np.flatnonzero(self.fails & best[self.pair] & live[self.box_of])
         tree = self.tree_of[self.pair[at]]
         weight = self.most[tree] - self.current[tree]
@@ -125,12 +136,13 @@ class BoxView:
         """
         if len(at) == 0:
             return at, at
-        conditions, condition = self.bounds.pool.compiled.conditions, self.condition[at]
-        bins, first, last = self.at[at], conditions.first[condition], conditions.last[condition]
+        pool = self.bounds.pool
+        conditions, condition = pool.compiled.conditions, pool.condition[self.entry[at]]
+        bins, first, last = self.at[at], self.first[at], self.last[at]
         cut = np.where(bins < first, first, last + 1)
         if self.in_set is not None:
             k = np.flatnonzero(self.in_set[at])
             row = conditions.set[condition[k]]
             above, below = conditions.up[row, bins[k]], conditions.down[row, bins[k]]
             cut[k] = np.where(above <= self.high[at[k]], above, below + 1)
-        return self.group[at], cut
+        return pool.group[self.entry[at]], cut
