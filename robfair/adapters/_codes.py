@@ -93,7 +93,9 @@ def _inner(estimator: Any) -> list[Any]:
     for name in INNER:
         held = getattr(estimator, name, None)
         if held is not None:
-            return list(np.ravel(held)) if isinstance(held, list | np.ndarray) else [held]
+            if isinstance(held, np.ndarray):  # a row for each stage, a column for each class
+                return list(held.ravel())
+            return held if isinstance(held, list) else [held]
     return []
 
 

@@ -12,7 +12,7 @@ from robfair._labels import check_kinds, check_shared
 from robfair.adapters._given import some_rows
 from robfair.adapters._labels import LabelModel
 
-__all__ = ["check_labels"]
+__all__ = ["check_labels", "check_told"]
 
 MANY = 10  # fractions: more than that are scores
 
@@ -41,6 +41,20 @@ def check_labels(model: LabelModel, X: NDArray[Any], y: NDArray[Any] | None) -> 
     if y is not None and len(y):
         check_kinds(y, labels, ("y", "predict"))
         check_shared(y, labels, ("y", "predict"))
+
+
+def check_told(classes: NDArray[Any] | None, labels: NDArray[Any]) -> None:
+    """Raise ValueError if a model that tells its classes returns other numbers, such as scores."""
+    if classes is None or labels.dtype.kind != "f":
+        return
+    known = set(classes.tolist())
+    others = [label for label in pd.unique(labels).tolist() if label not in known]
+    if others:
+        raise ValueError(
+            f"predict must return labels, and it returns {others[0]!r}, which is not one of the "
+            f"classes {_some(classes)} that the model tells. LightGBM does so with an objective of "
+            "the user's. Give a function that decides, as lambda X: model.predict(X) > threshold."
+        )
 
 
 def _are_scores(labels: NDArray[Any]) -> bool:

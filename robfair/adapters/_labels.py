@@ -89,6 +89,8 @@ def as_labels(model: Any) -> LabelModel:
     ------
     TypeError
         If the model does not predict labels.
+    ValueError
+        If it knows one class only.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
@@ -149,6 +151,12 @@ def _from_estimator(model: Any) -> LabelModel:
     classes = getattr(model, "classes_", None)
     if isinstance(classes, list):
         raise TypeError(f"{type(model).__name__} has several outputs; robfair needs one.")
+    if classes is not None and len(classes) == 1:
+        only = np.asarray(classes).tolist()[0]
+        raise ValueError(
+            f"{type(model).__name__} knows one class only, {only!r}: it has no decision boundary. "
+            "Was it fitted on rows of one label?"
+        )
     predict: Callable[[Any], Any] = model.predict
     further = _further_arguments(predict)
     if further:

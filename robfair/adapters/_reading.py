@@ -22,6 +22,7 @@ from robfair._batches import batches, default_batch_size
 from robfair.adapters._boosters import with_labels
 from robfair.adapters._first_pass import check_output
 from robfair.adapters._given import as_given, check_names, own_labels, refusal, some_rows
+from robfair.adapters._label_kinds import check_told
 from robfair.adapters._labels import LabelModel, as_labels, as_model, checked
 from robfair.adapters._logits import (
     Adapted,
@@ -145,6 +146,7 @@ def hold(
         return Reading(adapted)
     own = as_labels(model).in_dtype_of(inputs)
     labels = own_labels(model, own, rows, inputs)
+    check_told(own.classes, labels)
     given = as_given(model, rows)
     if given is not None and _differ(labels, given).any():
         return _random_or_refused(model, own, rows, given, labels)
@@ -181,6 +183,7 @@ def _held_table(model: Any, adapted: TableModel, rows: Any, inputs: NDArray[Any]
     """Hold rows that were turned into numbers and back against those of the user."""
     given = as_given(model, rows) if hasattr(model, "predict") else checked(model)(rows)
     assert given is not None  # only a network may refuse a dtype
+    check_told(adapted.classes, given)
     labels = adapted.predict(inputs)
     differ = _differ(given, labels)
     if not differ.any():

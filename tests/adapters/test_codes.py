@@ -7,8 +7,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     BaggingClassifier,
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from robfair import ThreatModel, boundary_distance
+from robfair.adapters import as_labels, check_codes
 from robfair.threat import Block
 
 RNG = np.random.default_rng(0)
@@ -126,3 +129,11 @@ def test_whole_numbers_are_not_codes():
     for model in (RandomForestClassifier(5, random_state=0), HistGradientBoostingClassifier()):
         result = boundary_distance(model.fit(data, y), data[:5], budget=20)
         assert result.warnings_ == ()
+
+
+def test_a_vote_of_forests_is_looked_into():
+    """Forests have a length, so that a list of them is not an array of classifiers."""
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    members = [("a", GradientBoostingClassifier(n_estimators=2)), ("b", RandomForestClassifier(3))]
+    model = VotingClassifier(members, voting="soft").fit(X, X[:, 0] > 0)
+    check_codes(as_labels(model), X, np.ones(3, dtype=bool))

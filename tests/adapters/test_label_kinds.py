@@ -79,3 +79,18 @@ def test_labels_that_match_in_another_type():
         assert counts == boundary_distance(MODEL, X, y=Y).counts()
     wrong = boundary_distance(lambda X: np.zeros(len(X), int), X[:3], y=[1, 1, 1])
     assert wrong.counts() == {"skipped": 3}
+
+
+@pytest.mark.parametrize("rows", [5, 60])
+def test_scores_of_a_model_that_tells_its_classes(rows):
+    """As LightGBM's classifier returns them for an objective of the user's."""
+    lightgbm = pytest.importorskip("lightgbm")
+    X, y = make_classification(200, 4, random_state=0)
+    model = lightgbm.LGBMClassifier(
+        n_estimators=3, verbose=-1, objective=lambda y, score: (score - y, np.ones(len(y)))
+    ).fit(X, y)
+    with (
+        pytest.warns(UserWarning, match="Returning raw scores instead"),
+        pytest.raises(ValueError, match=r"returns .*, which is not one of the classes 0, 1 that"),
+    ):
+        boundary_distance(model, X[:rows])

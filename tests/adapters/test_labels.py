@@ -162,3 +162,11 @@ class Foreign:
 
 def test_a_foreign_object_with_predict():
     assert_array_equal(as_labels(Foreign()).predict(X), X[:, 0] > 0)
+
+
+def test_one_class_has_no_boundary():
+    forest = RandomForestClassifier(2).fit(X, np.full(len(X), "low"))
+    with pytest.raises(
+        ValueError, match="knows one class only, 'low': it has no decision boundary"
+    ):
+        as_labels(forest)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from robfair.adapters.trees import _catboost, _combined, _hist, _lightgbm, _sklearn, _xgboost
@@ -73,7 +74,7 @@ def is_tree_ensemble(estimator: Any) -> bool:
         True for trees, forests, boosting, and bagging and voting of trees that are fitted. Some of
         these may still turn out to be unreadable.
     """
-    return _find(getattr(estimator, "predicts_by", estimator)) is not None
+    return _find(_inside(estimator)) is not None
 
 
 def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble:
@@ -98,9 +99,9 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     UnreadableTrees
         If it cannot be read; the message is a clause that says why.
     """
-    if hasattr(estimator, "predicts_by"):  # a classifier around a booster, with labels of its own
-        ensemble = read_trees(estimator.predicts_by, categories)
-        return replace(ensemble, classes=np.asarray(estimator.classes_))
+    inside = _inside(estimator)
+    if inside is not estimator:
+        return replace(read_trees(inside, categories), classes=np.asarray(estimator.classes_))
     found = _find(estimator)
     if found is None:
         name = type(estimator).__name__
@@ -129,6 +130,13 @@ def check_own_methods(estimator: Any, library: str) -> None:
     for inner in getattr(estimator, "estimators_", ()):
         if hasattr(inner, "predict_proba"):
             check_own_methods(inner, library)
+
+
+def _inside(estimator: Any) -> Any:
+    """Return what predicts for a classifier that gives it labels, or keeps it from being fitted."""
+    if type(estimator) is FrozenEstimator and "predict" not in vars(estimator):
+        return estimator.estimator
+    return getattr(estimator, "predicts_by", estimator)
 
 
 def _find(estimator: Any) -> tuple[tuple[str, str], Reader] | None:

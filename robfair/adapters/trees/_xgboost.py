@@ -95,6 +95,8 @@ def _base(score: str, objective: str, n_scores: int) -> NDArray[np.float32]:
         )
     is_probability, threshold = BINARY[objective]
     if is_probability:
+        if not ((base > 0) & (base < 1)).all():
+            raise UnreadableTrees("it was fitted on one class, and so has no boundary")
         base = -np.log(np.float32(1) / base - np.float32(1))
     return base - np.float32(threshold)
 

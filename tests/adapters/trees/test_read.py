@@ -8,6 +8,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from robfair import ThreatModel
@@ -121,3 +122,11 @@ def test_columns_of_a_table(library):
     rng = np.random.default_rng(1)
     shuffled = np.stack([rng.permutation(column) for column in rows.T], axis=1)
     assert_array_equal(ensemble.predict(shuffled), adapted.predict(shuffled))
+
+
+def test_a_frozen_classifier_is_read():
+    forest = RandomForestClassifier(3, random_state=0).fit(X, Y)
+    frozen = FrozenEstimator(forest)
+    assert is_tree_ensemble(frozen)
+    assert_array_equal(read_trees(frozen).predict(X), forest.predict(X))
+    assert not is_tree_ensemble(FrozenEstimator(LogisticRegression()))
