@@ -74,9 +74,12 @@ class Large:
             found.checkpoint = Checkpoint(self.arguments.resume, self._description())
         return found
 
-    def taken(self, rows: NDArray[np.intp], names: list[str]) -> pd.DataFrame:
-        """Return some rows of some columns."""
-        return self.file.read_rows(rows, names)[names]
+    def searched(self, rows: NDArray[np.intp]) -> pd.DataFrame:
+        """Return the columns in which --discover looks for subgroups."""
+        if not self.arguments.discover:
+            return self.first
+        names = [name for name in self.file.columns if name != self.arguments.target]
+        return self.file.read_rows(rows, names)
 
     def _description(self) -> dict[str, Any]:
         options = {name: getattr(self.arguments, name, None) for name in COUNTED}

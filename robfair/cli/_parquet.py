@@ -40,7 +40,7 @@ def hash_file(path: Path) -> str:
 
 @dataclass
 class ColumnFacts:
-    """What is known of all rows of some columns, with few rows that show it.
+    """Facts about all rows of some columns, with few rows that show them.
 
     Attributes
     ----------

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from math import prod
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from robfair._default_threat import default_threat_model
-from robfair._text import did_you_mean, few
-from robfair.cli._boosters import FileModel
+from robfair._text import did_you_mean
 from robfair.cli._csv import CsvForm
 from robfair.cli._data import (
     bad_number,
@@ -33,44 +30,10 @@ from robfair.cli._encoders import (
 )
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._large import Large, open_large
-from robfair.cli._model import load_model, load_network
+from robfair.cli._loaded import Loaded, check_labels, load, name_classes, told
 from robfair.threat import ThreatModel
 
-__all__ = ["Loaded", "Task", "prepare"]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model for `robfair.audit`, with the labels and columns that it knows."""
-
-    model: Any
-    classes: NDArray[Any] | None  # None where the model does not name them
-    columns: list[str] | None = None  # it was fitted on, in their order
-    n_features: int | None = None
-    shape: tuple[int, ...] | None = None  # of a sample, where a network takes images
-
-    @property
-    def labels(self) -> list[Any]:
-        """The labels that it knows."""
-        return [] if self.classes is None else self.classes.tolist()
-
-    @property
-    def pipeline(self) -> Pipeline | None:
-        """The Pipeline, if there is one with transformers before its last step."""
-        inner = getattr(self.model, "best_estimator_", self.model)  # of a search
-        return inner if isinstance(inner, Pipeline) and len(inner.steps) > 1 else None
-
-    @property
-    def file(self) -> FileModel | None:
-        """The model, if it is from the file of a booster or of ONNX."""
-        return self.model if isinstance(self.model, FileModel) else None
-
-    @property
-    def knows_text(self) -> bool:
-        """True if its labels are strings."""
-        if self.file is not None and self.file.says_text:
-            return True
-        return bool(self.labels) and all(isinstance(label, str) for label in self.labels)
+__all__ = ["Task", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -96,33 +59,17 @@ def prepare(arguments: argparse.Namespace) -> Task:
 
     Raises BadInput if files and options do not fit together.
     """
-    loaded = _load(arguments)
+    loaded = load(arguments)
     sensitive = list(dict.fromkeys(arguments.sensitive))  # each once, in their order
     control = list(dict.fromkeys(arguments.control or []))
-    names = [*sensitive, *control, arguments.target]
     large = open_large(arguments)
-    if large is None:
-        frame, named = read_table(
-            arguments.data,
-            CsvForm(arguments.encoding, arguments.sep),
-            text=lambda columns: _text_columns(columns, loaded, arguments),
-            names=names,
-        )
-        whole = frame
-    else:
-        frame = large.first
-        whole, named = large.columns(names)
-    for option, columns in (
-        ("--target", [arguments.target]), ("--sensitive", sensitive), ("--control", control),
-    ):  # fmt: skip
-        for name in columns:
-            check_column(frame, name, option)
+    frame, whole, named = _read(arguments, loaded, large, sensitive, control)
     # What the model does not tell about labels is told by how they are written.
     target = read_target(named if loaded.classes is None else whole, arguments.target)
     if arguments.classes is not None or (loaded.classes is None and loaded.knows_text):
         target = target.astype(str)  # as the labels are in --classes, or in a graph
-    _check_labels(target, loaded, arguments)
-    loaded, named_classes = _name_classes(loaded, target, arguments)
+    check_labels(target, loaded, arguments)
+    loaded, named_classes = name_classes(loaded, target, arguments)
     if arguments.cross and len(sensitive) < 2:
         raise BadInput("--cross needs several --sensitive columns.")
     combinations = [[name] for name in sensitive] + ([sensitive] if arguments.cross else [])
@@ -146,8 +93,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
         table = table.iloc[rows].reset_index(drop=True)  # matched by position, not by index
         searched = frame.drop(columns=arguments.target).iloc[rows].reset_index(drop=True)
     else:
-        others = [name for name in large.file.columns if name != arguments.target]
-        searched = large.taken(rows, others) if arguments.discover else large.first
+        searched = large.searched(rows)
     missing = table.isna().sum() if facts is None else pd.Series(facts.missing, dtype=int)
     return Task(
         loaded.model,
@@ -163,6 +109,37 @@ def prepare(arguments: argparse.Namespace) -> Task:
         source + named_classes,
         background,
     )
+
+
+def _read(
+    arguments: argparse.Namespace,
+    loaded: Loaded,
+    large: Large | None,
+    sensitive: list[str],
+    control: list[str],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return all columns, the named ones of all rows, and these as names of groups.
+
+    Of a large file the first has a few rows. Raises BadInput if a column does not exist.
+    """
+    names = [*sensitive, *control, arguments.target]
+    if large is None:
+        frame, named = read_table(
+            arguments.data,
+            CsvForm(arguments.encoding, arguments.sep),
+            text=lambda columns: _text_columns(columns, loaded, arguments),
+            names=names,
+        )
+        whole = frame
+    else:
+        frame = large.first
+        whole, named = large.columns(names)
+    for option, columns in (
+        ("--target", [arguments.target]), ("--sensitive", sensitive), ("--control", control),
+    ):  # fmt: skip
+        for name in columns:
+            check_column(frame, name, option)
+    return frame, whole, named
 
 
 def _rows(
@@ -181,39 +158,6 @@ def _rows(
 def _taken(groups: pd.DataFrame, rows: NDArray[np.intp]) -> Any:
     # A single column as Series: its groups are then not tuples.
     return groups.iloc[rows].reset_index(drop=True).squeeze(axis="columns")
-
-
-def _load(arguments: argparse.Namespace) -> Loaded:
-    if arguments.architecture is not None:
-        net, shape = load_network(arguments.model, arguments.architecture, arguments.classes)
-        return Loaded(net, net.classes, n_features=prod(shape), shape=shape)
-    model: Any = load_model(arguments.model, arguments.trust)
-    columns = getattr(model, "feature_names_in_", None)
-    classes = getattr(model, "classes_", None)
-    if isinstance(model, FileModel) and not model.names_classes and arguments.classes is None:
-        classes = None  # those of the target, later
-    elif arguments.classes is not None:
-        model = _relabel(model, arguments.classes)
-        classes = model.classes_
-    return Loaded(
-        model,
-        None if classes is None else np.asarray(classes),
-        None if columns is None else [str(name) for name in columns],
-        getattr(model, "n_features_in_", None),
-    )
-
-
-def _relabel(model: Any, labels: list[str]) -> FileModel:
-    """Give a model from a file the labels of --classes; raises BadInput if that does not fit."""
-    if not isinstance(model, FileModel) or not model.takes_classes:
-        raise BadInput(
-            "--classes is for weights with --architecture, and for files that hold no labels but "
-            "0, 1, 2 ...; this classifier knows its own."
-        )
-    n_classes = len(getattr(model, "classes_", labels))
-    if len(labels) != n_classes:
-        raise BadInput(f"--classes names {len(labels)} labels, and the model has {n_classes}.")
-    return model.with_classes(np.array(labels))
 
 
 def _text_columns(
@@ -243,51 +187,6 @@ def _check_cells(table: pd.DataFrame, loaded: Loaded) -> None:
             raise BadInput(bad_number(table[name]))
 
 
-def _check_labels(target: pd.Series[Any], loaded: Loaded, arguments: argparse.Namespace) -> None:
-    if loaded.classes is None:
-        return
-    known = set(loaded.labels)
-    unknown = [label for label in target.unique().tolist() if label not in known]
-    if not unknown:
-        return
-    if arguments.architecture is not None and arguments.classes is None:
-        raise BadInput(
-            f"--target {arguments.target!r} holds {_named(map(str, target.unique()))}, and the "
-            f"weights do not say which of the {len(known)} outputs is which: name them in order "
-            "by --classes."
-        )
-    raise BadInput(
-        f"--target {arguments.target!r} holds labels that the model does not know: "
-        f"{_named(unknown)}. Its classes are {_named(loaded.labels)}."
-    )
-
-
-def _name_classes(
-    loaded: Loaded, target: pd.Series[Any], arguments: argparse.Namespace
-) -> tuple[Loaded, str]:
-    """Give a booster that knows 0, 1, 2 ... the labels of the target, and say so.
-
-    Raises BadInput if there are more or fewer of them.
-    """
-    if loaded.classes is not None or loaded.file is None or loaded.file.names_classes:
-        return loaded, ""
-    own = loaded.file.classes_
-    labels = sorted(target.unique().tolist())
-    if set(labels) <= set(own.tolist()):  # the same, or a class that no row has
-        return replace(loaded, model=loaded.file.with_classes(own), classes=own), ""
-    if len(labels) != len(own):
-        raise BadInput(
-            f"--target {arguments.target!r} holds {_named(labels)}, and the model has {len(own)} "
-            "classes without labels: name them in their order by --classes."
-        )
-    model = loaded.file.with_classes(np.array(labels))
-    pairs = ", ".join(f"{code} is {label!r}" for code, label in enumerate(labels))
-    return replace(loaded, model=model, classes=model.classes_), (
-        f"; the classes of the model are those of {arguments.target!r} in sorted order: {pairs} "
-        "(--classes names others)"
-    )
-
-
 def _favorable(name: str | None, target: pd.Series[Any]) -> Any:
     """Find the label that is written so; raises BadInput if there is none."""
     if name is None:
@@ -307,7 +206,7 @@ def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
         if arguments.features is not None:
             raise BadInput(
                 "--features is for models that know no column names; this one takes "
-                f"{_named(loaded.columns)}."
+                f"{told(loaded.columns)}."
             )
         for name in loaded.columns:
             check_column(frame, name, "the model")
@@ -321,7 +220,7 @@ def _features(frame: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace
     if loaded.n_features not in (None, len(features)):
         raise BadInput(
             f"the model takes {loaded.n_features} columns and got {len(features)}: "
-            f"{_named(features)}. Name those it takes, in order, by --features."
+            f"{told(features)}. Name those it takes, in order, by --features."
         )
     return list(features)
 
@@ -374,7 +273,3 @@ def _threat_model(
         )
     except (TypeError, ValueError) as error:
         raise BadInput(f"{option}: {one_line(error)}") from error
-
-
-def _named(values: Iterable[Any]) -> str:
-    return few(values, 8, repr)

@@ -9,8 +9,6 @@ from robfair.adapters import adapt, of_table
 from robfair.adapters.trees import is_tree_ensemble, read_trees
 from robfair.cli._boosters import load_catboost, load_lightgbm, load_xgboost
 
-FAST = ("--quiet", "--max-rows", "40")
-
 
 def columns(people):
     X = people[["age", "hours", "job"]].astype({"job": "category"})
@@ -131,25 +129,6 @@ def test_what_is_no_classifier(people, tmp_path):
     ranker.save_model(tmp_path / "model.ubj")
     with pytest.raises(ValueError, match="'rank:ndcg'"):
         load_xgboost((tmp_path / "model.ubj").read_bytes())
-
-
-@pytest.mark.slow
-def test_labels_are_those_of_the_target_or_named(shell_audit, refused, people, tmp_path):
-    X, y = columns(people)
-    xgboost_file(tmp_path, X[["age", "hours"]], y)
-    path = tmp_path / "model.ubj"
-    code, out, _ = shell_audit(path, "people.csv", *FAST)
-    assert code == 0
-    assert "are those of 'income' in sorted order: 0 is 'high', 1 is 'low'" in out
-    _, named, _ = shell_audit(path, "people.csv", *FAST, "--classes", "low,high")
-    assert "sorted order" not in named
-    wrong, right = (float(text.split("accuracy")[1].split()[0]) for text in (out, named))
-    assert right == pytest.approx(1 - wrong, abs=1e-3)
-    assert "names 3 labels, and the model has 2" in refused(
-        path, "people.csv", "--classes", "a,b,c"
-    )
-    assert "and the model has 2 classes without labels" in refused(path, "people.csv", target="age")
-    assert "--trust is for skops files" in refused(path, "people.csv", "--trust", "numpy.log")
 
 
 @pytest.mark.slow
