@@ -16,12 +16,14 @@ from robfair.distance.trees._best_first import SearchLimits, search_boxes
 from robfair.distance.trees._compile import Compiled
 from robfair.distance.trees._costs import RowCosts
 from robfair.distance.trees._greedy import Incumbents, climb
+from robfair.distance.trees._lagrange import lagrange_bound
 from robfair.distance.trees._pool import Objective, Pool, TooManyPairs
 
 __all__ = ["Nearest", "TreeSearch"]
 
 GROWTH = 1.5  # of the radius in which nothing flips
 TIGHTER = (0.6, 0.8, 0.9, 0.95)  # balls, relative to the best, in which L-inf starts again
+HALVINGS = 5  # of the interval that the search leaves
 HELD_BACK = 5  # moved groups, the greatest first, that L2 tries to do without
 
 
@@ -143,7 +145,28 @@ class TreeSearch:
         far = _farthest(costs, is_l2)
         self._tighten(costs, objective, best, far)
         pool = Pool(costs, rows, np.minimum(best.cost, far), objective, is_l2)
-        return np.maximum(search_boxes(pool, best, limits), np.minimum(proven, best.cost))
+        lower = np.maximum(search_boxes(pool, best, limits), np.minimum(proven, best.cost))
+        return self._widen(costs, objective, best, lower, far)
+
+    def _widen(
+        self, costs: RowCosts, objective: Objective, best: Incumbents, lower: Array, far: Array
+    ) -> Array:
+        """Raise lower bounds where the search was cut off: by balls, in L2 by prices of margins."""
+        open_ = np.flatnonzero(lower < best.cost)
+        known, unknown = lower[open_], np.minimum(best.cost, far)[open_]
+        for _ in range(HALVINGS if len(open_) else 0):
+            middle = (known + unknown) / 2
+            pool = Pool(costs, open_, middle, objective[open_], self.space.norm == 2)
+            possible = best.may_flip(open_, pool.upper)
+            known = np.where(possible, known, middle)
+            unknown = np.where(possible, middle, unknown)
+        lower[open_] = known
+        if self.space.norm == 2 and len(open_):
+            most = np.minimum(best.cost, far)[open_]
+            pool = Pool(costs, open_, most, objective[open_], is_l2=True)
+            priced = lagrange_bound(pool, most, best.sure)
+            lower[open_] = np.maximum(known, priced)
+        return lower
 
     def _grow(
         self, costs: RowCosts, objective: Objective, best: Incumbents, radius: float | None
