@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from robfair.adapters.trees import _catboost, _combined, _hist, _lightgbm, _sklearn, _xgboost
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._recode import recode
+from robfair.adapters.trees._thresholds import has_threshold, move_threshold
 
 __all__ = ["is_tree_ensemble", "read_trees"]
 
@@ -74,7 +75,9 @@ def is_tree_ensemble(estimator: Any) -> bool:
         True for trees, forests, boosting, and bagging and voting of trees that are fitted. Some of
         these may still turn out to be unreadable.
     """
-    return _find(_inside(estimator)) is not None
+    while has_threshold(estimator) or _inside(estimator) is not estimator:
+        estimator = estimator.estimator_ if has_threshold(estimator) else _inside(estimator)
+    return _find(estimator) is not None
 
 
 def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble:
@@ -102,6 +105,10 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     inside = _inside(estimator)
     if inside is not estimator:
         return replace(read_trees(inside, categories), classes=np.asarray(estimator.classes_))
+    if has_threshold(estimator):
+        check_own_methods(estimator, "sklearn")
+        read = read_trees(estimator.estimator_, categories)
+        return move_threshold(estimator, _inside(estimator.estimator_), read)
     found = _find(estimator)
     if found is None:
         name = type(estimator).__name__

@@ -17,6 +17,7 @@ from robfair.adapters.trees._splits import last_left
 __all__ = [
     "differences",
     "is_forest",
+    "is_pure",
     "plain_tree",
     "read_forest",
     "read_gradient_boosting",
@@ -37,14 +38,21 @@ def read_forest(estimator: Any) -> Ensemble:
         plain_tree(tree.tree_, differences(tree.tree_.value[:, 0]))
         for tree in getattr(estimator, "estimators_", [estimator])
     ]
+    # Probabilities are fractions: sums that should tie differ in their last bits, unless each is
+    # 0 or 1.
+    is_exact = len(trees) == 1 or all(is_pure(tree.value[tree.is_leaf]) for tree in trees)
     return assemble(
         trees,
         classes=estimator.classes_,
         n_features=estimator.n_features_in_,
         base=np.zeros(trees[0].value.shape[1]),
-        # Probabilities are fractions: sums that should tie differ in their last bits.
-        rounding=len(trees) ** 2 * np.finfo(np.float64).eps if len(trees) > 1 else 0.0,
+        rounding=0.0 if is_exact else len(trees) ** 2 * np.finfo(np.float64).eps,
     )
+
+
+def is_pure(values: NDArray[np.float64]) -> bool:
+    """Tell whether leaves hold one class each, so that their sums count trees."""
+    return bool(np.isin(values, (-1, 0, 1)).all())
 
 
 def read_gradient_boosting(estimator: Any) -> Ensemble:

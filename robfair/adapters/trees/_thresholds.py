@@ -1,0 +1,127 @@
+"""FixedThresholdClassifier and TunedThresholdClassifierCV over trees.
+
+A threshold on the probability of one class is a threshold on the score: the base moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    VotingClassifier,
+)
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+
+from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
+from robfair.adapters.trees._sklearn import is_forest, is_pure
+
+__all__ = ["has_threshold", "move_threshold"]
+
+# Boosters whose probability is the logistic function of the score, by what names the objective.
+LOGISTIC = {
+    "XGBClassifier": ("objective", ("binary:logistic",)),
+    "LGBMClassifier": ("objective_", ("binary",)),
+}
+
+
+def has_threshold(estimator: Any) -> bool:
+    """Tell whether an estimator puts a threshold on the output of a fitted classifier."""
+    kinds = FixedThresholdClassifier | TunedThresholdClassifierCV
+    return isinstance(estimator, kinds) and hasattr(estimator, "estimator_")
+
+
+def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
+    """Return the trees of a classifier with a threshold of its own.
+
+    Parameters
+    ----------
+    estimator : FixedThresholdClassifier or TunedThresholdClassifierCV
+        The classifier.
+    inner : object
+        The classifier inside, without what has been wrapped around it.
+    ensemble : Ensemble
+        The trees of `inner`, of two classes.
+
+    Returns
+    -------
+    Ensemble
+        The trees, with the score 0 at the threshold.
+
+    Raises
+    ------
+    UnreadableTrees
+        If the threshold is on something else than a known function of the score.
+    """
+    if len(ensemble.classes) != 2:
+        raise UnreadableTrees("a threshold needs two classes")
+    is_raw = _sees_scores(estimator, inner)
+    threshold, positive = _threshold(estimator, is_raw)
+    first = positive is not None and positive == ensemble.classes[0]
+    if is_forest(inner) and not is_raw and is_pure(ensemble.value):
+        cut, slack = _votes_at(len(ensemble.roots), threshold, first), 0.0
+    elif is_raw:
+        cut, slack = (-threshold if first else threshold), 0.0
+    else:
+        level = 1 - threshold if first else threshold
+        if not 0 < level < 1:
+            raise UnreadableTrees(f"its threshold of {threshold:g} leaves one class")
+        cut = _score_at(inner, ensemble, level)
+        # The probability is rounded, and in float32 if the scores are.
+        eps = np.finfo(np.float32 if ensemble.single else np.float64).eps
+        slack = 4 * float(eps) * max(1 / (level * (1 - level)), 2 * len(ensemble.roots))
+    return replace(
+        ensemble,
+        base=ensemble.base - cut,
+        ties_to=0 if first else 1,  # the threshold itself is positive
+        rounding=ensemble.rounding + slack,
+        single=False,
+    )
+
+
+def _sees_scores(estimator: Any, inner: Any) -> bool:
+    if estimator.response_method == "decision_function":
+        if not isinstance(inner, GradientBoostingClassifier | HistGradientBoostingClassifier):
+            raise UnreadableTrees("its threshold is on the decision function")
+        return True
+    return False  # "auto" prefers probabilities, which all of these have
+
+
+def _threshold(estimator: Any, is_raw: bool) -> tuple[float, Any]:
+    """Return the threshold and the positive class, None for the second one."""
+    if isinstance(estimator, TunedThresholdClassifierCV):
+        return float(estimator.best_threshold_), estimator._curve_scorer._get_pos_label()
+    if estimator.threshold == "auto":
+        return (0.0 if is_raw else 0.5), estimator.pos_label
+    return float(estimator.threshold), estimator.pos_label
+
+
+def _votes_at(n_trees: int, threshold: float, first: bool) -> float:
+    """Return a score between those of too few and of enough trees for the positive class."""
+    enough = np.flatnonzero(np.arange(n_trees + 1) / n_trees >= threshold)
+    if not 0 < enough.min(initial=n_trees + 1) <= n_trees:
+        raise UnreadableTrees(f"its threshold of {threshold:g} leaves one class")
+    between = float(2 * enough[0] - n_trees - 1)
+    return -between if first else between
+
+
+def _score_at(inner: Any, ensemble: Ensemble, level: float) -> float:
+    """Return the score at which the probability of the second class is `level`."""
+    if is_forest(inner):
+        return float(len(ensemble.roots) * (2 * level - 1))  # a sum, not the average
+    if isinstance(inner, BaggingClassifier | VotingClassifier):
+        return 2 * level - 1
+    logit = float(np.log(level / (1 - level)))
+    if isinstance(inner, GradientBoostingClassifier | HistGradientBoostingClassifier):
+        return logit / 2 if inner.loss == "exponential" else logit
+    attribute, known = LOGISTIC.get(type(inner).__name__, ("", ()))
+    if getattr(inner, attribute, None) not in known:
+        raise UnreadableTrees(
+            f"its threshold is on probabilities of {type(inner).__name__} that are not known as a "
+            "function of the score"
+        )
+    return logit / float(inner.get_params().get("sigmoid", 1.0))
