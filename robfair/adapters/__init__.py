@@ -9,6 +9,7 @@ the logits into the gradient of their weighted sum. `Sees` names what is needed 
 from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
 from robfair.adapters._as_found import leaves_as_found, left_as_found
 from robfair.adapters._codes import check_codes
+from robfair.adapters._encoders import known_categories
 from robfair.adapters._first_pass import check_output
 from robfair.adapters._label_kinds import check_labels
 from robfair.adapters._labels import LabelModel, as_labels, as_model
@@ -45,6 +46,7 @@ __all__ = [
     "hold",
     "is_identity",
     "is_plain",
+    "known_categories",
     "label_model",
     "leaves_as_found",
     "left_as_found",

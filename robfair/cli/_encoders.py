@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import FeatureUnion, Pipeline
 
 from robfair._text import few
+from robfair.adapters import known_categories
 from robfair.cli._boosters import FileModel
 from robfair.cli._csv import MISSING
 from robfair.cli._errors import BadInput
 
 __all__ = ["check_categories", "check_seen", "find_categories", "missing_cells"]
-
-INNER = ("best_estimator_", "estimator_", "estimator")  # of searches, and of other wrappers
 
 
 def find_categories(model: Any, columns: list[str]) -> dict[str, list[Any]]:
@@ -24,36 +21,9 @@ def find_categories(model: Any, columns: list[str]) -> dict[str, list[Any]]:
     `columns` are those that the model takes, in order. Columns that nothing is known of are not in
     the result.
     """
-    found: dict[str, list[Any]] = {}
     if isinstance(model, FileModel):  # whose file lists them
         return {name: known for name, known in model.categories.items() if known is not None}
-    _search(model, columns, found)
-    return found
-
-
-def _search(step: Any, columns: list[str], found: dict[str, list[Any]]) -> bool:
-    """Note what the encoders in a step know; False if the values behind it are others."""
-    if isinstance(step, ColumnTransformer):
-        for name, inner, _ in getattr(step, "transformers_", ()):
-            indices = step._transformer_to_input_indices[name]
-            if indices and max(indices) < len(columns):
-                _search(inner, [columns[i] for i in indices], found)
-        return False
-    if isinstance(step, FeatureUnion):
-        for _, inner in step.transformer_list:
-            _search(inner, columns, found)
-        return False
-    if isinstance(step, Pipeline):
-        return all(_search(inner, columns, found) for _, inner in step.steps)
-    for name in INNER:
-        if hasattr(step, name) and not hasattr(step, "categories_"):
-            return _search(getattr(step, name), columns, found)
-    known = getattr(step, "categories_", None)
-    if isinstance(known, list) and len(known) == len(columns):
-        for column, categories in zip(columns, known, strict=True):
-            found.setdefault(column, list(categories))
-    # Behind an imputer the values are still those of the column; behind others they may not be.
-    return step in (None, "passthrough") or hasattr(step, "statistics_")
+    return known_categories(model, columns)
 
 
 def missing_cells(categories: dict[str, list[Any]]) -> dict[str, set[str]]:
