@@ -46,6 +46,7 @@ class Problem:
     batch_size: int
     y: NDArray[Any] | None = None
     mismatch: str | None = None  # why labels alone are asked for, although there is more to read
+    others: NDArray[Any] | None = None  # all samples, of which X is a part that searches start from
     first: int = 0  # place in the user's X of the first sample: random numbers depend on it
 
     @property
@@ -59,14 +60,14 @@ class Problem:
         """Return the problem of some samples, whatever their true labels."""
         return replace(self, X=self.X[index], y=None, true_codes=None)
 
-    def chunk(self, rows: slice) -> Problem:
-        """Return the problem of consecutive samples, with their true labels."""
+    def chunk(self, rows: slice | NDArray[np.intp]) -> Problem:
+        """Return the problem of some samples, with their true labels."""
         return replace(
             self,
             X=self.X[rows],
             y=None if self.y is None else self.y[rows],
             true_codes=None if self.true_codes is None else self.true_codes[rows],
-            first=self.first + rows.start,
+            first=self.first + int(rows.start if isinstance(rows, slice) else rows[0]),
         )
 
     @property

@@ -11,6 +11,7 @@ from robfair._alignment import check_columns
 from robfair._default_threat import default_threat_model, held_lines
 from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.adapters import leaves_as_found
+from robfair.distance._by_gaps import run_by_gaps
 from robfair.distance._diagnostics import diagnose
 from robfair.distance._methods import find_method, find_runner, without_reading
 from robfair.distance._options import DistanceOptions
@@ -259,12 +260,12 @@ def measure_distance(
     with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
         results = ResultWriter(problem, return_adversarial, bar.update)
         try:
-            run(problem, results, options)
+            run_by_gaps(run, results, options, X)
         except ReadingDiffers as error:
             chosen, run = without_reading(method, problem, error, certify)
             results = ResultWriter(problem, return_adversarial, bar.update)
             results.warnings.append(f"{error} Its distances are those of a search.")
-            run(problem, results, options)
+            run_by_gaps(run, results, options, X)
     if certify and results.lower is None:  # exact distances have brought their own
         with progress_bar(problem, "certified bounds", verbose) as bar:
             results.progress = bar.update

@@ -204,7 +204,9 @@ def _rows_by_labels(problem: Problem, results: ResultWriter, **options: Any) -> 
 def _others(problem: Problem, options: DistanceOptions) -> NDArray[Any]:
     """Return rows to start from, as many as are looked at: of all X, not of a chunk."""
     background = _valid_background(problem, options)
-    return some_rows(problem.X if background is None else background)
+    if background is None:
+        background = problem.X if problem.others is None else problem.others
+    return some_rows(background)
 
 
 def add_lower_bounds(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
@@ -275,7 +277,7 @@ def _background(problem: Problem, options: DistanceOptions) -> NDArray[Any] | No
 def _valid_background(problem: Problem, options: DistanceOptions) -> NDArray[Any] | None:
     """Return the background, or raise ValueError if its categories are not one-hot."""
     background = _background(problem, options)
-    if background is not None:
+    if background is not None and problem.others is None:  # parts of a table may know fewer
         try:
             flat = background.reshape(len(background), -1)
             for block in problem.threat_model.blocks:

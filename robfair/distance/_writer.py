@@ -115,7 +115,7 @@ class ResultWriter:
             self.lower = np.full(len(self.distance), np.nan)
         self.lower[index] = lower
 
-    def part(self, rows: slice) -> ResultWriter:
+    def part(self, rows: slice | NDArray[np.intp]) -> ResultWriter:
         """Return a writer for some rows, which begins with what has been written of them.
 
         In the same process it writes to the same arrays.
@@ -131,7 +131,7 @@ class ResultWriter:
         """Return what was written, for :meth:`put` of the writer that this is a part of."""
         return {name: getattr(self, name) for name in (*ARRAYS, "warnings", "n_advanced")}
 
-    def put(self, rows: slice, written: dict[str, Any]) -> None:
+    def put(self, rows: slice | NDArray[np.intp], written: dict[str, Any]) -> None:
         """Take over what was written to a part."""
         for name in ARRAYS:
             array, new = getattr(self, name), written[name]

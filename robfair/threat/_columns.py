@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from robfair.threat._block import Block
 from robfair.threat._codec import Category, Column, Number, Opaque, as_dtype, key
-from robfair.threat._resolution import written_step
+from robfair.threat._resolution import is_whole, written_step
 
 # Probes show what a feature depends on; that all of X lies on the line found is checked apart, so
 # that a few suffice. The cost is one pass of N_BASES * N_VALUES rows per column.
@@ -64,8 +64,9 @@ class ColumnReader:
     @property
     def encodes(self) -> bool:
         """Tell whether a column that is used is anything but a number that need not be whole."""
-        used = [self.X[name].dtype for name in self.names if name in self.used]
-        return bool(self.encoders) or not all(pd.api.types.is_float_dtype(kind) for kind in used)
+        used = [self.X[name] for name in self.names if name in self.used]
+        real = (pd.api.types.is_float_dtype(x.dtype) and not is_whole(x) for x in used)
+        return bool(self.encoders) or not all(real)
 
     @cached_property
     def rows(self) -> NDArray[Any]:
@@ -289,11 +290,15 @@ class ColumnReader:
         rng = np.random.default_rng(0)  # the same rows, and the same verdict, in each run
         for column in columns:
             present = self.X[column.name].dropna().to_numpy(dtype=object)
-            frame[column.name] = as_dtype(rng.choice(present, len(at)), column.dtype)
-            encoded = column.encode(frame[column.name])
+            there = frame[column.name].notna().to_numpy()  # gaps stay gaps
+            cells = frame[column.name].to_numpy(dtype=object, copy=True)
+            cells[there] = rng.choice(present, int(there.sum()))
+            frame[column.name] = as_dtype(cells, column.dtype)
+            encoded = column.encode(frame[column.name][there])
             if isinstance(column, Number):
-                expected[:, column.feature] = encoded
+                expected[there, column.feature] = encoded
             else:
-                expected[:, column.block.columns] = column.block.codes[encoded]
+                columns_of = np.array(column.block.columns)
+                expected[np.flatnonzero(there)[:, None], columns_of] = column.block.codes[encoded]
         off = np.abs(self.transform(frame) - expected) > 10 * self._rounding(expected[None])
         return int(np.flatnonzero(off.any(axis=0))[0]) if off.any() else None

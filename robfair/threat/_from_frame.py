@@ -28,7 +28,7 @@ from robfair.threat._from_transformer import (
     unit_of,
     whole_columns,
 )
-from robfair.threat._resolution import written_step
+from robfair.threat._resolution import is_whole, written_step
 
 WHOLE = 2.0**53  # beyond it a float64 does not tell whole numbers apart
 
@@ -118,15 +118,7 @@ def _whole_columns(integer: Names | None, frame: pd.DataFrame) -> frozenset[Hash
     """Return the columns that move by whole numbers."""
     if integer is not None:
         return whole_columns(integer, frame)
-    return frozenset(name for name, values in frame.items() if _is_whole(values))
-
-
-def _is_whole(values: pd.Series[Any]) -> bool:
-    """Tell whether a column holds integers, also as pandas writes them beside gaps."""
-    if not is_number(values) or pd.api.types.is_integer_dtype(values.dtype):
-        return bool(pd.api.types.is_integer_dtype(values.dtype))
-    known = values.dropna().to_numpy(dtype=np.float64)
-    return 0 < len(known) < len(values) and bool((known == np.round(known)).all())
+    return frozenset(name for name, values in frame.items() if is_whole(values))
 
 
 def _fields(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robfair._text import type_name
 from robfair.threat._codec import Category, Codec, Column, Number, Opaque, some
 from robfair.threat._columns import ColumnReader
+from robfair.threat._resolution import is_whole
 
 # Of a frame's `attrs`: standard deviations by column, where it is a sample of a larger table.
 SPREAD = "robfair.std"
@@ -181,7 +182,7 @@ def by_column(given: Any, argument: str, default: str, X: pd.DataFrame) -> dict[
 def whole_columns(integer: str | Names, X: pd.DataFrame) -> frozenset[Hashable]:
     """Return the columns that move by whole numbers."""
     if isinstance(integer, str) and integer == "auto" and "auto" not in X.columns:  # may be a name
-        return frozenset(n for n in X.columns if pd.api.types.is_integer_dtype(X[n].dtype))
+        return frozenset(name for name, values in X.items() if is_whole(values))
     whole = names_in(integer, X, "integer")
     for name in whole:
         if not pd.api.types.is_numeric_dtype(X[name].dtype):

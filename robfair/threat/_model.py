@@ -196,7 +196,7 @@ class ThreatModel(SpreadFields):
             one standard deviation in X, which also holds for columns that a mapping leaves out.
             None: 1.
         integer : "auto" or sequence of str, default="auto"
-            Numeric columns that move by whole numbers. "auto": those of an integer dtype.
+            Numeric columns that move by whole numbers. "auto": as None of :meth:`from_frame`.
         category_cost : float, default=1.0
             Cost of another category in one column.
 
@@ -394,6 +394,6 @@ class ThreatModel(SpreadFields):
             which a column cannot be read back.
         """
         if self._codec is None:
-            makers = "ThreatModel.from_transformer or ThreatModel.from_frame"
-            raise ValueError(f"as_rows needs the original columns, which only {makers} tells it.")
+            maker = "a threat model made by ThreatModel.from_transformer or ThreatModel.from_frame"
+            raise ValueError(f"as_rows needs the original columns, which only {maker} knows.")
         return self._codec.as_rows(points, start)

@@ -10,6 +10,15 @@ import pandas as pd
 MOST_PLACES = 9  # beyond these, values are taken to be real numbers
 
 
+def is_whole(values: pd.Series[Any]) -> bool:
+    """Tell whether a column holds integers, also as pandas writes them beside gaps."""
+    dtype = values.dtype
+    if pd.api.types.is_integer_dtype(dtype) or not pd.api.types.is_float_dtype(dtype):
+        return bool(pd.api.types.is_integer_dtype(dtype))
+    known = values.dropna().to_numpy(dtype=np.float64)
+    return 0 < len(known) < len(values) and bool((known == np.round(known)).all())
+
+
 def written_step(values: pd.Series[Any]) -> float:
     """Return the unit of the last decimal place in which a column is written; 0 if there is none.
 
