@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._frame_threat import frame_threat_model
 from robfair._groups import Groups, group_columns
 from robfair._text import few
 from robfair._validation import to_array
@@ -30,24 +31,25 @@ def default_threat_model(
 ) -> ThreatModel:
     """Make the threat model that holds where none is named.
 
-    If X is a DataFrame with categories, text, booleans or integers, which a Pipeline encodes, that
-    of its columns: all but those of `sensitive_features` may change, by steps that give rows which
-    could exist, within the range of X and `background`. Else only `norm` is set.
+    If X is a table with categories, text, booleans, integers or gaps, that of its columns: all but
+    those of `sensitive_features` may change, by steps that give rows which could exist, within the
+    range of X and `background`. A Pipeline that encodes the columns is read; any other model is
+    given the table as it is. Else only `norm` is set.
     """
     steps = transformers(model)
-    if steps is None or not isinstance(X, pd.DataFrame):
-        return ThreatModel(norm=norm)
-    try:
-        if not encodes_columns(steps, X):
-            return ThreatModel(norm=norm)
-        return readable_columns(
-            steps,
-            _with_background(X, background),
-            norm=norm,
-            sensitive_features=sensitive_columns(sensitive_features, X),
-        )
-    except (TypeError, ValueError):
-        return ThreatModel(norm=norm)
+    columns = sensitive_columns(sensitive_features, X) if hasattr(X, "columns") else []
+    if steps is not None and isinstance(X, pd.DataFrame):
+        try:
+            if not encodes_columns(steps, X):
+                return ThreatModel(norm=norm)
+            joined = _with_background(X, background)
+            return readable_columns(steps, joined, norm=norm, sensitive_features=columns)
+        except (TypeError, ValueError):  # it cannot be read, but may be given the table
+            pass
+    of_frame = frame_threat_model(
+        model, X, norm=norm, background=background, sensitive_features=columns
+    )
+    return ThreatModel(norm=norm) if of_frame is None else of_frame
 
 
 def otherwise(threat_model: ThreatModel) -> str:
@@ -55,6 +57,11 @@ def otherwise(threat_model: ThreatModel) -> str:
     if threat_model.held_columns is None:
         return ""
     norm = "" if threat_model.norm == 2 else "norm=numpy.inf"
+    if threat_model.table is not None:
+        return (
+            "That is the default for a table; threat_model=robfair.ThreatModel.from_frame(...) "
+            "says otherwise."
+        )
     return (
         f"That is the default for a table; threat_model=robfair.ThreatModel({norm}), or --space "
         "features in a shell, changes the input of the Pipeline's last step instead."
@@ -73,13 +80,15 @@ def held_lines(threat_model: ThreatModel) -> list[str]:
     ]
 
 
-def sensitive_columns(features: Any, X: pd.DataFrame) -> list[Hashable]:
+def sensitive_columns(features: Any, X: Any) -> list[Hashable]:
     """List the columns of X that are sensitive features: by name, or since they part X alike.
 
     `features` are those of an audit, of any container; None is none.
     """
     if features is None:
         return []
+    if not isinstance(X, pd.DataFrame):  # polars
+        X = pd.DataFrame({name: X[name].to_list() for name in X.columns})
     if isinstance(features, Groups):
         columns = [(features.codes, name) for name in features.labels.names]
     else:

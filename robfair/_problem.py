@@ -22,6 +22,7 @@ from robfair.adapters import (
     LabelModel,
     LogitModel,
     Sees,
+    TableModel,
     adapt,
     check_codes,
     check_labels,
@@ -190,7 +191,9 @@ def as_problem(
         elif y is not None:
             adapted.codes(y, len(adapted.classes))  # raises for labels that the model does not know
         if array.ndim == 2:
-            check_codes(adapted, array, threat_model.free(array.shape[1:]))
+            table = isinstance(adapted, TableModel)  # of which no user has said what is a number
+            moving = threat_model.numeric if table else threat_model.free
+            check_codes(adapted, array, moving(array.shape[1:]))
     if batch_size is None:
         batch_size = default_batch_size(array.shape[1:])
     return Problem(

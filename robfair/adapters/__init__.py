@@ -8,9 +8,11 @@ the logits into the gradient of their weighted sum. `Sees` names what is needed 
 
 from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
 from robfair.adapters._as_found import leaves_as_found, left_as_found
-from robfair.adapters._codes import check_codes
+from robfair.adapters._boosters import with_labels
+from robfair.adapters._codes import check_codes, code_columns, declared_codes
 from robfair.adapters._encoders import known_categories
 from robfair.adapters._first_pass import check_output
+from robfair.adapters._given import as_given, some_rows
 from robfair.adapters._label_kinds import check_labels
 from robfair.adapters._labels import LabelModel, as_labels, as_model
 from robfair.adapters._logits import LogitModel, NotDifferentiable, as_logits
@@ -34,6 +36,7 @@ __all__ = [
     "adapt",
     "affine_layers",
     "affine_map",
+    "as_given",
     "as_labels",
     "as_logits",
     "as_model",
@@ -41,6 +44,8 @@ __all__ = [
     "check_codes",
     "check_labels",
     "check_output",
+    "code_columns",
+    "declared_codes",
     "evaluation_mode",
     "forward_vjp",
     "hold",
@@ -51,5 +56,7 @@ __all__ = [
     "leaves_as_found",
     "left_as_found",
     "of_table",
+    "some_rows",
     "transformers",
+    "with_labels",
 ]

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from robfair.adapters._given import some_rows
 from robfair.adapters._labels import LabelModel
 from robfair.adapters._numbers import named
+from robfair.adapters._tables import TableModel
 
-__all__ = ["check_codes"]
+__all__ = ["check_codes", "code_columns", "declared_codes"]
 
 # Where they are; that without an underscore is fitted only if there is no other.
 INNER = ("estimators_", "calibrated_classifiers_", "estimator_", "estimator")
 HAIR = 1e-6  # relative: no number means another thing that close on both of its sides
 
 
-def check_codes(model: LabelModel, X: NDArray[Any], free: NDArray[np.bool_]) -> None:
-    """Raise ValueError if a model takes free columns for codes.
+def check_codes(model: LabelModel, X: NDArray[Any], moving: NDArray[np.bool_]) -> None:
+    """Raise ValueError if a model takes columns for codes that would move as numbers.
 
     Parameters
     ----------
@@ -31,40 +32,63 @@ def check_codes(model: LabelModel, X: NDArray[Any], free: NDArray[np.bool_]) -> 
         The model.
     X : ndarray of shape (n_samples, n_features)
         Samples, of which up to 256 are looked at.
-    free : ndarray of bool, of shape (n_features,)
-        Columns that may change by any amount.
+    moving : ndarray of bool, of shape (n_features,)
+        Columns that may change to other numbers.
     """
-    coded = _declared(model.estimator, len(free)) & free
-    rows = some_rows(X)
-    whole = free & ~coded & (rows == np.rint(rows)).all(axis=0)
-    if whole.any():
-        coded |= _jumps(model, rows, whole)
+    coded = code_columns(model, X, moving)
     if not coded.any():
         return
-    columns = _names(model, coded)
-    j = int(np.flatnonzero(coded)[0])
+    columns, j = _names(model, coded), int(np.flatnonzero(coded)[0])
+    takes = f"the model takes {named(columns)} for codes of categories, and "
+    if isinstance(model, TableModel):
+        raise ValueError(
+            f"{takes}a number between two codes is a value that no row has. Say so: "
+            f"ThreatModel.from_frame(..., categories=[{', '.join(columns)}])."
+        )
     values = np.unique(X[:, j])[:3].tolist()
     example = ", ".join(f"[{value:g}]" for value in values)
     raise ValueError(
-        f"the model takes {named(columns)} for codes of categories, and a fraction of a code is "
-        "a value that no row has. Say so: ThreatModel(categories=[robfair.threat.Block("
-        f"({j},), codes=[{example}, ...])]) with all codes of the column; or hold it by mutable=; "
-        "or put the encoder before the classifier in a Pipeline, with "
-        "ThreatModel.from_transformer."
+        f"{takes}a fraction of a code is a value that no row has. Say so: "
+        f"ThreatModel(categories=[robfair.threat.Block(({j},), codes=[{example}, ...])]) with all "
+        "codes of the column; or hold it by mutable=; or put the encoder before the classifier in "
+        "a Pipeline, with ThreatModel.from_transformer."
     )
 
 
-def _declared(estimator: Any, n: int) -> NDArray[np.bool_]:
+def code_columns(
+    model: LabelModel, X: NDArray[Any], moving: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Flag the columns that a model takes for codes.
+
+    Parameters
+    ----------
+    model, X, moving : LabelModel, ndarray and ndarray of bool
+        As for :func:`check_codes`.
+
+    Returns
+    -------
+    ndarray of bool, of shape (n_features,)
+        True for such columns, of those that are `moving`.
+    """
+    coded = declared_codes(model.estimator, len(moving)) & moving
+    rows = some_rows(X)
+    whole = moving & ~coded & ((rows == np.rint(rows)) | np.isnan(rows)).all(axis=0)
+    if whole.any():
+        coded |= _jumps(model, rows, whole)
+    return coded
+
+
+def declared_codes(estimator: Any, n: int) -> NDArray[np.bool_]:
     """Flag the columns that a classifier, or one inside it, was told to be categories."""
     flags = np.zeros(n, dtype=bool)
-    for named_by in (_scikit_learn, _xgboost, _lightgbm):
+    for named_by in (_scikit_learn, _xgboost, _lightgbm, _catboost):
         told = named_by(estimator)
         if told is not None and len(told) == n:
             flags |= told
     features = getattr(estimator, "estimators_features_", None)  # bagging
     for place, inner in enumerate(_inner(estimator)):
         columns = np.arange(n) if features is None else np.asarray(features[place])
-        flags[columns[_declared(inner, len(columns))]] = True
+        flags[columns[declared_codes(inner, len(columns))]] = True
     return flags
 
 
@@ -88,6 +112,14 @@ def _lightgbm(estimator: Any) -> NDArray[np.bool_] | None:
     return np.array([bool(ranges.get(f, {}).get("values")) for f in model["feature_names"]])
 
 
+def _catboost(estimator: Any) -> NDArray[np.bool_] | None:
+    if not hasattr(estimator, "get_cat_feature_indices"):
+        return None
+    flags = np.zeros(len(estimator.feature_names_), dtype=bool)
+    flags[estimator.get_cat_feature_indices()] = True
+    return flags
+
+
 def _inner(estimator: Any) -> list[Any]:
     """List the fitted classifiers that a wrapper or an ensemble gives its columns to."""
     for name in INNER:
@@ -105,7 +137,12 @@ def _jumps(model: LabelModel, X: NDArray[Any], whole: NDArray[np.bool_]) -> NDAr
     A label that is another one a hair below a value and a hair above it belongs to a code. All
     columns are moved together first: most models take them for numbers, and that costs two passes.
     """
-    labels = model.predict(X)
+    if isinstance(model, TableModel):
+        model = model.with_fractions()
+    try:
+        labels = model.predict(X)
+    except ValueError:  # a model of a table that insists on integers: nothing can be tried
+        return np.zeros_like(whole)
     if not _jumps_at(model, X, whole, labels) or bool((model.predict(X) != labels).any()):
         return np.zeros_like(whole)  # also for a random model
     flags = np.zeros_like(whole)
@@ -128,7 +165,11 @@ def _jumps_at(
 
 
 def _names(model: LabelModel, flags: NDArray[np.bool_]) -> list[str]:
-    names = getattr(model.estimator, "feature_names_in_", None)
-    if names is None or len(names) != len(flags):
+    known = getattr(model.estimator, "feature_names_in_", None)
+    if isinstance(model, TableModel) and model.codec is not None:
+        known = model.codec.names
+    if known is None or len(known) != len(flags):
         return [str(j) for j in np.flatnonzero(flags)]
-    return [repr(str(names[j])) for j in np.flatnonzero(flags)]
+    # numpy's own text is written as text.
+    names = [str(name) if isinstance(name, str) else name for name in known]
+    return [repr(names[j]) for j in np.flatnonzero(flags)]

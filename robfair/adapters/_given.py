@@ -15,7 +15,7 @@ from robfair.adapters._logits import Adapted, predicts_by_module
 from robfair.adapters._numbers import ENCODE, named, no_numbers
 from robfair.adapters._steps import has_steps, last_step
 
-__all__ = ["as_given", "check_names", "own_labels", "refusal", "some_rows"]
+__all__ = ["as_given", "check_names", "own_labels", "presented", "refusal", "some_rows"]
 
 ROWS = 256  # a batch: the comparison costs about a pass
 
@@ -77,11 +77,7 @@ def as_given(model: Any, X: Any) -> NDArray[Any] | None:
         X = X.detach().cpu().numpy()
     elif isinstance(X, list | tuple):
         X = np.asarray(X)
-    names = getattr(model, "feature_names_in_", None)
-    if names is None and isinstance(X, pd.DataFrame) and _takes_arrays(model):
-        X = X.to_numpy()  # with names scikit-learn warns
-    if names is not None and not hasattr(X, "columns") and np.shape(X)[1:] == (len(names),):
-        X = pd.DataFrame(X, columns=list(names))  # without names scikit-learn warns
+    X = presented(model, X)
     try:
         return checked(model.predict)(X)
     except Exception as error:
@@ -92,6 +88,19 @@ def as_given(model: Any, X: Any) -> NDArray[Any] | None:
             f"{type(model).__name__}.predict fails on rows of X as they were given: "
             f"{type(error).__name__}: {_first_line(error)}"
         ) from error
+
+
+def presented(model: Any, X: Any) -> Any:
+    """Return a table with names of columns, or without, as the model was fitted.
+
+    Otherwise scikit-learn warns.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is None and hasattr(X, "columns") and hasattr(X, "to_numpy") and _takes_arrays(model):
+        return X.to_numpy()
+    if names is not None and not hasattr(X, "columns") and np.shape(X)[1:] == (len(names),):
+        return pd.DataFrame(X, columns=list(names))
+    return X
 
 
 def _takes_arrays(model: Any) -> bool:

@@ -6,8 +6,8 @@ columns again that it knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from robfair.adapters._boosters import with_labels
+from robfair.adapters._given import presented
 from robfair.adapters._labels import LabelModel, as_labels, checked
 from robfair.adapters._logits import LogitModel
 
@@ -41,6 +42,13 @@ class TableCodec(Protocol):
     def holding(self, X: Any) -> TableCodec:
         """Return a codec that knows what a table holds in columns that stay as they are."""
 
+    def with_fractions(self) -> TableCodec:
+        """Return a codec that does not round integers."""
+
+    @property
+    def names(self) -> list[Any]:
+        """The names of the columns."""
+
 
 @dataclass(frozen=True)
 class TableModel(LabelModel):
@@ -64,6 +72,12 @@ class TableModel(LabelModel):
         """Return a table as the array of numbers that is perturbed."""
         assert self.codec is not None
         return self.codec.encode(X)
+
+    def with_fractions(self) -> LabelModel:
+        """Return a model of the same columns that is given fractions as they are."""
+        assert isinstance(self.predict, _OfTable)
+        codec = self.predict.codec.with_fractions()
+        return replace(self, predict=replace(self.predict, codec=codec))
 
     def in_dtype_of(self, X: NDArray[Any]) -> LabelModel:
         """Return this model: its codec gives each column its own dtype."""
@@ -110,9 +124,8 @@ def of_table(
         )
     model = with_labels(model)
     labels = as_labels(model)
-    predict = checked(getattr(model, "predict", model))
     return TableModel(
-        _OfTable(predict, codec, type(model).__name__),
+        _OfTable(model, codec),
         labels.classes,
         estimator=None if labels.transform is not None else labels.estimator,
         codec=codec,
@@ -123,16 +136,16 @@ def of_table(
 class _OfTable:
     """Predicts rows of numbers as rows of the table."""
 
-    predict: Callable[[Any], NDArray[Any]]
+    model: Any
     codec: TableCodec
-    name: str
 
     def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
+        predict = checked(getattr(self.model, "predict", self.model))
         try:
-            return self.predict(self.codec.decode(points))
+            return predict(presented(self.model, self.codec.decode(points)))
         except Exception as error:
             line = str(error).strip().split("\n")[0]
             raise ValueError(
-                f"{self.name}.predict fails on rows of the table, some of them perturbed: "
-                f"{type(error).__name__}: {line}"
+                f"{type(self.model).__name__}.predict fails on rows of the table, some of them "
+                f"perturbed: {type(error).__name__}: {line}"
             ) from error

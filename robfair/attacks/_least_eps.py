@@ -302,7 +302,9 @@ def _by_distance(
     adversarial = distances.adversarial
     assert adversarial is not None
     adversarial[~near] = np.nan
-    adversarial[wrong] = as_model(model).inputs(X)[wrong]
+    table = distances.threat_model.table
+    inputs = as_model(model).inputs(X) if table is None else table.holding(X).encode(X)
+    adversarial[wrong] = inputs[wrong]
     return LeastEps(
         eps=np.where(wrong, 0, np.where(near, distances.distance, np.inf)),
         status=status,

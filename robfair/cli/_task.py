@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair._default_threat import default_threat_model
+from robfair._frame_threat import frame_threat_model
 from robfair._text import did_you_mean
 from robfair.cli._csv import CsvForm
 from robfair.cli._data import (
@@ -250,6 +251,9 @@ def _threat_model(
                 f"{did_you_mean(name, table.columns)}"
             )
     if loaded.pipeline is None:
+        made = _of_columns(table, loaded, arguments, option)
+        if made is not None:
+            return made
         moves = table.columns.isin(named) == (option == "--mutable")
         # As the network takes a sample.
         return ThreatModel(norm=norm, mutable=moves.reshape(loaded.shape or -1))
@@ -270,6 +274,24 @@ def _threat_model(
             mutable=arguments.mutable,
             sensitive_features=arguments.immutable or (),
             norm=norm,
+        )
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{option}: {one_line(error)}") from error
+
+
+def _of_columns(
+    table: pd.DataFrame, loaded: Loaded, arguments: argparse.Namespace, option: str
+) -> ThreatModel | None:
+    """Make the threat model of a table that the model takes as it is; None for real numbers."""
+    if arguments.space == "features" or loaded.columns is None:
+        return None
+    try:
+        return frame_threat_model(
+            loaded.model,
+            table,
+            norm=float(arguments.norm),
+            mutable=arguments.mutable,
+            sensitive_features=arguments.immutable or (),
         )
     except (TypeError, ValueError) as error:
         raise BadInput(f"{option}: {one_line(error)}") from error

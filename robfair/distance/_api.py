@@ -86,14 +86,15 @@ def boundary_distance(
           for reproduction, it gives half the distance where one step is enough, as on every linear
           model.
     threat_model : ThreatModel, default=None
-        Norm, box and mutable features. None: L2, no box, everything mutable; but if X is a
-        DataFrame with categories, text, booleans or integers, which a Pipeline encodes, rows that
-        could exist, as from :meth:`ThreatModel.from_transformer
-        <robfair.ThreatModel.from_transformer>`: every column that can be read may change, numbers
-        in the range of X and `background`. ``ThreatModel()`` perturbs the input of the last step of
-        such a Pipeline, fractions of categories included. With categories, integers or units the
-        distance is the least cost of a valid row that is predicted differently: exact for affine
-        models, an upper bound for others.
+        Norm, box and mutable features. None: L2, no box, everything mutable; but if X is a table
+        with categories, text, booleans, integers or gaps, rows that could exist: every column that
+        can be read may change, numbers in the range of X and `background`, as
+        :meth:`ThreatModel.from_transformer <robfair.ThreatModel.from_transformer>` has it for a
+        Pipeline that encodes the columns, and :meth:`ThreatModel.from_frame
+        <robfair.ThreatModel.from_frame>` for other models. ``ThreatModel()`` perturbs the input of
+        the last step of such a Pipeline, fractions of categories included. With categories,
+        integers or units the distance is the least cost of a valid row that is predicted
+        differently: exact for affine models, an upper bound for others.
     certify : bool, default=False
         Whether to compute certified lower bounds too, by linear bound propagation, for networks of
         Linear, Conv2d, ReLU, LeakyReLU, Tanh, Sigmoid, pooling, batch normalisation, Dropout,

@@ -5,8 +5,15 @@ A feature of a table is a number, an integer, or part of a block that always hol
 """
 
 from robfair.threat._block import Block
-from robfair.threat._by_default import encodes_columns, readable_columns
+from robfair.threat._by_default import columns_of_frame, encodes_columns, readable_columns
 from robfair.threat._gaps import rows_by_gaps
 from robfair.threat._model import ThreatModel
 
-__all__ = ["Block", "ThreatModel", "encodes_columns", "readable_columns", "rows_by_gaps"]
+__all__ = [
+    "Block",
+    "ThreatModel",
+    "columns_of_frame",
+    "encodes_columns",
+    "readable_columns",
+    "rows_by_gaps",
+]

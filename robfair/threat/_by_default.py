@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from robfair.threat._columns import ColumnReader
+from robfair.threat._from_frame import FrameOptions, read_frame
 from robfair.threat._from_transformer import read_fields
 from robfair.threat._model import ThreatModel
 
-__all__ = ["encodes_columns", "readable_columns"]
+__all__ = ["columns_of_frame", "encodes_columns", "readable_columns"]
 
 
 def encodes_columns(transformer: Any, X: pd.DataFrame) -> bool:
@@ -62,4 +63,36 @@ def readable_columns(
     )
     model = ThreatModel(norm=norm, **fields)
     object.__setattr__(model, "_codec", codec)  # frozen, as in from_transformer
+    return model
+
+
+def columns_of_frame(
+    frame: Any,
+    *,
+    mutable: Sequence[Any] | None = None,
+    categories: Sequence[Any] = (),
+    sensitive_features: Sequence[Any] = (),
+    norm: float = 2,
+) -> ThreatModel:
+    """Make the threat model of a table that a model takes as it is; texts of any values stay.
+
+    Parameters
+    ----------
+    frame, mutable, categories, sensitive_features, norm : object
+        As for :meth:`ThreatModel.from_frame`.
+
+    Returns
+    -------
+    ThreatModel
+        One whose `held_columns` says which columns stay, and why.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :meth:`ThreatModel.from_frame` does.
+    """
+    options = FrameOptions(mutable, list(categories), None, "std", list(sensitive_features), "data")
+    fields, codec = read_frame(frame, options, by_default=mutable is None)
+    model = ThreatModel(norm=norm, **fields)
+    object.__setattr__(model, "_codec", codec)
     return model

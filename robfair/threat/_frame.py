@@ -174,6 +174,21 @@ class FrameCodec(Codec):
             if isinstance(column, CodedColumn) and column.has_small_codes
         }
 
+    @property
+    def names(self) -> list[Hashable]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+    def with_fractions(self) -> FrameCodec:
+        """Return this codec with columns of floats for those of integers."""
+        columns = tuple(
+            replace(c, dtype=np.dtype(np.float64))
+            if isinstance(c, PlainNumber) and pd.api.types.is_integer_dtype(c.dtype)
+            else c
+            for c in self.columns
+        )
+        return replace(self, columns=columns)
+
     def encode(self, X: Any) -> NDArray[np.float64]:
         """Return a table as an array of shape (n_samples, n_columns).
 

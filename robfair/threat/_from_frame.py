@@ -20,6 +20,7 @@ from robfair.threat._frame import (
     is_number,
 )
 from robfair.threat._from_transformer import (
+    FREE,
     Names,
     by_column,
     check_sides,
@@ -45,8 +46,13 @@ class FrameOptions:
     bounds: str | Mapping[Hashable, tuple[float, float]] | None
 
 
-def read_frame(table: Any, options: FrameOptions) -> tuple[dict[str, Any], FrameCodec]:
-    """Return fields of a ThreatModel and the codec; raise what from_frame raises."""
+def read_frame(
+    table: Any, options: FrameOptions, *, by_default: bool = False
+) -> tuple[dict[str, Any], FrameCodec]:
+    """Return fields of a ThreatModel and the codec; raise what from_frame raises.
+
+    `by_default` holds texts of any values, which a user can name.
+    """
     frame, container = open_table(table, "frame")
     if not len(frame) or not len(frame.columns):
         raise ValueError("frame is empty: what may change cannot be learned from it.")
@@ -62,9 +68,14 @@ def read_frame(table: Any, options: FrameOptions) -> tuple[dict[str, Any], Frame
 
     columns: list[FrameColumn] = []
     moving: list[FrameColumn] = []
+    held: dict[Hashable, str] = {}
     for j, (name, values) in enumerate(frame.items()):
         column, reason = _column(name, values, j, name in as_codes, name in whole)
         columns.append(column)
+        if reason is None and by_default and _is_free_text(values):
+            reason = f"holds more than {FREE} values, which no encoder knows"
+        if reason is not None and name in move:
+            held[name] = reason
         if reason is None and values.nunique() < 2 and name not in sides:
             reason = _constant(values)
         if name in move and reason is None:
@@ -82,7 +93,11 @@ def read_frame(table: Any, options: FrameOptions) -> tuple[dict[str, Any], Frame
         if idle:
             raise ValueError(f"{option} names {idle[0]!r}, which is not a mutable numeric column.")
     codec = FrameCodec(
-        tuple(columns), frozenset(column.name for column in moving), len(columns), container
+        tuple(columns),
+        frozenset(column.name for column in moving),
+        len(columns),
+        container,
+        held=held if by_default else None,
     )
     return _fields(frame, moving, options, sides, units), codec
 
@@ -106,6 +121,13 @@ def _column(
     elif values.dtype.kind in "mM" or isinstance(values.dtype, pd.PeriodDtype):
         reason = f"is of dtype {values.dtype}, neither a number nor a category"
     return coded(name, values, feature), reason
+
+
+def _is_free_text(values: pd.Series[Any]) -> bool:
+    """Tell whether the values of a column are a part only of those that it may hold."""
+    if is_number(values) or isinstance(values.dtype, pd.CategoricalDtype):
+        return False
+    return values.nunique() > FREE
 
 
 def _constant(values: pd.Series[Any]) -> str:

@@ -58,7 +58,11 @@ CODED = {
 def test_codes(case):
     model = CODED[case]()
     with pytest.raises(ValueError, match=r"takes column ('c'|1) for codes.*codes=\[\[10\], \[20\]"):
-        boundary_distance(model, FRAME)
+        boundary_distance(model, FRAME, threat_model=ThreatModel())
+    if case != "function":  # which sees arrays
+        by_default = boundary_distance(model, FRAME[:3], background=FRAME[:20], budget=10)
+        assert by_default.threat_model.table is not None
+        assert set(by_default.adversarial[np.isfinite(by_default.distance), 1]) <= {10, 20, 30}
     result = boundary_distance(model, FRAME[:3], threat_model=DECLARED, budget=10)
     points = result.adversarial[np.isfinite(result.distance)]
     assert set(points[:, 1]) <= {10, 20, 30}
@@ -98,14 +102,15 @@ def test_codes_of_boosting(case):
     model = BOOSTED[case]()
     X = FRAME if hasattr(model, "feature_names_in_") else VALUES
     with pytest.raises(ValueError, match=r"takes column ('c'|1) for codes.*codes=\[\[10\], \[20\]"):
-        boundary_distance(model, X)
-    result = boundary_distance(model, X[:8], threat_model=DECLARED, budget=50)
-    found = np.isfinite(result.distance)
-    assert found.any()
-    points = result.adversarial[found]
-    assert set(points[:, 1]) <= {10, 20, 30}
-    flipped = pd.DataFrame(points, columns=FRAME.columns) if X is FRAME else points
-    assert (model.predict(flipped) != model.predict(X[:8])[found]).all()
+        boundary_distance(model, X, threat_model=ThreatModel())
+    for threat_model in (None, DECLARED):
+        result = boundary_distance(model, X[:8], threat_model=threat_model, budget=50)
+        found = np.isfinite(result.distance)
+        assert found.any()
+        points = result.adversarial[found]
+        assert set(points[:, 1]) <= {10, 20, 30}
+        flipped = pd.DataFrame(points, columns=FRAME.columns) if X is FRAME else points
+        assert (model.predict(flipped) != model.predict(X[:8])[found]).all()
 
 
 def test_numbers_of_boosting():
@@ -113,14 +118,16 @@ def test_numbers_of_boosting():
     assert boundary_distance(model.fit(VALUES, Y), VALUES[:5], budget=20)
 
 
-def test_codes_of_catboost_cannot_be_perturbed():
+def test_codes_of_catboost_are_perturbed_in_a_table_alone():
     model = pytest.importorskip("catboost").CatBoostClassifier(
         iterations=5, verbose=0, allow_writing_files=False, thread_count=1, cat_features=["c"]
     )
     match = r"^what is perturbed is an array of numbers.*CatBoostClassifier.*make_pipeline\(encoder"
-    for threat_model in (None, DECLARED, HELD):
+    for threat_model in (ThreatModel(), DECLARED, HELD):
         with pytest.raises(ValueError, match=match):
             boundary_distance(model.fit(FRAME, Y), FRAME, threat_model=threat_model)
+    result = boundary_distance(model, FRAME[:8])
+    assert set(result.adversarial[np.isfinite(result.distance), 1]) <= {10, 20, 30}
 
 
 def test_whole_numbers_are_not_codes():

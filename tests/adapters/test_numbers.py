@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from robfair import audit, boundary_distance
+from robfair import ThreatModel, audit, boundary_distance
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -51,6 +51,6 @@ def test_columns_are_named(case):
     make, X, match = CASES[case]
     model = make()
     with pytest.raises(ValueError, match=match):
-        boundary_distance(model, X)
+        boundary_distance(model, X, threat_model=ThreatModel())
     with pytest.raises(ValueError, match=match):
-        audit(model, X, Y, sensitive_features=FRAME["job"])
+        audit(model, X, Y, sensitive_features=FRAME["job"], threat_model=ThreatModel())

@@ -149,3 +149,15 @@ def test_what_a_model_does_not_predict_is_one_sentence():
         boundary_distance(picky, X, threat_model=ThreatModel.from_frame(X))
     with pytest.raises(ValueError, match="Linear sees numbers, and the table holds text"):
         boundary_distance(torch.nn.Linear(4, 2), X, threat_model=ThreatModel.from_frame(X))
+
+
+def test_integers_that_are_codes_of_the_model_are_refused_and_named():
+    X = workers().assign(kind=np.arange(24) % 3 * 10)
+
+    def known(X):
+        return X["kind"].isin([0, 20]) ^ (X["age"] > 4)
+
+    with pytest.raises(ValueError, match=r"takes column 'kind' for codes.*categories=\['kind'\]"):
+        boundary_distance(known, X, threat_model=ThreatModel.from_frame(X))
+    threat_model = ThreatModel.from_frame(X, categories=["kind"])
+    assert boundary_distance(known, X, threat_model=threat_model).distance.max() <= 1

@@ -12,6 +12,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -32,6 +33,7 @@ DATA = make_group_margins(240, n_features=3, flip=(0.2, 0.1, 0.0), random_state=
 RACE = np.array(["a", "b", "c"])[DATA.groups]
 CLF = LogisticRegression().fit(DATA.X, DATA.y)
 FOREST = RandomForestClassifier(10, random_state=0).fit(DATA.X, DATA.y)
+NEIGHBOURS = KNeighborsClassifier().fit(DATA.X, DATA.y)
 MEASURES = {m.symbol: m.function for m in AUDIT_MEASURES if m.key != "accuracy"}
 
 
@@ -252,7 +254,7 @@ def test_confidence(confidence):
         ({"model": LinearRegression().fit(DATA.X, DATA.y)}, TypeError, "is a regressor"),
         ({"n_check": -1}, ValueError, "n_check must be a number of rows"),
         ({"examples": -1}, ValueError, "examples must be a number of rows"),
-        ({"model": FOREST, "certify": True}, ValueError, "needs a model with logits"),
+        ({"model": NEIGHBOURS, "certify": True}, ValueError, "needs a model with logits"),
     ],
 )
 def test_errors(options, error, message):

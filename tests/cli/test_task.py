@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
+from robfair import ThreatModel
 from robfair.cli._errors import BadInput
 from robfair.cli._task import prepare
 
@@ -63,7 +64,7 @@ def test_a_sample_takes_the_same_rows_of_all(task, people):
 @pytest.mark.parametrize(
     ("options", "mask"),
     [
-        ({}, None),
+        ({}, [True, True]),
         ({"mutable": ["hours"]}, [False, True]),
         ({"immutable": ["hours"]}, [True, False]),
     ],
@@ -71,7 +72,10 @@ def test_a_sample_takes_the_same_rows_of_all(task, people):
 def test_the_threat_model_of_a_plain_model(task, options, mask):
     made = task(norm="inf", **options).threat_model
     assert made.norm == np.inf
-    assert mask is made.mutable or np.asarray(made.mutable).tolist() == mask
+    assert made.mutable.tolist() == mask
+    assert made.table is not None  # integers move by integers
+    plain = task(norm="inf", space="features", **options).threat_model
+    assert plain == ThreatModel(np.inf, mutable=mask if options else None)
 
 
 def test_the_threat_model_of_a_pipeline_knows_its_columns(task):

@@ -33,10 +33,10 @@ def _change_line(audit: AuditNumbers) -> str:
     line = f". Rows that could exist; may change: {columns}"
     if threat_model.held_columns is None:
         return line
-    return (
-        f"{line} (the default for a table; threat_model=, or --mutable in a shell, says otherwise, "
-        "and ThreatModel() changes the input of the Pipeline's last step)"
-    )
+    line += " (the default for a table; threat_model=, or --mutable in a shell, says otherwise"
+    if threat_model.table is not None:
+        return f"{line})"
+    return f"{line}, and ThreatModel() changes the input of the Pipeline's last step)"
 
 
 def status_line(audit: AuditNumbers) -> str:
