@@ -117,7 +117,13 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     if hasattr(estimator, "fit"):
         check_is_fitted(estimator)
     check_own_methods(estimator, library)
-    ensemble = reader(estimator, categories or {})
+    try:
+        ensemble = reader(estimator, categories or {})
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise UnreadableTrees(
+            f"what {LIBRARIES[library]} saves of it is in a form that robfair does not know "
+            f"({type(error).__name__}: {error}); another version may be the reason"
+        ) from error
     if len(ensemble.classes) < 2:
         raise UnreadableTrees(
             f"it knows one class, {ensemble.classes.tolist()}, and so no boundary"
@@ -132,8 +138,9 @@ def check_own_methods(estimator: Any, library: str) -> None:
         if method is None:
             continue
         if name in vars(estimator) or method.__module__.split(".")[0] != library:
-            named = LIBRARIES.get(library, library)
-            raise UnreadableTrees(f"{type(estimator).__name__}.{name} is not that of {named}")
+            raise UnreadableTrees(
+                f"{type(estimator).__name__}.{name} is not that of {LIBRARIES[library]}"
+            )
     for inner in getattr(estimator, "estimators_", ()):
         if hasattr(inner, "predict_proba"):
             check_own_methods(inner, library)

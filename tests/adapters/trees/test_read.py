@@ -130,3 +130,13 @@ def test_a_frozen_classifier_is_read():
     assert is_tree_ensemble(frozen)
     assert_array_equal(read_trees(frozen).predict(X), forest.predict(X))
     assert not is_tree_ensemble(FrozenEstimator(LogisticRegression()))
+
+
+def test_a_form_that_is_not_known():
+    """As another version of a library may write it."""
+    xgboost = pytest.importorskip("xgboost")
+    booster = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(X, Y), 2)
+    saved = bytes(booster.save_raw("json"))
+    booster.save_raw = lambda raw_format: saved.replace(b"left_children", b"children_left")
+    with pytest.raises(UnreadableTrees, match=r"what XGBoost saves of it .* \(KeyError: 'left_ch"):
+        read_trees(booster)
