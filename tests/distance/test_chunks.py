@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from contextlib import ExitStack
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,10 @@ from torch import nn
 
 from oracles import linear_layer, network
 from robfair import ThreatModel, audit, boundary_distance
+from robfair._problem import as_problem
 from robfair.distance._chunks import TorchSettings, in_order
+from robfair.distance._writer import ResultWriter
+from robfair.distance.gradient import STRONG, minimum_norm_distance
 from tables import table
 
 RNG = np.random.default_rng(0)
@@ -97,6 +101,16 @@ def test_starts_come_from_all_rows_and_not_from_those_of_a_chunk():
     table_of = {"threat_model": ThreatModel(unit=1.0), "method": "decision", "budget": 50}
     many = np.concatenate([np.tile(rows[:1], (1100, 1)), rows[-1:]]).astype(float)
     assert boundary_distance(tree, many, **table_of).counts() == {"found": 1101}
+
+
+def test_random_starts_depend_on_the_place_in_x_and_not_in_the_chunk():
+    problem = as_problem(NET, X[:10], None, ThreatModel(), 5)
+    search = partial(minimum_norm_distance, budget=STRONG.within(None, 2), seed=3)
+    whole = ResultWriter(problem, keep_adversarial=True)
+    search(problem, whole)
+    chunk = ResultWriter(problem.chunk(slice(0, 10)).chunk(slice(5, 10)), keep_adversarial=True)
+    search(chunk.problem, chunk)
+    assert_array_equal(chunk.adversarial, whole.adversarial[5:])
 
 
 def test_bars_count_each_row_once(capsys):
