@@ -152,6 +152,7 @@ def measure_blocks(
                 kept = f"{done:,} of {len(X):,} rows are kept in {X.checkpoint.path}"
                 print(f"robfair: {kept}: the same command goes on there", file=sys.stderr)
     joined = join_distances(parts)
+    parts.clear()
     doubts = label_doubts(y_true, joined.predicted)
     joined = replace(joined, warnings_=(*doubts, *joined.warnings_))
     X.measured = (key, joined)

@@ -1,4 +1,4 @@
-"""Fairness metrics of the same predictions, by fairlearn's MetricFrame: what others measure."""
+"""Fairness metrics of the same predictions, as fairlearn's MetricFrame tells them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def calibration(y_true: NDArray[Any], y_proba: NDArray[Any]) -> float:
 
 @dataclass(frozen=True)
 class FairnessMetrics:
-    """Metrics that are ready to be computed, all in one call, as MetricFrame does by group."""
+    """Metrics that are ready to be computed, all in one call."""
 
     functions: Mapping[str, Callable[..., Any]]
     takes: Mapping[str, str]  # of each: "labels", or "classes" or "scores", with 1 for positive
@@ -89,28 +89,22 @@ def measure_metrics(
     metrics: FairnessMetrics, model: Any, X: Any, y_true: Any, y_pred: Any, groups: Groups
 ) -> tuple[pd.Series[float], pd.DataFrame]:
     """Return the metrics of all samples, and a row of them for each group."""
-    from fairlearn.metrics import MetricFrame
-
     names = list(metrics.functions)
     # How many classes a network has shows when it predicts.
     if not names or (metrics.of_two and len(np.union1d(y_true, y_pred)) > 2):
         return pd.Series(dtype=float), pd.DataFrame(index=groups.labels)
-    scores = {}
+    arrays = [np.asarray(y_true), np.asarray(y_pred)]
     if metrics.needs_scores:
         column = list(model.classes_).index(metrics.positive)
         parts = [np.asarray(model.predict_proba(part))[:, column] for part in row_parts(X)]
-        scores = {"scores": np.concatenate(parts)}
-    # One function for all: fairlearn copies the rows, one by one, for every function and group.
-    frame = MetricFrame(
-        metrics=metrics.compute,
-        y_true=np.asarray(y_true),
-        y_pred=np.asarray(y_pred),
-        sensitive_features=pd.Series(groups.codes, name="code"),
-        sample_params=scores,
-    )
-    by_group = np.stack(frame.by_group.sort_index().tolist())
+        arrays.append(np.concatenate(parts))
+    # What fairlearn's MetricFrame tells, which copies the rows, one by one, as Python objects.
+    by_group = [
+        metrics.compute(*(array[groups.codes == code] for array in arrays))
+        for code in range(len(groups))
+    ]
     return (
-        pd.Series(frame.overall, index=names, dtype=float),
+        pd.Series(metrics.compute(*arrays), index=names, dtype=float),
         pd.DataFrame(by_group, index=groups.labels, columns=names),
     )
 

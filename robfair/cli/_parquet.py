@@ -99,7 +99,7 @@ class ParquetFile:
             ) from error
         self.path = path
         try:
-            self.file = pq.ParquetFile(path, memory_map=True)
+            self.file = pq.ParquetFile(path)
             counts = [
                 self.file.metadata.row_group(i).num_rows
                 for i in range(self.file.metadata.num_row_groups)
@@ -114,8 +114,12 @@ class ParquetFile:
         self.group: tuple[tuple[int, tuple[str, ...]], Any] | None = None  # the last one read
 
     def read_columns(self, names: Sequence[str]) -> pd.DataFrame:
-        """Return whole columns."""
-        return self._frame(self.file.read(columns=list(names)))
+        """Return whole columns; equal texts are one object, or they would fill the memory."""
+        frame = self._frame(self.file.read(columns=list(names)))
+        for name in frame:
+            if pd.api.types.is_string_dtype(frame[name].dtype):
+                frame[name] = _shared(frame[name])
+        return frame
 
     def read_rows(self, rows: NDArray[np.intp], names: Sequence[str]) -> pd.DataFrame:
         """Return some rows, whose numbers ascend, of some columns."""
@@ -154,6 +158,16 @@ class ParquetFile:
         for name in names:
             facts.add(name, self.read_columns([name])[name])
         return facts
+
+
+def _shared(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column whose equal values are one object."""
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:  # lists, which are refused later
+        return column
+    held = np.array([*values, None], dtype=object)  # None for the code -1
+    return pd.Series(held[codes], index=column.index, dtype=object)
 
 
 class ParquetRows(RowBlocks):
