@@ -19,11 +19,12 @@ import numpy as np
 from common import machine, options, table, verdict
 from numpy.typing import NDArray
 
-from robfair._mean_summary import MeanSummary, combine, contrast, mean_ends, p_above, summarize
+from robfair._mean_summary import MeanSummary, contrast, p_above, summarize
 from robfair.auditing.report._paired import _p_of_spread
 from robfair.metrics._interval_extremes import gap_interval, ratio_interval, worst_interval
 from robfair.metrics._interval_gini import gini, gini_interval
 from robfair.metrics._interval_spread import spread_intervals
+from robfair.metrics._intervals import average
 
 Floats = NDArray[np.float64]
 Ends = tuple[Floats, Floats]
@@ -135,9 +136,8 @@ def _intervals(means: MeanSummary) -> dict[str, Ends]:
     else:
         variance, cv = zip(*spread_intervals(means, ALPHA), strict=True)
         inequality = gini_interval(means, ALPHA)
-    average = combine(means, np.full(n, 1 / n))
     return {
-        "Rob(f)": mean_ends(average, ALPHA / 2, cautious=True),
+        "Rob(f)": average(means, ALPHA),
         "V_f": variance,
         "CV": cv,
         "worst group": worst_interval(means, ALPHA),

@@ -144,15 +144,13 @@ def t_quantile(p: float | Floats, df: Floats) -> Floats:
     return np.asarray(-special.stdtrit(df, p), dtype=np.float64)
 
 
-def mean_ends(
-    means: MeanSummary, p: float | Floats, *, cautious: bool = False
-) -> tuple[Floats, Floats]:
+def mean_ends(means: MeanSummary, p: float | Floats, *, caution: int = 1) -> tuple[Floats, Floats]:
     """Return the lower and the upper end that miss a mean with probability p each.
 
-    `cautious` takes half the degrees of freedom: for claims about several groups, in which p is
+    `caution` divides the degrees of freedom. It is 2 for claims about several groups, in which p is
     small and the tails of the distribution count.
     """
-    y = t_quantile(p, means.df / 2 if cautious else means.df)
+    y = t_quantile(p, means.df / caution)
     lower = means.mean - means.error * hall_inverse(y, means.skewness)
     return lower, means.mean - means.error * hall_inverse(-y, means.skewness)
 
@@ -171,4 +169,4 @@ def p_above(means: MeanSummary) -> Floats:
 def claim_end(means: MeanSummary, p: float | Floats) -> Floats:
     """Return the greatest lower end that may be claimed at p: `p_above`, turned round."""
     by_t = means.mean - means.error * t_quantile(p, means.df)
-    return np.minimum(mean_ends(means, p, cautious=True)[0], by_t)
+    return np.minimum(mean_ends(means, p, caution=2)[0], by_t)

@@ -136,7 +136,7 @@ def test_a_skewed_mean_may_be_larger_rather_than_smaller():
     means = summarize(groups(30))
     low, high = mean_ends(means, 0.025)
     assert high - means.mean > 1.5 * (means.mean - low)
-    cautious = mean_ends(means, 0.025, cautious=True)
+    cautious = mean_ends(means, 0.025, caution=2)
     assert cautious[0] < low
     assert high < cautious[1]
 
@@ -145,7 +145,7 @@ def test_a_skewed_mean_may_be_larger_rather_than_smaller():
 def test_a_claim_needs_both_tests(seed, p):
     a, b = groups(20, 400, seed=seed)
     difference = combine(summarize([a, 0.7 * b]), [1.0, -1.0])
-    halls = mean_ends(difference, p, cautious=True)[0] > 0
+    halls = mean_ends(difference, p, caution=2)[0] > 0
     by_t = stats.t.sf(difference.mean / difference.error, difference.df)
     assert (p_above(difference) < p) == (halls and by_t < p) == (claim_end(difference, p) > 0)
 

@@ -26,7 +26,7 @@ def worst_interval(means: MeanSummary, alpha: float) -> Interval:
     lowest, _ = _candidates(means, _CHOICE * alpha / 2)
     low = np.where(lowest, mean_ends(means, alpha / 2)[0], np.inf).min(axis=-1)
     shared = (1 - _CHOICE) * alpha / 2 / lowest.sum(axis=-1, keepdims=True)
-    _, high = mean_ends(means, shared, cautious=True)
+    _, high = mean_ends(means, shared, caution=2)
     return low, np.where(lowest, high, np.inf).min(axis=-1)
 
 
@@ -78,7 +78,7 @@ def _turn(
 
 def _candidates(means: MeanSummary, p: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell which groups may have the lowest and the highest mean, wrong with probability p."""
-    low, high = mean_ends(means, p / means.mean.shape[-1] / 2, cautious=True)
+    low, high = mean_ends(means, p / means.mean.shape[-1] / 2, caution=2)
     lowest = low <= high.min(axis=-1, keepdims=True)
     return lowest, high >= low.max(axis=-1, keepdims=True)
 

@@ -11,10 +11,16 @@ References
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import special
 
-from robfair._mean_summary import Floats, MeanSummary, hall
+from robfair._mean_summary import Floats, MeanSummary, combine, hall
+
+# Constants set by benchmarks/bench_coverage.py.
+_LEAST, _MOST = 0.7, 0.9  # of the error of the spread: one group is more and more looked at alone
+_SLACK = 0.5  # standard errors of what the others make of the spread
 
 
 def spread(means: Floats) -> Floats:
@@ -43,7 +49,10 @@ def spread_tail(mu: Floats, means: MeanSummary) -> Floats:
     root = _Root(mu, means)
     cv = spread(mu)[1]
     # CV is small where the root is less than cv times the mean; without cv, this is the test of V.
-    return np.stack([_tail(root, means, np.zeros_like(cv)), _tail(root, means, cv)])
+    of_v = _tail(root, means, np.zeros_like(cv))
+    excess = np.fmax(of_v - _tail_of_leader(mu, means, root.seen), 0.0)
+    of_v = of_v - _led(mu, means) * excess
+    return np.stack([of_v, _tail(root, means, cv)])
 
 
 class _Root:
@@ -55,10 +64,7 @@ class _Root:
         self.centre = mu.mean(axis=-1)
         self.seen_centre = means.mean.mean(axis=-1)
         dev = mu - self.centre[..., None]
-        # Traces of the powers of P diag(q), where P takes the mean off.
-        s1, s2, s3 = (np.sum(q**k, axis=-1) for k in (1, 2, 3))
-        tr1, tr2 = s1 * (1 - 1 / n), (1 - 2 / n) * s2 + (s1 / n) ** 2
-        tr3 = (1 - 3 / n) * s3 + 3 * s2 * s1 / n**2 - (s1 / n) ** 3
+        tr1, tr2, tr3 = _traces(q, n)
         # Mean, variance and third cumulant of the sum of squares, for normal errors.
         expected = (dev**2).sum(axis=-1) + tr1
         variance = 4 * (dev**2 * q).sum(axis=-1) + 2 * tr2
@@ -72,6 +78,52 @@ class _Root:
         # Less than equal means would show does not speak for even smaller differences.
         seen = ((means.mean - self.seen_centre[..., None]) ** 2).sum(axis=-1)
         self.seen = np.sqrt(np.maximum(seen, tr1 - 2 / 3 * tr3 / tr2))
+
+
+def _traces(q: Floats, n: int) -> tuple[Floats, Floats, Floats]:
+    """Return the traces of the powers of P diag(q), where P takes the mean of n numbers off."""
+    s1, s2, s3 = (np.sum(q**k, axis=-1) for k in (1, 2, 3))
+    tr1, tr2 = s1 * (1 - 1 / n), (1 - 2 / n) * s2 + (s1 / n) ** 2
+    return tr1, tr2, (1 - 3 / n) * s3 + 3 * s2 * s1 / n**2 - (s1 / n) ** 3
+
+
+def _leads(mu: Floats, means: MeanSummary) -> Floats:
+    """Return the part that each group's error has in that of the sum of squares."""
+    return np.asarray((mu - mu.mean(axis=-1, keepdims=True)) ** 2 * means.squared_error)
+
+
+def _led(mu: Floats, means: MeanSummary) -> Floats:
+    """Return 1 where one group makes nearly all of the error of the spread, 0 where none does."""
+    parts = _leads(mu, means)
+    with np.errstate(invalid="ignore", divide="ignore"):  # means that are equal
+        share = np.nan_to_num(parts.max(axis=-1) / parts.sum(axis=-1))
+    return np.asarray(np.clip((share - _LEAST) / (_MOST - _LEAST), 0.0, 1.0))
+
+
+def _tail_of_leader(mu: Floats, means: MeanSummary, seen: Floats) -> Floats:
+    """Return how often the spread is as small as seen, by the errors of the leading group alone.
+
+    The root is far from linear in the error of a group that lies far off. What the other groups
+    make of the sum of squares among themselves is taken off, with some slack for their noise. The
+    rest says how far the group may be from the mean of the others.
+    """
+    n = mu.shape[-1]
+    leads = np.arange(n) == _leads(mu, means).argmax(axis=-1)[..., None]
+    away = combine(replace(means, mean=mu), np.where(leads, 1.0, -1 / (n - 1)))
+    centre = np.where(leads, 0.0, mu).sum(axis=-1, keepdims=True) / (n - 1)
+    dev = np.where(leads, 0.0, mu - centre)
+    q = np.where(leads, 0.0, means.squared_error)
+    tr1, tr2, _ = _traces(q, n - 1)
+    others = (dev**2).sum(axis=-1) + tr1
+    noise = np.sqrt(4 * (dev**2 * q).sum(axis=-1) + 2 * tr2)
+    most = np.sqrt(np.maximum(seen**2 - others + _SLACK * noise, 0.0) / (1 - 1 / n))
+
+    def below(value: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):  # values without any spread
+            t = (value - away.mean) / away.error
+        return np.asarray(special.stdtr(away.df, hall(t, away.skewness)))
+
+    return below(most) - below(-most)
 
 
 def _tail(root: _Root, means: MeanSummary, cv: Floats) -> Floats:

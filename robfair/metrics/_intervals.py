@@ -15,12 +15,16 @@ from robfair.metrics._interval_extremes import gap_interval, ratio_interval
 from robfair.metrics._interval_gini import gini_interval
 from robfair.metrics._interval_spread import spread_intervals
 
+# Of the mean over groups: with 2, Weibull distances of shape 0.5 with one group of 30 rows hold in
+# 92.4 to 93 % of samples; benchmarks/bench_coverage.py.
+_CAUTION = 3
+
 
 def average(means: MeanSummary, alpha: float) -> tuple[Floats, Floats]:
     """Return the ends for the unweighted mean over groups."""
     n_groups = means.mean.shape[-1]
     mean = combine(means, np.full(n_groups, 1 / n_groups))
-    return mean_ends(mean, alpha / 2, cautious=n_groups > 1)
+    return mean_ends(mean, alpha / 2, caution=_CAUTION if n_groups > 1 else 1)
 
 
 def gap(means: MeanSummary, alpha: float) -> tuple[Floats, Floats]:

@@ -52,7 +52,7 @@ def test_neither_the_order_of_the_groups_nor_the_unit_matters(name, sizes, seed,
 def may_be(means, p):
     """Loop over the groups for those that may have the lowest, and the highest, mean."""
     n = means.mean.shape[-1]
-    ends = [mean_ends(means[g], p / n / 2, cautious=True) for g in range(n)]
+    ends = [mean_ends(means[g], p / n / 2, caution=2) for g in range(n)]
     lowest = [g for g in range(n) if all(ends[g][0] <= high for _, high in ends)]
     return lowest, [g for g in range(n) if all(ends[g][1] >= low for low, _ in ends)]
 
@@ -97,7 +97,7 @@ def test_intervals_by_loops(alpha):
         lowest, _ = may_be(one, 0.1 * alpha / 2)
         p = 0.9 * alpha / 2 / len(lowest)
         low = min(mean_ends(one[g], alpha / 2)[0] for g in lowest)
-        high = min(mean_ends(one[g], p, cautious=True)[1] for g in lowest)
+        high = min(mean_ends(one[g], p, caution=2)[1] for g in lowest)
         assert_allclose(worst_interval(one, alpha), [low, high])
         assert_allclose(gap_interval(one[None], alpha), gap_by_loops([one], alpha))
         assert_allclose(ratio_interval(one, alpha), ratio_by_loops(one, alpha), atol=2e-6)
@@ -117,7 +117,7 @@ def test_worst_of_groups_that_are_clearly_apart_is_that_of_the_lowest():
     low, high = worst_interval(means, 0.05)
     assert_allclose(low, mean_ends(means[0], 0.025)[0])
     # A tenth of the error on this side goes into knowing which group it is.
-    assert_allclose(high, mean_ends(means[0], 0.9 * 0.025, cautious=True)[1])
+    assert_allclose(high, mean_ends(means[0], 0.9 * 0.025, caution=2)[1])
 
 
 def test_gap_of_two_groups_is_welchs_interval_made_for_skewed_means():

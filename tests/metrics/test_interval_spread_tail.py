@@ -1,9 +1,12 @@
 """How often means differ as little as was seen, against normal draws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import stats
 
-from robfair._mean_summary import MeanSummary
+from robfair._mean_summary import MeanSummary, hall
 from robfair.metrics._interval_spread_tail import _Root, spread, spread_tail
 
 
@@ -34,6 +37,35 @@ def test_as_often_as_in_draws(seen, mu, error, measure):
     assert 0.01 < expected < 0.99
     found = spread_tail(mu[None, None], means)[measure].item()
     assert found == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("far", [-1.5, 0.9, 2.0, 4.0])
+@pytest.mark.parametrize("skewness", [-0.4, 0.0, 0.8])
+def test_no_more_often_than_a_group_that_makes_all_of_the_noise_by_itself(far, skewness):
+    """The others are known: V is as small as seen where this group is as near to their mean."""
+    others, seen = np.array([0.9, 1.0, 1.1]), 1.6
+    error = np.array([1e-6, 1e-6, 1e-6, 0.5])
+    means = replace(
+        summary([*others, seen], error), skewness=np.array([0, 0, 0, skewness]), df=np.full(4, 12.0)
+    )
+    near = seen - others.mean()
+    t = (np.array([near, -near]) - far) / error[-1]
+    expected = -np.diff(stats.t.cdf(hall(t, np.full(2, skewness)), 12)).item()
+    found = spread_tail(np.array([[[*others, others.mean() + far]]]), means)[0].item()
+    assert found <= expected * 1.001
+
+
+def test_a_group_far_off_beside_noisy_ones():
+    """The spread of nineteen others leaves little room for the error of one that lies far off."""
+    rng = np.random.default_rng(0)
+    mu = np.append(rng.normal(1.0, 0.05, 19), 3.0)
+    error = np.append(np.full(19, 0.2), 0.6)
+    means = summary(np.append(mu[:-1] + rng.normal(0, 0.2, 19), 1.6), error)
+    drawn = mu + rng.normal(size=(200_000, 20)) * error
+    expected = np.mean(drawn.var(axis=1) <= means.mean.var())
+    assert 0.002 < expected < 0.02
+    found = spread_tail(mu[None, None], means)[0].item()
+    assert expected / 3 < found < 3 * expected
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.5])
