@@ -65,7 +65,8 @@ def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
     if is_forest(inner) and not is_raw and is_pure(ensemble.value):
         cut, slack = _votes_at(len(ensemble.roots), threshold, first), 0.0
     elif is_raw:
-        cut, slack = (-threshold if first else threshold), 0.0
+        cut = -threshold if first else threshold
+        slack = _reordered(ensemble, cut)
     else:
         level = 1 - threshold if first else threshold
         if not 0 < level < 1:
@@ -74,6 +75,7 @@ def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
         # The probability is rounded, and in float32 if the scores are.
         eps = np.finfo(np.float32 if ensemble.single else np.float64).eps
         slack = 4 * float(eps) * max(1 / (level * (1 - level)), 2 * len(ensemble.roots))
+        slack += _reordered(ensemble, cut)
     return replace(
         ensemble,
         base=ensemble.base - cut,
@@ -81,6 +83,13 @@ def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
         rounding=ensemble.rounding + slack,
         single=False,
     )
+
+
+def _reordered(ensemble: Ensemble, cut: float) -> float:
+    """Bound how far sums that begin at another base are from the model's own."""
+    n_trees = len(ensemble.roots)
+    greatest = n_trees * np.abs(ensemble.value).max() + np.abs(ensemble.base).max() + abs(cut)
+    return float(n_trees * greatest * np.finfo(np.float64).eps)
 
 
 def _sees_scores(estimator: Any, inner: Any) -> bool:

@@ -75,6 +75,18 @@ def test_a_threshold_of_scores(positive):
     check(fixed.fit(X, Y))
 
 
+def test_a_threshold_that_rows_meet():
+    """Another order of the sum may give such rows either label, and that is told."""
+    inner = MODELS["hist"].fit(X, Y)
+    scores = inner.decision_function(X)
+    for row in range(20):
+        fixed = FixedThresholdClassifier(
+            FrozenEstimator(inner), threshold=scores[row], response_method="decision_function"
+        ).fit(X, Y)
+        ensemble = read_trees(fixed)
+        assert not ensemble.differs(X, fixed.predict(X)).any()
+
+
 def test_a_tuned_threshold():
     for positive in ("yes", "no"):
         scorer = make_scorer(f1_score, pos_label=positive)
