@@ -217,14 +217,14 @@ def test_mutable_columns_of_a_pipeline(shell_audit, files, people, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("norm", "moves", "mask"),
+    ("norm", "moves", "named"),
     [
-        ("2", ("--mutable", "hours"), [False, True]),
-        ("inf", ("--immutable", "hours"), [True, False]),
-        ("inf", (), None),
+        ("2", ("--mutable", "hours"), {"mutable": "hours"}),
+        ("inf", ("--immutable", "age"), {"sensitive_features": "age"}),
+        ("inf", (), {}),
     ],
 )
-def test_mutable_columns_and_norm_of_a_plain_model(shell_audit, files, people, norm, moves, mask):
+def test_mutable_columns_and_norm_of_a_plain_model(shell_audit, files, people, norm, moves, named):
     _, out, _ = shell_audit(
         "plain.skops", "people.csv", *moves, "--norm", norm, "--json", "--quiet"
     )
@@ -233,7 +233,8 @@ def test_mutable_columns_and_norm_of_a_plain_model(shell_audit, files, people, n
         people[["age", "hours"]],
         people["income"],
         sensitive_features=people["race"],
-        threat_model=ThreatModel(norm=float(norm), mutable=mask),
+        # Of integers: these two columns are whole numbers.
+        threat_model=ThreatModel.from_frame(people[["age", "hours"]], norm=float(norm), **named),
     )
     assert repr(float(expected.overall.loc["V_f", "value"])) in json.dumps(
         overall(only(out), "race")
@@ -241,7 +242,9 @@ def test_mutable_columns_and_norm_of_a_plain_model(shell_audit, files, people, n
 
 
 def test_a_model_without_names_takes_features_or_all_columns(shell_audit, people, tmp_path):
-    named = shell_audit("plain.skops", "people.csv", "--json", "--quiet", "--no-rows")
+    named = shell_audit(
+        "plain.skops", "people.csv", "--json", "--quiet", "--no-rows", "--space", "features"
+    )
     bare = shell_audit(
         "bare.skops", "people.csv", "--features", "age,hours", "--json", "--quiet", "--no-rows"
     )
