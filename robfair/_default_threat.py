@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair._frame_threat import frame_threat_model
-from robfair._groups import Groups, group_columns
+from robfair._groups import SMALL_GROUP, Groups, group_columns
 from robfair._text import few
 from robfair._validation import to_array
 from robfair.adapters import transformers
@@ -93,13 +93,17 @@ def sensitive_columns(features: Any, X: Any) -> list[Hashable]:
         columns = [(features.codes, name) for name in features.labels.names]
     else:
         columns = group_columns(features, len(X), "sensitive_features")
-    names = {name for _, name in columns}
+    names, enough = {name for _, name in columns}, len(X) >= SMALL_GROUP  # fewer agree by chance
     codes = [pd.factorize(to_array(values))[0] for values, _ in columns]
     return [
         name
         for name in X.columns
         if name in names
-        or (not pd.api.types.is_float_dtype(X[name].dtype) and _parts_alike(X[name], codes))
+        or (
+            enough
+            and not pd.api.types.is_float_dtype(X[name].dtype)
+            and _parts_alike(X[name], codes)
+        )
     ]
 
 

@@ -4,13 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -85,6 +91,30 @@ def test_numbers_that_need_not_be_whole_stay_as_they_were():
     assert len(boundary_distance(coded, codes).threat_model.blocks) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        CalibratedClassifierCV(PIPE, cv=2),
+        FixedThresholdClassifier(PIPE, threshold=0.55),
+        TunedThresholdClassifierCV(PIPE, cv=2),
+        VotingClassifier([("a", PIPE), ("b", PIPE)]),
+        FrozenEstimator(PIPE),
+        GridSearchCV(CalibratedClassifierCV(PIPE, cv=2), {"method": ["sigmoid"]}, cv=2),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_wrappers_are_measured_in_the_columns(wrapper):
+    model = wrapper.fit(X, y)
+    found = boundary_distance(model, X.iloc[:8], budget=60)
+    assert "age" in found.threat_model.mutable_columns
+    assert found.threat_model.table is not None
+    flipped = np.isfinite(found.distance)
+    assert flipped.any()
+    rows = found.as_rows().drop(columns="changed")[flipped].astype(X.dtypes)
+    assert (model.predict(rows) != found.predicted[flipped]).all()
+
+
 def test_the_range_of_x_and_of_the_background():
     few = X.iloc[:30]
     found = boundary_distance(PIPE, few, background=X)
@@ -134,6 +164,12 @@ def test_the_groups_do_not_change():
 )
 def test_columns_of_the_groups(features, names):
     assert sensitive_columns(features, X) == names
+
+
+def test_few_rows_part_alike_by_chance():
+    few = X.iloc[:5]
+    assert sensitive_columns(few["member"].map({True: "m", False: "n"}).to_numpy(), few) == []
+    assert sensitive_columns(few["member"], few) == ["member"]
 
 
 def test_columns_that_cannot_be_read_stay_and_are_named():
