@@ -159,8 +159,7 @@ def test_columns_are_crossed():
     assert result.by_group.index.names == ["race", "sex"]
     assert len(result.by_group) == 6
     assert result.by_group["size"].sum() == 240
-    here = (frame["race"] == "b") & (frame["sex"] == "f")
-    row = result.by_group.loc[("b", "f")]
+    row, here = result.by_group.loc[("b", "f")], (frame["race"] == "b") & (frame["sex"] == "f")
     assert row["size"] == here.sum()
     assert row["accuracy"] == pytest.approx(CLF.score(DATA.X[here], DATA.y[here]))
     assert "race" in str(result)
@@ -168,12 +167,9 @@ def test_columns_are_crossed():
 
 def test_a_pipeline_over_a_frame_with_strings():
     frame = pd.DataFrame(DATA.X, columns=["x0", "x1", "x2"]).assign(city=RACE)
-    model = make_pipeline(
-        make_column_transformer(
-            (StandardScaler(), ["x0", "x1", "x2"]), (OneHotEncoder(), ["city"])
-        ),
-        LogisticRegression(),
-    ).fit(frame, DATA.y)
+    numbers = ["x0", "x1", "x2"]
+    encode = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(), ["city"]))
+    model = make_pipeline(encode, LogisticRegression()).fit(frame, DATA.y)
     result = run(model, frame, groups=frame["city"], threat_model=ThreatModel())
     inner = run(model[-1], model[0].transform(frame))
     assert_allclose(result.by_group["robustness"], inner.by_group["robustness"])

@@ -341,7 +341,7 @@ def adult(tmp_path_factory):
     [
         ("logistic", "linear", ()),
         ("network", "auto", (ADAM,)),
-        ("boosting", "decision", (TREES,)),
+        ("boosting", "exact", (TREES,)),
         (
             "search",
             "linear",
