@@ -17,6 +17,7 @@ from robfair._frame_threat import frame_threat_model
 from robfair._groups import SMALL_GROUP, Groups, group_columns
 from robfair._text import few
 from robfair._validation import to_array
+from robfair._warnings import warn
 from robfair.adapters import transformers
 from robfair.threat import ThreatModel, encodes_columns, readable_columns
 
@@ -38,18 +39,28 @@ def default_threat_model(
     """
     steps = transformers(model)
     columns = sensitive_columns(sensitive_features, X) if hasattr(X, "columns") else []
+    unread: Exception | None = None
     if steps is not None and isinstance(X, pd.DataFrame):
         try:
             if not encodes_columns(steps, X):
                 return ThreatModel(norm=norm)
             joined = _with_background(X, background)
             return readable_columns(steps, joined, norm=norm, sensitive_features=columns)
-        except (TypeError, ValueError):  # it cannot be read, but may be given the table
-            pass
+        except (TypeError, ValueError) as error:  # not to be read, but may be given the table
+            unread = error
     of_frame = frame_threat_model(
         model, X, norm=norm, background=background, sensitive_features=columns
     )
-    return ThreatModel(norm=norm) if of_frame is None else of_frame
+    if of_frame is not None:
+        return of_frame
+    if unread is not None:
+        warn(
+            "the columns of X cannot be told apart behind the Pipeline's transformers, so what "
+            f"changes is the input of its last step, also to what no row has: {unread} "
+            "threat_model=robfair.ThreatModel() asks for that without this warning.",
+            UserWarning,
+        )
+    return ThreatModel(norm=norm)
 
 
 def otherwise(threat_model: ThreatModel) -> str:

@@ -211,6 +211,16 @@ def test_free_text_is_no_category():
     assert "'note' holds more than 50 values, which no encoder knows" in found.warnings_[-1]
 
 
+def test_texts_alone_are_changed_behind_their_transformer_and_that_is_said():
+    texts = pd.DataFrame({"note": [f"w{i} label{label}" for i, label in enumerate(y)]})
+    encode = make_column_transformer((CountVectorizer(), "note"), sparse_threshold=0)
+    model = make_pipeline(encode, LogisticRegression()).fit(texts, y)
+    with pytest.warns(UserWarning, match=r"no column can be read; 'note' holds more than 50"):
+        found = boundary_distance(model, texts)
+    asked = boundary_distance(model, texts, threat_model=ThreatModel())  # and nothing is said
+    assert_array_equal(found.distance, asked.distance)
+
+
 def test_a_category_that_the_encoder_ignores_is_one_of_those_in_x():
     encode = encoder(categorical=OneHotEncoder(handle_unknown="ignore"))
     model = make_pipeline(encode, LogisticRegression()).fit(

@@ -61,6 +61,9 @@ def readable_columns(
     fields, codec = read_fields(
         transformer, X, None, sensitive_features, "data", "std", "auto", by_default=True
     )
+    if not codec.mutable and codec.held:
+        name, reason = next(iter(codec.held.items()))
+        raise ValueError(f"no column can be read; {name!r} {reason}.")
     model = ThreatModel(norm=norm, **fields)
     object.__setattr__(model, "_codec", codec)  # frozen, as in from_transformer
     return model
