@@ -79,7 +79,20 @@ def code_columns(
 
 
 def declared_codes(estimator: Any, n: int) -> NDArray[np.bool_]:
-    """Flag the columns that a classifier, or one inside it, was told to be categories."""
+    """Flag the columns that a classifier, or one inside it, was told to be categories.
+
+    Parameters
+    ----------
+    estimator : object
+        The classifier.
+    n : int
+        Columns of what it is given.
+
+    Returns
+    -------
+    ndarray of bool, of shape (n,)
+        True for codes.
+    """
     flags = np.zeros(n, dtype=bool)
     for named_by in (_scikit_learn, _xgboost, _lightgbm, _catboost):
         told = named_by(estimator)

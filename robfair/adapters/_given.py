@@ -21,7 +21,18 @@ ROWS = 256  # a batch: the comparison costs about a pass
 
 
 def some_rows(X: Any) -> Any:
-    """Return up to 256 rows of X, spread over it, in its own container."""
+    """Return up to 256 rows of X, spread over it, in its own container.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        The samples.
+
+    Returns
+    -------
+    array-like of shape (at most 256, ...)
+        Rows of `X`.
+    """
     if not hasattr(X, "__len__") or getattr(X, "ndim", 1) == 0 or hasattr(X, "nnz"):
         return X  # which is refused later
     if len(X) <= ROWS:
@@ -70,8 +81,22 @@ def _differences(known: Any, given: Any) -> str:
 def as_given(model: Any, X: Any) -> NDArray[Any] | None:
     """Return what the model predicts for rows as the user has them.
 
-    None where a network refuses their dtype, to which robfair casts and skorch does not. Raises
-    ValueError, in robfair's words, if the model does not predict them.
+    Parameters
+    ----------
+    model : object
+        The user's model.
+    X : array-like of shape (n_samples, ...)
+        The rows.
+
+    Returns
+    -------
+    ndarray or None
+        None where a network refuses their dtype, to which robfair casts and skorch does not.
+
+    Raises
+    ------
+    ValueError
+        In robfair's words, if the model does not predict them.
     """
     if isinstance(X, Tensor):
         X = X.detach().cpu().numpy()

@@ -56,6 +56,8 @@ class TableModel(LabelModel):
 
     Attributes
     ----------
+    predict, classes, transform, estimator, dtype : object
+        As for :class:`LabelModel`.
     codec : TableCodec
         What turns a table into numbers and back.
     """

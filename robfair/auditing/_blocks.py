@@ -31,7 +31,15 @@ STATUSES = ("found", "exact", "censored", "skipped")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of finished rows, and what tells a run from all others."""
+    """A file of finished rows, and what tells a run from all others.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    description : mapping
+        What has to be equal for a run to go on from it.
+    """
 
     path: Path
     description: Mapping[str, Any]
@@ -68,7 +76,18 @@ class RowBlocks(ABC):
 
     @abstractmethod
     def read(self, rows: NDArray[np.intp]) -> Any:
-        """Return some rows, whose numbers ascend."""
+        """Return some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Their numbers, which ascend.
+
+        Returns
+        -------
+        array-like
+            The rows, in a container that the model takes.
+        """
 
 
 def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:

@@ -71,7 +71,15 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class TracedNetwork:
-    """A module as nonlinear layers and an affine output."""
+    """A module as nonlinear layers and an affine output.
+
+    Attributes
+    ----------
+    layers : list of Layer
+        The nonlinear layers, in their order.
+    output : Affine
+        What is made of them and of the input.
+    """
 
     layers: list[Layer]
     output: Affine

@@ -23,7 +23,13 @@ from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
 from oracles import check_adversarials, linear_layer, network
-from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier, boundary_distance
+from robfair import (
+    AdversarialClassifier,
+    FarmurClassifier,
+    NaturalClassifier,
+    ThreatModel,
+    boundary_distance,
+)
 from robfair.adapters import LogitModel, as_logits
 
 RNG = np.random.default_rng(0)
@@ -174,7 +180,7 @@ def test_pipeline_with_sparse_one_hot_columns(last):
     pipeline = fit(dense, frame, LABELS[3])
     transformed = pipeline[:-1].transform(frame)
     assert sparse.issparse(transformed) == (last is not ROBFAIR[0])
-    result = boundary_distance(pipeline, frame)
+    result = boundary_distance(pipeline, frame, threat_model=ThreatModel())
     assert_array_equal(result.predicted, pipeline.predict(frame))
     inner = transformed.toarray() if sparse.issparse(transformed) else transformed
     check_adversarials(result, inner, pipeline[-1].predict, rtol=2e-6)

@@ -1,10 +1,10 @@
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 
 from robfair.metrics import _box_extremes
 from robfair.metrics._box_extremes import (
@@ -90,7 +90,7 @@ def test_the_ratio_of_numbers_that_may_be_zero():
     assert ratio_extremes(np.zeros(2), np.array([0.5, 0.5])) == (0, 1)
 
 
-@pytest.mark.parametrize(("extremes", "measure"), MEASURES)
+@pytest.mark.parametrize(("extremes", "measure"), SEARCHED)
 @settings(max_examples=12, deadline=None)
 @given(boxes(max_size=5, least_end=0.1))
 def test_least_is_what_scipy_finds(extremes, measure, box):
@@ -102,6 +102,32 @@ def test_least_is_what_scipy_finds(extremes, measure, box):
     )
     assert least <= found + 1e-12
     assert least == pytest.approx(found, rel=1e-3, abs=1e-4)
+
+
+@settings(max_examples=12, deadline=None)
+@given(boxes(max_size=5, least_end=0.1))
+def test_the_least_gini_coefficient_is_that_of_a_linear_program(box):
+    low, high = box
+    n = len(low)
+    pairs = np.array(list(combinations(range(n), 2)))
+    # Of the numbers divided by their sum, of that factor, and of a difference for each pair.
+    size, difference = np.eye(n), np.eye(n)[pairs[:, 0]] - np.eye(n)[pairs[:, 1]]
+    none, apart = np.zeros((n, len(pairs))), -np.eye(len(pairs))
+    idle = np.zeros((len(pairs), 1))
+    above = [
+        [-size, low[:, None], none],
+        [size, -high[:, None], none],
+        [difference, idle, apart],
+        [-difference, idle, apart],
+    ]
+    found = linprog(
+        np.r_[np.zeros(n + 1), np.full(len(pairs), 1 / n)],
+        A_ub=np.block(above),
+        b_ub=np.zeros(2 * n + 2 * len(pairs)),
+        A_eq=[np.r_[np.ones(n), np.zeros(1 + len(pairs))]],
+        b_eq=[1],
+    )
+    assert gini_extremes(low, high)[0] == pytest.approx(found.fun, rel=1e-7, abs=1e-9)
 
 
 @pytest.mark.parametrize(("extremes", "measure"), MEASURES)

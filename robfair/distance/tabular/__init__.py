@@ -1,4 +1,7 @@
-"""Searches over the valid rows of a table: categories, integers and units."""
+"""Searches over the valid rows of a table: categories, integers and units.
+
+They take `TABLE_ROWS` samples together, which bounds their memory.
+"""
 
 from robfair.distance.tabular._distance import (
     TABLE_ROWS,

@@ -35,7 +35,18 @@ FALLBACK = 300
 
 
 def some_rows(others: NDArray[Any]) -> NDArray[Any]:
-    """Return every k-th row, so that sorted data give rows of all classes, and few of them."""
+    """Return every k-th row, so that sorted data give rows of all classes, and few of them.
+
+    Parameters
+    ----------
+    others : ndarray of shape (n_others, ...)
+        Rows that a search may start from.
+
+    Returns
+    -------
+    ndarray
+        Rows of `others`.
+    """
     return others[:: max(1, -(-len(others) // MOST_OTHERS))]
 
 
