@@ -19,7 +19,12 @@ from robfair._text import few
 from robfair._validation import to_array
 from robfair._warnings import warn
 from robfair.adapters import transformers
-from robfair.threat import ThreatModel, encodes_columns, readable_columns
+from robfair.threat import (
+    ThreatModel,
+    UnreadableColumns,
+    encodes_columns,
+    readable_columns,
+)
 
 
 def default_threat_model(
@@ -53,7 +58,7 @@ def default_threat_model(
     )
     if of_frame is not None:
         return of_frame
-    if unread is not None:
+    if isinstance(unread, UnreadableColumns):  # bad input is refused where it is measured
         warn(
             "the columns of X cannot be told apart behind the Pipeline's transformers, so what "
             f"changes is the input of its last step, also to what no row has: {unread} "

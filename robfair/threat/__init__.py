@@ -5,13 +5,19 @@ A feature of a table is a number, an integer, or part of a block that always hol
 """
 
 from robfair.threat._block import Block
-from robfair.threat._by_default import columns_of_frame, encodes_columns, readable_columns
+from robfair.threat._by_default import (
+    UnreadableColumns,
+    columns_of_frame,
+    encodes_columns,
+    readable_columns,
+)
 from robfair.threat._gaps import rows_by_gaps
 from robfair.threat._model import ThreatModel
 
 __all__ = [
     "Block",
     "ThreatModel",
+    "UnreadableColumns",
     "columns_of_frame",
     "encodes_columns",
     "readable_columns",

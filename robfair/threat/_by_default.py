@@ -12,7 +12,11 @@ from robfair.threat._from_frame import FrameOptions, read_frame
 from robfair.threat._from_transformer import read_fields
 from robfair.threat._model import ThreatModel
 
-__all__ = ["columns_of_frame", "encodes_columns", "readable_columns"]
+__all__ = ["UnreadableColumns", "columns_of_frame", "encodes_columns", "readable_columns"]
+
+
+class UnreadableColumns(ValueError):
+    """Raised for a transformer behind which no column can be told apart."""
 
 
 def encodes_columns(transformer: Any, X: pd.DataFrame) -> bool:
@@ -56,14 +60,14 @@ def readable_columns(
     Raises
     ------
     TypeError, ValueError
-        As :meth:`ThreatModel.from_transformer` does, or if no column can be read.
+        As :meth:`ThreatModel.from_transformer` does; UnreadableColumns if no column can be read.
     """
     fields, codec = read_fields(
         transformer, X, None, sensitive_features, "data", "std", "auto", by_default=True
     )
     if not codec.mutable and codec.held:
         name, reason = next(iter(codec.held.items()))
-        raise ValueError(f"no column can be read; {name!r} {reason}.")
+        raise UnreadableColumns(f"no column can be read; {name!r} {reason}.")
     model = ThreatModel(norm=norm, **fields)
     object.__setattr__(model, "_codec", codec)  # frozen, as in from_transformer
     return model
