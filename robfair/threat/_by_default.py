@@ -50,7 +50,7 @@ def readable_columns(
     Parameters
     ----------
     transformer, X, sensitive_features, norm : object
-        As for :meth:`ThreatModel.from_transformer`.
+        As for :meth:`robfair.ThreatModel.from_transformer`.
 
     Returns
     -------
@@ -60,7 +60,8 @@ def readable_columns(
     Raises
     ------
     TypeError, ValueError
-        As :meth:`ThreatModel.from_transformer` does; UnreadableColumns if no column can be read.
+        As :meth:`robfair.ThreatModel.from_transformer` does; UnreadableColumns if no column can be
+        read.
     """
     fields, codec = read_fields(
         transformer, X, None, sensitive_features, "data", "std", "auto", by_default=True
@@ -86,7 +87,7 @@ def columns_of_frame(
     Parameters
     ----------
     frame, mutable, categories, sensitive_features, norm : object
-        As for :meth:`ThreatModel.from_frame`.
+        As for :meth:`robfair.ThreatModel.from_frame`.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def columns_of_frame(
     Raises
     ------
     TypeError, ValueError
-        As :meth:`ThreatModel.from_frame` does.
+        As :meth:`robfair.ThreatModel.from_frame` does.
     """
     options = FrameOptions(mutable, list(categories), None, "std", list(sensitive_features), "data")
     fields, codec = read_frame(frame, options, by_default=mutable is None)
