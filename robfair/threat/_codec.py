@@ -62,8 +62,15 @@ class Number:
         moved &= steps != 0
         x = start.to_numpy(dtype=np.float64, na_value=np.nan)
         x = np.where(np.isnan(x), self.read(before), x) + steps
-        new = x[moved].tolist()
+        new = self._as_written(x[moved]).tolist()
         return moved, [(int(v) if self.integer and v == round(v) else v,) for v in new]
+
+    def _as_written(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values without the rounding that parts them from the last decimal place."""
+        if not self.step:
+            return x
+        written = np.round(x, round(-np.log10(self.step)))
+        return np.where(np.abs(written - x) <= 1e-6 * self.step, written, x)
 
 
 @dataclass(frozen=True)

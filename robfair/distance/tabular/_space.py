@@ -54,7 +54,8 @@ class TableSpace:
 
     A continuous feature stays, or moves by its `resolution` at least: 1e-9 of its unit, and if
     `written`, the last decimal place of its column. Trees cut at values of the data, so that
-    without it the sample itself would be the nearest row. In a norm ball it is 0.
+    without it the sample itself would be the nearest row. In a norm ball it is 0. `grid` has the
+    steps in which trees move a column: those of integers, and the decimal places; 0 for none.
 
     Parameters
     ----------
@@ -81,8 +82,11 @@ class TableSpace:
         self.integers = np.flatnonzero(self.numeric & (spacing > 0))
         self.continuous = self.numeric & (spacing == 0)
         self.resolution = np.zeros(self.X.shape[1])
+        self.grid = np.where(self.numeric, spacing, 0)
         if threat_model.is_mixed:
             self.resolution = threat_model.resolution(shape, written=written)
+            places = self.resolution > threat_model.resolution(shape, written=False)
+            self.grid = np.where(self.continuous & places, self.resolution, self.grid)
         self.spacing = spacing[self.integers]
         self.step_cost = self.spacing / self.unit[self.integers]
         box = threat_model.box(shape)
@@ -92,7 +96,9 @@ class TableSpace:
             (-open_side, open_side) if box is None else (box[0].astype(dtype), box[1].astype(dtype))
         )
         self.low, self.high = box
-        self.least_steps, self.most_steps = self._step_limits()
+        self.least_steps, self.most_steps = self.step_limits(
+            slice(None), self.integers, self.spacing
+        )
         self.blocks = [threat_model.blocks[b] for b in threat_model.mutable_blocks(shape)]
         self.columns = [np.array(block.columns) for block in self.blocks]
         # Gaps are NaN in the rows of every search, and category -1: they stay.
@@ -108,17 +114,18 @@ class TableSpace:
             [*map(np.arange, sizes), np.tile([-1, 1], n_integers)]
         ).astype(np.intp)
 
-    def _step_limits(self) -> tuple[Array, Array]:
-        """Least and greatest whole steps of each integer of each sample inside the box."""
-        x = self.X[:, self.integers].astype(np.float64)
-        sides = (self.low[self.integers], self.high[self.integers])
+    def step_limits(self, rows: Any, columns: Any, spacing: Array | float) -> tuple[Array, Array]:
+        """Return the least and the greatest whole steps of columns of rows inside the box."""
+        columns = np.atleast_1d(columns)
+        x = self.X[rows][:, columns].astype(np.float64)
+        sides = (self.low[columns], self.high[columns])
         eps = np.finfo(self.X.dtype).eps
         limits = []
         for sign, side in zip((-1, 1), sides, strict=True):
             # So that a sample that lies a whole number of steps from the bound may go all of them.
             slack = sign * (side.astype(np.float64) - x)
             rounding = np.where(np.isfinite(slack), eps * (np.abs(x) + np.abs(side)), 0)
-            steps = sign * np.floor((slack + rounding) / self.spacing)
+            steps = sign * np.floor((slack + rounding) / spacing)
             limits.append(np.where(np.isnan(steps), 0, steps))
         return limits[0], limits[1]
 

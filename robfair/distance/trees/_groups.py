@@ -21,6 +21,11 @@ from robfair.distance.tabular import TableSpace
 __all__ = ["Group", "NumberGroup", "SetGroup", "find_groups", "left_of"]
 
 
+# Steps are added in another way than the transformer of a column computes, and far more precisely
+# than float32, in which some libraries round before they compare.
+NEAR, NEAR_STEP = 1e-12, 1e-6
+
+
 @dataclass(frozen=True)
 class NumberGroup:
     """A column of numbers; its bins are the intervals between the splits."""
@@ -29,7 +34,8 @@ class NumberGroup:
     low: Array  # least number of each bin, of shape (n_bins,)
     high: Array  # greatest number of each bin; the next bin begins with the next number
     is_mutable: bool
-    integer: int  # its place among the integers of the space; -1: any number
+    spacing: float  # of the whole steps that it moves by; 0: any number
+    slack: float  # steps that end this near to a split are not taken: rounding would decide
 
     is_set = False
 
@@ -51,34 +57,33 @@ class NumberGroup:
         x = space.X[rows, self.column].astype(np.float64)[:, None]
         if not self.is_mutable:
             return np.where((low <= x) & (x <= high), 0.0, np.inf)
-        if self.integer >= 0:
-            return np.asarray(
-                np.abs(self._steps(space, rows, low, high)) * space.step_cost[self.integer]
-            )
+        unit = space.unit[self.column]
+        if self.spacing:
+            return np.asarray(np.abs(self._steps(space, rows, low, high)) * (self.spacing / unit))
         nearest, fits = self._nearest(space, x, low, high)
-        return np.where(fits, np.abs(nearest - x) / space.unit[self.column], np.inf)
+        return np.where(fits, np.abs(nearest - x) / unit, np.inf)
 
     def write(self, space: TableSpace, rows: Indices, bins: Indices, points: NDArray[Any]) -> None:
         """Move a column of points, as little as possible, into other bins."""
         low, high = self.low[bins], self.high[bins]
-        if self.integer < 0:
+        if not self.spacing:
             x = space.X[rows, self.column].astype(np.float64)
             points[:, self.column] = self._nearest(space, x, low, high)[0]
             return
-        steps = self._steps(space, rows, low[:, None], high[:, None], pairs=True)[:, 0]
-        points[:, self.column] = self._after(space, rows, steps[:, None])[:, 0]
+        steps = self._steps(space, rows, low[:, None], high[:, None], pairs=True)
+        points[:, self.column] = self._after(space, rows, steps)[:, 0]
 
     def _nearest(self, space: TableSpace, x: Array, low: Array, high: Array) -> tuple[Array, Flags]:
         """Return the nearest number in intervals that a row may move to, and whether there is one.
 
-        A number that moves does so by the resolution of the space at least.
+        In a table it lies inside by the resolution of the space: what is written back to the
+        column, and encoded again, is rounded, and at the very edge would leave the interval.
         """
-        low = np.maximum(low, np.float64(space.low[self.column]))
-        high = np.minimum(high, np.float64(space.high[self.column]))
         least = space.resolution[self.column]
-        up, down = low > x, high < x
-        nearest = np.where(up, np.maximum(low, x + least), x)
-        nearest = np.where(down, np.minimum(high, x - least), nearest)
+        first, last = (np.float64(side[self.column]) for side in (space.low, space.high))
+        low, high = np.maximum(low, first), np.minimum(high, last)
+        nearest = np.where(low > x, np.minimum(low + least, last), x)
+        nearest = np.where(high < x, np.maximum(high - least, first), nearest)
         # Rounded to the dtype of points before anything is compared.
         nearest = nearest.astype(space.X.dtype).astype(np.float64)
         return nearest, (low <= nearest) & (nearest <= high)
@@ -86,7 +91,7 @@ class NumberGroup:
     def _after(self, space: TableSpace, rows: Indices, steps: Array) -> Array:
         """Return the number that each row has after whole steps, as `TableSpace.build` has it."""
         x = space.X[rows, self.column].astype(np.float64)[:, None]
-        moved = (x + steps * space.spacing[self.integer]).astype(space.X.dtype)
+        moved = (x + steps * self.spacing).astype(space.X.dtype)
         inside: Array = np.clip(moved, space.low[self.column], space.high[self.column])
         return inside.astype(np.float64)
 
@@ -100,11 +105,11 @@ class NumberGroup:
         if not pairs:
             low, high = low[None], high[None]
         x = space.X[rows, self.column].astype(np.float64)[:, None]
-        spacing = space.spacing[self.integer]
         up, down = low > x, high < x
+        low, high = np.where(up, low + self.slack, low), np.where(down, high - self.slack, high)
         with np.errstate(invalid="ignore"):
-            steps = np.where(up, np.ceil((low - x) / spacing), 0.0)
-            steps = np.where(down, np.floor((high - x) / spacing), steps)
+            steps = np.where(up, np.ceil((low - x) / self.spacing), 0.0)
+            steps = np.where(down, np.floor((high - x) / self.spacing), steps)
         steps = np.where(np.isfinite(steps), steps, 0.0)
         # The division rounds, and so does the sum of which the point is made: that one decides.
         sign = np.sign(steps)
@@ -113,8 +118,7 @@ class NumberGroup:
         value = self._after(space, rows, steps - sign)
         steps -= np.where((up & (value >= low)) | (down & (value <= high)), sign, 0)
         value = self._after(space, rows, steps)
-        least = space.least_steps[rows, self.integer][:, None]
-        most = space.most_steps[rows, self.integer][:, None]
+        least, most = space.step_limits(rows, self.column, self.spacing)
         fits = (low <= value) & (value <= high) & (least <= steps) & (steps <= most)
         return np.where(fits, steps, np.inf)
 
@@ -191,13 +195,18 @@ def find_groups(ensemble: Ensemble, space: TableSpace) -> list[Group]:
         )
         high = np.append(splits, np.inf)
         low = np.append(-np.inf, np.nextafter(splits.astype(dtype), dtype.type(np.inf)))
-        at = np.flatnonzero(space.integers == j)
-        groups.append(
-            NumberGroup(
-                int(j), low, high, bool(space.numeric[j]), integer=int(at[0]) if len(at) else -1
-            )
-        )
+        groups.append(NumberGroup(int(j), low, high, *_moves(space, int(j))))
     return groups
+
+
+def _moves(space: TableSpace, column: int) -> tuple[bool, float, float]:
+    """Return whether a column is mutable, the spacing of its steps, and their slack."""
+    spacing, x = float(space.grid[column]), space.X[:, column]
+    known = x[~np.isnan(x)]
+    slack = min(NEAR_STEP * spacing, NEAR * float(np.abs(known).max(initial=0)))
+    if spacing == round(spacing) and bool((known == np.round(known)).all()):
+        slack = 0.0  # nothing is rounded
+    return bool(space.numeric[column]), spacing, slack
 
 
 def left_of(ensemble: Ensemble, nodes: Indices, values: NDArray[Any]) -> Flags:
