@@ -48,10 +48,10 @@ def read_xgboost(estimator: Any) -> Ensemble:
     for i, tree in enumerate(model["trees"][:n_trees]):
         weight = np.float32(1 if weights is None else weights[i])
         trees.append(_tree(tree, int(model["tree_info"][i]), n_scores, weight))
+    categories = _categories(model.get("cats", {}).get("enc", []))
     missing = getattr(estimator, "missing", np.nan)
     if missing is not None and not np.isnan(missing):
-        first = np.nextafter(last_left(missing, strict=True), np.inf)
-        trees = [spell_out_missing(tree, float(first), float(last_left(missing))) for tree in trees]
+        trees = [_with_missing(tree, missing, categories) for tree in trees]
     return assemble(
         trees,
         classes=np.arange(max(2, n_scores)),
@@ -59,7 +59,7 @@ def read_xgboost(estimator: Any) -> Ensemble:
         base=base,
         rounding=_rounding(trees, base),
         single=True,
-        categories=_categories(model.get("cats", {}).get("enc", [])),
+        categories=categories,
     )
 
 
@@ -126,6 +126,21 @@ def _tree(tree: Mapping[str, Any], place: int, n_scores: int, weight: np.float32
         left_codes=left_codes,
         unseen_left=np.isin(np.arange(len(left)), list(left_codes)),
     )
+
+
+def _with_missing(tree: Tree, missing: float, categories: Mapping[int, NDArray[Any]]) -> Tree:
+    """Return a tree in which a number goes where NaN goes.
+
+    Raises UnreadableTrees where a code of categories may be that number.
+    """
+    for node in tree.left_codes:
+        known = categories.get(int(tree.feature[node]))  # None: fitted on an array, of any codes
+        if known is None or missing in range(len(known)):
+            raise UnreadableTrees(f"it takes {missing:g} for missing, also among codes")
+    with np.errstate(over="ignore"):
+        single = np.float32(missing)  # that is what XGBoost compares with
+    first = np.nextafter(last_left(single, strict=True), np.inf)
+    return spell_out_missing(tree, float(first), float(last_left(single)))
 
 
 def _left_codes(tree: Mapping[str, Any]) -> dict[int, NDArray[np.bool_]]:

@@ -18,6 +18,7 @@ MODELS = {
     "parallel": {"num_parallel_tree": 3},
     "zero is missing": {"missing": 0.0},
     "-1 is missing": {"missing": -1.0},
+    "0.1 is missing": {"missing": 0.1},  # not a number of float32
 }
 BINARY = ("binary:logitraw", "binary:hinge", "reg:logistic")
 
@@ -123,6 +124,27 @@ def test_codes_of_categories(onehot):
     assert (ensemble.left_set >= 0).any()
     unseen = np.arange(90)  # 40 to 89, also beyond the 64 bits of a set
     check(model, edge_rows(ensemble, 4000, missing=0.1, codes={0: unseen, 3: unseen[:9]}))
+
+
+def test_a_number_that_is_missing_among_codes():
+    """It may be a code in an array, and in a frame if there are so many categories."""
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.integers(0, 6, 400), rng.normal(size=400)]
+    y = (np.isin(X[:, 0], [1, 3]) | (X[:, 1] > 0.5)).astype(int)
+    settings = {"n_estimators": 5, "enable_categorical": True, "n_jobs": 1}
+    for gap in (2, -999):
+        model = xgboost.XGBClassifier(**settings, missing=gap, feature_types=["c", "q"])
+        with pytest.raises(UnreadableTrees, match=f"it takes {gap} for missing, also among codes"):
+            read_trees(model.fit(X, y))
+    frame = pd.DataFrame({"place": pd.Categorical(X[:, 0].astype(int)), "x": X[:, 1]})
+    with pytest.raises(UnreadableTrees, match="it takes 5 for missing, also among codes"):
+        read_trees(xgboost.XGBClassifier(**settings, missing=5).fit(frame, y))
+    for gap in (6, -999):
+        frame.loc[::9, "x"] = gap
+        model = xgboost.XGBClassifier(**settings, missing=gap).fit(frame, y)
+        inputs = np.c_[X[:, 0], frame["x"]]
+        own = model.predict(frame, output_margin=True)
+        assert_array_equal(read_trees(model).scores(inputs)[:, 0], own)
 
 
 def test_names_of_columns():
