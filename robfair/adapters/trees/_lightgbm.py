@@ -36,6 +36,8 @@ def read_lightgbm(estimator: Any) -> Ensemble:
     if is_function or objective not in OBJECTIVES:
         name = "a function" if is_function else repr(objective)
         raise UnreadableTrees(f"its objective is {name}, which does not decide between classes")
+    if booster is not estimator and estimator.get_params().get("pred_early_stop"):
+        raise UnreadableTrees("it leaves out trees where it is certain (pred_early_stop)")
     n_scores = int(told["num_tree_per_iteration"])
     trees = []
     for i, part in enumerate(parts):

@@ -134,3 +134,14 @@ def test_unreadable():
         read_trees(boosted(objective=lambda y, score: (score - y, np.ones(len(y)))))
     with pytest.raises(UnreadableTrees, match="its objective is 'regression'"):
         read_trees(boosted(objective="regression"))
+    with pytest.raises(UnreadableTrees, match="leaves out trees where it is certain"):
+        read_trees(boosted(pred_early_stop=True))
+
+
+def test_a_booster_itself_leaves_out_no_tree():
+    X, y = people(2)
+    stops = {"pred_early_stop": True, "pred_early_stop_freq": 1, "pred_early_stop_margin": 0.1}
+    settings = {"objective": "binary", "verbose": -1, "num_threads": 1, **stops}
+    booster = lightgbm.train(settings, lightgbm.Dataset(X, y), 15)
+    scores = read_trees(booster).scores(X)[:, 0]
+    assert_array_equal(scores, booster.predict(X, raw_score=True))
