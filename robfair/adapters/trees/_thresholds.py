@@ -128,9 +128,15 @@ def _score_at(inner: Any, ensemble: Ensemble, level: float) -> float:
     if isinstance(inner, GradientBoostingClassifier | HistGradientBoostingClassifier):
         return logit / 2 if inner.loss == "exponential" else logit
     attribute, known = LOGISTIC.get(type(inner).__name__, ("", ()))
-    if getattr(inner, attribute, None) not in known:
+    if getattr(inner, attribute, None) not in known or _averages(inner):
         raise UnreadableTrees(
             f"its threshold is on probabilities of {type(inner).__name__} that are not known as a "
             "function of the score"
         )
     return logit / float(inner.get_params().get("sigmoid", 1.0))
+
+
+def _averages(inner: Any) -> bool:
+    """Tell whether probabilities are those of the mean of the trees, as LightGBM's "rf" has it."""
+    booster = getattr(inner, "booster_", None)
+    return booster is not None and "\naverage_output\n" in booster.model_to_string()

@@ -101,6 +101,13 @@ def test_unreadable():
     ada = FixedThresholdClassifier(AdaBoostClassifier(n_estimators=3), threshold=0.4).fit(X, Y)
     with pytest.raises(UnreadableTrees, match="probabilities of AdaBoostClassifier that are not"):
         read_trees(ada)
+    lightgbm = pytest.importorskip("lightgbm")
+    mean = lightgbm.LGBMClassifier(
+        n_estimators=8, boosting="rf", bagging_freq=1, bagging_fraction=0.5, verbose=-1
+    )
+    fixed = FixedThresholdClassifier(mean, threshold=0.4).fit(X, (Y == "yes").astype(int))
+    with pytest.raises(UnreadableTrees, match="probabilities of LGBMClassifier that are not"):
+        read_trees(fixed)  # the logit of 0.4 is that of the mean, and the scores are sums
     above = FixedThresholdClassifier(RandomForestClassifier(3), threshold=1.5).fit(X, Y)
     with pytest.raises(UnreadableTrees, match=r"its threshold of 1\.5 leaves one class"):
         read_trees(above)
