@@ -14,7 +14,7 @@ from robfair._groups import encode_groups
 from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
 from robfair._warnings import each_once, warn
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._estimate import warn_empty, warn_undefined
+from robfair.metrics._estimate import warn_empty, warn_few_groups
 from robfair.metrics._registry import AUDIT_MEASURES
 from robfair.metrics._samples import Samples, split_samples
 
@@ -104,14 +104,14 @@ def group_robustness_bounds(
     a  1.5   2.0
     b  0.0   1.0
     """
-    low, high = _intervals(
+    high, parts = _intervals(
         y_true, y_pred, distance, lower, tau_max, sensitive_features=sensitive_features,
         control_features=control_features, standardize_by=standardize_by,
     )  # fmt: skip
     warn_empty("Rob(P) of the groups concerned", high.parts)
-    ends = [np.concatenate([part.mean for part in each.parts]) for each in (low, high)]
+    ends = np.concatenate([np.column_stack([low.mean, top.mean]) for low, top in parts])
     index = high.index(high.parts[0].labels)
-    return pd.DataFrame(dict(zip(("low", "high"), ends, strict=True)), index=index)
+    return pd.DataFrame(ends, index=index, columns=["low", "high"])
 
 
 def robustness_bounds(
@@ -211,7 +211,7 @@ def robustness_bounds(
     ratio        0.0000  0.666667
     Gini         0.1000  0.500000
     """
-    low, high = _intervals(
+    high, parts = _intervals(
         y_true, y_pred, distance, lower, tau_max, sensitive_features=sensitive_features,
         control_features=control_features, standardize_by=standardize_by,
     )  # fmt: skip
@@ -219,11 +219,7 @@ def robustness_bounds(
     known = {measure.symbol: measure.extremes for measure in AUDIT_MEASURES if measure.extremes}
     warn_empty("Each measure across groups", high.parts)
     with each_once():
-        rows = [
-            ends
-            for low_means, high_means in zip(low.parts, high.parts, strict=True)
-            for ends in _extremes(low_means, high_means, known)
-        ]
+        rows = [ends for low, top in parts for ends in _extremes(low, top, known)]
     index = pd.Index(list(known), name=None if high.control is None else "measure")
     return pd.DataFrame(rows, index=high.index(index), columns=["low", "high"])
 
@@ -238,7 +234,7 @@ def _extremes(
     undefined = [symbol for symbol, ends in rows.items() if np.isnan(ends).any()]
     words = [f"the {symbol}" if symbol.islower() else symbol for symbol in undefined]
     listed = " and ".join([", ".join(words[:-1]), *words[-1:]])
-    if not warn_undefined(f"Each of {listed}", high, min_groups=2) and undefined:
+    if not warn_few_groups(f"Each of {listed}", high, min_groups=2) and undefined:
         warn(
             f"Each of {listed} is undefined and NaN is returned: Rob(f) is 0{high.where}, as no "
             "sample is both classified correctly and away from the boundary. Look at the accuracy.",
@@ -321,15 +317,12 @@ def certified_ordering(
     a  False  False
     b   True  False
     """
-    low, high = _intervals(
+    high, parts = _intervals(
         y_true, y_pred, distance, lower, tau_max, sensitive_features=sensitive_features,
         control_features=control_features, standardize_by=standardize_by,
     )  # fmt: skip
     warn_empty("Rob(P) of the groups concerned", high.parts)
-    less = [
-        high_means.mean[:, np.newaxis] < low_means.mean  # False where a bound is NaN
-        for low_means, high_means in zip(low.parts, high.parts, strict=True)
-    ]
+    less = [top.mean[:, np.newaxis] < low.mean for low, top in parts]  # False where one is NaN
     groups = high.parts[0].labels
     return pd.DataFrame(np.concatenate(less), index=high.index(groups), columns=groups)
 
@@ -343,8 +336,8 @@ def _intervals(
     *,
     sensitive_features: Any,
     **features: Any,
-) -> tuple[Samples, Samples]:
-    """Return the group means at the lower and at the upper ends of the intervals of Rob(P)."""
+) -> tuple[Samples, list[tuple[GroupMeans, GroupMeans]]]:
+    """Return the group means at the upper ends of the intervals of Rob(P), and both by part."""
     check_tau_max(tau_max)
     # `lower` is compared with distances that are not capped.
     correct, upper = check_robustness_inputs(
@@ -360,4 +353,4 @@ def _intervals(
             split_samples(np.minimum(values, cap), groups, y_true, **features)
             for values in (certified, upper)
         )
-    return low, high
+    return high, list(zip(low.parts, high.parts, strict=True))

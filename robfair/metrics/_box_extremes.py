@@ -153,7 +153,7 @@ def gini_extremes(low: Array, high: Array) -> tuple[float, float]:
     else:
         # As equal as can be around a level, which is an end: between two ends nothing turns.
         level = np.concatenate([low, high[np.isfinite(high)]])[:, np.newaxis].clip(low, high)
-        least = float(gini(level[level.any(axis=1)]).min())
+        least = float(gini(level).min())
     if np.isinf(high).any() or not low.any():
         return least, 1 - 1 / len(low)
     return least, _greatest_gini(low, high)

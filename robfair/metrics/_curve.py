@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair._group_means import GroupMeans
-from robfair._groups import Groups, encode_groups
+from robfair._groups import Groups
 from robfair._standardize import StandardizedMeans
-from robfair._validation import check_robustness_inputs, check_vector
+from robfair._validation import check_vector
 from robfair.metrics._estimate import warn_empty
-from robfair.metrics._samples import Samples, split_samples
+from robfair.metrics._samples import Samples, robustness_samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +102,9 @@ class RobustnessCurve:
             NaN.
         """
         if self.fraction[-1] > 0:
-            return float("inf")
+            return np.inf
         if np.isnan(self.fraction).any():  # of no samples
-            return float("nan")
+            return np.nan
         return float(self.fraction[:-1] @ np.diff(self.tau))
 
 
@@ -200,7 +200,7 @@ def robustness_curve(
     groups: Any = sensitive_features
     if groups is None:
         one = np.zeros(len(check_vector(y_true, "y_true")), dtype=np.intp)
-        groups = Groups(one, pd.Index(["all samples"]))
+        groups = Groups(one, pd.RangeIndex(1))
     samples = _samples(y_true, y_pred, distance, tau_max, groups, control_features, standardize_by)
     means = [_mixture(_curves(part), np.ones(len(part.labels))) for part in samples.parts]
     return means[0] if samples.control is None else dict(zip(samples.control, means, strict=True))
@@ -286,12 +286,10 @@ def _samples(
     standardize_by: Any,
 ) -> Samples:
     """Sort what Rob(P) is the mean of, inf where censored, into groups; warn of empty ones."""
-    features = {"control_features": control_features, "standardize_by": standardize_by}
-    _, values = check_robustness_inputs(
-        y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features, **features
-    )
-    groups = encode_groups(sensitive_features, len(values))
-    samples = split_samples(values, groups, y_true, **features)
+    samples = robustness_samples(
+        y_true, y_pred, distance, tau_max, sensitive_features, control_features, standardize_by,
+        infinite=True,
+    )  # fmt: skip
     warn_empty("I_P of the groups concerned", samples.parts)
     return samples
 
@@ -317,7 +315,7 @@ def _mixture(curves: list[RobustnessCurve], weights: NDArray[np.float64]) -> Rob
 
 def _curve(values: NDArray[np.float64]) -> RobustnessCurve:
     if len(values) == 0:
-        return RobustnessCurve(np.zeros(1), np.full(1, np.nan))
+        return RobustnessCurve(np.array([0.0]), np.array([np.nan]))
     ordered = np.sort(values)
     # The curve never drops for an infinite distance.
     tau = np.unique(np.append(ordered[np.isfinite(ordered)], 0.0))

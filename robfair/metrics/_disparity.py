@@ -234,7 +234,7 @@ def robustness_dispersion(
 
         def cv(rob: NDArray[np.float64]) -> float:
             if not rob.any():
-                return float("nan")
+                return np.nan
             # np.maximum keeps the NaN of noise that is unknown.
             return float(np.sqrt(np.maximum(rob.var(ddof=ddof) - noise, 0.0)) / rob.mean())
 

@@ -15,9 +15,16 @@ from robfair._group_means import GroupMeans
 from robfair._groups import Groups, cross_labels, encode_groups
 from robfair._mean_summary import MeanSummary
 from robfair.metrics._confidence import check_confidence
-from robfair.metrics._estimate import Estimate, check_level, estimate, warn_empty, warn_undefined
+from robfair.metrics._estimate import Estimate, check_level, estimate, warn_empty, warn_few_groups
 from robfair.metrics._interval_extremes import gap_interval
-from robfair.metrics._samples import Measured, Samples, encode_feature, means_of, parts_of
+from robfair.metrics._samples import (
+    Measured,
+    Samples,
+    encode_feature,
+    means_of,
+    parts_of,
+    samples_within,
+)
 
 ConditionOn = Literal["label"] | None
 
@@ -29,10 +36,10 @@ class _ByLabel(GroupMeans):
     parts: list[GroupMeans] = field(kw_only=True)
 
     @classmethod
-    def of(cls, parts: list[GroupMeans], where: str) -> _ByLabel:
+    def of(cls, parts: list[GroupMeans]) -> _ByLabel:
         """Stack the means within each label."""
         blocks = [block for part in parts for block in part.blocks]
-        return cls(parts[0].labels, blocks, where, parts=parts)
+        return cls(parts[0].labels, blocks, parts=parts)
 
     @cached_property
     def block_names(self) -> list[str]:
@@ -244,12 +251,11 @@ def equalized_odds_table(
     )  # fmt: skip
     parts = means.samples.parts
     gaps = np.ptp(means.mean, axis=2)
-    if len(parts[0].labels) < 2:
-        warn_undefined("EOU", parts[0], min_groups=2)
+    if warn_few_groups("EOU", parts[0], min_groups=2):
         gaps = np.full_like(gaps, np.nan)
     else:
         warn_empty("EOU of a row in which groups are empty", parts)
-    return means.table(gaps, means.labels.rename("y_true"))
+    return means.table(gaps, means.labels)
 
 
 def group_confidence(
@@ -320,7 +326,7 @@ def group_confidence(
     parts = means.samples.parts
     warn_empty("The mean confidence of a row without samples", parts)
     groups = parts[0].labels
-    rows = groups if condition_on is None else cross_labels(means.labels.rename("y_true"), groups)
+    rows = groups if condition_on is None else cross_labels(means.labels, groups)
     return means.table(means.mean, rows)
 
 
@@ -330,38 +336,35 @@ def _confidences(
     sensitive_features: Any,
     condition_on: ConditionOn,
     labels: Any,
-    **features: Any,
+    *,
+    control_features: Any,
+    standardize_by: Any,
 ) -> _Confidences:
     if condition_on not in ("label", None):
         raise ValueError(
             f"condition_on must be 'label' (within each true label) or None (whole groups); "
             f"got {condition_on!r}."
         )
-    check_aligned(y_true=y_true, y_proba=y_proba, sensitive_features=sensitive_features, **features)
+    check_aligned(
+        y_true=y_true, y_proba=y_proba, sensitive_features=sensitive_features,
+        control_features=control_features, standardize_by=standardize_by,
+    )  # fmt: skip
     confidence = check_confidence(y_true, y_proba, labels)
     proba = confidence.proba
     groups = encode_groups(sensitive_features, len(proba))
-    control, strata = (
-        encode_feature(given, name, y_true, len(proba)) for name, given in features.items()
-    )
-    everyone = [(np.ones(len(proba), dtype=bool), "")]
+    strata = encode_feature(standardize_by, "standardize_by", y_true, len(proba))
     within = Groups(confidence.codes, confidence.labels.rename("y_true"))
-    by_label = everyone if condition_on is None else parts_of(within, "y_true")
-    parts: list[GroupMeans] = []
-    for rows, common in everyone if control is None else parts_of(control, "control_features"):
-        cells = [
-            means_of(proba, groups, strata, rows & of_label, _where(common, label))
+    by_label = parts_of(None if condition_on is None else within, len(proba))
+
+    def part(rows: NDArray[np.bool_], common: str) -> GroupMeans:
+        cells = (
+            means_of(proba, groups, strata, rows & of_label, common, label)
             for of_label, label in by_label
-        ]
-        parts.append(_ByLabel.of(cells, _where(common)))
+        )
+        return _ByLabel.of(list(cells))
+
     return _Confidences(
-        Samples(parts, None if control is None else control.labels),
-        pd.Index(["all"]) if condition_on is None else confidence.labels,
+        samples_within(control_features, y_true, len(proba), part),
+        pd.Index(["all"], name="y_true") if condition_on is None else within.labels,
         confidence.labels[-proba.shape[1] :],  # a single column is of the last class
     )
-
-
-def _where(*conditions: str) -> str:
-    """Join what rows have in common, for messages."""
-    known = " and ".join(filter(None, conditions))
-    return known and f" where {known}"

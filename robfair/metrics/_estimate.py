@@ -99,7 +99,7 @@ def estimate(
     the value, and `limit` is the greatest value that the measure may have. NaN, with a warning, if
     the measure is undefined or of too few groups.
     """
-    if warn_undefined(measure, sample, min_groups):
+    if warn_few_groups(measure, sample, min_groups):
         return undefined(confidence_level)
     value = float(statistic(sample.mean)) + offset
     if np.isnan(value):
@@ -114,7 +114,7 @@ def estimate(
             "Use more data, or a coarser partition.",
             UndefinedMetricWarning,
         )
-        return Estimate(value, (float("nan"), float("nan")))
+        return Estimate(value, (np.nan, np.nan))
     low, high = ends(sample.summary, 1 - confidence_level)
     low, high = (float(end) for end in inside(low, high, value, limit))
     return Estimate(value, (low, high))
@@ -122,14 +122,13 @@ def estimate(
 
 def undefined(confidence_level: float | None) -> Estimate:
     """Return NaN, with an interval where one is asked for."""
-    nan = float("nan")
-    return Estimate(nan, None if confidence_level is None else (nan, nan))
+    return Estimate(np.nan, None if confidence_level is None else (np.nan, np.nan))
 
 
-def warn_undefined(measure: str, sample: GroupMeans, min_groups: int) -> bool:
-    """Warn and return True if there are too few groups or empty ones."""
+def warn_few_groups(measure: str, sample: GroupMeans, min_groups: int) -> bool:
+    """Warn and return True if there are too few groups."""
     if len(sample.labels) >= min_groups:
-        return warn_empty(measure, [sample])
+        return False
     only = next(iter(sample.labels))
     warn(
         f"{measure} is undefined and NaN is returned: it compares groups, and there is only one "

@@ -29,7 +29,7 @@ def gini(means: Floats) -> Floats:
     """Return the Gini coefficient over the last axis: half the mean difference over the mean."""
     n = means.shape[-1]
     total = means.sum(axis=-1)
-    ranked = (np.sort(means, axis=-1) * rank_weights(n)).sum(axis=-1)
+    ranked = (np.sort(means) * rank_weights(n)).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(ranked <= 0, 0.0, ranked / total))  # NaN stays
 

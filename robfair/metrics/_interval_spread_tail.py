@@ -95,7 +95,7 @@ def _leads(mu: Floats, means: MeanSummary) -> Floats:
 def _led(mu: Floats, means: MeanSummary) -> Floats:
     """Return 1 where one group makes nearly all of the error of the spread, 0 where none does."""
     parts = _leads(mu, means)
-    with np.errstate(invalid="ignore", divide="ignore"):  # means that are equal
+    with np.errstate(invalid="ignore"):  # means that are equal
         share = np.nan_to_num(parts.max(axis=-1) / parts.sum(axis=-1))
     return np.asarray(np.clip((share - _LEAST) / (_MOST - _LEAST), 0.0, 1.0))
 
@@ -119,8 +119,7 @@ def _tail_of_leader(mu: Floats, means: MeanSummary, seen: Floats) -> Floats:
     most = np.sqrt(np.maximum(seen**2 - others + _SLACK * noise, 0.0) / (1 - 1 / n))
 
     def below(value: Floats) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):  # values without any spread
-            t = (value - away.mean) / away.error
+        t = (value - away.mean) / away.error
         return np.asarray(special.stdtr(away.df, hall(t, away.skewness)))
 
     return below(most) - below(-most)

@@ -77,12 +77,19 @@ def robustness_samples(
     sensitive_features: Any,
     control_features: Any,
     standardize_by: Any,
+    *,
+    infinite: bool = False,
 ) -> Samples:
-    """Return the group means that are Rob(P), or the standardised Rob(P)."""
+    """Return the group means that are Rob(P), or the standardised Rob(P).
+
+    The value of a censored sample is NaN, with a warning, or inf if `infinite`.
+    """
     features = {"control_features": control_features, "standardize_by": standardize_by}
-    values = robustness_values(
-        y_true, y_pred, distance, tau_max, sensitive_features=sensitive_features, **features
-    )
+    inputs = {"sensitive_features": sensitive_features, **features}
+    if infinite:
+        _, values = check_robustness_inputs(y_true, y_pred, distance, tau_max, **inputs)
+    else:
+        values = robustness_values(y_true, y_pred, distance, tau_max, **inputs)
     groups = encode_groups(sensitive_features, len(values))
     return split_samples(values, groups, y_true, **features)
 
@@ -100,23 +107,37 @@ def split_samples(
 
     Only the samples that are `counted` have a part, but every group and control value stays.
     """
-    control = encode_feature(control_features, "control_features", y_true, len(values))
     strata = encode_feature(standardize_by, "standardize_by", y_true, len(values))
-    everyone = np.ones(len(values), dtype=bool) if counted is None else counted
-    if control is None:
-        return Samples([means_of(values, groups, strata, everyone)], None)
-    parts = [
-        means_of(values, groups, strata, everyone & rows, f" where {common}")
-        for rows, common in parts_of(control, "control_features")
-    ]
-    return Samples(parts, control.labels)
+
+    def part(rows: NDArray[np.bool_], common: str) -> GroupMeans:
+        rows = rows if counted is None else rows & counted
+        return means_of(values, groups, strata, rows, common)
+
+    return samples_within(control_features, y_true, len(values), part)
 
 
-def parts_of(control: Groups, unnamed: str) -> list[tuple[NDArray[np.bool_], str]]:
-    """Return the rows of each value and what they have in common, in words for messages."""
+def samples_within(
+    control_features: Any,
+    y_true: Any,
+    n_samples: int,
+    part: Callable[[NDArray[np.bool_], str], GroupMeans],
+) -> Samples:
+    """Make the part of each value of the control features, from what `parts_of` returns."""
+    control = encode_feature(control_features, "control_features", y_true, n_samples)
+    parts = [part(rows, common) for rows, common in parts_of(control, n_samples)]
+    return Samples(parts, None if control is None else control.labels)
+
+
+def parts_of(feature: Groups | None, n_samples: int) -> list[tuple[NDArray[np.bool_], str]]:
+    """Return the rows of each value and what they have in common, in words for messages.
+
+    Without a feature, these are all rows, and nothing.
+    """
+    if feature is None:
+        return [(np.ones(n_samples, dtype=bool), "")]
     return [
-        (control.codes == code, condition(control.labels, value, unnamed))
-        for code, value in enumerate(control.labels)
+        (feature.codes == code, condition(feature.labels, value, "control_features"))
+        for code, value in enumerate(feature.labels)
     ]
 
 
@@ -125,9 +146,11 @@ def means_of(
     groups: Groups,
     strata: Groups | None,
     rows: NDArray[np.bool_],
-    where: str = "",
+    *common: str,
 ) -> GroupMeans:
-    """Return the group means of some rows, standardised if there are strata."""
+    """Return the group means of rows with something in common, standardised if there are strata."""
+    known = " and ".join(filter(None, common))
+    where = known and f" where {known}"
     inside = Groups(groups.codes[rows], groups.labels)
     if strata is None:
         return group_means(values[rows], inside, where)

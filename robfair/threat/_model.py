@@ -139,7 +139,7 @@ class ThreatModel(SpreadFields):
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float64)
         box = (box[0].astype(dtype), box[1].astype(dtype))
         # Gaps of a table, which are NaN, are neither inside nor outside.
-        least, most = np.fmin.reduce(flat, axis=0), np.fmax.reduce(flat, axis=0)
+        least, most = np.fmin.reduce(flat), np.fmax.reduce(flat)
         outside = (least < box[0]) | (most > box[1])
         if outside.any():
             worst = int(np.flatnonzero(outside)[0])
@@ -391,6 +391,8 @@ class ThreatModel(SpreadFields):
             which a column cannot be read back.
         """
         if self._codec is None:
-            maker = "a threat model made by ThreatModel.from_transformer or ThreatModel.from_frame"
-            raise ValueError(f"as_rows needs the original columns, which only {maker} knows.")
+            raise ValueError(
+                "as_rows needs the original columns, which only a threat model made by "
+                "ThreatModel.from_transformer or ThreatModel.from_frame knows."
+            )
         return self._codec.as_rows(points, start)

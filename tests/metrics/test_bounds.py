@@ -77,6 +77,7 @@ def test_by_hand():
     table = robustness_bounds(Y, P, tau_max=5.0, **CASE)
     assert table.columns.tolist() == ["low", "high"]
     assert table.index.tolist() == list(POINTS)
+    assert table.index.name is None
     # All of them can be equal (anything from 1.5 to 2), and "c" can be farthest off on both sides.
     assert table["low"].tolist() == pytest.approx([(1.5 + 4 / 3) / 3, *[0] * 6])
     assert table.loc["Rob(f)", "high"] == pytest.approx((2 + 7 / 3 + 4) / 3)

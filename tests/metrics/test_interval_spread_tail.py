@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from robfair._mean_summary import MeanSummary, hall
-from robfair.metrics._interval_spread_tail import _Root, spread, spread_tail
+from robfair._mean_summary import MeanSummary, combine, hall
+from robfair.metrics._interval_spread_tail import (
+    _led,
+    _Root,
+    _tail_of_leader,
+    spread,
+    spread_tail,
+)
 
 
 def summary(mean, error):
@@ -98,3 +104,35 @@ def test_the_moments_of_the_root_are_those_of_the_quadratic_form():
             square @ square
         )
         assert root.seen.item() == pytest.approx(max(4 * np.var(seen), least) ** 0.5)
+
+
+def test_a_leader_beside_others_whose_moments_are_those_of_the_quadratic_form():
+    means = MeanSummary(
+        np.ones(4), np.array([0.3, 0.2, 0.4, 0.1]) ** 2, np.array([0.3, -0.2, 0.5, 0.1]),
+        np.array([12.0, 20.0, 9.0, 30.0]),
+    )  # fmt: skip
+    at = np.array([[[2.0, 1.0, 1.2, 0.9], [1.0, 3.0, 1.1, 0.8]], [[1.0, 1.1, 0.2, 1.2]] * 2])
+    seen = np.array([[0.9, 1.2], [0.5, 0.01]])
+    found = _tail_of_leader(at, means[None, None, :], seen)
+    centre = np.eye(3) - 1 / 3
+    for i, leader in {(0, 0): 0, (0, 1): 1, (1, 0): 2, (1, 1): 2}.items():
+        noise = np.diag(np.delete(means.squared_error, leader))
+        dev, square = centre @ np.delete(at[i], leader), centre @ noise
+        others = dev @ dev + np.trace(square)
+        slack = 0.5 * np.sqrt(4 * dev @ noise @ dev + 2 * np.trace(square @ square))
+        most = np.sqrt(max(seen[i] ** 2 - others + slack, 0.0) / (3 / 4))
+        away = combine(replace(means, mean=at[i]), np.where(np.arange(4) == leader, 1, -1 / 3))
+        t = (np.array([-most, most]) - away.mean) / away.error
+        expected = np.diff(stats.t.cdf(hall(t, np.full(2, away.skewness)), away.df)).item()
+        assert found[i] == pytest.approx(expected, rel=1e-9)
+    assert found[1, 1] == 0 < found[1, 0]
+
+
+def test_a_group_leads_more_and_more_from_seven_to_nine_tenths_of_the_error():
+    means = summary(np.ones(2), [1.0, 2.0])  # both are as far from their mean
+    assert _led(np.array([[0.0, 1.0], [3.0, 2.0]]), means).tolist() == pytest.approx([0.5] * 2)
+    means = summary(np.ones(3), [1.0, 1.0, 1.0])
+    at = np.array([[0.0, 0.0, 0.0], [0.0, 1.0, 2.0], [0.0, 0.0, 9.0]])
+    # Parts of 1/2 and 0 and 1/2, and of 1/6 and 1/6 and 2/3.
+    assert _led(at, means).tolist() == [0, 0, 0]
+    assert _led(at[2], summary(np.ones(3), [1.0, 1.0, 9.0])) == 1

@@ -66,6 +66,22 @@ def test_an_index_in_another_order_is_refused(name):
     assert_allclose(numbers(together), numbers(measure(**given)), atol=1e-12)
 
 
+FEATURES = [
+    (name, feature)
+    for name, measure in MEASURES.items()
+    for feature in ("control_features", "standardize_by")
+    if feature in inspect.signature(measure).parameters
+]
+
+
+@pytest.mark.parametrize(("name", "feature"), FEATURES)
+def test_a_feature_in_another_order_is_refused(name, feature):
+    given = {key: pd.Series(values) for key, values in arguments(MEASURES[name]).items()}
+    given[feature] = pd.Series(np.repeat(["m", "w"], N // 2))[::-1]
+    with pytest.raises(ValueError, match=rf"indexes of .*\b{feature}\b.* another order.*\.loc"):
+        MEASURES[name](**given)
+
+
 @settings(max_examples=8)
 @given(order=st.permutations(range(N)))
 @pytest.mark.parametrize("name", list(MEASURES))

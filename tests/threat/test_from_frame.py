@@ -28,7 +28,7 @@ def test_fields_by_hand():
     assert [side[0] for side in by_hand.box((5,))] == [0, 99]
     assert_allclose(by_hand.unit[:2], [X["age"].std(ddof=0), 10])
     unscaled = from_frame(X, unit=None, bounds=None)
-    assert unscaled.bounds is None
+    assert (unscaled.bounds, unscaled.norm, unscaled.category_cost) == (None, 2, 1)
     assert_array_equal(unscaled.units((5,)), 1)
 
 

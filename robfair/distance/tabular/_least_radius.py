@@ -14,22 +14,7 @@ HALVINGS = 120  # of a radius: to neighbouring numbers, also where it is tiny be
 
 
 def least_radius(gains: Gains, near: Array, far: Array, upper: Array) -> Least:
-    """Compute the cheapest rows that gain `far`, and the least cost of gaining `near`.
-
-    Parameters
-    ----------
-    gains : Gains
-        The changes of n samples.
-    near, far : ndarray of shape (n,)
-        The lesser gap, for the bounds, and the greater one, for the rows.
-    upper : ndarray of shape (n,)
-        Costs that a row must be below to count.
-
-    Returns
-    -------
-    Least
-        Rows and bounds.
-    """
+    """Return for L-inf what `least_cost` returns for L2, from the same arguments; all are closed."""
     radius = _radius(gains, far)
     _, steps = _within(gains, np.where(np.isfinite(radius), radius, 0))
     # Switches are free within the radius as well: no more of them than are needed.
