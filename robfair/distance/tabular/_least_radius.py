@@ -14,7 +14,7 @@ HALVINGS = 120  # of a radius: to neighbouring numbers, also where it is tiny be
 
 
 def least_radius(gains: Gains, near: Array, far: Array, upper: Array) -> Least:
-    """Return for L-inf what `least_cost` returns for L2, from the same arguments; all are closed."""
+    """Return in L-inf what `least_cost` returns in L2, of the same arguments; all are closed."""
     radius = _radius(gains, far)
     _, steps = _within(gains, np.where(np.isfinite(radius), radius, 0))
     # Switches are free within the radius as well: no more of them than are needed.
