@@ -50,10 +50,8 @@ class _RecentResults:
     ) -> _Result:
         """Return the result of the same content, or compute it."""
         counting = sorted((name, value) for name, value in options.items() if name not in ASIDE)
-        model = _identity(estimator), as_model(estimator)
-        try:
-            key = content_hash((compute.__name__, model, X, y, counting), may_vary=False)
-        except Exception:  # what cannot be pickled has no content to compare
+        key = result_key(estimator, compute.__name__, X, y, counting)
+        if key is None:
             return compute(estimator, X, y, **options)
         with self.lock:  # held while it computes: an equal call waits instead of computing too
             value: Any = self.results.pop(key, None)
@@ -69,6 +67,18 @@ class _RecentResults:
 
     def _bytes(self) -> int:
         return sum(array.nbytes for value in self.results.values() for array in _arrays(value))
+
+
+def result_key(estimator: Any, *others: Any) -> str | None:
+    """Return what tells a computation from others: a hash of the content of model and arguments.
+
+    None if that cannot be known, so that nothing is to be kept.
+    """
+    model = _identity(estimator), as_model(estimator)
+    try:
+        return content_hash((model, others), may_vary=False)
+    except Exception:  # what cannot be pickled has no content to compare
+        return None
 
 
 def _identity(estimator: Any) -> Any:

@@ -6,20 +6,21 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
+from robfair._cache import result_key
 from robfair._checkpoint import read_checkpoint, write_checkpoint
 from robfair._label_doubts import label_doubts
 from robfair._progress import ProgressBar
 from robfair.auditing._options import AuditOptions
-from robfair.distance import BoundaryDistance, DistanceOptions, join_distances, measure_distance
+from robfair.distance import BoundaryDistance, join_distances, measure_distance
 
 __all__ = ["Checkpoint", "RowBlocks", "measure_blocks", "row_parts", "take_rows"]
 
@@ -68,7 +69,7 @@ class RowBlocks(ABC):
             self.columns = columns
         self.size = BLOCK
         self.checkpoint = checkpoint
-        self.measured: tuple[Any, BoundaryDistance] | None = None
+        self.measured: tuple[str | None, BoundaryDistance] | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -125,28 +126,15 @@ def measure_blocks(
             "rows in blocks need threat_model= with bounds in numbers, since a block does not know "
             "the range of the others."
         )
-    key = _key(model, y_true, options)
-    if X.measured is not None and X.measured[0] == key:
+    labels, codes = np.unique(y_true, return_inverse=True)
+    asked = options.method, threat_model, options.certify, options.distance
+    key = result_key(model, labels, codes.astype(np.int32), asked)
+    if key is not None and X.measured is not None and X.measured[0] == key:
         return X.measured[1]
 
-    def measure(rows: NDArray[np.intp]) -> BoundaryDistance:
-        part = measure_distance(
-            model,
-            X.read(rows),
-            y_true[rows],
-            method=options.method,
-            threat_model=options.threat_model,
-            certify=options.certify,
-            options=options.distance,
-            return_adversarial=False,
-        )
-        # What is said of labels is said of all of them, below; and a block is not to be kept.
-        doubts = label_doubts(y_true[rows], part.predicted)
-        return replace(part, X=None, warnings_=tuple(w for w in part.warnings_ if w not in doubts))
-
-    labels = np.unique(y_true)
+    measure = partial(_measure, model, X, y_true, options)
     parts = _read(X.checkpoint, labels, options)
-    done = sum(map(len, parts))
+    done = before = sum(map(len, parts))
     if options.verbose and done == 0:
         _tell_time(measure, X)
     elif options.verbose:
@@ -165,7 +153,7 @@ def measure_blocks(
                     parts = _write(X.checkpoint, parts, labels)
                     written = time.monotonic()
     finally:  # after Ctrl-C, and an error, too
-        if parts and X.checkpoint is not None:
+        if done > before and X.checkpoint is not None:
             _write(X.checkpoint, parts, labels)
             if done < len(X):
                 kept = f"{done:,} of {len(X):,} rows are kept in {X.checkpoint.path}"
@@ -178,12 +166,27 @@ def measure_blocks(
     return joined
 
 
-def _key(model: Any, y_true: NDArray[Any], options: AuditOptions) -> Any:
-    """Return what tells one computation on the same rows from another."""
-    plain = [getattr(options.distance, field.name) for field in fields(DistanceOptions)]
-    numbers = [v if isinstance(v, int | float | None) else id(v) for v in plain]
-    same = (id(model), id(options.threat_model), int(pd.util.hash_array(y_true).sum()))
-    return (*same, options.method, options.certify, *numbers)
+def _measure(
+    model: Any,
+    X: RowBlocks,
+    y_true: NDArray[Any],
+    options: AuditOptions,
+    rows: NDArray[np.intp],
+) -> BoundaryDistance:
+    """Compute the distances of some rows, and keep no more of them."""
+    part = measure_distance(
+        model,
+        X.read(rows),
+        y_true[rows],
+        method=options.method,
+        threat_model=options.threat_model,
+        certify=options.certify,
+        options=options.distance,
+        return_adversarial=False,
+    )
+    # What is said of labels is said of all of them, later; and a block is not to be kept.
+    doubts = label_doubts(y_true[rows], part.predicted)
+    return replace(part, X=None, warnings_=tuple(w for w in part.warnings_ if w not in doubts))
 
 
 def _tell_time(measure: Callable[[NDArray[np.intp]], Any], X: RowBlocks) -> None:

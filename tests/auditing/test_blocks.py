@@ -69,6 +69,15 @@ def test_rows_are_measured_once_for_several_partitions(case):
     assert_array_equal(first.distances.distance, second.distances.distance)
 
 
+def test_a_model_that_was_fitted_again_and_other_labels_are_measured_again(case):
+    _, X, y, options = case
+    model, rows = LogisticRegression().fit(X, y), Rows(X)
+    audit(model, rows, y, **options)
+    model.fit(X, X[:, 1] > 0)
+    y = np.roll(y, 1)  # the same labels in another order
+    assert_same(audit(model, rows, y, **options), audit(model, X, y, **options))
+
+
 def test_finished_rows_survive_an_interrupt(case, tmp_path, capsys):
     model, X, y, options = case
     path = tmp_path / "rows"
