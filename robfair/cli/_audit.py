@@ -222,9 +222,8 @@ def run(arguments: argparse.Namespace) -> int:
     with shown_warnings():
         task = prepare(arguments)
         # Before the audits, which may take hours.
-        reports = check_reports(
-            arguments.html, list(task.partitions), inputs=(arguments.model, arguments.data)
-        )
+        taken = filter(None, (arguments.model, arguments.data, arguments.resume))
+        reports = check_reports(arguments.html, list(task.partitions), inputs=tuple(taken))
         audits = {}
         for title, groups in task.partitions.items():
             with _one_line_errors(task):

@@ -19,10 +19,12 @@ from robfair.cli._errors import BadInput, one_line
 from robfair.cli._inputs import read_file
 
 __all__ = [
+    "as_columns",
     "as_names",
     "bad_number",
     "check_column",
     "check_distinct",
+    "check_form",
     "read_groups",
     "read_table",
     "read_target",
@@ -48,6 +50,7 @@ def read_table(
     """
     raw = decompress(path, read_file(path, pipes=True))
     if raw.startswith(PARQUET):
+        check_form(form)
         frame = _read_parquet(path, raw)
         named = frame[[name for name in frame.columns if name in names]]
     elif path.suffix.lower() in (".parquet", ".pq"):
@@ -59,6 +62,12 @@ def read_table(
     if len(frame) == 0:
         raise BadInput(f"{path} has {len(frame.columns)} columns and no rows.")
     return frame, as_names(named)
+
+
+def check_form(form: CsvForm | None) -> None:
+    """Raise BadInput if a Parquet file is to be read in a form of CSV files."""
+    if form not in (None, CsvForm()):
+        raise BadInput("--encoding and --sep are for CSV files, and DATA is a Parquet file.")
 
 
 def as_names(columns: pd.DataFrame) -> pd.DataFrame:
@@ -79,10 +88,16 @@ def _read_parquet(path: Path, raw: bytes) -> pd.DataFrame:
     # Of a damaged file pyarrow and pandas may read anything.
     except Exception as error:
         raise BadInput(f"{path} is a damaged Parquet file: {one_line(error)}") from error
-    if any(name is not None and name not in frame.columns for name in frame.index.names):
-        frame = frame.reset_index()
-    frame.columns = frame.columns.map(str)
+    frame = as_columns(frame)
     check_distinct(path, list(frame.columns))  # 1 and "1" are now one
+    return frame
+
+
+def as_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table from Parquet with rows counted from 0; an index with a name is a column."""
+    named = any(name is not None and name not in frame.columns for name in frame.index.names)
+    frame = frame.reset_index(drop=not named)
+    frame.columns = frame.columns.map(str)
     return frame
 
 
@@ -175,12 +190,16 @@ def _check_missing(column: pd.Series[Any], name: str, option: str) -> None:
 
 
 def bad_number(column: pd.Series[Any]) -> str:
-    """Say which cell of a column is not a number, and what to do about it."""
+    """Say which cell of a column is not a number, and what to do about it.
+
+    Its index counts the rows of the file from 0.
+    """
     numbers = pd.to_numeric(column.astype("object"), errors="coerce")
     bad = (numbers.isna() & column.notna()).to_numpy()
     row = int(bad.argmax())  # the first, where all are numbers of a kind that pandas has no type of
     value = column.iloc[row]
-    told = f"column {column.name!r} holds {value!r} in row {row + 1}, and the model takes numbers."
+    place = f"column {column.name!r} holds {value!r} in row {column.index[row] + 1}"
+    told = f"{place}, and the model takes numbers."
     if isinstance(value, str) and re.fullmatch(r"[-+]?[\d., ]*\d[.,]\d+", value):
         return f"{told} Write 1234.5 for 1.234,5 or 1,234.5."
     if 2 * bad.sum() < column.notna().sum():

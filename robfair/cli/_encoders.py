@@ -40,13 +40,16 @@ def missing_cells(categories: dict[str, list[Any]]) -> dict[str, set[str]]:
 
 
 def check_categories(frame: pd.DataFrame, categories: dict[str, list[Any]]) -> None:
-    """Raise BadInput if a column holds a category but for blanks, which encoders may ignore."""
+    """Raise BadInput if a column holds a category but for blanks, which encoders may ignore.
+
+    The index of the frame counts the rows of the file from 0.
+    """
     for name in missing_cells(categories).keys() & set(frame.columns):
         known = {each for each in categories[name] if isinstance(each, str)}
         stripped = {each.strip(): each for each in known}
         for value in frame[name].dropna().unique():
             if isinstance(value, str) and value not in known and value.strip() in stripped:
-                row = int((frame[name] == value).to_numpy().argmax()) + 1
+                row = frame.index[int((frame[name] == value).to_numpy().argmax())] + 1
                 raise BadInput(
                     f"column {name!r} holds {value!r}, first in row {row}, and the model knows "
                     f"{stripped[value.strip()]!r}: they differ in blanks at the ends."
@@ -54,12 +57,16 @@ def check_categories(frame: pd.DataFrame, categories: dict[str, list[Any]]) -> N
 
 
 def check_seen(frame: pd.DataFrame, categories: dict[str, list[Any]]) -> None:
-    """Raise BadInput if a column holds a category that the model has not seen."""
+    """Raise BadInput if a column holds a category that the model has not seen.
+
+    The index of the frame counts the rows of the file from 0.
+    """
     for name in categories.keys() & set(frame.columns):
         unseen = (frame[name].notna() & ~frame[name].isin(categories[name])).to_numpy()
         if unseen.any():
             row = int(unseen.argmax())
             raise BadInput(
-                f"column {name!r} holds {frame[name].iloc[row]!r}, first in row {row + 1}, which "
+                f"column {name!r} holds {frame[name].iloc[row]!r}, first in row "
+                f"{frame.index[row] + 1}, which "
                 f"the model has not seen: it knows {few(categories[name], 8, repr)}."
             )

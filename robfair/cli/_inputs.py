@@ -8,7 +8,7 @@ from pathlib import Path
 
 from robfair.cli._errors import BadInput
 
-__all__ = ["check_input", "read_file"]
+__all__ = ["check_input", "is_same_file", "read_file"]
 
 
 def check_input(path: Path, *, pipes: bool = False) -> None:
@@ -23,6 +23,13 @@ def check_input(path: Path, *, pipes: bool = False) -> None:
         raise BadInput(f"{path} is a folder, not a file.")
     if not (stat.S_ISREG(mode) or (pipes and stat.S_ISFIFO(mode))):  # /dev/zero has no end
         raise BadInput(f"{path} is a device or a pipe, not a file.")
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file, which may not be there yet."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def read_file(path: Path, *, pipes: bool = False) -> bytes:

@@ -17,19 +17,22 @@ from numpy.typing import NDArray
 from robfair._files import check_target
 from robfair._version import __version__
 from robfair.auditing import Checkpoint
-from robfair.cli._data import as_names
+from robfair.cli._csv import CsvForm
+from robfair.cli._data import as_names, check_form
 from robfair.cli._errors import BadInput
+from robfair.cli._inputs import is_same_file
 from robfair.cli._parquet import ColumnFacts, ParquetFile, ParquetRows, hash_file, is_parquet
 
 __all__ = ["Large", "open_large"]
 
 LARGE = 100_000  # rows from where a file is read in blocks
 FIRST = 1_000  # rows of the file that every sample of it has, and of a background
-# Options on which distances, or the rows that examples are told of, depend.
-COUNTED = (
-    "target", "sensitive", "cross", "features", "mutable", "immutable", "norm", "method", "certify",
-    "seed", "architecture", "classes",
-)  # fmt: skip
+# Options on which no distance depends: a run with others may go on from the same file.
+ASIDE = {
+    "command", "run", "model", "data", "resume", "quiet",  # the contents of files are hashed
+    "cross", "control", "favorable", "discover", "tau_max", "eps", "metrics", "trust",
+    "html", "fail_if", "json", "no_rows",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Large:
         facts = self.file.facts(features)
         rows = np.array(sorted(facts.rows | set(range(len(self.first)))), dtype=np.intp)
         table = self.file.read_rows(rows, features)[features]
+        table.index = pd.Index(rows)  # for messages
         table.attrs["robfair.std"] = facts.unit  # which those of a sample are not
         return table, rows, facts
 
@@ -82,7 +86,7 @@ class Large:
         return self.file.read_rows(rows, names)
 
     def _description(self) -> dict[str, Any]:
-        options = {name: getattr(self.arguments, name, None) for name in COUNTED}
+        options = {n: value for n, value in vars(self.arguments).items() if n not in ASIDE}
         return {
             "version of robfair": __version__,
             "version of scikit-learn": sklearn.__version__,
@@ -90,7 +94,7 @@ class Large:
             "version of numpy": np.__version__,
             "MODEL": {"hash": hash_file(self.arguments.model)},
             "DATA": {"hash": hash_file(self.arguments.data)},
-            **{f"--{name}": repr(value) for name, value in options.items()},
+            **{f"--{n.replace('_', '-')}": repr(value) for n, value in options.items()},
         }
 
 
@@ -104,13 +108,13 @@ def open_large(arguments: argparse.Namespace) -> Large | None:
         if resume is not None:
             raise BadInput("--resume is for Parquet files, which are read in blocks of rows.")
         return None
+    check_form(CsvForm(arguments.encoding, arguments.sep))
     file = ParquetFile(arguments.data)
     if resume is None:
         return Large(file, arguments) if file.n_rows > LARGE else None
     if arguments.max_rows is not None:
         raise BadInput("--resume goes through all rows of DATA: leave out --max-rows.")
     check_target(resume)
-    inputs = (arguments.model, arguments.data)
-    if resume.exists() and any(resume.samefile(path) for path in inputs):
+    if any(is_same_file(resume, path) for path in (arguments.model, arguments.data)):
         raise BadInput(f"--resume {resume} is a file that is read: give another name.")
     return Large(file, arguments)

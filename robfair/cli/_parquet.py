@@ -6,7 +6,8 @@ What has to be known of all rows is found column by column: the sum of them is n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair.auditing import RowBlocks
-from robfair.cli._data import check_distinct
+from robfair.cli._data import PARQUET, as_columns, check_distinct
 from robfair.cli._errors import BadInput, one_line
 
 __all__ = ["ColumnFacts", "ParquetFile", "ParquetRows", "hash_file", "is_parquet"]
@@ -29,7 +30,7 @@ def is_parquet(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+        return file.read(len(PARQUET)) == PARQUET
 
 
 def hash_file(path: Path) -> str:
@@ -87,7 +88,7 @@ class ColumnFacts:
 class ParquetFile:
     """A Parquet file of which columns, or rows, are read.
 
-    Raises BadInput if it is damaged, and ImportError if pyarrow is not installed.
+    Raises BadInput if it is damaged or has no rows, and ImportError if pyarrow is not installed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +99,7 @@ class ParquetFile:
                 'reading Parquet needs pyarrow: pip install "robfair[cli]"'
             ) from error
         self.path = path
-        try:
+        with self._reading():
             self.file = pq.ParquetFile(path)
             counts = [
                 self.file.metadata.row_group(i).num_rows
@@ -106,16 +107,17 @@ class ParquetFile:
             ]
             names = [str(name) for name in self.file.schema_arrow.names]
             self.columns = [name for name in names if not name.startswith("__index_level_")]
-        except Exception as error:
-            raise BadInput(f"{path} is a damaged Parquet file: {one_line(error)}") from error
         check_distinct(path, self.columns)
         self.ends = np.cumsum(counts, dtype=np.intp)  # the first row behind each row group
         self.n_rows = int(self.ends[-1]) if len(counts) else 0
+        if self.n_rows == 0:
+            raise BadInput(f"{path} has {len(self.columns)} columns and no rows.")
         self.group: tuple[tuple[int, tuple[str, ...]], Any] | None = None  # the last one read
 
     def read_columns(self, names: Sequence[str]) -> pd.DataFrame:
         """Return whole columns; equal texts are one object, or they would fill the memory."""
-        frame = self._frame(self.file.read(columns=list(names)))
+        with self._reading():
+            frame = as_columns(self.file.read(columns=list(names)).to_pandas())
         for name in frame:
             if pd.api.types.is_string_dtype(frame[name].dtype):
                 frame[name] = _shared(frame[name])
@@ -135,22 +137,26 @@ class ParquetFile:
             parts.append(table.slice(at[0], len(at)) if consecutive else table.take(pa.array(at)))
         if not parts:
             parts = [self._read_group(0, tuple(names)).slice(0, 0)]
-        return self._frame(pa.concat_tables(parts))
+        with self._reading():
+            return as_columns(pa.concat_tables(parts).to_pandas())
 
     def _read_group(self, group: int, names: tuple[str, ...]) -> Any:
         """Return a row group; blocks are shorter, so that the last one is kept."""
         if self.group is None or self.group[0] != (group, names):
             self.group = None  # first, or two would be in memory
-            self.group = (group, names), self.file.read_row_group(group, columns=list(names))
+            with self._reading():
+                table = self.file.read_row_group(group, columns=list(names))
+            self.group = (group, names), table
         return self.group[1]
 
-    def _frame(self, table: Any) -> pd.DataFrame:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            frame: pd.DataFrame = table.to_pandas(ignore_metadata=False)
-        except Exception as error:
+            yield
+        except MemoryError:
+            raise
+        except Exception as error:  # of a damaged file pyarrow and pandas may read anything
             raise BadInput(f"{self.path} is a damaged Parquet file: {one_line(error)}") from error
-        frame.columns = frame.columns.map(str)
-        return frame.reset_index(drop=True)
 
     def facts(self, names: Sequence[str]) -> ColumnFacts:
         """Look at some columns, one after the other."""

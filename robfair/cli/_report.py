@@ -10,6 +10,7 @@ from pathlib import Path
 from robfair._files import check_target
 from robfair.auditing import Audit
 from robfair.cli._errors import BadInput, one_line
+from robfair.cli._inputs import is_same_file
 
 __all__ = ["check_reports", "write_report"]
 
@@ -39,7 +40,7 @@ def check_reports(
             check_target(each)
         except OSError as error:
             raise BadInput(f"--html: {one_line(error)}") from error
-        if any(each.exists() and each.samefile(taken) for taken in inputs):
+        if any(is_same_file(each, taken) for taken in inputs):
             raise BadInput(f"--html {each} is a file that is read: give another name.")
     return paths
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ class Task:
     control: Any  # what groups are compared within; None: the target
     favorable: Any  # the label that people want, if one was named
     threat_model: ThreatModel
-    table: pd.DataFrame  # X with the names that its columns have in the file
+    table: pd.DataFrame  # X, or a sample of it, with the columns' names and rows in the file
     columns: pd.DataFrame  # all but the target, where subgroups are looked for
     missing: dict[str, int]  # rows with missing values, by feature
     source: str  # the file and the rows that were taken, for people
@@ -91,7 +92,7 @@ def prepare(arguments: argparse.Namespace) -> Task:
         source = f"{len(rows):,} of {source}, drawn at random with seed {arguments.seed}"
     X, background = _rows(table, large, loaded, rows)
     if large is None:
-        table = table.iloc[rows].reset_index(drop=True)  # matched by position, not by index
+        table = table.iloc[rows]
         searched = frame.drop(columns=arguments.target).iloc[rows].reset_index(drop=True)
     else:
         searched = large.searched(rows)
@@ -238,12 +239,20 @@ def _threat_model(
                 f"--space features changes what enters the last step of the Pipeline, and {option} "
                 "names columns: leave out one of them."
             )
+        if loaded.file is not None and loaded.file.categories:
+            raise BadInput(
+                "--space features is for models that take numbers, and this one takes categories "
+                f"in {told(loaded.file.categories)}: leave it out."
+            )
         if named is None:
             return ThreatModel(norm=norm)
     if named is None:
         if loaded.columns is None:
             return ThreatModel(norm=norm)
-        return default_threat_model(loaded.model, table, norm=norm, sensitive_features=sensitive)
+        with _bad_input():
+            return default_threat_model(
+                loaded.model, table, norm=norm, sensitive_features=sensitive
+            )
     for name in named:
         if name not in table.columns:
             raise BadInput(
@@ -267,7 +276,7 @@ def _threat_model(
             f"{option} needs a Pipeline that was fitted on a DataFrame: this one knows no column "
             "names."
         )
-    try:
+    with _bad_input(f"{option}: "):
         return ThreatModel.from_transformer(
             loaded.pipeline[:-1],
             table,
@@ -275,8 +284,6 @@ def _threat_model(
             sensitive_features=arguments.immutable or (),
             norm=norm,
         )
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{option}: {one_line(error)}") from error
 
 
 def _of_columns(
@@ -285,7 +292,7 @@ def _of_columns(
     """Make the threat model of a table that the model takes as it is; None for real numbers."""
     if arguments.space == "features" or loaded.columns is None:
         return None
-    try:
+    with _bad_input(f"{option}: "):
         return frame_threat_model(
             loaded.model,
             table,
@@ -293,5 +300,12 @@ def _of_columns(
             mutable=arguments.mutable,
             sensitive_features=arguments.immutable or (),
         )
+
+
+@contextmanager
+def _bad_input(prefix: str = "") -> Iterator[None]:
+    """Turn what the library says of a table into a line."""
+    try:
+        yield
     except (TypeError, ValueError) as error:
-        raise BadInput(f"{option}: {one_line(error)}") from error
+        raise BadInput(prefix + one_line(error)) from error

@@ -241,8 +241,8 @@ def test_any_table_is_read_as_from_parquet(rows, mark, tmp_path_factory):
     frame.to_csv(folder / "t.csv", index=False, sep=mark)
     frame.to_parquet(folder / "t.parquet")
     read = [
-        read_table(folder / name, CsvForm(separator=mark), text=lambda _: {"text": ()}, names=["g"])
-        for name in ("t.csv", "t.parquet")
+        read_table(folder / name, form, text=lambda _: {"text": ()}, names=["g"])
+        for name, form in (("t.csv", CsvForm(separator=mark)), ("t.parquet", None))
     ]
     (table, names), (expected, expected_names) = read
     pd.testing.assert_frame_equal(table.drop(columns="g"), expected.drop(columns="g"))

@@ -75,6 +75,8 @@ def test_time_is_told_first_and_an_interrupted_run_goes_on(
         (("plain.skops", "people.csv", "--resume", "x"), "--resume is for Parquet files"),
         (("plain.skops", "people.parquet", "--resume", "x", "--max-rows", "9"), "leave out --max"),
         (("plain.skops", "people.parquet", "--resume", "people.parquet"), "give another name"),
+        (("plain.skops", "people.parquet", "--resume", "x", "--html", "./x"), "give another name"),
+        (("plain.skops", "people.parquet", "--sep", ";"), "--encoding and --sep are for CSV"),
         (("plain.skops", "people.parquet", "--resume", "none/x"), "there is no folder none"),
         (("plain.skops", "people.parquet", "--resume", "people.csv"), "is damaged"),
     ],
@@ -90,8 +92,10 @@ def test_a_file_of_another_run(refused, shell_audit, blocks, tmp_path):
     before = (tmp_path / "rows").read_bytes()
     text = refused("logistic.skops", *words)
     assert "is of another run, which differs in: MODEL." in text
-    text = refused("plain.skops", *words, "--norm", "inf")
-    assert "differs in: --norm" in text
+    for option in (("--norm", "inf"), ("--space", "features"), ("--method", "linear")):
+        text = refused("plain.skops", *words, *option)
+        assert f"differs in: {option[0]}" in text
+    assert shell_audit("plain.skops", *words, "--tau-max", "9", "--no-rows")[0] == 0
     assert (tmp_path / "rows").read_bytes() == before
 
 
@@ -99,6 +103,15 @@ def test_bad_input_of_a_large_file(refused, blocks, people, tmp_path):
     path = tmp_path / "t.parquet"
     people.assign(job="pilot").to_parquet(path)
     assert "pilot" in refused("logistic.skops", path, "--quiet")
+    people.assign(hours=people["hours"].astype(str).where(people.index != 230, "?")).to_parquet(
+        path
+    )
+    assert "holds '?' in row 231" in refused("plain.skops", path, "--quiet")
+    people.assign(job=people["job"].where(people.index != 230, " nurse")).to_parquet(path)
+    assert "holds ' nurse', first in row 231" in refused("logistic.skops", path, "--quiet")
+    people[:0].to_parquet(path)
+    words = ("--quiet", "--resume", str(tmp_path / "rows"))
+    assert "columns and no rows" in refused("plain.skops", path, *words)
     people.assign(age=people["age"].where(people.index != 230)).to_parquet(path)
     assert "missing values in 'age' (1 rows)" in refused("plain.skops", path, "--quiet")
     people.drop(columns="hours").to_parquet(path)

@@ -58,6 +58,29 @@ def test_a_sample_shows_what_all_rows_hold(table):
     assert facts.missing == {"gaps": int(frame["gaps"].isna().sum())}
 
 
+def test_an_index_with_a_name_is_a_column(table, tmp_path):
+    frame, _ = table
+    frame.set_index("step").to_parquet(tmp_path / "t.parquet", row_group_size=130)
+    file = ParquetFile(tmp_path / "t.parquet")
+    assert set(file.columns) == set(frame)
+    pd.testing.assert_series_equal(file.read_columns(["step"])["step"], frame["step"])
+    rows = np.array([129, 130, 999])
+    expected = frame.loc[rows, ["step", "whole"]].reset_index(drop=True)
+    found = file.read_rows(rows, ["step", "whole"])[["step", "whole"]]
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_files_that_are_damaged_behind_their_first_bytes(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"x": np.random.default_rng(0).normal(size=2000)}).to_parquet(path)
+    content = bytearray(path.read_bytes())
+    content[4:200] = b"\xff" * 196
+    path.write_bytes(content)
+    for read in (lambda f: f.read_columns(["x"]), lambda f: f.read_rows(np.arange(9), ["x"])):
+        with pytest.raises(BadInput, match="damaged Parquet"):
+            read(ParquetFile(path))
+
+
 def test_files_that_are_damaged(tmp_path):
     path = tmp_path / "t.parquet"
     path.write_bytes(b"PAR1" + bytes(40))

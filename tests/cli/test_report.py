@@ -54,9 +54,10 @@ def test_a_failed_write_is_bad_input(tmp_path):
 def test_an_input_is_not_replaced(tmp_path):
     (tmp_path / "data.csv").write_text("a,b")
     (tmp_path / "link").symlink_to(tmp_path / "data.csv")
-    for name in ("data.csv", "link"):
+    for name, taken in (("data.csv", "data.csv"), ("link", "data.csv"), ("new", "../x/new")):
+        path = tmp_path / taken.replace("x", tmp_path.name)
         with pytest.raises(BadInput, match="is a file that is read"):
-            check_reports(tmp_path / name, ["race"], inputs=[tmp_path / "data.csv"])
+            check_reports(tmp_path / name, ["race"], inputs=[path])
 
 
 @pytest.mark.slow
