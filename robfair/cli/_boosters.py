@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["FileModel", "load_catboost", "load_lightgbm", "load_xgboost"]
+__all__ = ["FileModel", "NotAuditable", "load_catboost", "load_lightgbm", "load_xgboost"]
+
+
+class NotAuditable(ValueError):
+    """A file that can be read does not hold a classifier for an audit; the message says why.
+
+    It has a class of its own since XGBoost raises a ValueError for damaged files, too.
+    """
 
 
 class FileModel:
@@ -172,7 +179,7 @@ def _objective(booster: Any) -> str:
 
 
 def load_xgboost(content: bytes) -> FileModel:
-    """Read a classifier of XGBoost; raises ValueError if it is none."""
+    """Read a classifier of XGBoost; raises NotAuditable if it is none."""
     import xgboost
 
     booster = xgboost.Booster()
@@ -181,9 +188,9 @@ def load_xgboost(content: bytes) -> FileModel:
     objective, sizes = learner["objective"]["name"], learner["learner_model_param"]
     known = ("binary:logistic", "binary:hinge", "multi:softmax", "multi:softprob")
     if objective not in known:
-        raise ValueError(_no_classifier(f"objective {objective!r}", known))
+        raise NotAuditable(_no_classifier(f"objective {objective!r}", known))
     if int(sizes.get("num_target", 1)) > 1:
-        raise ValueError("it predicts several targets at once, and robfair needs one.")
+        raise NotAuditable("it predicts several targets at once, and robfair needs one.")
     model = XGBoostFile(content)
     model.classes_ = np.arange(max(2, int(sizes["num_class"])))
     model._know(booster.feature_names, booster.num_features())
@@ -196,7 +203,7 @@ def load_xgboost(content: bytes) -> FileModel:
         }
         silent = [name for name, known in model.categories.items() if known is None]
         if silent:
-            raise ValueError(
+            raise NotAuditable(
                 f"it does not list the categories of {silent[0]!r}, of which it knows codes only: "
                 "fit it on a DataFrame with XGBoost 3.1 or later, which saves them."
             )
@@ -212,13 +219,13 @@ def _xgboost_categories(booster: Any) -> dict[str, list[Any]]:
 
 
 def load_lightgbm(content: bytes) -> FileModel:
-    """Read a classifier of LightGBM; raises ValueError if it is none."""
+    """Read a classifier of LightGBM; raises NotAuditable if it is none."""
     header = content.partition(b"\nTree=")[0].decode(errors="replace")
     found = re.search(r"^objective=(\S+)", header, re.MULTILINE)
     known = ("binary", "multiclass", "multiclassova")
     if found is None or found[1] not in known:
         reason = "an objective of its own" if found is None else f"objective {found[1]!r}"
-        raise ValueError(_no_classifier(reason, known))
+        raise NotAuditable(_no_classifier(reason, known))
     booster = _lightgbm(content)
     names = booster.feature_name()
     if names == [f"Column_{j}" for j in range(len(names))]:  # its own, for an array
@@ -230,7 +237,7 @@ def load_lightgbm(content: bytes) -> FileModel:
     chosen = re.search(rb"^\[categorical_feature: ([\d,]+)\]", content, re.MULTILINE)
     columns = [int(j) for j in chosen[1].split(b",")] if chosen else []
     if listed and (names is None or len(columns) != len(listed)):
-        raise ValueError(
+        raise NotAuditable(
             f"it lists categories of {len(listed)} columns and does not say of which: fit it with "
             "categorical_feature='auto' on a DataFrame, and save it by LightGBM 4 or later."
         )
@@ -240,12 +247,12 @@ def load_lightgbm(content: bytes) -> FileModel:
 
 
 def load_catboost(content: bytes) -> FileModel:
-    """Read a classifier of CatBoost; raises ValueError if it is none."""
+    """Read a classifier of CatBoost; raises NotAuditable if it is none."""
     booster = _catboost(content)
     loss = str(booster.get_all_params().get("loss_function", "of its own")).partition(":")[0]
     known = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll")
     if loss not in known or len(booster.classes_) < 2:
-        raise ValueError(_no_classifier(f"loss function {loss!r}", known))
+        raise NotAuditable(_no_classifier(f"loss function {loss!r}", known))
     model = CatBoostFile(content)
     model.classes_, model.names_classes = np.asarray(booster.classes_), True
     model.says_text, model.takes_classes = model.classes_.dtype.kind in "OU", False

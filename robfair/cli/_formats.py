@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robfair.cli._boosters import load_catboost, load_lightgbm, load_xgboost
+from robfair.cli._boosters import NotAuditable, load_catboost, load_lightgbm, load_xgboost
 from robfair.cli._errors import BadInput, one_line
 from robfair.cli._onnx import load_onnx
 
@@ -30,7 +30,7 @@ class Format:
     package: str  # on PyPI, and to import
     suffixes: tuple[str, ...]
     begins: re.Pattern[bytes]
-    load: Callable[[bytes], Any]  # raises ValueError, with the reason, for what is not a classifier
+    load: Callable[[bytes], Any]  # raises NotAuditable for what is not a classifier
 
 
 FORMATS = (
@@ -93,7 +93,7 @@ def read_foreign(path: Path, data: bytes) -> Any:
     try:
         _try_elsewhere(found, data)
         return found.load(data)
-    except ValueError as error:  # why it is not a classifier, in our words
+    except NotAuditable as error:
         raise BadInput(f"{path} cannot be audited: {one_line(error)}") from error
     # Whatever the library makes of a file that somebody has damaged or forged.
     except Exception as error:

@@ -58,6 +58,8 @@ class Loaded:
 def load(arguments: argparse.Namespace) -> Loaded:
     """Read MODEL; raises BadInput if the options do not fit to it."""
     if arguments.architecture is not None:
+        if arguments.trust:
+            raise BadInput("--trust is for skops files, and --architecture for weights.")
         net, shape = load_network(arguments.model, arguments.architecture, arguments.classes)
         return Loaded(net, net.classes, n_features=prod(shape), shape=shape)
     model: Any = load_model(arguments.model, arguments.trust)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from robfair.cli._boosters import FileModel
+from robfair.cli._boosters import FileModel, NotAuditable
 
 __all__ = ["load_onnx"]
 
@@ -38,8 +38,18 @@ class OnnxFile(FileModel):
         found = np.asarray(_session(self.content).run([self.output], self._feed(X))[0])
         if self.is_label:
             labels = found.reshape(len(X))
-            return self.classes_[labels] if hasattr(self, "classes_") else labels
+            return self._named(labels) if hasattr(self, "classes_") else labels
         return self.classes_[found.argmax(axis=1)]  # type: ignore[no-any-return]
+
+    def _named(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return the names of labels 0, 1, 2 ...; raises ValueError if there are others."""
+        strange = labels[(labels < 0) | (labels >= len(self.classes_))]
+        if len(strange):
+            raise ValueError(
+                f"the model predicts {strange[0]}, and --classes names its labels 0 to "
+                f"{len(self.classes_) - 1} only."
+            )
+        return self.classes_[labels.astype(np.intp)]
 
     def _feed(self, X: Any) -> dict[str, Any]:
         inputs = _session(self.content).get_inputs()
@@ -76,17 +86,17 @@ def _session(content: bytes) -> Any:
 
 
 def load_onnx(content: bytes) -> FileModel:
-    """Read a classifier from an ONNX graph; raises ValueError if it is none."""
+    """Read a classifier from an ONNX graph; raises NotAuditable if it is none."""
     session = _session(content)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     for each in inputs:
         if each.type not in TYPES:
-            raise ValueError(f"its input {each.name!r} is a {each.type}, which no table holds.")
+            raise NotAuditable(f"its input {each.name!r} is a {each.type}, which no table holds.")
     model = OnnxFile(content)
     if len(inputs) == 1:
         width = inputs[0].shape[1] if len(inputs[0].shape) == 2 else None
         if len(inputs[0].shape) != 2:
-            raise ValueError(f"it takes samples of shape {inputs[0].shape[1:]}, not rows.")
+            raise NotAuditable(f"it takes samples of shape {inputs[0].shape[1:]}, not rows.")
         model.n_features_in_ = width if isinstance(width, int) else None
     else:  # a column each, as for a DataFrame
         model._know([each.name for each in inputs], len(inputs))
@@ -102,7 +112,7 @@ def load_onnx(content: bytes) -> FileModel:
         model.classes_ = np.arange(_width(scores[0]))
     else:
         told = ", ".join(f"{each.name}: {each.type} of shape {each.shape}" for each in outputs)
-        raise ValueError(
+        raise NotAuditable(
             f"none of its outputs ({told}) is a label, nor a score for each class: only a "
             "classifier has a decision boundary."
         )

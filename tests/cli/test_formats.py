@@ -59,6 +59,20 @@ def test_a_library_that_is_missing_is_named_as_pip_names_it(
 
 
 @pytest.mark.slow
+def test_a_file_of_xgboost_that_is_cut_off(refused, people, tmp_path):
+    xgboost = pytest.importorskip("xgboost")
+    model = xgboost.XGBClassifier(n_estimators=2, enable_categorical=True)
+    X = people[["age", "hours", "job"]].astype({"job": "category"})
+    model.fit(X, people["income"] == "high").save_model(tmp_path / "m.ubj")
+    text = refused(tmp_path / "m.ubj", "people.csv", "--space", "features")
+    assert "--space features is for models that take numbers, and this one takes" in text
+    (tmp_path / "m.ubj").write_bytes((tmp_path / "m.ubj").read_bytes()[:-300])
+    text = refused(tmp_path / "m.ubj", "people.csv")
+    assert "cannot be read by xgboost" in text
+    assert "Stack trace" not in text
+
+
+@pytest.mark.slow
 def test_a_damaged_file_that_crashes_its_library(refused, tmp_path):
     lightgbm = pytest.importorskip("lightgbm")
     X = np.arange(120.0).reshape(60, 2)

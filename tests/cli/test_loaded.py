@@ -22,4 +22,7 @@ def test_labels_are_those_of_the_target_or_named(shell_audit, refused, people, t
         path, "people.csv", "--classes", "a,b,c"
     )
     assert "and the model has 2 classes without labels" in refused(path, "people.csv", target="age")
+    people.assign(hours=1e400).to_csv(tmp_path / "infinite.csv", index=False)
+    text = refused(path, tmp_path / "infinite.csv")
+    assert "column 'hours' of the frame holds infinity" in text
     assert "--trust is for skops files" in refused(path, "people.csv", "--trust", "numpy.log")

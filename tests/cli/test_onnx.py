@@ -33,6 +33,10 @@ def test_labels_of_text_and_of_numbers(people, numbers):
     np.testing.assert_array_equal(
         read.with_classes(labels).predict(numbers), labels[model.predict(numbers)]
     )
+    model = LogisticRegression().fit(numbers, y + 1)
+    read = load_onnx(graph(model, numbers, options={"zipmap": False})).with_classes(labels)
+    with pytest.raises(ValueError, match="the model predicts 2, and --classes names its labels 0"):
+        read.predict(numbers)
 
 
 def test_a_column_for_each_input(people):
