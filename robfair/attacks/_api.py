@@ -35,6 +35,7 @@ def attack(
     transfer_from: Any = None,
     batch_size: int | None = None,
     random_state: Any = 0,
+    n_jobs: int | None = None,
     verbose: int = 0,
 ) -> AttackResult:
     """Look for a perturbation of each sample, no larger than eps, that the model gets wrong.
@@ -92,6 +93,10 @@ def attack(
         least 64.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random starts. Those of a sample depend on it and on its position in X alone.
+    n_jobs : int, default=None
+        Processes that batches of the samples are spread over, as in joblib; None: what
+        ``joblib.parallel_config`` says, or else this process. The result is the same to the last
+        bit.
     verbose : int, default=0
         Greater than 0 shows a progress bar.
 
@@ -151,6 +156,7 @@ def attack(
         transfer_from=transfer_from,
         batch_size=batch_size,
         random_state=random_state,
+        n_jobs=n_jobs,
         verbose=verbose,
     )
     prepared = prepare(model, X, y, threat_model, options)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from torch import Tensor
 
 from robfair._batches import batches
 from robfair._confirm import rounding
+from robfair._parallel import in_order
 from robfair._problem import Problem, distances, finite
 from robfair.adapters import ForwardVjp
 from robfair.attacks._active_pgd import ActiveSamples, AttackGoal, active_pgd, into_ball
@@ -35,6 +37,77 @@ class Attempt:
     margin: Tensor  # (n,) margin to the decision that is wanted; negative once it is made
     fooled: Tensor  # (n,) whether it is made, by the predicted class
     unmoved: Tensor  # (n,) whether no step has moved it, although it is not fooled
+
+
+# What a run ends with, and the passes that each sample went forwards and backwards.
+Run = tuple[Attempt, NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The samples of a batch, with all that a run on them needs: another process may do it."""
+
+    problem: Problem  # of these samples
+    goal: AttackGoal
+    options: AttackOptions
+    seed: int
+    restart: int
+    every_step: bool  # whether fooled samples make all steps, too
+    index: NDArray[np.intp]  # (n,) places in X, on which random starts depend
+    label: NDArray[np.intp]  # (n,) classes to be left or reached
+    clean: Tensor  # (n, n_classes) logits of the samples
+    budget: NDArray[np.float64]  # (n,)
+    start: Tensor | None  # (n, d); None: as the options say
+
+    def run(self, forward_vjp: ForwardVjp) -> Run:
+        """Attack them, move the points exactly into the balls, and predict them again."""
+        problem, norm = self.problem, self.problem.norm
+        x = problem.rows(0, len(problem.X))
+        radius = torch.from_numpy(self.budget).to(x.device)
+        label = torch.from_numpy(self.label).to(x.device)
+        eps = radius.to(x.dtype)
+        start = self._start(x, eps) if self.start is None else self.start
+        images = x.reshape(-1, *problem.shape)
+        ball = Ball(images, eps, norm, problem.threat_model)
+        # Beyond what rounding in another batch can take back.
+        sure_margin = -rounding(self.clean, self.clean.dtype)
+        if self.every_step:
+            sure_margin = torch.full_like(sure_margin, -torch.inf)
+        rows = torch.arange(len(x), device=x.device)
+        first = ball.project(start.reshape(images.shape))
+        active = ActiveSamples(ball, rows, label, self._step(eps), sure_margin, self.clean)
+        n_steps = 1 if self.options.entry.is_one_step else self.options.n_steps
+        points, n_forward, n_backward = active_pgd(forward_vjp, self.goal, active, first, n_steps)
+        unmoved = (points == first).flatten(1).all(dim=1)
+        # A step in the model's dtype may end a rounding error outside.
+        points, size = into_ball(points, images, radius, norm)
+        with torch.no_grad():
+            logits = finite(forward_vjp(points)[0])
+        codes = logits.argmax(dim=1)
+        fooled = (codes == label) == self.goal.targeted
+        margin = self.goal.margin(logits, label)
+        attempt = Attempt(points.flatten(1), size, codes, margin, fooled, unmoved & ~fooled)
+        # With the pass that confirms.
+        return attempt, n_forward.cpu().numpy() + 1, n_backward.cpu().numpy()
+
+    def _start(self, x: Tensor, eps: Tensor) -> Tensor:
+        options, key = self.options, (self.seed, self.restart)
+        if options.entry.starts_nearby:
+            return near_centre(x, eps, self.index, key)
+        if options.entry.is_one_step or (self.restart == 0 and not options.random_start):
+            return x
+        return in_ball(x, eps, self.problem.norm, self.index, key)
+
+    def _step(self, eps: Tensor) -> Tensor:
+        if self.options.step_size is not None:
+            return torch.full_like(eps, self.options.step_size)
+        return eps * (1 if self.options.entry.is_one_step else CROSSING / self.options.n_steps)
+
+
+def run_batch(batch: Batch) -> Run:
+    """Attack a batch, in any process."""
+    with batch.problem.network.forward_vjp(batch.problem.shape) as forward_vjp:
+        return batch.run(forward_vjp)
 
 
 class GradientAttack:
@@ -77,56 +150,44 @@ class GradientAttack:
         random starts. With `every_step` also fooled samples make all steps. `progress` gets each
         batch that is finished.
         """
-        parts, size = [], self.problem.batch_size
-        with self.problem.network.forward_vjp(self.problem.shape) as forward_vjp:
-            for rows in batches(len(index), size):
-                first = None if start is None else start[rows]
-                parts.append(
-                    self._batch(forward_vjp, index[rows], eps[rows], first, restart, every_step)
-                )
-                progress(parts[-1])
+        chunks = [index[rows] for rows in batches(len(index), self.problem.batch_size)]
+        ends = np.cumsum([len(chunk) for chunk in chunks])
+
+        def batch(i: int) -> Batch:
+            rows = slice(int(ends[i]) - len(chunks[i]), int(ends[i]))
+            return Batch(
+                self.problem.part(chunks[i]),
+                self.goal,
+                replace(self.options, target=None, transfer_from=None),  # which steps do not need
+                self.seed,
+                restart,
+                every_step,
+                chunks[i],
+                self.label[chunks[i]],
+                self.clean[torch.from_numpy(chunks[i])],
+                eps[rows],
+                None if start is None else start[rows],
+            )
+
+        parts = []
+        for chunk, run in zip(chunks, self._runs(batch, len(chunks)), strict=True):
+            part, n_forward, n_backward = run
+            self.n_forward[chunk] += n_forward
+            self.n_backward[chunk] += n_backward
+            parts.append(part)
+            progress(part)
         columns = zip(*(vars(part).values() for part in parts), strict=True)
         return Attempt(*(torch.cat(column) for column in columns))
 
-    def _batch(
-        self,
-        forward_vjp: ForwardVjp,
-        index: NDArray[np.intp],
-        budget: NDArray[np.float64],
-        start: Tensor | None,
-        restart: int,
-        every_step: bool,
-    ) -> Attempt:
-        """Attack a batch, move the points exactly into the balls, and predict them again."""
-        problem = self.problem
-        x, radius = problem.tensor(index), torch.from_numpy(budget).to(problem.model.device)
-        label = torch.from_numpy(self.label[index]).to(x.device)
-        eps = radius.to(x.dtype)
-        if start is None:
-            start = self._start(x, eps, index, restart)
-        images = x.reshape(-1, *problem.shape)
-        ball = Ball(images, eps, problem.norm, problem.threat_model)
-        clean = self.clean[torch.from_numpy(index)]
-        # Beyond what rounding in another batch can take back.
-        sure_margin = -rounding(clean, clean.dtype)
-        if every_step:
-            sure_margin = torch.full_like(sure_margin, -torch.inf)
-        rows = torch.arange(len(x), device=x.device)
-        first = ball.project(start.reshape(images.shape))
-        active = ActiveSamples(ball, rows, label, self._step(eps), sure_margin, clean)
-        n_steps = 1 if self.options.entry.is_one_step else self.options.n_steps
-        points, n_forward, n_backward = active_pgd(forward_vjp, self.goal, active, first, n_steps)
-        unmoved = (points == first).flatten(1).all(dim=1)
-        # A step in the model's dtype may end a rounding error outside.
-        points, size = into_ball(points, images, radius, problem.norm)
-        with torch.no_grad():
-            logits = finite(forward_vjp(points)[0])
-        self.n_forward[index] += n_forward.cpu().numpy() + 1  # and the one that confirms
-        self.n_backward[index] += n_backward.cpu().numpy()
-        codes = logits.argmax(dim=1)
-        fooled = (codes == label) == self.targeted
-        margin = self.goal.margin(logits, label)
-        return Attempt(points.flatten(1), size, codes, margin, fooled, unmoved & ~fooled)
+    def _runs(self, batch: Callable[[int], Batch], n: int) -> Iterator[Run]:
+        """Yield the runs of n batches in their order, here or by other processes."""
+        n_jobs = self.options.n_jobs
+        if n > 1 and effective_n_jobs(n_jobs) != 1:
+            yield from in_order(run_batch, batch, n, n_jobs, None)
+            return
+        with self.problem.network.forward_vjp(self.problem.shape) as forward_vjp:
+            for i in range(n):
+                yield batch(i).run(forward_vjp)
 
     def judge(self, index: NDArray[np.intp], points: Tensor) -> Attempt:
         """Predict points (m, d) that were found elsewhere, for samples at positions `index`."""
@@ -141,19 +202,6 @@ class GradientAttack:
         size = distances(points, problem.tensor(index), problem.norm)
         margin = self.goal.margin(logits, label)
         return Attempt(points, size, codes, margin, fooled, torch.zeros_like(fooled))
-
-    def _start(self, x: Tensor, eps: Tensor, index: NDArray[np.intp], restart: int) -> Tensor:
-        options, key = self.options, (self.seed, restart)
-        if options.entry.starts_nearby:
-            return near_centre(x, eps, index, key)
-        if options.entry.is_one_step or (restart == 0 and not options.random_start):
-            return x
-        return in_ball(x, eps, self.problem.norm, index, key)
-
-    def _step(self, eps: Tensor) -> Tensor:
-        if self.options.step_size is not None:
-            return torch.full_like(eps, self.options.step_size)
-        return eps * (1 if self.options.entry.is_one_step else CROSSING / self.options.n_steps)
 
     def _clean(self) -> Tensor:
         problem, parts = self.problem, []

@@ -43,6 +43,7 @@ def least_eps(
     target: Any = None,
     batch_size: int | None = None,
     random_state: Any = 0,
+    n_jobs: int | None = None,
     verbose: int = 0,
 ) -> LeastEps:
     """Least eps at which an attack succeeds, for each sample.
@@ -86,7 +87,7 @@ def least_eps(
     random_start : bool, default=True
         Whether the first search starts at a random point of the ball, as all others do, or at the
         sample.
-    target, batch_size, random_state, verbose : Any
+    target, batch_size, random_state, n_jobs, verbose : Any
         As for :func:`attack`.
 
     Returns
@@ -135,6 +136,7 @@ def least_eps(
         target=target,
         batch_size=batch_size,
         random_state=random_state,
+        n_jobs=n_jobs,
         verbose=verbose,
     )
     if searches_rows(threat_model, options, *bisection.changed()) or by_distance:
@@ -292,7 +294,11 @@ def _by_distance(
         X,
         y,
         threat_model=threat_model,
-        options=DistanceOptions(batch_size=options.batch_size, random_state=options.random_state),
+        options=DistanceOptions(
+            batch_size=options.batch_size,
+            random_state=options.random_state,
+            n_jobs=options.n_jobs,
+        ),
         verbose=options.verbose,
     )
     wrong = distances.status == "skipped"

@@ -62,7 +62,11 @@ class NearestPoints:
             replace(problem.model, transform=None),  # X has been transformed
             problem.X[index],
             threat_model=problem.threat_model,
-            options=DistanceOptions(batch_size=problem.batch_size, random_state=attack.seed),
+            options=DistanceOptions(
+                batch_size=problem.batch_size,
+                random_state=attack.seed,
+                n_jobs=attack.options.n_jobs,
+            ),
         )
         attack.n_forward[index] += found.n_forward
         attack.n_backward[index] += found.n_backward

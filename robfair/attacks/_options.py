@@ -18,6 +18,7 @@ from torch import Tensor
 from robfair._batches import check_batch_size
 from robfair._default_threat import default_threat_model, otherwise
 from robfair._directions import away_from_label, away_from_prediction
+from robfair._parallel import check_n_jobs
 from robfair.threat import ThreatModel
 
 __all__ = ["METHODS", "AttackOptions", "Weights", "as_threat_model", "searches_rows"]
@@ -76,6 +77,7 @@ class AttackOptions:
     transfer_from: Any = None
     batch_size: int | None = None
     random_state: Any = 0
+    n_jobs: int | None = None
     verbose: int = 0
 
     def __post_init__(self) -> None:
@@ -89,6 +91,7 @@ class AttackOptions:
         if self.step_size is not None and not 0 < self.step_size < np.inf:
             raise ValueError(f"step_size must be a positive number or None; got {self.step_size}.")
         check_batch_size(self.batch_size)
+        check_n_jobs(self.n_jobs)
         name, entry = self.method, self.entry
         if entry.is_one_step and (self.step_size is not None or self.n_restarts > 1):
             raise ValueError(

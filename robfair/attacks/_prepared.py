@@ -71,7 +71,7 @@ def prepare(
         return PreparedAttack(steps, other)
     problem = _as_problem(model, X, y, threat_model, options, "either")
     seed = as_seed(options.random_state)
-    return PreparedAttack(RowSearch(problem, X, seed, options.verbose, other is not None), other)
+    return PreparedAttack(RowSearch(problem, X, seed, options, other is not None), other)
 
 
 def prepare_steps(

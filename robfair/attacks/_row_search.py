@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from robfair._problem import Problem
 from robfair.adapters import as_labels
+from robfair.attacks._options import AttackOptions
 from robfair.attacks._result import AttackResult
 from robfair.distance import BoundaryDistance, DistanceOptions, measure_distance
 
@@ -28,7 +29,7 @@ class RowSearch:
     problem: Problem
     X: Any  # as the caller has it
     seed: int
-    verbose: int
+    options: AttackOptions
     transfers: bool  # another model will be asked: this one need not predict the rows again
     targeted: ClassVar[bool] = False  # a row that is predicted differently, no matter how
 
@@ -41,8 +42,12 @@ class RowSearch:
             self.X,
             problem.y,
             threat_model=problem.threat_model,
-            options=DistanceOptions(batch_size=problem.batch_size, random_state=self.seed),
-            verbose=self.verbose,
+            options=DistanceOptions(
+                batch_size=problem.batch_size,
+                random_state=self.seed,
+                n_jobs=self.options.n_jobs,
+            ),
+            verbose=self.options.verbose,
         )
 
     @property

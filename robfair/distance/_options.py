@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from robfair._batches import check_batch_size
+from robfair._parallel import check_n_jobs
 
 __all__ = ["DistanceOptions"]
 
@@ -62,10 +63,7 @@ class DistanceOptions:
             value = getattr(self, name)
             if value is not None and operator.index(value) < 1:
                 raise ValueError(f"{name} must be at least 1; got {value}.")
-        if self.n_jobs is not None and _whole(self.n_jobs, "n_jobs") == 0:
-            raise ValueError(
-                "n_jobs must be a number of processes, -1 for one per core, or None; got 0."
-            )
+        check_n_jobs(self.n_jobs)
         if not 0 < self.overshoot < np.inf:
             raise ValueError(f"overshoot must be a positive number; got {self.overshoot}.")
         if self.time_limit is not None and not self.time_limit > 0:  # not <= 0: NaN is refused, too
@@ -97,11 +95,3 @@ class DistanceOptions:
             These background, batch_size, random_state and n_jobs; all else at its default.
         """
         return DistanceOptions(**{name: getattr(self, name) for name in SHARED})
-
-
-def _whole(value: Any, name: str) -> int:
-    """Return a whole number, or raise TypeError."""
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number or None; got {value!r}.") from None

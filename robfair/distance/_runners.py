@@ -15,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from robfair._parallel import in_order
 from robfair._problem import Problem
 from robfair.adapters import LabelModel, LogitModel
 from robfair.certify import TracedNetwork, UnsupportedLayer, certified_radius, traced_network
-from robfair.distance._chunks import in_chunks, in_order
+from robfair.distance._chunks import in_chunks
 from robfair.distance._options import DistanceOptions
 from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
 
 import numpy as np
@@ -12,15 +11,13 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
+from robfair._parallel import LOST
 from robfair._progress import ProgressBar
 from robfair.leave_one_out._checks import Data
 from robfair.leave_one_out._refit import Refit, refit_proba
 from robfair.leave_one_out._store import RefitStore
 
 __all__ = ["run_refits"]
-
-# Errors of joblib for a lost worker: the first by Dask, the second by loky.
-LOST = (CancelledError, BrokenExecutor)
 
 
 def run_refits(

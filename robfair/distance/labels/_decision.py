@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair._parallel import in_order
 from robfair.distance._arrays import Array, Indices
-from robfair.distance._chunks import in_order
 from robfair.distance.labels._normal import BoundaryNormals
 from robfair.distance.labels._reduce import polish, return_features
 from robfair.distance.labels._starts import AT_ONCE, Starts

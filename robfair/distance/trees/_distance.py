@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robfair._parallel import in_order
 from robfair.adapters.trees import Ensemble
 from robfair.distance._arrays import Flags, Indices
-from robfair.distance._chunks import in_order
 from robfair.distance.tabular import TableSpace
 from robfair.distance.trees._compile import compile_ensemble
 from robfair.distance.trees._groups import find_groups
