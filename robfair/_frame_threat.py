@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from torch import nn
 
 from robfair._text import type_name
@@ -50,7 +51,7 @@ def frame_threat_model(
     model = with_labels(model)
     adapted = adapt(model, X)
     real = all(_is_real(frame[name]) for name in frame)
-    codes = declared_codes(getattr(adapted, "estimator", None), frame.shape[1])
+    codes = _declared(adapted, X, frame)
     codes |= frame.columns.isin(list(known_categories(model, list(frame.columns))))
     if real and not codes.any():
         return None
@@ -82,6 +83,29 @@ def _as_frame(X: Any) -> pd.DataFrame | None:
     if isinstance(X, np.ndarray) and X.ndim == 2:
         return pd.DataFrame(X.astype(np.float64) if X.dtype.kind in "biuf" else X).infer_objects()
     return None
+
+
+def _declared(adapted: Any, X: Any, frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Flag the columns of a table that the classifier was told to be codes.
+
+    Its columns are not those of the table where a Pipeline transforms them: then these are the
+    columns that it is given as they are.
+    """
+    estimator = getattr(adapted, "estimator", None)  # a model with logits has none, nor codes
+    if estimator is None or adapted.transform is None:
+        return declared_codes(estimator, frame.shape[1])
+    flags = np.zeros(frame.shape[1], dtype=bool)
+    try:
+        seen = adapted.transform(some_rows(X))
+    except Exception:  # told where the model predicts
+        return flags
+    seen, rows = np.asarray(seen, dtype=object), some_rows(frame)
+    if seen.ndim != 2:  # sparse
+        return flags
+    given, known = rows.to_numpy(dtype=object), rows.notna().to_numpy()  # gaps may be filled
+    for j in np.flatnonzero(declared_codes(estimator, seen.shape[1])):
+        flags |= ((seen[:, [j]] == given) | ~known).all(axis=0)
+    return flags & known.any(axis=0)
 
 
 def _is_real(column: pd.Series[Any]) -> bool:

@@ -8,7 +8,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from robfair._frame_threat import frame_threat_model
 
@@ -41,6 +41,22 @@ def test_numbers_that_a_model_was_told_to_be_codes(kind):
     X = kind(CODES.astype(float))
     threat_model = frame_threat_model(boosting(X, categorical_features=[1]), X)
     assert [block.columns for block in threat_model.blocks] == [(1,)]
+
+
+def backwards(X):
+    return X[X.columns[::-1]]
+
+
+@pytest.mark.parametrize("told", ["from_dtype", ["c"]], ids=str)
+def test_codes_of_a_classifier_whose_columns_a_pipeline_has_moved(told):
+    X = CODES.assign(hours=rng.integers(1, 60, 80))[["c", "x", "hours"]]
+    if told == "from_dtype":
+        X["c"] = X["c"].astype("category")
+    last = HistGradientBoostingClassifier(max_iter=3, categorical_features=told)
+    model = make_pipeline(FunctionTransformer(backwards), last).fit(X, Y)
+    threat_model = frame_threat_model(model, X)
+    assert [block.columns for block in threat_model.blocks] == [(0,)]
+    assert threat_model.spacing((3,)).tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, np.asarray, pl.from_pandas])
