@@ -5,7 +5,8 @@ a box is at most the sum over trees of the best leaf that meets the box and is, 
 nearer than the best point so far. A box of which that bound is negative is done, and so is one
 whose nearest point is flipped. Others are split between their nearest point and a condition of the
 leaves that the bound rests on. When no box is left that costs less than the best point, it is the
-nearest; until then the least cost of the boxes left is a lower bound.
+nearest; until then the least cost of the boxes left is a lower bound. In L2 rows that take long get
+prices of the margin, which bound the cost of a box from below much better than its nearest point.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from robfair.distance._arrays import Array, Flags, Indices, first_of_each
 from robfair.distance.trees._bounds import BoxBounds, BoxView
 from robfair.distance.trees._frontier import Frontier
 from robfair.distance.trees._greedy import Incumbents
+from robfair.distance.trees._lagrange import lagrange_prices
 from robfair.distance.trees._pool import Pool
 
 __all__ = ["SearchLimits", "search_boxes"]
@@ -26,7 +28,8 @@ __all__ = ["SearchLimits", "search_boxes"]
 WIDTH = 4  # cheapest boxes of a row that are looked at together, at least, ...
 MOST_WIDTH = 16  # ... and at most, where few rows are left:
 BOXES = 2048  # as many as these share; a step costs much the same for fewer
-AT_ONCE = 10**6  # entries that are looked at together; bounds the memory
+AT_ONCE = 10**5  # entries that are looked at together; bounds the memory
+PRICED = 50  # times all entries of a row after which it gets prices
 OVERHEAD = 50  # entries that a box without any counts for
 
 
@@ -44,50 +47,58 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
     The rows of the pool are those of `best`. A lower bound equal to the cost of the best is a proof
     that nothing is nearer.
     """
-    n, n_groups = len(pool), len(pool.compiled.groups)
-    bounds = BoxBounds(pool)
-    frontier = Frontier(n, n_groups, best.cost)
-    whole = np.zeros((n, 2, n_groups), dtype=np.int32)
-    whole[:, 1] = pool.compiled.layout.n_bins - 1
-    frontier.push(np.arange(n), np.zeros(n), whole)
+    n, bounds = len(pool), BoxBounds(pool)
+    frontier = Frontier(bounds.whole(), best.cost)
     used, lower, going = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
+    waits = np.minimum(PRICED * frontier.boxes.size, limits.entries / 4)
     while len(frontier):
         frontier.drop((frontier.cost >= best.cost[frontier.row]) | ~going[frontier.row])
         n_left = int(np.count_nonzero(np.diff(frontier.row))) + 1
-        row, cost, box = frontier.pop(max(WIDTH, min(MOST_WIDTH, BOXES // n_left)))
-        size = bounds.n_entries[row] + OVERHEAD
+        boxes = frontier.pop(max(WIDTH, min(MOST_WIDTH, BOXES // n_left)))
+        size = boxes.size + OVERHEAD
         part = np.cumsum(size) // AT_ONCE
         for k in np.unique(part):
-            at = part == k
-            _look(bounds.view(row[at], box[at], best.cost), cost[at], best, frontier)
-        used += np.bincount(row, size, n)
+            _look(bounds.view(boxes[part == k], best.cost), best, frontier)
+        used += np.bincount(boxes.row, size, n)
+        slow = going & (used > waits) & pool.is_l2
+        slow[slow] = np.isin(np.flatnonzero(slow), frontier.row)  # the others are done
+        if slow.any():
+            prices = lagrange_prices(
+                pool.part(slow), np.minimum(best.cost, pool.radius)[slow], best.sure
+            )
+            bounds.set_prices(slow, prices)
+            lower[slow], waits[slow] = prices.bound, np.inf
         is_late = time.monotonic() > limits.deadline
         over = going & ((used > limits.entries) | is_late)
         if over.any():
             least = frontier.least()
             over &= least < best.cost
-            lower[over] = least[over]
+            lower[over] = np.maximum(lower, least)[over]
             going &= ~over
     return np.where(going, best.cost, lower)
 
 
-def _look(view: BoxView, cost: Array, best: Incumbents, frontier: Frontier) -> None:
+def _look(view: BoxView, best: Incumbents, frontier: Frontier) -> None:
     """Bound boxes, offer their nearest points, and split what is left."""
-    live = best.may_flip(view.row, view.bound)
-    near = np.flatnonzero(live & best.may_flip(view.row, view.margin))
+    boxes = view.boxes
+    live = best.may_flip(boxes.row, view.bound)
+    near = np.flatnonzero(live & best.may_flip(boxes.row, view.margin))
     if len(near):
-        flips = best.flips(view.row[near], view.bins[near], view.margin[near])
+        flips = best.flips(boxes.row[near], view.bins[near], view.margin[near])
         done = near[flips]
-        best.offer(view.row[done], cost[done], view.bins[done])
+        best.offer(boxes.row[done], view.cost[done], view.bins[done])
         live[done] = False
+    least = view.least(best.sure)
+    live &= least < best.cost[boxes.row]
+    if not live.any() or not len(view.pair):
+        return
     box, group, cut = _choose_cuts(view, live)
+    view.inherit()
     for side in (0, 1):
-        child = view.box[box]
+        child = boxes.bins[box]
         child[np.arange(len(box)), 1 - side, group] = cut - (1 - side)
-        row = view.row[box]
-        child_cost = view.bounds.cost(row, child)
-        kept = child_cost < best.cost[row]
-        frontier.push(row[kept], child_cost[kept], child[kept])
+        inside = view.inside(box, child, least)
+        frontier.push(inside[inside.cost < best.cost[inside.row]])
 
 
 def _choose_cuts(view: BoxView, live: Flags) -> tuple[Indices, Indices, Indices]:

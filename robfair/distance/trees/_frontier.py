@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robfair.distance._arrays import Array, Flags, Indices
+from robfair.distance.trees._bounds import Boxes
 
 __all__ = ["Frontier"]
 
 
 class Frontier:
-    """Boxes, as intervals of bins of each group, ordered by row and then by cost."""
+    """Boxes, ordered by row and then by cost."""
 
-    def __init__(self, n_rows: int, n_groups: int, scale: Array) -> None:
-        self.n_rows = n_rows
+    def __init__(self, boxes: Boxes, scale: Array) -> None:
+        self.n_rows = len(scale)
         self.scale = np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)  # costs at most
         self.key, self.cost = np.zeros(0), np.zeros(0)
         self.slot = np.zeros(0, dtype=np.intp)
         # Boxes lie in slots, which are used again; the ordered arrays hold their numbers.
-        self.boxes = np.zeros((64, 2, n_groups), dtype=np.int32)
-        self.free = np.arange(64)
+        self.boxes, self.free = boxes, np.zeros(0, dtype=np.intp)
+        self._insert(np.arange(len(boxes)))
 
     def __len__(self) -> int:
         return len(self.key)
@@ -30,16 +30,19 @@ class Frontier:
         """The row of each box."""
         return self.key.astype(np.intp)
 
-    def push(self, row: Indices, cost: Array, boxes: NDArray[np.int32]) -> None:
-        """Add boxes (m, 2, n_groups)."""
-        if len(self.free) < len(row):
-            size = max(len(self.boxes), len(row))
-            self.free = np.concatenate([self.free, len(self.boxes) + np.arange(size)])
-            self.boxes = np.concatenate(
-                [self.boxes, np.zeros((size, *self.boxes.shape[1:]), np.int32)]
-            )
-        slot, self.free = self.free[: len(row)], self.free[len(row) :]
-        self.boxes[slot] = boxes
+    def push(self, boxes: Boxes) -> None:
+        """Add boxes."""
+        short = len(boxes) - len(self.free)
+        if short > 0:
+            n, more = len(self.boxes), max(short, len(self.boxes))
+            self.free = np.concatenate([self.free, n + np.arange(more)])
+            self.boxes = self.boxes.grown(n + more)
+        slot, self.free = self.free[: len(boxes)], self.free[len(boxes) :]
+        self.boxes.put(slot, boxes)
+        self._insert(slot)
+
+    def _insert(self, slot: Indices) -> None:
+        row, cost = self.boxes.row[slot], self.boxes.cost[slot]
         # The cost rounds a little beside the row, which is of no account for an order.
         key = row + 0.999 * np.minimum(cost / self.scale[row], 1)
         order = np.argsort(key, kind="stable")
@@ -48,14 +51,14 @@ class Frontier:
         self.cost = np.insert(self.cost, at, cost[order])
         self.slot = np.insert(self.slot, at, slot[order])
 
-    def pop(self, width: int) -> tuple[Indices, Array, NDArray[np.int32]]:
+    def pop(self, width: int) -> Boxes:
         """Take the cheapest boxes of each row, up to `width` of them."""
         start = np.searchsorted(self.key, np.arange(self.n_rows + 1))
         at = start[:-1, None] + np.arange(width)
         at = at[at < start[1:, None]]
-        row, cost, slot = self.row[at], self.cost[at], self.slot[at]
+        slot = self.slot[at]
         self._keep(np.isin(np.arange(len(self)), at, invert=True), slot)
-        return row, cost, self.boxes[slot]
+        return self.boxes[slot]
 
     def drop(self, flags: Flags) -> None:
         """Forget boxes."""

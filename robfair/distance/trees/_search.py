@@ -16,7 +16,6 @@ from robfair.distance.trees._best_first import SearchLimits, search_boxes
 from robfair.distance.trees._compile import Compiled
 from robfair.distance.trees._costs import RowCosts
 from robfair.distance.trees._greedy import Incumbents, climb
-from robfair.distance.trees._lagrange import lagrange_bound
 from robfair.distance.trees._pool import Objective, Pool, TooManyPairs
 
 __all__ = ["Nearest", "TreeSearch"]
@@ -151,7 +150,7 @@ class TreeSearch:
     def _widen(
         self, costs: RowCosts, objective: Objective, best: Incumbents, lower: Array, far: Array
     ) -> Array:
-        """Raise lower bounds where the search was cut off: by balls, in L2 by prices of margins."""
+        """Raise lower bounds where the search was cut off, by balls in which nothing can flip."""
         open_ = np.flatnonzero(lower < best.cost)
         known, unknown = lower[open_], np.minimum(best.cost, far)[open_]
         for _ in range(HALVINGS if len(open_) else 0):
@@ -161,11 +160,6 @@ class TreeSearch:
             known = np.where(possible, known, middle)
             unknown = np.where(possible, middle, unknown)
         lower[open_] = known
-        if self.space.norm == 2 and len(open_):
-            most = np.minimum(best.cost, far)[open_]
-            pool = Pool(costs, open_, most, objective[open_], is_l2=True)
-            priced = lagrange_bound(pool, most, best.sure)
-            lower[open_] = np.maximum(known, priced)
         return lower
 
     def _grow(

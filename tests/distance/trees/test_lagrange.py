@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ensembles import margins, pool_of, two_class_objective
-from robfair.distance.trees._lagrange import lagrange_bound
+from robfair.distance.trees._lagrange import lagrange_prices
 from robfair.distance.trees._pool import Pool
 
 
@@ -23,7 +23,8 @@ def test_nothing_flips_nearer_than_the_bound(seed):
         nearest = np.where(flips, np.minimum(nearest, np.linalg.norm(cost, axis=1)), nearest)
     radius = np.where(np.isfinite(nearest), np.maximum(nearest * 1.2, 1e-9), 5.0)
     objective = two_class_objective(ensemble, whole.compiled, labels)
-    bound = lagrange_bound(Pool(costs, np.arange(n), radius, objective, True), radius, 1e-12)
+    pool = Pool(costs, np.arange(n), radius, objective, True)
+    bound = lagrange_prices(pool, radius, 1e-12).bound
     assert (bound <= np.minimum(nearest, radius) * (1 + 1e-9)).all()
     far = np.isfinite(nearest) & (nearest > 0)
     assert (bound[far] > 0.01 * nearest[far]).all()  # of few trees there is little to divide
