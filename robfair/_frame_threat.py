@@ -105,7 +105,8 @@ def _declared(adapted: Any, X: Any, frame: pd.DataFrame) -> NDArray[np.bool_]:
     given, known = rows.to_numpy(dtype=object), rows.notna().to_numpy()  # gaps may be filled
     for j in np.flatnonzero(declared_codes(estimator, seen.shape[1])):
         flags |= ((seen[:, [j]] == given) | ~known).all(axis=0)
-    return flags & known.any(axis=0)
+    flags &= known.any(axis=0)
+    return flags
 
 
 def _is_real(column: pd.Series[Any]) -> bool:
