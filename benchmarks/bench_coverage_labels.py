@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 from bench_coverage import (
+    AGAIN,
     ALPHA,
     MEASURES,
+    MORE,
     PATTERNS,
     SHAPES,
     SIZES,
@@ -25,7 +27,9 @@ from bench_coverage import (
     Cell,
     Ends,
     Floats,
+    held,
     intervals,
+    measure,
     ours,
 )
 from common import machine, options, table, verdict
@@ -36,6 +40,7 @@ from robfair._standardize import weigh_cells
 from robfair.metrics._interval_extremes import gap_interval
 
 GROUPS = ("2: 60, 600", "5: 40-1500", "5: 30, 4 x 1000", "20: 30-500")
+TRIED = ("equal", "spread 0.4", "largest low", "smallest low")
 DRAWN = ("exponential", "lognormal", "normal")
 FACTORS, RIGHT = np.array([1.4, 0.6]), np.array([0.9, 0.7])  # of each label
 # The share of the second label in each group.
@@ -44,8 +49,6 @@ MIXES: dict[str, Callable[[int], Floats]] = {
     "few of one label": lambda n: np.linspace(0.1, 0.4, n),  # 3 rows of it in the group of 30
 }
 FEW_ROWS = (3, 5, 7, 10, 12, 15, 20, 30)
-AGAIN = 0.935  # cells in which fewer intervals hold are drawn again
-MORE = 4  # times as many
 Task = tuple[Callable[..., list[dict[str, Any]]], Any]  # what measures a cell, and the cell
 # Confidences, as the two parameters of a beta distribution.
 CONFIDENCES = {"extreme": (0.4, 0.3), "sure": (5.0, 0.6), "unsure": (2.0, 2.0)}
@@ -177,48 +180,28 @@ def measure_gap(cell: Gap, n_draws: int, seed: int) -> list[dict[str, Any]]:
     return [row]
 
 
-def measure(function: Callable[..., list[dict[str, Any]]], cell: Any,
-            n_draws: int) -> list[dict[str, Any]]:  # fmt: skip
-    """Measure a cell, and once more with more draws where intervals held seldom.
-
-    Among hundreds of cells some are low by chance. The second draws do not know of the first.
-    """
-    rows = function(cell, n_draws, seed=2)
-    again = None
-    for index, row in enumerate(rows):
-        row["again"] = None
-        if row["coverage"] < AGAIN:
-            again = again or function(cell, MORE * n_draws, seed=3)
-            row["again"] = again[index]["coverage"]
-    return rows
-
-
 def show(rows: list[dict[str, Any]], n_draws: int) -> None:
     """Print the least and the mean coverage of each measure and kind."""
     lines = []
     for kind, name in dict.fromkeys((row["kind"], row["measure"]) for row in rows):
         mine = [row for row in rows if (row["kind"], row["measure"]) == (kind, name)]
         second = [row for row in mine if row["again"] is not None]
-        least = min(second or mine, key=_held)
+        least = min(second or mine, key=held)
         where = (least[part] for part in ("shape", "sizes", "pattern", "mix"))
         lines.append({
             "of": kind, "measure": name, "cells": len(mine),
             "mean": f"{np.mean([row['coverage'] for row in mine]):.3f}",
             "least": f"{min(row['coverage'] for row in mine):.3f}",
             "drawn again": len(second),
-            "least then": f"{_held(least):.3f}" if second else "",
+            "least then": f"{held(least):.3f}" if second else "",
             "in": ", ".join(filter(None, where)),
         })  # fmt: skip
     drawn = f"{n_draws} draws a cell, {MORE * n_draws} new ones where less than {AGAIN} held"
     print(f"\n## By label: {drawn}\n\n{table(lines)}")
-    low = [row for row in rows if _held(row) < TARGET]
+    low = [row for row in rows if held(row) < TARGET]
     for row in low:
         print({k: v for k, v in row.items() if k not in ("truth", "width")})
     print(f"\nTarget 0.93 in every cell: {verdict(not low)} ({len(low)} of {len(rows)} below).")
-
-
-def _held(row: dict[str, Any]) -> float:
-    return float(row["coverage"] if row["again"] is None else row["again"])
 
 
 def show_small_cells(n_draws: int, seed: int) -> list[dict[str, Any]]:
@@ -241,10 +224,10 @@ def show_small_cells(n_draws: int, seed: int) -> list[dict[str, Any]]:
 def list_tasks(shapes: Iterable[str], sizes: Iterable[str]) -> list[Task]:
     """List the cells, each with what measures it."""
     tasks: list[Task] = []
-    for shape, size, pattern in product(shapes, sizes, PATTERNS):
+    for shape, size, pattern in product(shapes, sizes, TRIED):
         tasks.append((measure_plain, Cell(shape, size, pattern)))
         tasks += [(measure_labels, ByLabel(shape, size, pattern, mix)) for mix in MIXES]
-    for size, pattern in product(sizes, PATTERNS):
+    for size, pattern in product(sizes, TRIED):
         tasks += [(measure_gap, Gap("EOU", name, size, pattern)) for name in CONFIDENCES]
         tasks += [(measure_gap, Gap(kind, "", size, pattern)) for kind in ("CRU_s", "CRU_eps")]
     return tasks

@@ -64,9 +64,9 @@ def _turn(
     claimed: float,
     open_: float,
 ) -> Floats:
-    """Return the ratio from which on a claim is not made, by bisection; 1 for unused pairs.
+    """Return the ratio at which a claim ceases to hold, by bisection; 1 for unused pairs.
 
-    It is looked for between the end at which it is made most easily and the other one.
+    If it holds anywhere, then at the ratio `claimed`, and at `open_` last.
     """
     near, far = np.full(used.shape, claimed), np.full(used.shape, open_)
     for _ in range(_BISECTIONS):

@@ -93,11 +93,8 @@ def noncentral_radius(p: float, df: int, shift: Floats) -> Floats:
 def _upper_ends(means: MeanSummary, p: float) -> Floats:
     """Return the greatest V and CV, over lines away from the data, whose test still stands."""
     lines = outward(means, p)
-    ends = []
-    for index, tail in enumerate(spread_tail(lines, means)):
-        value = spread(lines)[index]
-        ends.append(last_standing(tail, value, p).max(axis=-1))
-    return np.stack(ends)
+    ends = last_standing(spread_tail(lines, means), spread(lines), p)
+    return np.asarray(ends.max(axis=-1))
 
 
 def outward(means: MeanSummary, p: float) -> Floats:
@@ -122,10 +119,13 @@ def outward(means: MeanSummary, p: float) -> Floats:
 
 
 def last_standing(tail: Floats, value: Floats, p: float) -> Floats:
-    """Return the value at which the tail falls below p for good, by linear interpolation."""
-    n_points = tail.shape[-1]
-    last = np.where(tail >= p, np.arange(n_points), -1).max(axis=-1, keepdims=True)
-    here, after = np.maximum(last, 0), np.minimum(last + 1, n_points - 1)
+    """Return the value at which the tail first falls below p, by linear interpolation.
+
+    The points of a line are the last axis. Where an error is very skewed, the tail rises again
+    farther out, in a second branch of Hall's transformation that means nothing.
+    """
+    standing = np.logical_and.accumulate(tail >= p, axis=-1).sum(axis=-1, keepdims=True)
+    here, after = np.maximum(standing - 1, 0), np.minimum(standing, tail.shape[-1] - 1)
     t0, t1, v0, v1 = (np.take_along_axis(x, at, -1) for x in (tail, value) for at in (here, after))
     part = np.where(t0 > t1, (t0 - p) / np.where(t0 > t1, t0 - t1, 1.0), 0.0)
-    return np.where(last < 0, 0.0, v0 + part * (v1 - v0))[..., 0]
+    return np.asarray(v0 + part * (v1 - v0))[..., 0]

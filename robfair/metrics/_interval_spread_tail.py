@@ -21,6 +21,7 @@ from robfair._mean_summary import Floats, MeanSummary, combine, hall
 # Constants set by benchmarks/bench_coverage.py.
 _LEAST, _MOST = 0.7, 0.9  # of the error of the spread: one group is more and more looked at alone
 _SLACK = 0.5  # standard errors of what the others make of the spread
+_PAST = 0.05  # of the errors lie beyond what Hall's transformation tells, and pass other means
 
 
 def spread(means: Floats) -> Floats:
@@ -117,12 +118,8 @@ def _tail_of_leader(mu: Floats, means: MeanSummary, seen: Floats) -> Floats:
     others = (dev**2).sum(axis=-1) + tr1
     noise = np.sqrt(4 * (dev**2 * q).sum(axis=-1) + 2 * tr2)
     most = np.sqrt(np.maximum(seen**2 - others + _SLACK * noise, 0.0) / (1 - 1 / n))
-
-    def below(value: Floats) -> Floats:
-        t = (value - away.mean) / away.error
-        return np.asarray(special.stdtr(away.df, hall(t, away.skewness)))
-
-    return below(most) - below(-most)
+    low, high = (-most - away.mean) / away.error, (most - away.mean) / away.error
+    return _between(low, high, away.df, away.skewness)
 
 
 def _tail(root: _Root, means: MeanSummary, cv: Floats) -> Floats:
@@ -136,11 +133,24 @@ def _tail(root: _Root, means: MeanSummary, cv: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         df = np.where(linear > 0, linear**2 / (parts**2 / means.df).sum(axis=-1), np.inf)
     base = -root.expected - cv * np.sqrt(n) * (root.seen_centre - root.centre)
-
-    def below(value: Floats | float) -> Floats:
-        # Skewness of the errors counts as in a studentised mean, that of the squares does not.
-        t = hall((value + base) / deviation, skewness - normal / 2) + normal / 4
-        return np.asarray(special.stdtr(df, t))
-
     # An error that takes the means past each other does not show a small spread.
-    return below(root.seen) - below(0.0)
+    low, high = base / deviation, (root.seen + base) / deviation
+    # Skewness of the errors counts as in a studentised mean, that of the squares does not.
+    return _between(low, high, df, skewness - normal / 2, normal / 4)
+
+
+def _between(
+    low: Floats, high: Floats, df: Floats, skewness: Floats, shift: Floats | float = 0.0
+) -> Floats:
+    """Return how often the t of a skewed mean is drawn between two values.
+
+    Hall's transformation is flat at -3 / skewness: it tells that an error is beyond, but not how
+    far. Where that are many, the rest of them count as between, so that intervals are rather wide.
+    """
+
+    def below(t: Floats) -> Floats:
+        return np.asarray(special.stdtr(df, hall(t, skewness) + shift))
+
+    beyond = below(-3 / np.maximum(skewness, 1e-6))  # none, unless the skewness is positive
+    unknown = np.maximum(beyond - _PAST, 0.0)
+    return below(high) - np.maximum(below(low) - unknown, 0.0)

@@ -1,7 +1,8 @@
 """Confidence intervals of the measures, as functions of what is known of each group's mean.
 
-Each takes the summary of the groups, of shape (n_groups,), and alpha, 1 less the level. It returns
-the lower and the upper end. benchmarks/bench_coverage.py shows how often they hold.
+Each takes the summary of the groups, of shape (..., n_groups), and alpha, 1 less the level. It
+returns the lower and the upper ends, of shape (...). benchmarks/bench_coverage.py shows how often
+they hold.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def average(means: MeanSummary, alpha: float) -> tuple[Floats, Floats]:
 
 def gap(means: MeanSummary, alpha: float) -> tuple[Floats, Floats]:
     """Return the ends for the greatest less the least mean."""
-    return gap_interval(means[None], alpha)
+    return gap_interval(means[..., None, :], alpha)
 
 
 def variance(means: MeanSummary, alpha: float, *, ddof: int) -> tuple[Any, Any]:

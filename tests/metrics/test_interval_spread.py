@@ -6,7 +6,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, special, stats
 
 from robfair._mean_summary import MeanSummary, mean_ends, summarize
-from robfair.metrics._interval_spread import noncentral_radius, side_errors, spread_intervals
+from robfair.metrics._interval_spread import (
+    last_standing,
+    noncentral_radius,
+    side_errors,
+    spread_intervals,
+)
 from robfair.metrics._interval_spread_tail import spread, spread_tail
 
 
@@ -154,6 +159,31 @@ def test_a_skewed_mean_has_the_error_of_the_side_on_which_the_others_lie():
 def test_a_radius_far_out_is_that_of_noncentral_chi_square(df):
     exact = stats.ncx2.ppf(0.975, df, 101.0**2) ** 0.5
     assert_allclose(noncentral_radius(0.025, df, np.array([101.0])), exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        ([0.5, 0.2, 0.1, 0.0, 0.0], 3.5),
+        ([0.5, 0.0, 0.2, 0.2, 0.0], 1.9),  # it rises again
+        ([0.5, 0.4, 0.3, 0.3, 0.3], 5.0),  # it never falls
+        ([0.01, 0.0, 0.0, 0.0, 0.0], 1.0),
+    ],
+)
+def test_a_test_stands_until_its_tail_falls_below_p(tail, expected):
+    assert last_standing(np.array(tail), np.arange(1.0, 6.0), 0.05).item() == expected
+
+
+@pytest.mark.parametrize("df", [9.0, 29.0])
+@pytest.mark.parametrize(
+    ("mean", "skewness"), [(5, 0.0), (5, 0.3), (5, 1.0), (4.2, 1.0), (4.2, 1.5)]
+)
+def test_v_of_one_noisy_group_ends_where_its_mean_does(mean, skewness, df):
+    """The others are known and equal, so that V is the square of how far this one is from them."""
+    errors, skew = np.array([1e-7, 1e-7, 1e-7, 0.3]), np.array([0.0, 0.0, 0.0, skewness])
+    means = MeanSummary(np.array([4.0, 4.0, 4.0, mean]), errors**2, skew, np.full(4, df))
+    expected = (mean_ends(means[3], 0.025)[1] - 4.0) ** 2 * 3 / 16
+    assert spread_intervals(means, 0.05)[1][0] == pytest.approx(expected, rel=0.15)
 
 
 def test_draws_can_be_stacked():

@@ -46,7 +46,7 @@ def test_as_often_as_in_draws(seen, mu, error, measure):
 
 
 @pytest.mark.parametrize("far", [-1.5, 0.9, 2.0, 4.0])
-@pytest.mark.parametrize("skewness", [-0.4, 0.0, 0.8])
+@pytest.mark.parametrize("skewness", [-0.4, 0.0, 0.5])
 def test_no_more_often_than_a_group_that_makes_all_of_the_noise_by_itself(far, skewness):
     """The others are known: V is as small as seen where this group is as near to their mean."""
     others, seen = np.array([0.9, 1.0, 1.1]), 1.6
