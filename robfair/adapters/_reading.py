@@ -21,7 +21,14 @@ from torch import Tensor, nn
 from robfair._batches import batches, default_batch_size
 from robfair.adapters._boosters import with_labels
 from robfair.adapters._first_pass import check_output
-from robfair.adapters._given import as_given, check_names, own_labels, refusal, some_rows
+from robfair.adapters._given import (
+    as_given,
+    check_names,
+    check_seen,
+    own_labels,
+    refusal,
+    some_rows,
+)
 from robfair.adapters._label_kinds import check_told
 from robfair.adapters._labels import LabelModel, as_labels, as_model, checked
 from robfair.adapters._logits import (
@@ -89,10 +96,13 @@ def adapt(model: Any, X: Any, sees: Sees = "either") -> LogitModel | LabelModel:
     TypeError
         If the model is of a kind that cannot be adapted.
     ValueError
-        If X has other columns, or another order of them, than the model was fitted on.
+        If X has other columns, or another order of them, than the model was fitted on, or a
+        category that XGBoost has not seen.
     """
     adapted = _ADAPT[sees](model)
-    check_names(with_labels(model), X, adapted)
+    labelled = with_labels(model)
+    check_names(labelled, X, adapted)
+    check_seen(labelled, X)
     return adapted
 
 

@@ -56,6 +56,24 @@ def test_boosters_predict_labels(library, n_classes, named):
     assert_array_equal(again.predict(X), predicted)
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_category_that_xgboost_has_not_seen(raw):
+    xgboost = pytest.importorskip("xgboost")
+    frame = FRAME.assign(job=pd.Categorical(np.where(SCORE > 0, "nurse", "smith")))
+    model = xgboost.XGBClassifier(n_estimators=3, enable_categorical=True)
+    model.fit(frame, SCORE > 0)
+    model = model.get_booster() if raw else model
+    unused = frame.assign(job=frame["job"].cat.add_categories("pilot"))
+    assert boundary_distance(model, unused[:20]).method == "exact"
+    jobs = unused["job"].where(unused.index != 7, "pilot")
+    with pytest.raises(
+        ValueError, match="column 'job' holds 'pilot', which the model has not seen"
+    ):
+        boundary_distance(model, unused.assign(job=jobs))
+    with pytest.raises(ValueError, match="it lacks column 'job'"):
+        boundary_distance(model, FRAME)
+
+
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost", "catboost"])
 def test_from_a_booster_to_a_report(library):
     booster, y = train(library, X, labels(2)), labels(2)
