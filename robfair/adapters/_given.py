@@ -89,8 +89,8 @@ def check_seen(model: Any, X: Any) -> None:
         if len(unseen):
             raise ValueError(
                 f"column {str(name)!r} holds {unseen.iloc[0]!r}, which the model has not seen, and "
-                f"XGBoost takes it for {known[0]!r}: leave these rows out of X, or fit the model on "
-                "data that holds it."
+                f"XGBoost takes it for {known[0]!r}: leave these rows out of X, or fit the model "
+                "on data that holds it."
             )
 
 
