@@ -161,6 +161,10 @@ def _add_distance(parser: argparse.ArgumentParser) -> None:
         "--certify", action="store_true", help="bound distances of networks from below, too"
     )
     group.add_argument(
+        "--jobs", type=positive_int, metavar="N",
+        help="processes that share the search: the same numbers, sooner (default: one)",
+    )  # fmt: skip
+    group.add_argument(
         "--seed", type=seed, default=0, metavar="N",
         help="of --max-rows and the searches (default: %(default)s)",
     )  # fmt: skip
@@ -244,6 +248,7 @@ def run(arguments: argparse.Namespace) -> int:
                     background=task.background,
                     discover=task.columns if arguments.discover else None,
                     random_state=arguments.seed,
+                    n_jobs=arguments.jobs,
                     examples=0 if arguments.no_rows else 3,
                     verbose=0 if arguments.quiet else 1,
                 )

@@ -31,7 +31,7 @@ FIRST = 1_000  # rows of the file that every sample of it has, and of a backgrou
 ASIDE = {
     "command", "run", "model", "data", "resume", "quiet",  # the contents of files are hashed
     "cross", "control", "favorable", "discover", "tau_max", "eps", "metrics", "trust",
-    "html", "fail_if", "json", "no_rows",
+    "html", "fail_if", "json", "no_rows", "jobs",
 }  # fmt: skip
 
 

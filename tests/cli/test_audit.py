@@ -128,6 +128,18 @@ def test_a_favourable_label_is_found_as_it_is_written(shell_audit, people):
     assert "--favorable names 'grant', which is not a label of --target. There are" in err
 
 
+def test_jobs_are_those_of_the_audit(shell_audit, monkeypatch):
+    taken = {}
+
+    def note(*arguments, **options):
+        taken.update(options)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("robfair.auditing.audit", note)
+    assert "enough" in shell_audit("plain.skops", "people.csv", "--jobs", "2", "--quiet")[2]
+    assert taken["n_jobs"] == 2
+
+
 def test_a_sample_is_random_seeded_and_said(shell_audit, people):
     options = ("--max-rows", "100", "--json", "--quiet")
     first, again, other = (

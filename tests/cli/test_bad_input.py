@@ -29,6 +29,7 @@ import pytest
         (("--fail-if", "gap.low > 1"), {}, ["'gap.low > 1' needs", "add --certify"]),
         (("--tau-max", "0"), {}, ["above 0"]),
         (("--max-rows", "0"), {}, ["at least 1"]),
+        (("--jobs", "0"), {}, ["--jobs", "at least 1"]),
         (("--seed", "-1"), {}, ["at least 0"]),
         (("--html", "none/audit.html"), {}, ["there is no folder none"]),
         (("--html", "."), {}, ["is a folder"]),

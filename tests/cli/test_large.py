@@ -95,7 +95,7 @@ def test_a_file_of_another_run(refused, shell_audit, blocks, tmp_path):
     for option in (("--norm", "inf"), ("--space", "features"), ("--method", "linear")):
         text = refused("plain.skops", *words, *option)
         assert f"differs in: {option[0]}" in text
-    assert shell_audit("plain.skops", *words, "--tau-max", "9", "--no-rows")[0] == 0
+    assert shell_audit("plain.skops", *words, "--tau-max", "9", "--no-rows", "--jobs", "2")[0] == 0
     assert (tmp_path / "rows").read_bytes() == before
 
 
