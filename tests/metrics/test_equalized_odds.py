@@ -290,6 +290,12 @@ def test_one_value_one_stratum_or_the_label_itself_changes_no_bit(seed):
         assert (same, same.interval) == (plain, plain.interval)
 
 
+def test_whole_groups_within_each_label_are_those_of_each_label():
+    rows = by_region()
+    table = call(group_confidence, rows, condition_on=None, control_features="y_true")
+    pd.testing.assert_frame_equal(table, call(group_confidence, rows), check_names=False)
+
+
 def test_demographic_parity_without_what_labels_explain():
     # Within labels the groups are alike; "a" has more of the label with a high confidence.
     y = np.repeat([0, 1, 0, 1], [20, 80, 80, 20])
