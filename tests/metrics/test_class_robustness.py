@@ -304,6 +304,13 @@ def test_wrong_arguments(measure, changed, error, message):
         measure(**{**good, **changed})
 
 
+def test_the_only_class_without_samples_is_told_once():
+    message = "^CRU_eps .* 1 of 1 groups have no samples"
+    with pytest.warns(UndefinedMetricWarning, match=message) as record:
+        assert np.isnan(class_robustness_unfairness([0, 0], [1, 1], least_eps=[1.0, 2.0]))
+    assert len(record) == 1
+
+
 def test_several_eps_have_no_single_unfairness():
     with pytest.raises(ValueError, match=r"success has 2 columns; .*class_robustness"):
         class_robustness_unfairness([0, 1], [0, 1], success=np.ones((2, 2), dtype=bool))
