@@ -94,7 +94,7 @@ $(MUTANTS_STAMP): $(STAMP)
 	@$(INSTALL) '.[mutants]'
 	@touch $@
 
-mutants: $(MUTANTS_STAMP) ## break measures, geometry and training, change by change: tests must notice (seven minutes)
+mutants: $(MUTANTS_STAMP) ## break measures, geometry and training, change by change: tests must notice (a quarter of an hour)
 	$(say) 'mutation testing: at least 92 % killed, and a reason in tests/mutants.toml for each survivor'
 	@$(BIN)/python tests/mutants.py --workers $(WORKERS)
 
