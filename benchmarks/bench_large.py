@@ -87,9 +87,9 @@ def measure(folder: Path, model: str, data: Path) -> tuple[float, float]:
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise RuntimeError(f"{' '.join(command)} ended with {status}")
-    # In kilobytes, but on macOS in bytes.
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return usage.ru_maxrss / unit, time.perf_counter() - start
+    # In units of 1,024 bytes, but on macOS in bytes.
+    size = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return size / 1e6, time.perf_counter() - start
 
 
 def main(args: argparse.Namespace) -> None:
