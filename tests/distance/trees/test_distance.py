@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ensembles import search, small_ensemble, splits_of, try_cells
 from robfair import ThreatModel
 from robfair.adapters.trees import read_trees
-from robfair.distance.trees import tree_distance
+from robfair.distance.trees import _best_first, tree_distance
 
 NORMS = st.sampled_from([2, np.inf])
 
@@ -81,6 +81,18 @@ def test_a_budget_leaves_intervals_that_hold_the_distance():
     assert (quick.lower <= exact.distance * (1 + 1e-12)).all()
     assert (exact.distance <= quick.distance * (1 + 1e-12)).all()
     assert not quick.is_wrong.any()
+
+
+def test_prices_change_the_work_and_not_the_distances(monkeypatch):
+    model, X = forest()
+    X = X[:12]
+    right = search(model, X)
+    monkeypatch.setattr(_best_first, "PRICED", 0)  # from the first boxes on
+    priced = search(model, X)
+    assert_allclose(priced.distance, right.distance, rtol=1e-12)
+    assert_array_equal(priced.lower, priced.distance)
+    early = search(model, X, budget=4)
+    assert (early.lower <= right.distance * (1 + 1e-12)).all()
 
 
 def test_workers_change_nothing():
