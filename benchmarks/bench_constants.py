@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,27 +33,36 @@ ROOM = "robfair.distance"
 Numbers = NDArray[np.float64]
 Run = Callable[[], list[tuple[Numbers, Numbers]]]
 
-SCHEDULES = [
-    ("finish", "n_steps", (5, 20)), ("finish", "step", ((1.0, 0.01), (4.0, 0.01))),
-    ("finish", "step", ((2.0, 0.005), (2.0, 0.02))),
-    ("finish", "change", ((0.15, 0.002), (0.6, 0.002))),
-    ("finish", "change", ((0.3, 0.001), (0.3, 0.004))),
-    ("race", "n_steps", (3, 10)), ("race", "step", ((1.0, 1.0), (4.0, 1.0))),
-    ("race", "step", ((2.0, 0.5), (2.0, 2.0))), ("race", "change", ((0.15, 0.1), (0.6, 0.1))),
-    ("race", "change", ((0.3, 0.05), (0.3, 0.2))), ("again", "n_steps", (8, 32)),
+# Parts of a budget by their path in it, and other values.
+AUTO = [
+    ("own.n_candidates", (3, 9)), ("own.near", (1.15, 1.6)), ("own.far", ((2.0,), (8.0,))),
+    ("own.n_again", (3, 12)),
+    ("own.finish.n_steps", (5, 20)), ("own.finish.step", ((1.0, 0.01), (4.0, 0.01))),
+    ("own.finish.step", ((2.0, 0.005), (2.0, 0.02))),
+    ("own.finish.change", ((0.15, 0.002), (0.6, 0.002))),
+    ("own.finish.change", ((0.3, 0.001), (0.3, 0.004))),
+    ("own.race.n_steps", (3, 10)), ("own.race.step", ((1.0, 1.0), (4.0, 1.0))),
+    ("own.race.step", ((2.0, 0.5), (2.0, 2.0))), ("own.race.change", ((0.15, 0.1), (0.6, 0.1))),
+    ("own.race.change", ((0.3, 0.05), (0.3, 0.2))), ("own.again.n_steps", (8, 32)),
+    ("n_rivals", (2, 8)), ("probes", (1, 4)), ("n_others", (0, 2)), ("others.n_steps", (8, 32)),
+    ("others.noise", (0.0, 1.0, 4.0)), ("n_rounds", (0, 2)), ("n_donors", (4, 16)),
+    ("n_kept", (2,)), ("share.n_steps", (6, 24)), ("share.noise", (0.0, 0.5, 2.0)),
+    ("n_around", (1,)), ("polish.n_steps", (4, 16)), ("pays", (0.0, 0.01)), ("flat", (0.25, 1.0)),
 ]  # fmt: skip
-SEARCH = [
-    ("n_candidates", (3, 9)), ("near", (1.15, 1.6)), ("far", ((2.0,), (8.0,))), ("n_again", (3, 12))
+STRONG = [
+    ("own.near", (1.3, 2.5)), ("own.race.n_steps", (5, 20)), ("own.finish.n_steps", (15, 60)),
+    ("n_others", (1, 4)), ("others.n_steps", (12, 48)), ("n_rounds", (1, 4)), ("n_kept", (2,)),
+    ("n_around", (2, 8)), ("polish.n_steps", (10, 40)),
 ]  # fmt: skip
-STRONG = [("far", ((4.0,), (4.0, 15.0), (4.0, 60.0))), ("n_restarts", (6, 24)), ("near", (1.3,))]
-STRONG_STEPS = [("race", (5, 20)), ("finish", (15, 60)), ("restart", (12, 48))]
 TABLE = [
     ("n_targets", (1, 6)), ("width", (1, 6)), ("n_tried", (2, 8)), ("n_listed", (100, 400)),
     ("n_rounds", (2, 8)), ("n_edits", (4, 16)),
 ]  # fmt: skip
 # Room, what runs it, constant, other values.
 NUMBERS = [
-    ("gradient._minimum_norm", "auto", "GAIN", (0.015, 0.06)),
+    ("gradient._own_search", "auto", "GAIN", (0.015, 0.06)),
+    ("gradient._suggestions", "auto", "OWN_SHARE", (0.25, 1.0)),
+    ("gradient._pool", "auto", "ROWS", (64, 256)),
     ("gradient._budget", "auto", "FAR_END", (500.0, 2000.0)),
     ("gradient._descent", "auto", "INWARDS", (0.15, 0.6)),
     ("gradient._descent", "auto", "OUTWARDS", (0.005, 0.02)),
@@ -108,26 +118,21 @@ def replaced(module: str, name: str, value: Any) -> Iterator[None]:
             setattr(place, name, old)
 
 
+def changed(budget: Any, path: str, value: Any) -> Any:
+    """Return a budget with another value somewhere in it."""
+    name, _, rest = path.partition(".")
+    return replace(budget, **{name: changed(getattr(budget, name), rest, value) if rest else value})
+
+
 def variants() -> Iterator[tuple[str, str, str, str, list[tuple[Any, Any]]]]:
     """Yield room, run, constant, default, and the label and value of each alternative."""
-    budget = importlib.import_module(f"{ROOM}.gradient._budget")
+    budgets = importlib.import_module(f"{ROOM}.gradient._budget")
     tables = importlib.import_module(f"{ROOM}.tabular._budget")
-    for name, values in SEARCH:
-        new = [(v, replace(budget.AUTO, **{name: v})) for v in values]
-        yield "gradient._budget", "auto", f"AUTO.{name}", str(getattr(budget.AUTO, name)), new
-    for part, name, values in SCHEDULES:
-        schedule = getattr(budget.AUTO, part)
-        new = [(v, replace(budget.AUTO, **{part: replace(schedule, **{name: v})})) for v in values]
-        default = str(getattr(schedule, name))
-        yield "gradient._budget", "auto", f"AUTO.{part}.{name}", default, new
-    for name, values in STRONG:
-        new = [(v, replace(budget.STRONG, **{name: v})) for v in values]
-        yield "gradient._budget", "strong", f"STRONG.{name}", str(getattr(budget.STRONG, name)), new
-    for part, values in STRONG_STEPS:
-        schedule = getattr(budget.STRONG, part)
-        new = [(v, replace(budget.STRONG, **{part: replace(schedule, n_steps=v)})) for v in values]
-        default = str(schedule.n_steps)
-        yield "gradient._budget", "strong", f"STRONG.{part}.n_steps", default, new
+    for run, budget, parts in (("auto", budgets.AUTO, AUTO), ("strong", budgets.STRONG, STRONG)):
+        for path, values in parts:
+            new = [(v, changed(budget, path, v)) for v in values]
+            default = str(attrgetter(path)(budget))
+            yield "gradient._budget", run, f"{run.upper()}.{path}", default, new
     for name, values in TABLE:
         new = [(v, replace(tables.TABLE_AUTO, **{name: v})) for v in values]
         default = str(getattr(tables.TABLE_AUTO, name))

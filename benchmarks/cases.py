@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,19 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from robfair import AdversarialClassifier, NaturalClassifier
+from robfair import AdversarialClassifier, NaturalClassifier, ThreatModel
+from robfair._adult_table import adult_table
 
-__all__ = ["Case", "adult_cases", "dense_cases", "digits_cases", "mnist_cases", "rescaled"]
+__all__ = [
+    "NETWORKS",
+    "Case",
+    "adult_cases",
+    "dense_cases",
+    "digits_cases",
+    "mnist_cases",
+    "rescaled",
+    "trained",
+]
 
 
 @dataclass
@@ -140,6 +151,55 @@ def _case(
         bounds=(0.0, 1.0),
         seconds_per_epoch=seconds / estimator.max_epochs,
     )
+
+
+# Networks by name, each with what trains it: data, epochs, batch size, eps (None: naturally).
+NETWORKS = {
+    "MNIST natural": ("mnist", 10, 128, None),
+    "MNIST TRADES .2": ("mnist", 10, 128, 0.2),
+    "MNIST TRADES .3": ("mnist", 10, 128, 0.3),
+    "digits natural": ("digits", 20, 64, None),
+    "digits TRADES": ("digits", 20, 64, 0.1),
+    "Adult natural": ("adult", 5, None, None),
+    "Adult TRADES": ("adult", 5, None, 0.05),
+    "demo natural": ("demo", 30, 256, None),
+    "demo TRADES": ("demo", 30, 256, 0.1),
+}
+
+
+def trained(name: str, seed: int, n_test: int, folder: Path | None) -> dict[str, Any]:
+    """Train a network of `NETWORKS` with a seed; each seed has test samples of its own.
+
+    Returns
+    -------
+    dict
+        model, x (Tensor), y, groups (ndarray) and threat (a ThreatModel, L2).
+    """
+    data, epochs, batch_size, eps = NETWORKS[name]
+    rows = slice(seed * n_test, (seed + 1) * n_test)
+    threat, groups = ThreatModel(bounds=(0.0, 1.0)), None
+    common: dict[str, Any] = {"max_epochs": epochs, "random_state": seed}
+    common |= {} if batch_size is None else {"batch_size": batch_size}
+    robust: dict[str, Any] = {"eps": eps, "n_steps": 5}
+    if data == "demo":
+        table = adult_table()
+        X, y, X_test, y_test = table.X_train, table.y_train, table.X_test, table.y_test
+        threat, groups = table.threat_model, table.groups_test["race"].to_numpy()
+        robust = {"eps": eps, "threat_model": threat}
+    elif data == "adult":
+        (X, y, X_test, y_test), _, groups = adult(unit_interval=True)
+    else:
+        if data == "mnist" and folder is None:
+            raise SystemExit("no --data-home: name the folder that holds mnist.npz")
+        arrays = digits(600) if data == "digits" else mnist(folder, 10_000, 2 * n_test)
+        X, y, X_test, y_test = arrays
+        common["module"] = lenet
+    fit = NaturalClassifier(**common) if eps is None else AdversarialClassifier(**robust, **common)
+    fit.fit(X, y)
+    groups = y_test if groups is None else groups
+    x = torch.from_numpy(X_test[rows])
+    model = fit.module_.eval()
+    return {"model": model, "x": x, "y": y_test[rows], "groups": groups[rows], "threat": threat}
 
 
 class Divide(nn.Module):

@@ -48,7 +48,6 @@ class Problem:
     y: NDArray[Any] | None = None
     mismatch: str | None = None  # why labels alone are asked for, although there is more to read
     others: NDArray[Any] | None = None  # all samples, of which X is a part that searches start from
-    first: int = 0  # place in the user's X of the first sample: random numbers depend on it
 
     @property
     def network(self) -> LogitModel:
@@ -68,7 +67,6 @@ class Problem:
             X=self.X[rows],
             y=None if self.y is None else self.y[rows],
             true_codes=None if self.true_codes is None else self.true_codes[rows],
-            first=self.first + int(rows.start if isinstance(rows, slice) else rows[0]),
         )
 
     @property

@@ -35,6 +35,7 @@ from robfair.distance.gradient import (
     deepfool_distance,
     minimum_norm_distance,
     minimum_norm_fallback,
+    search_pool,
 )
 from robfair.distance.labels import decision_distance
 from robfair.distance.tabular import (
@@ -60,9 +61,19 @@ def _least_norm(
     problem: Problem, results: ResultWriter, options: DistanceOptions, most: SearchBudget
 ) -> None:
     budget = most.within(options.budget, problem.n_classes - 1)
-    search = partial(minimum_norm_distance, budget=budget, seed=options.random_state)
+    known = search_pool(problem, _company(problem, options), budget, options.random_state)
+    search = partial(minimum_norm_distance, budget=budget, known=known)
     in_chunks(search, problem, results, options.n_jobs, problem.batch_size)
-    minimum_norm_fallback(problem, results, budget, options.random_state)
+    minimum_norm_fallback(problem, results, budget)
+
+
+def _company(problem: Problem, options: DistanceOptions) -> NDArray[Any]:
+    """Return the rows whose search helps that of others: the background, or all of X."""
+    rows = _background(problem, options)
+    if rows is None:
+        rows = problem.X if problem.others is None else problem.others
+    known = ~np.isnan(rows.reshape(len(rows), -1)).any(axis=1)  # gaps are of some rows alone
+    return rows if known.all() else rows[known]
 
 
 def affine(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:

@@ -19,7 +19,7 @@ from oracles import linear_layer, network
 from robfair import ThreatModel, audit, boundary_distance
 from robfair._problem import as_problem
 from robfair.distance._writer import ResultWriter
-from robfair.distance.gradient import STRONG, minimum_norm_distance
+from robfair.distance.gradient import STRONG, minimum_norm_distance, search_pool
 from tables import table
 
 RNG = np.random.default_rng(0)
@@ -101,12 +101,14 @@ def test_starts_come_from_all_rows_and_not_from_those_of_a_chunk():
     assert boundary_distance(tree, many, **table_of).counts() == {"found": 1101}
 
 
-def test_random_starts_depend_on_the_place_in_x_and_not_in_the_chunk():
+def test_random_starts_depend_on_the_row_and_not_on_the_chunk():
     problem = as_problem(NET, X[:10], None, ThreatModel(), 5)
-    search = partial(minimum_norm_distance, budget=STRONG.within(None, 2), seed=3)
+    budget = STRONG.within(None, 2)
+    known = search_pool(problem, X[10:20], budget, seed=3)
+    search = partial(minimum_norm_distance, budget=budget, known=known)
     whole = ResultWriter(problem, keep_adversarial=True)
     search(problem, whole)
-    chunk = ResultWriter(problem.chunk(slice(0, 10)).chunk(slice(5, 10)), keep_adversarial=True)
+    chunk = ResultWriter(problem.chunk(slice(5, 10)), keep_adversarial=True)
     search(chunk.problem, chunk)
     assert_array_equal(chunk.adversarial, whole.adversarial[5:])
 

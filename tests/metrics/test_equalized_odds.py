@@ -160,8 +160,7 @@ def test_confidence_table():
 
 def test_confidence_table_of_one_group_and_of_none():
     table = group_confidence(Y, P, sensitive_features=["a"] * 4)
-    assert table[1].tolist() == [0.375, 0.75]  # compares nothing, so that nothing is undefined
-    # Not even where there is but one cell.
+    assert table[1].tolist() == [0.375, 0.75]  # compares nothing: not undefined, even in one cell
     table = group_confidence(Y, P, sensitive_features=["a"] * 4, condition_on=None)
     assert table[1].tolist() == [0.5625]
     message = "^The mean confidence of a row without samples is undefined .* 1 of 4 groups"

@@ -1,27 +1,23 @@
-"""The budget of the minimum-norm search: starts, steps, repetitions and restarts of a sample."""
+"""The budgets of the minimum-norm search: of a row's own starts, and of what other rows suggest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from robfair.distance.gradient._descent import DescentSchedule
 
-__all__ = ["AUTO", "STRONG", "SearchBudget"]
+__all__ = ["AUTO", "STRONG", "OwnBudget", "SearchBudget"]
 
 AMPLE = 200  # passes from which on a single target class gets a second start, ...
 # ... this far beyond the boundary, where most features are at their bounds; bench_constants: halved
 # and doubled change less than 0.1 %.
 FAR_END = 1000.0
-# Passes that DeepFool takes at most: forward passes with its line search, and backward passes per
-# target class.
-DEEPFOOL, DEEPFOOL_TARGET = 96, 50
+LAST = 4  # passes of the confirmation, which may step out
 
 
 @dataclass(frozen=True)
-class SearchBudget:
-    """Starts, steps, repetitions and restarts that a search spends on a sample.
+class OwnBudget:
+    """Starts along a row's own gradients, the race between them, and how the best one ends.
 
     Attributes
     ----------
@@ -33,13 +29,12 @@ class SearchBudget:
         Starts per target class. The gradient of a start is taken this far beyond the linearised
         boundary, as a multiple of the distance to it, since it points better to the boundary than
         the gradient at the sample does.
-    race, finish, again, restart : DescentSchedule
-        Descents of every start, of the best one, of that again as long as it helps, and of a
-        restart.
-    n_again, n_restarts : int
-        The greatest number of repetitions, and the number of restarts.
+    race, finish, again : DescentSchedule
+        Descents of every start, of the best one, and of that again as long as it helps.
+    n_again : int
+        The greatest number of repetitions.
     deepfool : bool
-        Whether the first restart is from DeepFool's points.
+        Whether there is a start from DeepFool's points, too.
     """
 
     n_candidates: int
@@ -49,9 +44,80 @@ class SearchBudget:
     finish: DescentSchedule
     again: DescentSchedule
     n_again: int
-    restart: DescentSchedule
-    n_restarts: int
-    deepfool: bool = True
+    deepfool: bool = False
+
+    def for_targets(self, n_targets: int, ample: bool = True) -> OwnBudget:
+        """Return this budget for so many target classes.
+
+        Parameters
+        ----------
+        n_targets : int
+            Number of target classes.
+        ample : bool
+            Whether passes allow a second start towards a single target class.
+
+        Returns
+        -------
+        OwnBudget
+            No more candidates than there are target classes.
+        """
+        n_candidates, far = min(self.n_candidates, n_targets), self.far
+        if n_candidates == 1 and ample:
+            # One target class leaves no choice: another start at the far end of the box.
+            far = (*far, FAR_END)
+        return replace(self, n_candidates=n_candidates, far=far)
+
+    @property
+    def each(self) -> int:
+        """Passes of a target class, at most."""
+        return 1 + len(self.far) * (2 + self.race.n_passes)
+
+
+@dataclass(frozen=True)
+class SearchBudget:
+    """A row's own starts, then starts from other rows, then rounds of what similar rows have found.
+
+    Attributes
+    ----------
+    own : OwnBudget
+        The row's own starts.
+    n_rivals, probes : int
+        Rows of other classes that are looked at, and forward passes that place each of them near
+        the boundary.
+    n_others : int
+        How many of these get a descent, the nearest first.
+    others : DescentSchedule
+        Their descents.
+    n_rounds, n_donors, n_kept : int
+        Rounds of sharing, similar rows whose perturbations are tried in a round, and how many of
+        these get a descent.
+    n_around : int
+        Starts from random points around the best one, as far from it as the row is.
+    share : DescentSchedule
+        Descents of both.
+    polish : DescentSchedule
+        The last descent, from the best point.
+    pays : float
+        What other rows suggest is left out where it shortens the distances of the pool by less than
+        this share. 0: never.
+    flat : float
+        Where starts from rows of other classes shorten the distances of the pool by more than this
+        share, gradients at the rows themselves are of no use: others get one more start instead.
+    """
+
+    own: OwnBudget
+    n_rivals: int
+    probes: int
+    n_others: int
+    others: DescentSchedule
+    n_rounds: int
+    n_donors: int
+    n_kept: int
+    n_around: int
+    share: DescentSchedule
+    polish: DescentSchedule
+    pays: float = 0.0
+    flat: float = 0.5
 
     def within(self, budget: int | None, n_targets: int) -> SearchBudget:
         """Fit the search into a number of passes, forwards and backwards, per sample.
@@ -66,69 +132,102 @@ class SearchBudget:
         Returns
         -------
         SearchBudget
-            A budget that fits.
+            A budget that fits. What is left goes to starts from other rows and to sharing in turns.
 
         Raises
         ------
         ValueError
             If the passes do not suffice for one start.
         """
-        n_candidates, far = min(self.n_candidates, n_targets), self.far
-        if n_candidates == 1 and (budget is None or budget >= AMPLE):
-            # One target class leaves no choice: another start at the far end of the box.
-            far = (*far, FAR_END)
         if budget is None:
-            return replace(self, n_candidates=n_candidates, far=far)
+            return replace(self, own=self.own.for_targets(n_targets))
+        own = self.own.for_targets(n_targets, ample=budget >= AMPLE)
         # The prediction and the confirmation, which may step out, and the last descent.
-        left = budget - 5 - _passes(self.finish)
-        each = 1 + len(far) * (2 + _passes(self.race))
-        if left < each:
+        left = budget - 1 - LAST - max(own.finish.n_passes, self.polish.n_passes)
+        if left < own.each:
             raise ValueError(
-                f"budget must be at least {budget - left + each} passes per sample for this "
+                f"budget must be at least {budget - left + own.each} passes per sample for this "
                 f"method; got {budget}."
             )
-        n_candidates = min(n_candidates, left // each)
-        left -= n_candidates * each
-        n_again = min(self.n_again, left // _passes(self.again))
-        left -= n_again * _passes(self.again)
-        most = DEEPFOOL + DEEPFOOL_TARGET * min(3, n_targets)
-        deepfool = left >= most + _passes(self.restart)
-        n_restarts = (left - most * deepfool) // _passes(self.restart)
+        # Half goes to the row's own starts, if there are as many target classes.
+        n_candidates = max(1, min(own.n_candidates, left // 2 // own.each))
+        left -= n_candidates * own.each
+        counts = self._in_turns(left)
+        left -= counts["n_others"] * self.each_other + counts["n_rounds"] * self.each_round
+        left -= counts["n_around"] * self.share.n_passes
+        n_again = min(own.n_again, left // own.again.n_passes)
         return replace(
             self,
-            n_candidates=n_candidates,
-            far=far,
-            n_again=n_again,
-            n_restarts=n_restarts,
-            deepfool=deepfool,
+            own=replace(own, n_candidates=n_candidates, n_again=n_again),
+            n_others=counts["n_others"],
+            n_rounds=counts["n_rounds"],
+            n_around=counts["n_around"],
+            pays=0.0,
+            flat=1.0,
         )
 
+    def _in_turns(self, left: int) -> dict[str, int]:
+        """Return how many starts from other rows, rounds and random starts passes pay for."""
+        costs = {
+            "n_others": self.each_other,
+            "n_rounds": self.each_round,
+            "n_around": self.share.n_passes,
+        }
+        counts, spent = dict.fromkeys(costs, 0), True
+        while spent:
+            spent = False
+            for name, cost in costs.items():
+                if cost <= left and (name != "n_others" or counts[name] < self.n_rivals):
+                    counts[name], left, spent = counts[name] + 1, left - cost, True
+        return counts
 
-def _passes(schedule: DescentSchedule) -> int:
-    return 2 * schedule.n_steps + 1
+    @property
+    def each_other(self) -> int:
+        """Passes of a start from another row; the first pays for all probes."""
+        return self.others.n_passes + self.n_rivals * self.probes
+
+    @property
+    def each_round(self) -> int:
+        """Passes of a round of sharing."""
+        return self.n_donors + self.n_kept * self.share.n_passes
 
 
 # benchmarks/constants.json has each number halved and doubled. What that does to length and passes:
 AUTO = SearchBudget(
-    n_candidates=5,  # 3: +0.3 % length, 9: +5 % passes
-    near=1.3,  # 1.15: +0.1 % length, 1.6: +11 % passes
-    far=(4.0,),  # 2 and 8: the same within 0.1 %
-    race=DescentSchedule(5, step=(2.0, 1.0), change=(0.3, 0.1)),  # 10 steps: +33 % passes
-    # 5 steps: +0.8 % length, 20: +37 % passes; steps and changes alone: 0.2 % at most
-    finish=DescentSchedule(10, step=(2.0, 0.01), change=(0.3, 0.002)),
-    again=DescentSchedule(16, step=(2.0, 0.01), change=(0.3, 0.002)),  # 8 and 32: the same
-    n_again=6,  # 3 and 12: the same
-    # For STRONG; 12 steps: +0.01 % length there, -26 % passes, 48: the same length, +53 %
-    restart=DescentSchedule(24, step=(2.0, 0.01), change=(0.3, 0.001)),
-    n_restarts=0,
+    OwnBudget(
+        n_candidates=5,  # 3: +0.3 % length, 9: +5 % passes
+        near=1.3,  # 1.15: +0.1 % length, 1.6: +11 % passes
+        far=(4.0,),  # 2 and 8: the same within 0.1 %
+        race=DescentSchedule(5, step=(2.0, 1.0), change=(0.3, 0.1)),  # 10 steps: +33 % passes
+        # 5 steps: +0.8 % length, 20: +37 % passes; steps and changes alone: 0.2 % at most
+        finish=DescentSchedule(10, step=(2.0, 0.01), change=(0.3, 0.002)),
+        again=DescentSchedule(16, step=(2.0, 0.01), change=(0.3, 0.002)),  # 8 and 32: the same
+        n_again=6,  # 3 and 12: the same
+    ),
+    n_rivals=4,
+    probes=2,
+    n_others=1,
+    others=DescentSchedule(16, step=(2.0, 0.02), change=(0.5, 0.002), noise=2.0),
+    n_rounds=1,
+    n_donors=8,
+    n_kept=1,
+    n_around=0,
+    share=DescentSchedule(12, step=(1.0, 0.05), change=(0.3, 0.01), noise=1.0),
+    polish=DescentSchedule(8, step=(0.5, 0.01), change=(0.15, 0.002)),
+    pays=0.001,
 )
 STRONG = replace(
     AUTO,
-    n_candidates=9,
-    near=np.inf,  # 1.3: +0.03 % length, -29 % passes
-    far=(4.0, 30.0),  # for flat logits; on the networks of bench_constants 4 alone does as well
-    # Twice and three times the steps of AUTO. Halved and doubled, the same length there.
-    race=DescentSchedule(10, step=(2.0, 1.0), change=(0.3, 0.1)),  # -16 % and +33 % passes
-    finish=DescentSchedule(30, step=(2.0, 0.01), change=(0.3, 0.001)),  # -3 % and +6 %
-    n_restarts=12,  # 6 and 24: the same length there, -27 % and +54 % passes
+    own=replace(
+        AUTO.own,
+        near=1.6,
+        race=DescentSchedule(10, step=(2.0, 1.0), change=(0.3, 0.1)),
+        finish=DescentSchedule(30, step=(2.0, 0.01), change=(0.3, 0.001)),
+    ),
+    n_others=3,
+    others=replace(AUTO.others, n_steps=24),
+    n_rounds=2,
+    n_around=4,
+    polish=DescentSchedule(20, step=(0.5, 0.01), change=(0.15, 0.001)),
+    pays=0.0,
 )

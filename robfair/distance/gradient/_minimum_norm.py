@@ -1,51 +1,146 @@
-"""The minimum-norm search of "auto" and "strong": several starts, a race, a long descent.
+"""The minimum-norm search of "auto" and "strong".
 
-The distance has many local minima, at least one for each target class. A search errs most by ending
-in the wrong one, not by ending imprecisely. So each sample starts towards every target class whose
-linearised boundary is near. All starts make a few steps of descent, and only the best continues to
-the end. "strong" then restarts, from DeepFool's point and from random points around the best, until
-its budget is spent.
+Each row is searched from its own gradients. Where adversarial training has made the network flat
+around the rows, these end in the wrong minimum, so that there are starts from other rows, too: on
+the way to rows of other classes, and along what has flipped similar rows. The other rows are those
+of a pool, which is searched first and shows whether such starts pay on this network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from robfair._confirm import beyond_rounding, confirm, outwards
-from robfair._geometry import norms, step_to_hyperplane
-from robfair._problem import Problem, distances, finite, margins
-from robfair.adapters import Vjp
+from robfair._geometry import norms
+from robfair._problem import Problem
 from robfair.distance._arrays import Indices
 from robfair.distance._writer import ResultWriter
 from robfair.distance.gradient._budget import SearchBudget
-from robfair.distance.gradient._deepfool import deepfool_distance
-from robfair.distance.gradient._descent import (
-    DescentSchedule,
-    MarginObjective,
-    Nearest,
-    against,
-    descend,
-)
+from robfair.distance.gradient._descent import DescentSchedule, Nearest
+from robfair.distance.gradient._noise import NoiseSource
+from robfair.distance.gradient._own_search import Batch, OwnSearch, batches, own_search
+from robfair.distance.gradient._pool import Pool, contents, feature_scale, pool_rows
+from robfair.distance.gradient._suggestions import follow_others, follow_similar, look_around
 
-__all__ = ["minimum_norm_distance", "minimum_norm_fallback"]
+__all__ = ["SearchedPool", "minimum_norm_distance", "minimum_norm_fallback", "search_pool"]
 
-# A descent is repeated where it has shortened the distance by more than this share.
-GAIN = 0.03  # bench_constants: halved, +4 % passes; doubled, -2 %; the same length
 # Samples of another class that are tried as starts where all else fails; bounds the passes.
 MOST_OTHERS = 100
-# Steps out, relative to the perturbation, where shorter ones vanish in the rounding of eight bits.
-HALF_PRECISION = (0.03, 0.1, 0.3)
+
+
+@dataclass(frozen=True)
+class SearchedPool:
+    """The pool, and all that its search has written."""
+
+    pool: Pool
+    results: ResultWriter
+    noise: NoiseSource
+
+    def take(self, results: ResultWriter, index: Indices) -> Indices:
+        """Write what is known of rows that are in the pool; return the others."""
+        places = {content: place for place, content in enumerate(contents(self.pool.x))}
+        x = results.problem.tensor(index)
+        place = np.array([places.get(content, -1) for content in contents(x)], dtype=np.intp)
+        known, place = index[place >= 0], place[place >= 0]
+        for name in ("predicted_codes", "flat", "failed", "n_forward", "n_backward"):
+            getattr(results, name)[known] = getattr(self.results, name)[place]
+        truth = results.problem.true_codes
+        right = np.ones(len(known), dtype=bool)
+        if truth is not None:
+            right = truth[known] == results.predicted_codes[known]
+            results.skip(known[~right])
+            results.failed[known[~right]] = False
+        found = right & np.isfinite(self.results.distance[place])
+        assert self.results.adversarial is not None
+        results.write_found(
+            known[found],
+            self.results.distance[place[found]],
+            self.results.adversarial[place[found]],
+        )
+        results.give_up(known[right & ~found & ~results.failed[known]])
+        return np.setdiff1d(index, known)
+
+
+def search_pool(
+    problem: Problem, others: NDArray[np.generic], budget: SearchBudget, seed: int
+) -> SearchedPool:
+    """Search the pool.
+
+    Parameters
+    ----------
+    problem : Problem
+        All samples.
+    others : ndarray of shape (m, ...)
+        The rows, of which some are the pool.
+    budget, seed : SearchBudget, int
+        As of :func:`minimum_norm_distance`.
+
+    Returns
+    -------
+    SearchedPool
+        The pool, and what its search has written.
+    """
+    scale = feature_scale(problem, others)
+    rows = pool_rows(problem, others, scale)
+    problem = replace(problem, X=rows, y=None, true_codes=None)
+    noise = NoiseSource.drawn(seed, scale, problem.mask())
+    results = ResultWriter(problem, keep_adversarial=True)
+    with own_search(problem, results, budget.own) as own:
+        parts = [own.begin(index) for index in batches(problem, np.arange(len(problem.X)))]
+        x, label = (torch.cat([getattr(each, name) for each in parts]) for name in ("x", "label"))
+        pool = Pool(x, label, _snapshot(parts), problem.mask())
+        search = _Search(own, budget, pool, noise)
+        if budget.pays > 0:  # what a row would have by itself
+            for part in parts:
+                own.converge(part, budget.own.finish, n_again=0)
+        alone = search.with_pool(parts)
+        for part in parts:
+            alone.others(part, range(budget.n_others))
+        helped = search.with_pool(parts)
+        gain = _gain(alone.pool, helped.pool)
+        if gain > budget.flat:
+            for part in parts:
+                alone.others(part, range(budget.n_others, budget.n_others + 1))
+            helped = search.with_pool(parts)
+        shared = helped
+        for turn in range(budget.n_rounds):
+            for part in parts:
+                shared.share(part, turn)
+            shared = search.with_pool(parts)
+        for part in parts:
+            search.around(part)
+            own.converge(part, search.last(budget.n_others + budget.n_rounds > 0))
+            own.write(part)
+        pool = replace(
+            search.with_pool(parts).pool,
+            own_pays=gain <= budget.flat,
+            others_pay=budget.n_others > 0 and gain >= budget.pays,
+            sharing_pays=budget.n_rounds > 0 and _gain(helped.pool, shared.pool) >= budget.pays,
+        )
+    return SearchedPool(pool, results, noise)
+
+
+def _snapshot(parts: Iterable[Batch]) -> Nearest:
+    """Copy what is known of all rows at some time."""
+    nearest = [part.nearest for part in parts]
+    points = torch.cat([each.points for each in nearest])
+    return Nearest(points, torch.cat([each.distance for each in nearest]))
+
+
+def _gain(before: Pool, after: Pool) -> float:
+    """Return by which share distances have shrunk; a row that is newly flipped counts as one."""
+    shrunk = 1 - after.nearest.distance / before.nearest.distance
+    newly = before.nearest.distance.isinf() & after.nearest.distance.isfinite()
+    shrunk = torch.where(newly, 1.0, shrunk.nan_to_num(0.0))
+    return float(shrunk.mean())
 
 
 def minimum_norm_distance(
-    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int
+    problem: Problem, results: ResultWriter, budget: SearchBudget, known: SearchedPool
 ) -> None:
     """Fill `results` by the minimum-norm search; flag the samples that no start flips as failed.
 
@@ -54,254 +149,96 @@ def minimum_norm_distance(
     problem, results : Problem, ResultWriter
         The samples, and the arrays to fill.
     budget : SearchBudget
-        Starts, steps and restarts.
-    seed : int
-        Seed of the restarts. The random numbers of a sample depend only on the seed and on the
-        position of the sample.
+        Starts, steps and rounds.
+    known : SearchedPool
+        Of :func:`search_pool`.
     """
-    with _search(problem, results, budget, seed) as search:
-        for first in range(0, len(problem.X), problem.batch_size):
-            search.run(np.arange(first, min(first + problem.batch_size, len(problem.X))))
+    rest = known.take(results, np.arange(len(problem.X)))
+    pool = known.pool
+    with own_search(problem, results, budget.own) as own:
+        search = _Search(own, budget, pool, known.noise)
+        for index in batches(problem, rest):
+            batch = own.begin(index, race=pool.own_pays)
+            if pool.others_pay:
+                search.others(batch, range(budget.n_others + (not pool.own_pays)))
+            if pool.sharing_pays:
+                for turn in range(budget.n_rounds):
+                    search.share(batch, turn)
+            search.around(batch)
+            own.converge(batch, search.last(pool.others_pay or pool.sharing_pays))
+            own.write(batch)
 
 
-def minimum_norm_fallback(
-    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int
-) -> None:
+@dataclass(frozen=True)
+class _Search:
+    """The search of a batch with the help of a pool."""
+
+    own: OwnSearch
+    budget: SearchBudget
+    pool: Pool
+    noise: NoiseSource
+
+    def with_pool(self, parts: Iterable[Batch]) -> _Search:
+        """Return the search with what is known of the pool now."""
+        return replace(self, pool=replace(self.pool, nearest=_snapshot(parts)))
+
+    def others(self, batch: Batch, ranks: range) -> None:
+        """Start on the ways to rows of other classes, those of some ranks, the nearest first."""
+        if len(batch) and len(ranks):
+            follow_others(self.own, batch, self.pool, self.budget, self.noise.of(batch.x), ranks)
+
+    def share(self, batch: Batch, turn: int) -> None:
+        """Start along what has flipped similar rows."""
+        if len(batch):
+            follow_similar(self.own, batch, self.pool, self.budget, self.noise.of(batch.x), turn)
+
+    def around(self, batch: Batch) -> None:
+        """Start around the best points."""
+        if len(batch):
+            look_around(self.own, batch, self.budget, self.noise.of(batch.x))
+
+    def last(self, helped: bool) -> DescentSchedule:
+        """Return the last descent: a long one where only starts have raced."""
+        return self.budget.polish if helped else self.budget.own.finish
+
+
+def minimum_norm_fallback(problem: Problem, results: ResultWriter, budget: SearchBudget) -> None:
     """Try more where no start has flipped a sample: DeepFool, and other samples.
 
     Parameters
     ----------
     problem, results : Problem, ResultWriter
         All samples, and what :func:`minimum_norm_distance` has written of them.
-    budget, seed : SearchBudget, int
+    budget : SearchBudget
         As there.
     """
     # DeepFool's steps grow until one flips the sample, so it takes what no start has flipped.
     rest = np.flatnonzero(results.failed)
-    with _search(problem, results, budget, seed) as search:
-        for first in range(0, len(rest), problem.batch_size):
-            search.fallback(rest[first : first + problem.batch_size])
+    with own_search(problem, results, budget.own) as search:
+        for index in batches(problem, rest):
+            batch = search.deepfool(index)
+            _start_at_others(search, batch)
+            search.converge(batch, budget.own.finish)
+            search.write(batch)
+            search.results.give_up(index[results.failed[index]])
 
 
-@contextmanager
-def _search(
-    problem: Problem, results: ResultWriter, budget: SearchBudget, seed: int
-) -> Iterator[_Search]:
-    network, shape = problem.network, problem.shape
-    with network.forward(shape) as forward, network.forward_vjp(shape) as forward_vjp:
-        objective = MarginObjective(problem, forward, forward_vjp)
-        yield _Search(problem, results, budget, seed, objective)
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Searches a batch of samples at a time."""
-
-    problem: Problem
-    results: ResultWriter
-    budget: SearchBudget
-    seed: int
-    objective: MarginObjective
-
-    def run(self, index: Indices) -> None:
-        """Search some samples; write nothing of those that no start has flipped."""
-        x = self.problem.tensor(index)
-        logits, vjp = self.objective.forward_vjp(x)
-        label = finite(logits).argmax(dim=1)
-        codes = label.cpu().numpy()
-        self.results.predicted_codes[index] = codes
-        self.results.n_forward[index] += 1
-        steps, sizes = self._linearise(x, logits, vjp, label, index)
-        if self.problem.true_codes is not None:
-            right = self.problem.true_codes[index] == codes
-            self.results.skip(index[~right])
-            kept = torch.from_numpy(right).to(x.device)
-            index, x, label = index[right], x[kept], label[kept]
-            steps, sizes = [(target[kept], step[kept]) for target, step in steps], sizes[kept]
-        if len(index) == 0:
-            return
-        nearest = self._race(index, x, label, steps, sizes)
-        found = nearest.distance.isfinite()
-        self._finish(index, x, label, nearest, found, self.budget.deepfool)
-        self.results.failed[index] = ~found.cpu().numpy()
-
-    def fallback(self, index: Indices) -> None:
-        """Start from DeepFool's points or from other samples; censor what this does not flip."""
-        x, label, nearest = self._deepfool(index)
-        rows = nearest.distance.isinf().nonzero()[:, 0]
-        nearest.update(rows, self._others(index[rows.cpu().numpy()], x[rows], label[rows]))
-        found = nearest.distance.isfinite()
-        self._finish(index, x, label, nearest, found, deepfool=False)
-        self.results.give_up(index[~found.cpu().numpy()])
-
-    def _others(self, index: Indices, x: Tensor, label: Tensor) -> Nearest:
-        """Start from samples of another class: flat logits give no direction."""
-        nearest = Nearest(x.clone(), x.new_full((len(x),), torch.inf))
-        for row, i in enumerate(index):
-            other = (self.results.predicted_codes != self.results.predicted_codes[i]).nonzero()[0]
-            # Evenly spread over X where there are many, so that the passes stay few.
-            other = other[:: max(1, len(other) // MOST_OTHERS)]
-            points = self.problem.tensor(other)
-            if self.objective.mask is not None:
-                points = torch.where(self.objective.mask, points, x[row])
-            margin = self.objective.margin(points, label[row].expand(len(points)))
-            size = norms(points - x[row], self.problem.norm)
-            size = torch.where(margin < 0, size, torch.inf)
-            self.results.n_forward[i] += len(points)
-            if len(size) and bool(size.amin().isfinite()):
-                best = size.argmin()
-                nearest.points[row], nearest.distance[row] = points[best], size[best]
-        return nearest
-
-    def _deepfool(self, index: Indices) -> tuple[Tensor, Tensor, Nearest]:
-        part = self.problem.part(index)
-        results = ResultWriter(part, keep_adversarial=True)
-        deepfool_distance(part, results, max_iter=50, overshoot=1e-3, n_candidates=3, bisect=True)
-        self.results.n_forward[index] += results.n_forward
-        self.results.n_backward[index] += results.n_backward
-        x = self.problem.tensor(index)
-        points = self.problem.model.tensor(results.adversarial)  # type: ignore[arg-type]
-        distance = torch.from_numpy(results.distance).to(x)
-        label = torch.from_numpy(results.predicted_codes).to(x.device)
-        return x, label, Nearest(torch.where(distance.isfinite()[:, None], points, x), distance)
-
-    def _linearise(
-        self, x: Tensor, logits: Tensor, vjp: Vjp, label: Tensor, index: Indices
-    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        """Return target classes, steps to their linearised boundaries, and their sizes (n, m)."""
-        own = label[:, None]
-        others = logits.scatter(1, own, -torch.inf)
-        m = self.budget.n_candidates
-        targets = others.topk(m, dim=1).indices
-        slack, norm = self.objective.slack(x), self.problem.norm
-        steps, sizes = [], []
-        flat = torch.ones_like(label, dtype=torch.bool)
-        for j in range(m):
-            target = targets[:, j : j + 1]
-            gap = (logits.gather(1, own) - logits.gather(1, target))[:, 0]
-            gradient = vjp(against(logits, own, target))
-            if self.objective.mask is not None:
-                gradient = gradient * self.objective.mask
-            step, reached = step_to_hyperplane(-gradient, gap.clamp_min(0), norm, slack)
-            size = norms(step, norm)
-            steps.append((targets[:, j], step))
-            sizes.append(torch.where(reached & (size > 0), size, torch.inf))
-            flat &= (gradient == 0).all(dim=1)
-        self.results.n_backward[index] += m
-        self.results.flat[index] = flat.cpu().numpy()
-        return steps, torch.stack(sizes, dim=1)
-
-    def _race(
-        self,
-        index: Indices,
-        x: Tensor,
-        label: Tensor,
-        steps: list[tuple[Tensor, Tensor]],
-        sizes: Tensor,
-    ) -> Nearest:
-        """Let the starts of each sample descend a little way; return the best of each."""
-        least = sizes.amin(dim=1)
-        nearest = Nearest(x.clone(), torch.full_like(least, torch.inf))
-        for (j, (target, step)), far in product(enumerate(steps), self.budget.far):
-            in_race = (sizes[:, j] <= self.budget.near * least) & sizes[:, j].isfinite()
-            rows = in_race.nonzero()[:, 0]
-            if len(rows) == 0:
-                continue
-            start = self._start(x[rows], label[rows], target[rows], step[rows], sizes[rows, j], far)
-            # Each start has its own best: a longer distance to a new target is followed, too.
-            best = Nearest(start.clone(), torch.full_like(least[rows], torch.inf))
-            descend(self.objective, x[rows], label[rows], start, best, self.budget.race)
-            self._count(index[rows.cpu().numpy()], self.budget.race, extra=1)
-            nearest.update(rows, best)
-        return nearest
-
-    def _start(
-        self, x: Tensor, label: Tensor, target: Tensor, step: Tensor, size: Tensor, far: float
-    ) -> Tensor:
-        """Return the start of a descent, along the gradient far behind the linearised boundary."""
-        _, _, gradient = self.objective(self.objective.clip(x + far * step), label, target)
-        direction = self.objective.steepest(gradient)
-        start = self.objective.clip(x + size[:, None] * direction)
-        flat = (start == x).all(dim=1)  # the gradient there is 0, or points out of the box
-        return torch.where(flat[:, None], self.objective.clip(x + step), start)
-
-    def _finish(
-        self,
-        index: Indices,
-        x: Tensor,
-        label: Tensor,
-        nearest: Nearest,
-        found: Tensor,
-        deepfool: bool,
-    ) -> None:
-        """Descend from the best points, restart as the budget says, and write the results."""
-        rows = found.nonzero()[:, 0]
-        if len(rows) == 0:
-            return
-        index, x, label = index[found.cpu().numpy()], x[rows], label[rows]
-        nearest = nearest[rows]
-        schedule, rows = self.budget.finish, torch.arange(len(rows), device=x.device)
-        for _ in range(1 + self.budget.n_again):
-            best = nearest[rows]
-            before = best.distance.clone()
-            descend(self.objective, x[rows], label[rows], best.points.clone(), best, schedule)
-            self._count(index[rows.cpu().numpy()], schedule)
-            nearest.update(rows, best)
-            rows = rows[best.distance < (1 - GAIN) * before]
-            schedule = self.budget.again
-            if len(rows) == 0:
-                break
-        for restart in range(self.budget.n_restarts):
-            points = self._restart(index, x, nearest, restart, deepfool and restart == 0)
-            descend(self.objective, x, label, points, nearest, self.budget.restart)
-            self._count(index, self.budget.restart)
-        points, passes = _step_out(self.objective, x, label, nearest.points)
-        self.results.n_forward[index] += passes.cpu().numpy()
-        kept = ~points.isnan().any(dim=1)
-        self.results.write_found(
-            index[kept.cpu().numpy()], distances(points, x, self.problem.norm)[kept], points[kept]
-        )
-        self.results.give_up(index[~kept.cpu().numpy()])
-
-    def _restart(
-        self, index: Indices, x: Tensor, nearest: Nearest, restart: int, deepfool: bool
-    ) -> Tensor:
-        """Return DeepFool's points, or random ones as far from the best as the samples are."""
-        if deepfool:
-            _, _, other = self._deepfool(index)
-            nearest.see(other.points, other.distance, -torch.ones_like(other.distance))
-            return torch.where(other.distance.isfinite()[:, None], other.points, nearest.points)
-        # A stream per sample and restart: results depend neither on batches nor on other samples.
-        place = index + self.problem.first
-        streams = (np.random.default_rng((self.seed, restart, int(i))) for i in place)
-        noise = np.stack([stream.standard_normal(x.shape[1]) for stream in streams])
-        direction = torch.from_numpy(noise).to(x)
-        if self.objective.mask is not None:
-            direction = direction * self.objective.mask
-        # Scaled twice, since `scaled` leaves an L-inf perturbation below the radius as it is.
-        radius = nearest.distance
-        delta = self.objective.scaled(direction * radius[:, None], radius)
-        points = self.objective.clip(nearest.points + delta)
-        return torch.where((points == x).all(dim=1)[:, None], nearest.points, points)
-
-    def _count(self, index: Indices, schedule: DescentSchedule, extra: int = 0) -> None:
-        self.results.n_forward[index] += schedule.n_steps + 1 + extra
-        self.results.n_backward[index] += schedule.n_steps + extra
-
-
-def _step_out(
-    objective: MarginObjective, x: Tensor, label: Tensor, points: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Step out a little beyond rounding, and predict the points once more."""
-    passes = torch.zeros_like(label)
-
-    def attempt(rows: Tensor, beyond: float) -> tuple[Tensor, Tensor, Tensor]:
-        tried = objective.clip(points[rows] + beyond * (points[rows] - x[rows]))
-        passes[rows] += 1
-        with torch.no_grad():
-            logits = objective.forward(tried)
-        margin = margins(logits, label[rows])
-        return tried, margin < 0, beyond_rounding(margin, logits, points.dtype)
-
-    steps = (*outwards(points.dtype), 0.0)
-    return confirm(points, steps, attempt, last_resort=HALF_PRECISION), passes
+def _start_at_others(search: OwnSearch, batch: Batch) -> None:
+    """Start rows that are not flipped at other samples: flat logits give no direction."""
+    problem, results, objective = search.problem, search.results, search.objective
+    for row in batch.nearest.distance.isinf().nonzero()[:, 0].tolist():
+        i = batch.index[row]
+        other = (results.predicted_codes != results.predicted_codes[i]).nonzero()[0]
+        # Evenly spread over X where there are many, so that the passes stay few.
+        other = other[:: max(1, len(other) // MOST_OTHERS)]
+        points = problem.tensor(other)
+        if objective.mask is not None:
+            points = torch.where(objective.mask, points, batch.x[row])
+        margin = objective.margin(points, batch.label[row].expand(len(points)))
+        size = norms(points - batch.x[row], problem.norm)
+        size = torch.where(margin < 0, size, torch.inf)
+        results.n_forward[i] += len(points)
+        if len(size) and bool(size.amin().isfinite()):
+            best = int(size.argmin())
+            found = Nearest(points[best : best + 1].clone(), size[best : best + 1].clone())
+            batch.nearest.update(torch.tensor([row], device=size.device), found)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from robfair.distance.gradient import AUTO, STRONG, DescentSchedule, SearchBudget
+import numpy as np
+
+from robfair.distance.gradient import AUTO, STRONG, DescentSchedule, OwnBudget
 
 
 @dataclass(frozen=True)
 class TableBudget:
     """Budget of the search by gradients, for each sample."""
 
-    first: SearchBudget  # of the numeric search in the categories of the sample
-    others: SearchBudget  # of the numeric search in other categories
+    first: OwnBudget  # of the numeric search in the categories of the sample
+    others: OwnBudget  # of the numeric search in other categories
     n_targets: int  # target classes, those with the greatest logits, whose gradients are taken
     width: int  # rows that the greedy search keeps
     n_tried: int  # combinations of categories whose numeric moves are searched
@@ -25,16 +27,16 @@ class TableBudget:
         """Return this budget for a network with so many classes beside the predicted one."""
         return replace(
             self,
-            first=self.first.within(None, n_targets),
+            first=self.first.for_targets(n_targets),
             others=replace(self.others, n_candidates=min(n_targets, self.others.n_candidates)),
             n_targets=min(n_targets, self.n_targets),
         )
 
 
 TABLE_AUTO = TableBudget(
-    first=AUTO,
+    first=AUTO.own,
     others=replace(
-        AUTO,
+        AUTO.own,
         n_candidates=2,
         finish=DescentSchedule(5, step=(2.0, 0.05), change=(0.3, 0.01)),
         n_again=0,
@@ -48,8 +50,13 @@ TABLE_AUTO = TableBudget(
     refine=DescentSchedule(8, step=(1.0, 0.02), change=(0.2, 0.002)),
 )
 TABLE_STRONG = TableBudget(
-    first=replace(STRONG, n_restarts=1),  # from DeepFool's points: nothing random
-    others=replace(AUTO, n_again=1),
+    first=replace(
+        STRONG.own,
+        near=np.inf,
+        far=(4.0, 30.0),
+        deepfool=True,  # for flat logits
+    ),
+    others=replace(AUTO.own, n_again=1),
     n_targets=9,
     width=6,
     n_tried=12,

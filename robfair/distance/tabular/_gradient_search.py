@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from robfair.distance._arrays import Array, Flags, Indices
-from robfair.distance.gradient import AUTO, DescentSchedule, SearchBudget
+from robfair.distance.gradient import AUTO, DescentSchedule, OwnBudget
 from robfair.distance.tabular._best import BestRows, CheapestChanges
 from robfair.distance.tabular._budget import TableBudget
 from robfair.distance.tabular._edits import EditSearch, distinct, least
@@ -74,11 +74,11 @@ class GradientSearch:
             left = self._refine(edited, self.budget.refine)
         # Its steps get smaller than those of the budget's schedule, for the last digits.
         rows = self.best.rows[samples]
-        self._refine(rows[self.space.move_cost(rows, self.space.continuous) > 0], AUTO.again)
+        self._refine(rows[self.space.move_cost(rows, self.space.continuous) > 0], AUTO.own.again)
 
     # --- Numeric moves
 
-    def _move(self, rows: TableRows, budget: SearchBudget) -> tuple[TableRows, Flags]:
+    def _move(self, rows: TableRows, budget: OwnBudget) -> tuple[TableRows, Flags]:
         """Search the numeric moves of rows, and offer those that flip."""
         moved, flipped = self.numeric.search(rows, budget)
         if len(self.space.integers):

@@ -17,8 +17,8 @@ from robfair.distance._arrays import Flags
 from robfair.distance._writer import ResultWriter
 from robfair.distance.gradient import (
     DescentSchedule,
-    SearchBudget,
-    minimum_norm_distance,
+    OwnBudget,
+    own_distance,
     refine,
 )
 from robfair.distance.tabular._oracle import TableOracle
@@ -69,7 +69,7 @@ class NumericSearch:
         # ThreatModel refuses a mask that is False everywhere; nothing is searched then.
         return flags.reshape(self.problem.shape) if flags.any() else None
 
-    def search(self, rows: TableRows, budget: SearchBudget) -> tuple[TableRows, Flags]:
+    def search(self, rows: TableRows, budget: OwnBudget) -> tuple[TableRows, Flags]:
         """Search the least numeric moves that flip rows, as if integers were continuous.
 
         Return the rows, moved, and whether the search has flipped them. They must come without
@@ -78,7 +78,7 @@ class NumericSearch:
         z = rows.points / self.unit
         problem = replace(self.numeric, X=z.reshape(-1, *self.problem.shape))
         results = ResultWriter(problem, keep_adversarial=True)
-        minimum_norm_distance(problem, results, budget, seed=0)
+        own_distance(problem, results, budget)
         self.oracle.count(rows.sample, results.n_forward, results.n_backward)
         assert results.adversarial is not None
         points = self._from_units(rows.points, z, results.adversarial)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from oracles import network
 from robfair import boundary_distance
 from robfair.distance.gradient import AUTO, STRONG
-from robfair.distance.gradient._budget import AMPLE, DEEPFOOL, DEEPFOOL_TARGET
+from robfair.distance.gradient._budget import AMPLE
 
 
 @given(budget=st.integers(40, 3000), n_targets=st.integers(1, 20))
@@ -21,23 +21,30 @@ def test_a_search_fits_its_passes(budget, n_targets):
             assert search is STRONG
             assert budget < 113
             continue
-        assert 1 <= fitted.n_candidates <= n_targets
-        race, finish, again, restart = (
-            2 * schedule.n_steps + 1
-            for schedule in (fitted.race, fitted.finish, fitted.again, fitted.restart)
-        )
-        # Prediction, gradients, starts and race; descents; restarts; confirmation.
-        most = 1 + fitted.n_candidates * (1 + len(fitted.far) * (2 + race))
-        most += finish + fitted.n_again * again + fitted.n_restarts * restart + 4
-        if fitted.n_restarts and fitted.deepfool:
-            most += DEEPFOOL + DEEPFOOL_TARGET * min(3, n_targets)
+        own = fitted.own
+        assert 1 <= own.n_candidates <= n_targets
+        # Prediction, gradients, starts and race; last descents; other rows; confirmation.
+        most = 1 + own.n_candidates * (1 + len(own.far) * (2 + 2 * own.race.n_steps + 1))
+        most += max(2 * each.n_steps + 1 for each in (own.finish, fitted.polish))
+        most += own.n_again * (2 * own.again.n_steps + 1)
+        probes = fitted.n_rivals * fitted.probes * (fitted.n_others > 0)
+        most += probes + fitted.n_others * (2 * fitted.others.n_steps + 1)
+        share = fitted.n_kept * (2 * fitted.share.n_steps + 1)
+        most += fitted.n_rounds * (fitted.n_donors + share) + 4
+        most += fitted.n_around * (2 * fitted.share.n_steps + 1)
         assert most <= budget
-        assert search.within(None, n_targets).n_restarts == search.n_restarts
+        # What other rows show is used whatever it has brought others: the passes are to be spent.
+        assert (fitted.pays, fitted.flat) == (0, 1)
+        if budget > 600:
+            assert most > 0.7 * budget
+            assert fitted.n_others > 1
+            assert fitted.n_rounds > 1
 
 
 def test_one_target_class_gets_a_far_start_where_passes_are_ample():
-    assert len(AUTO.within(None, 1).far) == len(AUTO.within(AMPLE, 1).far) == len(AUTO.far) + 1
-    assert AUTO.within(AMPLE - 1, 1).far == AUTO.within(None, 2).far == AUTO.far
+    far = AUTO.own.far
+    assert len(AUTO.within(None, 1).own.far) == len(AUTO.within(AMPLE, 1).own.far) == len(far) + 1
+    assert AUTO.within(AMPLE - 1, 1).own.far == AUTO.within(None, 2).own.far == far
 
 
 @pytest.mark.parametrize("method", ["auto", "strong"])

@@ -38,10 +38,19 @@ def nothing(points):
 
 def test_a_schedule_falls_from_the_first_to_the_last():
     schedule = DescentSchedule(9, step=(2.0, 0.5), change=(0.3, 0.1))
-    assert cosine(schedule, 0) == pytest.approx((2.0, 0.3))
-    assert cosine(schedule, 4) == pytest.approx((1.25, 0.2))
-    assert cosine(schedule, 8) == pytest.approx((0.5, 0.1))
-    assert cosine(DescentSchedule(1, (2.0, 0.5), (0.3, 0.1)), 0) == pytest.approx((2.0, 0.3))
+    assert cosine(schedule, 0) == pytest.approx((2.0, 0.3, 0.0))
+    assert cosine(schedule, 4) == pytest.approx((1.25, 0.2, 0.0))
+    assert cosine(schedule, 8) == pytest.approx((0.5, 0.1, 0.0))
+    assert cosine(DescentSchedule(1, (2.0, 0.5), (0.3, 0.1)), 0) == pytest.approx((2.0, 0.3, 0.0))
+
+
+def test_every_other_step_is_noisy_until_the_noise_has_vanished():
+    schedule = DescentSchedule(9, step=(2.0, 0.5), change=(0.3, 0.1), noise=4.0)
+    noise = [cosine(schedule, i)[2] for i in range(9)]
+    assert noise[0] == pytest.approx(4.0)
+    assert noise[4] == pytest.approx(2.0)
+    assert noise[8] == 0
+    assert noise[1::2] == [0, 0, 0, 0]
 
 
 def test_margin_gap_and_gradient():

@@ -87,7 +87,7 @@ def test_on_a_network_that_is_harder(trained, norm):
     means = {m: tight(model, X, method=m, **options).distance.mean() for m in (*BOTH, "deepfool")}
     exact = tight(model, X, method="exact", **options).distance.mean()
     assert exact <= means["strong"] <= 1.05 * exact
-    assert means["strong"] <= means["auto"] <= 1.15 * exact
+    assert exact <= means["auto"] <= 1.1 * exact
     assert means["auto"] < means["deepfool"]
 
 
@@ -141,7 +141,7 @@ def check_one_output(result, X, module):
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_strong_is_never_longer_and_the_points_are_flipped(dtype, activation, norm):
+def test_strong_is_seldom_longer_and_the_points_are_flipped(dtype, activation, norm):
     module, X = network([5, 12, 8, 4], activation, dtype), normal(40, 5)
     options = {"norm": norm, "bounds": (X.min(axis=0), X.max(axis=0) + 1)}
     options["mutable"] = [True, True, False, True, True]
@@ -156,7 +156,8 @@ def test_strong_is_never_longer_and_the_points_are_flipped(dtype, activation, no
         assert_array_equal(wide, predict_with(module)(points))
     both = np.isfinite(auto.distance) & np.isfinite(strong.distance)
     assert both.sum() > 25
-    assert strong.distance[both].mean() <= auto.distance[both].mean() * (1 + 1e-3)
+    longer = strong.distance[both] > auto.distance[both] * (1 + 1e-3)
+    assert longer.mean() <= 0.05
     assert np.isfinite(strong.distance).sum() >= np.isfinite(auto.distance).sum()
 
 
@@ -191,9 +192,14 @@ def test_batch_size_order_and_company_do_not_matter(method, norm):
         other = tight(module, X, norm, method=method, batch_size=batch_size)
         assert_array_equal(other.predicted, whole.predicted)
         assert other.distance.mean() == pytest.approx(whole.distance.mean(), rel=1e-3)
-    # Random numbers depend on the seed and a sample's position, not on who else is there.
-    first = tight(module, X[:7], norm, method=method)
+    # The rows that others look at are those of X, and only a background keeps them in a part of it.
+    first = tight(module, X[:7], norm, method=method, background=X)
     assert_allclose(first.distance, whole.distance[:7], rtol=2e-3)
+    order = np.random.default_rng(0).permutation(len(X))
+    turned = tight(module, X[order], norm, method=method)
+    assert_allclose(turned.distance, whole.distance[order], rtol=2e-3)
+    twice = tight(module, np.concatenate([X, X]), norm, method=method)
+    assert_array_equal(twice.distance[:24], twice.distance[24:])
     y = whole.predicted.copy()
     y[::3] = (y[::3] + 1) % 3
     skipped = tight(module, X, norm, method=method, y=y)
@@ -213,12 +219,9 @@ def test_random_states():
     for make in (np.random.RandomState, np.random.default_rng):
         one, again = (tight(module, X, method="strong", random_state=make(0)) for _ in range(2))
         assert_array_equal(one.distance, again.distance)
-    assert_array_equal(
-        tight(module, X, random_state=1).distance, tight(module, X, random_state=2).distance
-    )
 
 
-def test_random_numbers_belong_to_a_position():
+def test_random_numbers_belong_to_a_row():
     # A network on which restarts do not all end in the same place.
     module, X = network([4, 16, 16, 3], nn.ReLU, gain=3), normal(30, 4)
     whole = tight(module, X, method="strong")
@@ -247,10 +250,6 @@ def test_nothing_is_left_behind(random_state):
         assert_array_equal(value, before[name])
 
 
-def fallback(n_targets):
-    return 96 + 50 * min(3, n_targets)  # passes of DeepFool, and of each target class
-
-
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("budget", [40, 47, 90, 130, 333, 900])
 def test_budgets(trained, budget, norm):
@@ -265,7 +264,7 @@ def test_budgets(trained, budget, norm):
     # Nothing flips the samples of this one at first.
     flat = nn.Sequential(linear_layer(np.eye(4) * 1e-3, np.zeros(4)), nn.Tanh(), module)
     result = tight(flat, X, norm, method="auto", budget=budget)
-    assert spent(result).max() <= budget + fallback(2) + 200
+    assert spent(result).max() <= budget + 96 + 50 * 2 + 200  # of DeepFool, and other samples
 
 
 @pytest.mark.slow

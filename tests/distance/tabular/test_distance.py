@@ -31,8 +31,10 @@ def test_units_alone_are_a_scaled_distance(method):
     plain = boundary_distance(net, X, method=method)
     if method == "decision":
         assert_allclose(result.distance.mean(), plain.distance.mean(), rtol=0.1)
-    else:
-        assert_allclose(result.distance, plain.distance, rtol=0.01)
+        return
+    # Without units other rows help, and a row now and then is nearer for it.
+    assert (result.distance > 0.99 * plain.distance).all()
+    assert (result.distance < 1.01 * plain.distance).mean() >= 0.9
 
 
 class _Divide(nn.Module):

@@ -35,7 +35,7 @@ def test_the_least_numeric_move_of_a_linear_model(norm):
     X, threat_model = table(0, 15, 1, 3, norm)
     weight, bias = linear(X.shape[1])
     search = search_of(Shifted(linear_layer(weight, bias)), X, threat_model)
-    rows, flipped = search.search(search.space.unperturbed(np.arange(15)), AUTO.within(None, 2))
+    rows, flipped = search.search(search.space.unperturbed(np.arange(15)), AUTO.own.for_targets(2))
     unit = threat_model.units(X.shape[1:])
     free = threat_model.numeric(X.shape[1:])
     exact = linear_distances(weight * unit, bias, X / unit, norm, -4 / unit, 4 / unit, free)
