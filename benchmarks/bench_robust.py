@@ -224,6 +224,26 @@ def rows(
     return lines
 
 
+def condensed(lines: list[dict[str, str]]) -> str:
+    """Return a table with a line for each method and a column for each network.
+
+    A cell is mean / best (V_f / best), passes, time / DDN-100, and the share that failed, if any.
+    """
+    cells: dict[str, dict[str, str]] = {}
+    for line in lines:
+        failed = "" if line["failed"] == "0.0%" else f", {line['failed']} failed"
+        cell = f"{line['mean / best']} ({line['V_f / best']}), {line['passes']}"
+        cell += f", x {line['time / DDN-100']}" if line["time / DDN-100"] != "-" else ""
+        cells.setdefault(line["method"], {})[line["network"]] = cell + failed
+    networks = list(dict.fromkeys(line["network"] for line in lines))
+    return table(
+        [
+            {"method": method} | {name: of.get(name, "-") for name in networks}
+            for method, of in cells.items()
+        ]
+    )
+
+
 def methods_of(network: Network, norm: float, deep: bool) -> dict[str, Method]:
     """Return the methods that can measure a network."""
     own = {"auto": robfair_method("auto"), "strong": robfair_method("strong")}
@@ -286,7 +306,9 @@ def main() -> None:
                         continue
                     results.write_text(json.dumps(runs))
                 lines += rows(name, seed, norm, network, runs)
-    print(f"{machine(PACKAGES)}\n\n{table(lines)}")
+    print(f"{machine(PACKAGES)}\n")
+    for norm in dict.fromkeys(line["norm"] for line in lines):
+        print(f"{norm}\n\n{condensed([line for line in lines if line['norm'] == norm])}\n")
     if args.out is not None:
         args.out.write_text(json.dumps(lines, indent=1) + "\n")
 

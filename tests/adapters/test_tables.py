@@ -120,7 +120,7 @@ def test_numbers_without_gaps_keep_their_gradients():
     strong = boundary_distance(model, X, threat_model=threat_model, method="strong")
     labels = boundary_distance(model, X, threat_model=threat_model, method="decision", budget=300)
     assert (strong.n_backward > 0).any()
-    assert (strong.distance <= labels.distance * (1 + 1e-6)).all()
+    assert (strong.distance <= labels.distance * (1 + 1e-5)).all()
     assert_allclose(strong.distance.mean(), labels.distance.mean(), rtol=0.1)
     gaps = X.assign(i=X["i"].where(X["i"] != X["i"].max()))
     with pytest.raises(ValueError, match=r"MLPClassifier.predict fails on rows.*NaN"):

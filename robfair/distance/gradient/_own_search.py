@@ -126,7 +126,7 @@ class OwnSearch:
             other = self.deepfool(batch.index).nearest
             rows = other.distance.isfinite().nonzero()[:, 0]
             batch.nearest.update(rows, other[rows])
-            self.descend(batch, rows, other.points[rows], self.budget.again)
+            self.descend(batch, rows, other.points[rows], self.budget.finish)
         return batch
 
     def descend(
