@@ -1,289 +1,261 @@
-"""Tight distances: robfair's beside those of adv-lib and Foolbox, on the same samples in one run.
+"""The ruler on robust networks: minimum-norm searches beside the best known distances.
 
-Targets: the mean of `method="auto"` at most 1.005 times that of the pointwise best of all methods,
-without a failure, in a quarter of the time of DDN with 100 steps; that of "strong" at most 1.0005
-times; V_f within 3 % of V_f of the pointwise best; features times 100 give distances times 100.
+For each network and norm: the passes of each method, its CPU time as a ratio to DDN with 100 steps,
+its mean distance and its V_f as ratios to those of the best known points, and its failures. Seed 0
+is what the search was tuned on, seed 1 is what is reported. Networks and distances are kept in a
+folder, so that a run goes on where it was interrupted; the best known distances of a network are
+the least of all methods that ran on it, with those of --deep: ten times the passes of "strong",
+DDN with 1,000 steps, an eps-search by APGD, and Brendel-Bethge from Foolbox.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
-import statistics
+import subprocess
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from cases import Case, adult_cases, digits_cases, mnist_cases, rescaled
-from common import alternate, counting, machine, median_ratio, options, table, verdict
-from minimal_norm_peers import Search, searches
+from cases import NETWORKS, trained
+from common import counting, machine, options, table
 from numpy.typing import NDArray
-from peers import missing
-from torch import Tensor, nn
+from peers import missing, stand_ins
+from torch import Tensor
 
 from robfair import ThreatModel, boundary_distance
 from robfair.metrics import robustness_variance
 
 PACKAGES = ("foolbox", "adv-lib")
-AUTO, STRONG, DDN = "robfair auto", "robfair strong", "adv-lib DDN-100"
-AUTO_RATIO, STRONG_RATIO, TIME_RATIO, V_F_ERROR, SCALE_ERROR = 1.005, 1.0005, 0.25, 0.03, 0.001
-FACTOR = 100.0
-QUICK = 10.0  # seconds
+Distances = NDArray[np.float64]
+Network = dict[str, Any]
+# Points of all samples, adversarial or not.
+Method = Callable[[Network, float], Tensor]
 
-LEGEND = f"""\
-L2 distances from the class that the network predicts, in the stated box. Every returned point is
-predicted again: "failed" is the share that is not adversarial or not in the box. The pointwise best
-is, for each sample, the least distance of all methods; "mean / best" compares a method's mean with
-that of the pointwise best over the same samples, those where the method succeeded. Seconds are
-medians over rounds in which the methods take turns, one call for all samples, or of one
-call where it takes longer than {QUICK:g} s; "/ DDN-100" is to
-{DDN} on features in [0, 1]. "forwards" and "backwards" are passes per sample. V_f is the
-variance over groups (race; the true class of images) of Rob(P), "-" where a method failed. DDN of
-adv-lib runs without its 8-bit rounding, except where the name says so. Each network comes twice,
-the second time with all features {FACTOR:g} times as large: adv-lib's attacks are made for [0, 1]
-and refuse such samples or, FAB, clip them to it."""
-
-NO_MNIST = """\
-### LeNet, MNIST: skipped
-
-No mnist.npz: uint8 arrays X_train and X_test of shape (n, 28, 28), y_train and y_test. Name the
-folder that holds it by the environment variable ROBFAIR_DATA or by --data-home. To make it from any
-copy of MNIST: `numpy.savez("mnist.npz", X_train=..., y_train=..., X_test=..., y_test=...)`.
+OLD = """
+import sys, time, numpy as np, torch
+from dataclasses import replace
+from robfair import ThreatModel, boundary_distance
+torch.set_num_threads(1)
+net = torch.load(sys.argv[1], weights_only=False)
+threat = replace(net["threat"], norm=float(sys.argv[3]))
+for _ in range(2):
+    started = time.process_time()
+    found = boundary_distance(
+        net["model"], net["x"].numpy(), method=sys.argv[2], threat_model=threat
+    )
+    seconds = time.process_time() - started
+    if seconds > 5:
+        break
+passes = found.n_forward + found.n_backward
+np.savez(sys.argv[4], points=found.adversarial, passes=passes, seconds=seconds)
 """
+QUICK = 5.0  # CPU seconds below which a method is run again, warm
 
 
-@dataclass
-class Outcome:
-    """What a method returned, predicted again; distances are infinite where it failed."""
+def robfair_method(name: str, **more: Any) -> Method:
+    """Return a method of this robfair."""
 
-    distance: NDArray[np.float64]
-    n_forward: float
-    n_backward: float
-    seconds: list[float] = field(default_factory=list)
+    def run(network: Network, norm: float) -> Tensor:
+        found = boundary_distance(
+            network["model"], network["x"], method=name, threat_model=_threat(network, norm), **more
+        )
+        return torch.from_numpy(found.adversarial)
 
-    @property
-    def found(self) -> NDArray[np.bool_]:
-        """Which samples got an adversarial point."""
-        return np.isfinite(self.distance)
+    return run
 
 
-@dataclass
-class Comparison:
-    """A network with the outcomes of all methods that ran, and the pointwise best."""
+def peers(norm: float, deep: bool) -> dict[str, Method]:
+    """Return the methods of other libraries; adv-lib takes features in [0, 1] that all may move."""
+    with stand_ins("torchvision", "torchvision.models", "visdom"):
+        lib: Any = importlib.import_module("adv_lib.attacks")
+        apgd: Any = importlib.import_module("adv_lib.attacks.auto_pgd").minimal_apgd
+    foolbox: Any = importlib.import_module("foolbox")
 
-    case: Case
-    outcomes: dict[str, Outcome]
-    refused: dict[str, str]
-    best: NDArray[np.float64]
+    def adv(attack: Callable[..., Tensor], **more: Any) -> Method:
+        def run(network: Network, norm: float) -> Tensor:
+            torch.manual_seed(0)
+            return attack(network["model"], network["x"], _label(network), **more).detach()
 
-    def ratio(self, name: str) -> float:
-        """Mean distance to that of the pointwise best, where the method succeeded."""
-        found = self.outcomes[name].found
-        distance = self.outcomes[name].distance
-        return float(distance[found].mean() / self.best[found].mean()) if found.any() else np.nan
+        return run
 
-    def failed(self, name: str) -> float:
-        """Share of the samples without an adversarial point."""
-        return float((~self.outcomes[name].found).mean())
+    def brendel_bethge(network: Network, norm: float) -> Tensor:
+        x, label = network["x"], _label(network)
+        fattacks = foolbox.attacks
+        attack = (
+            fattacks.L2BrendelBethgeAttack if norm == 2 else fattacks.LinfinityBrendelBethgeAttack
+        )
+        begin = boundary_distance(
+            network["model"], x, method="deepfool", threat_model=_threat(network, norm)
+        ).adversarial
+        model = foolbox.PyTorchModel(network["model"], bounds=(0, 1), device=x.device)
+        return attack(steps=300).run(
+            model,
+            x,
+            foolbox.criteria.Misclassification(label),
+            starting_points=torch.from_numpy(begin),
+        )
 
-    def v_f(self, distance: NDArray[np.float64]) -> float:
-        """V_f over the groups of the case; NaN if a distance is missing."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of infinite distances: NaN says it
-            estimate = robustness_variance(
-                self.case.y,
-                self.case.label.numpy(),
-                distance=distance,
-                sensitive_features=self.case.groups,
-            )
-        return float(estimate)
-
-    def v_f_ratio(self, name: str) -> float:
-        """V_f to that of the pointwise best."""
-        return self.v_f(self.outcomes[name].distance) / self.v_f(self.best)
-
-
-def robfair_methods() -> list[Search]:
-    """Return the default, the tightest and the plain method."""
-
-    def search(method: Any) -> Search:
-        def run(model: nn.Module, x: Tensor, label: Tensor, bounds: tuple[float, float]) -> Tensor:
-            # DeepFool with three target classes, as in the figures of docs/benchmarks.md.
-            few = {"n_candidates": 3} if method == "deepfool" else {}
-            found = boundary_distance(
-                model, x, method=method, threat_model=ThreatModel(bounds=bounds), **few
-            )
-            return torch.from_numpy(found.adversarial)
-
-        return Search(f"robfair {method}", run)
-
-    return [search("auto"), search("strong"), search("deepfool")]
+    if deep:
+        most = {2: 20.0, np.inf: 1.0}[norm]
+        found = {"Brendel-Bethge": brendel_bethge}
+        found["APGD eps-search"] = adv(
+            apgd, norm=norm, max_eps=most, n_iter=50, binary_search_steps=12
+        )
+        return found | ({"DDN-1000": adv(lib.ddn, steps=1000, levels=None)} if norm == 2 else {})
+    both = {
+        "FMN-100": adv(lib.fmn, norm=norm, steps=100),
+        "FAB-50": adv(lib.fab, norm=norm, n_iter=50),
+        "PDPGD-100": adv(lib.pdpgd, norm=norm, num_steps=100),
+    }
+    if norm != 2:
+        return both
+    ddn = {f"DDN-{n}": adv(lib.ddn, steps=n, levels=None) for n in (20, 100)}
+    return ddn | both | {"SDF": adv(lib.sdf), "ALMA-100": adv(lib.alma, num_steps=100)}
 
 
-def make_cases(folder: Path | None, quick: bool) -> Iterator[Case]:
-    """Train the networks one after the other; MNIST if it is there."""
-    yield from chain(digits_cases(quick), adult_cases(quick))
-    if folder is None or not (folder / "mnist.npz").is_file():
-        print(NO_MNIST, flush=True)
-    else:
-        yield from mnist_cases(folder, quick)
+def _threat(network: Network, norm: float) -> ThreatModel:
+    threat: ThreatModel = network["threat"]
+    return ThreatModel(norm, threat.bounds, threat.mutable)
 
 
-def examine(method: Search, case: Case) -> Outcome:
-    """Run a method once and predict what it returns."""
-    started = time.perf_counter()
-    with counting(case.model) as counts:
-        points = method.run(case.model, case.x, case.label, case.bounds)
-    seconds = time.perf_counter() - started
-    low, high = case.bounds
-    slack = 1e-6 * (high - low)  # x + (p - x) is not always p
-    inside = ((points >= low - slack) & (points <= high + slack)).flatten(1).all(dim=1)
+def _label(network: Network) -> Tensor:
     with torch.no_grad():
-        predicted = case.model(points.nan_to_num()).argmax(dim=1)
-    adversarial = inside & (predicted != case.label)
-    distance = (points.double() - case.x.double()).flatten(1).norm(dim=1).numpy()
-    n = len(points)
-    return Outcome(
-        distance=np.where(adversarial, distance, np.inf),
-        n_forward=counts[0] / n,
-        n_backward=counts[1] / n,
-        seconds=[seconds],
-    )
+        label: Tensor = network["model"](network["x"]).argmax(dim=1)
+    return label
 
 
-def compare(
-    case: Case, methods: list[Search], rounds: int, known: NDArray[np.float64] | None = None
-) -> Comparison:
-    """Run and time all methods on a case.
-
-    `known` are distances of points found otherwise, which count in the pointwise best.
-    """
-    outcomes: dict[str, Outcome] = {}
-    refused: dict[str, str] = {}
-    calls: dict[str, Callable[[], object]] = {}
-    for method in methods:
-        try:
-            outcomes[method.name] = examine(method, case)
-        except Exception as error:
-            if method.name.startswith("robfair"):
-                raise
-            refused[method.name] = f"{type(error).__name__}: {error}"
-        else:
-            # The first run of the quick ones is their warm-up; for the slow ones it is enough.
-            if outcomes[method.name].seconds[0] < QUICK:
-                run = partial(method.run, case.model, case.x, case.label, case.bounds)
-                calls[method.name] = run
-    for name, seconds in alternate(calls, rounds, budget=10).items():
-        outcomes[name].seconds = seconds
-    distances = [outcome.distance for outcome in outcomes.values()]
-    best = np.min([*distances, *([] if known is None else [known])], axis=0)
-    return Comparison(case, outcomes, refused, best)
+def measure(network: Network, norm: float, method: Method) -> dict[str, Any]:
+    """Run a method, predict its points, and return distances, passes and CPU seconds."""
+    with counting(network["model"]) as counts:
+        seconds, points = _timed(network, norm, method)
+    if seconds < QUICK:
+        seconds, _ = _timed(network, norm, method)
+    return {
+        "distance": confirmed(network, points, norm).tolist(),
+        "passes": sum(counts) / len(points),
+        "seconds": seconds,
+    }
 
 
-def report(found: Comparison, ddn_seconds: list[float]) -> None:
-    """Print the table of a network and whether the targets were met."""
-    case = found.case
-    low, high = case.bounds
-    print(f"### {case.title}\n")
-    print(
-        f"{len(case.x):,} test samples in the box [{low:g}, {high:g}], accuracy "
-        f"{case.accuracy:.3f}. Pointwise best: mean L2 {_mean(found.best):.4f}, "
-        f"V_f {found.v_f(found.best):.3g}.\n"
-    )
-    rows = []
-    for name, outcome in found.outcomes.items():
-        v_f = found.v_f(outcome.distance)
-        rows.append(
+def _timed(network: Network, norm: float, method: Method) -> tuple[float, Tensor]:
+    """Return CPU seconds and points."""
+    started = time.process_time()
+    points = method(network, norm)
+    return time.process_time() - started, points
+
+
+def confirmed(network: Network, points: Tensor, norm: float) -> Distances:
+    """Return the distances of points that flip and are valid, inf for the others."""
+    x, threat = network["x"], network["threat"]
+    moved = (points.double() - x.double()).flatten(1)
+    with torch.no_grad():
+        flipped = network["model"](points.nan_to_num()).argmax(dim=1) != _label(network)
+    box, mask = threat.box(x.shape[1:]), threat.mask(x.shape[1:])
+    valid = flipped.numpy()
+    if box is not None:
+        low, high = (torch.from_numpy(np.array(side)) for side in box)
+        slack = 1e-6 * (high - low)
+        flat = points.flatten(1).double()
+        valid &= ((flat >= low - slack) & (flat <= high + slack)).all(dim=1).numpy()
+    if mask is not None:
+        valid &= (moved[:, ~torch.from_numpy(np.array(mask))] == 0).all(dim=1).numpy()
+    return np.where(valid, torch.linalg.vector_norm(moved, norm, dim=1).numpy(), np.inf)
+
+
+def old_method(
+    folder: Path, name: str, network: Network, path: Path, norm: float
+) -> dict[str, Any]:
+    """Run a method of an older robfair, from its checkout, in a process of its own."""
+    out = path.with_suffix(".npz")
+    command = [sys.executable, "-c", OLD, str(path), name, str(norm), str(out)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(folder)})
+    with np.load(out) as found:
+        points, passes = torch.from_numpy(found["points"]), float(found["passes"].mean())
+        seconds = float(found["seconds"])
+    out.unlink()
+    distance = confirmed(network, points, norm).tolist()
+    return {"distance": distance, "passes": passes, "seconds": seconds}
+
+
+def v_f(network: Network, distance: Distances) -> float:
+    """V_f over the groups of the network; NaN if a distance is missing."""
+    label = _label(network).numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(
+            robustness_variance(
+                label, label, distance=distance, sensitive_features=network["groups"]
+            )
+        )
+
+
+def rows(
+    name: str, seed: int, norm: float, network: Network, runs: dict[str, Any]
+) -> list[dict[str, str]]:
+    """Return the lines of the table for a network."""
+    distances = {key: np.array(run["distance"]) for key, run in runs.items()}
+    best = np.min(list(distances.values()), axis=0)
+    ddn = runs.get("DDN-100", {}).get("seconds")
+    lines = []
+    for key, run in runs.items():
+        found = np.isfinite(distances[key])
+        ratio = distances[key][found].mean() / best[found].mean() if found.any() else np.nan
+        variance = v_f(network, distances[key]) / v_f(network, best)
+        lines.append(
             {
-                "method": name,
-                "seconds": f"{statistics.median(outcome.seconds):.3f}",
-                "/ DDN-100": f"{median_ratio(outcome.seconds, ddn_seconds):.2f}",
-                "mean L2": f"{_mean(outcome.distance):.4f}",
-                "mean / best": f"{found.ratio(name):.4f}",
-                "failed": f"{found.failed(name):.1%}",
-                "forwards": f"{outcome.n_forward:.1f}",
-                "backwards": f"{outcome.n_backward:.1f}",
-                "V_f": _or_dash(v_f, ".3g"),
-                "V_f / best": _or_dash(found.v_f_ratio(name), ".3f"),
+                "network": f"{name}, seed {seed}",
+                "norm": "L2" if norm == 2 else "L-inf",
+                "method": key,
+                "passes": f"{run['passes']:.0f}",
+                "time / DDN-100": f"{run['seconds'] / ddn:.2f}" if ddn else "-",
+                "mean / best": f"{ratio:.4f}",
+                "V_f / best": f"{variance:.2f}" if np.isfinite(variance) else "-",
+                "failed": f"{1 - found.mean():.1%}",
             }
         )
-    print(table(rows))
-    for error in dict.fromkeys(found.refused.values()):
-        names = [name for name, text in found.refused.items() if text == error]
-        print(f"\nn/a: {', '.join(names)}: {error}")
-    print(f"\n{_targets(found, ddn_seconds)}", flush=True)
+    return lines
 
 
-def _mean(distance: NDArray[np.float64]) -> float:
-    """Mean of the finite distances."""
-    finite = np.isfinite(distance)
-    return float(distance[finite].mean()) if finite.any() else np.nan
+def condensed(lines: list[dict[str, str]]) -> str:
+    """Return a table with a line for each method and a column for each network.
 
-
-def _or_dash(value: float, spec: str) -> str:
-    return format(value, spec) if np.isfinite(value) else "-"
-
-
-def _targets(found: Comparison, ddn_seconds: list[float]) -> str:
-    auto, strong = found.ratio(AUTO), found.ratio(STRONG)
-    failed = found.failed(AUTO)
-    share = median_ratio(found.outcomes[AUTO].seconds, ddn_seconds)
-    v_f = found.v_f_ratio(AUTO)
-    return (
-        f'"auto": mean / best {auto:.4f}, target {AUTO_RATIO:g}: {verdict(auto <= AUTO_RATIO)}; '
-        f"failed {failed:.1%}, target none: {verdict(failed == 0)}; "
-        f"{share:.2f} of the time of DDN-100, target {TIME_RATIO:g}: "
-        f"{verdict(share <= TIME_RATIO)}; "
-        f"V_f / best {v_f:.3f}, target 1 within {V_F_ERROR:.0%}: "
-        f"{verdict(abs(v_f - 1) <= V_F_ERROR)}. "
-        f'"strong": mean / best {strong:.4f}, target {STRONG_RATIO:g}: '
-        f"{verdict(strong <= STRONG_RATIO)}.\n"
+    A cell is mean / best (V_f / best), passes, time / DDN-100, and the share that failed, if any.
+    """
+    cells: dict[str, dict[str, str]] = {}
+    for line in lines:
+        failed = "" if line["failed"] == "0.0%" else f", {line['failed']} failed"
+        cell = f"{line['mean / best']} ({line['V_f / best']}), {line['passes']}"
+        cell += f", x {line['time / DDN-100']}" if line["time / DDN-100"] != "-" else ""
+        cells.setdefault(line["method"], {})[line["network"]] = cell + failed
+    networks = list(dict.fromkeys(line["network"] for line in lines))
+    return table(
+        [
+            {"method": method} | {name: of.get(name, "-") for name in networks}
+            for method, of in cells.items()
+        ]
     )
 
 
-def scaling(unit: Comparison, large: Comparison) -> str:
-    """Say whether distances grew with the features."""
-    parts = []
-    for name in (AUTO, STRONG):
-        small = unit.outcomes[name].distance
-        factor = float(large.outcomes[name].distance.sum() / small.sum())
-        met = abs(factor / FACTOR - 1) <= SCALE_ERROR
-        parts.append(f"{name} {factor:.3f} times, target {FACTOR:g}: {verdict(met)}")
-    return f"Sum of the distances against that of the features as given: {'; '.join(parts)}.\n"
-
-
-def summary(unit: Comparison, large: Comparison) -> dict[str, str]:
-    """Row of the last table."""
-    names = (AUTO, STRONG, "robfair deepfool", DDN, "adv-lib DDN-1000", "adv-lib SDF")
-    ratios = {name: f"{unit.ratio(name):.4f}" for name in names if name in unit.outcomes}
-    ddn_seconds = unit.outcomes[DDN].seconds
-    times = {
-        name: f"{median_ratio(unit.outcomes[name].seconds, ddn_seconds):.2f}"
-        for name in (AUTO, STRONG)
-    }
-    return {
-        "network": unit.case.title,
-        **{f"{_short(name)} / best": ratio for name, ratio in ratios.items()},
-        **{f"time, {_short(name)} / DDN-100": ratio for name, ratio in times.items()},
-        "auto failed": f"{unit.failed(AUTO):.1%}",
-        "V_f, auto / best": f"{unit.v_f_ratio(AUTO):.3f}",
-        "V_f, DDN-100 / best": _or_dash(unit.v_f_ratio(DDN), ".3f"),
-        f"auto / best, x {FACTOR:g}": f"{large.ratio(AUTO):.4f}",
-    }
-
-
-def _short(name: str) -> str:
-    return name.rpartition(" ")[2]
+def methods_of(network: Network, norm: float, deep: bool) -> dict[str, Method]:
+    """Return the methods that can measure a network."""
+    own = {name: robfair_method(name) for name in ("auto", "strong", "deepfool")}
+    if deep:
+        own["strong, 4,000 passes"] = robfair_method("strong", budget=4000)
+    all_move = network["threat"].mask(network["x"].shape[1:]) is None
+    others = peers(norm, deep=False) | (peers(norm, deep=True) if deep else {}) if all_move else {}
+    return own | others
 
 
 def main() -> None:
-    """Print two tables for each network, and one of all."""
+    """Measure, and print one table."""
     home = os.environ.get("ROBFAIR_DATA")
     args = options(
         __doc__ or "",
@@ -291,29 +263,57 @@ def main() -> None:
             "--data-home": {
                 "type": Path,
                 "default": Path(home) if home else None,
-                "help": "folder that holds mnist.npz; default: the variable ROBFAIR_DATA",
-            }
+                "help": "mnist.npz",
+            },
+            "--kept": {
+                "type": Path,
+                "default": Path("robust-networks"),
+                "help": "networks, results",
+            },
+            "--old": {"type": Path, "default": None, "help": "checkout of an older robfair"},
+            "--seeds": {"type": int, "nargs": "+", "default": [1], "help": "of the networks"},
+            "--networks": {"nargs": "+", "default": list(NETWORKS), "help": "some of them"},
+            "--norms": {"nargs": "+", "default": ["2", "inf"], "help": "2, inf"},
+            "--deep": {"action": "store_true", "help": "the searches for the best known, too"},
+            "--out": {"type": Path, "default": None, "help": "a JSON file for the table"},
         },
     )
     absent = missing(PACKAGES)
     if absent:
         raise SystemExit(f"not installed: {', '.join(absent)}; see benchmarks/README.md")
-    print("## Tight distances\n")
+    args.kept.mkdir(parents=True, exist_ok=True)
+    n_test, lines = 64 if args.quick else 256, []
+    for name in args.networks:
+        for seed in args.seeds:
+            path = args.kept / f"{name.replace(' ', '-')}-{seed}.pt"
+            if not path.exists():
+                if NETWORKS[name][0] == "mnist" and args.data_home is None:
+                    print(f"{name}: skipped, no --data-home", file=sys.stderr)
+                    continue
+                torch.save(trained(name, seed, n_test, args.data_home), path)
+            network = torch.load(path, weights_only=False)
+            for norm in map(float, args.norms):
+                results = path.with_suffix(f".{norm:g}.json")
+                runs = json.loads(results.read_text()) if results.exists() else {}
+                todo: dict[str, Callable[[], dict[str, Any]]] = {
+                    key: partial(measure, network, norm, method)
+                    for key, method in methods_of(network, norm, args.deep).items()
+                }
+                for key in ("auto", "strong") if args.old else ():
+                    todo[f"{key} before"] = partial(old_method, args.old, key, network, path, norm)
+                for key in [each for each in todo if each not in runs]:
+                    try:
+                        runs[key] = todo[key]()
+                    except Exception as error:
+                        print(f"{name}, {key}: {type(error).__name__}: {error}", file=sys.stderr)
+                        continue
+                    results.write_text(json.dumps(runs))
+                lines += rows(name, seed, norm, network, runs)
     print(f"{machine(PACKAGES)}\n")
-    print(f"{LEGEND}\n", flush=True)
-    methods = [*robfair_methods(), *searches(args.quick)]
-    rounds = args.rounds or (1 if args.quick else 5)
-    rows = []
-    for case in make_cases(args.data_home, args.quick):
-        unit = compare(case, methods, rounds)
-        ddn_seconds = unit.outcomes[DDN].seconds
-        report(unit, ddn_seconds)
-        large = compare(rescaled(case, FACTOR), methods, 1, known=FACTOR * unit.best)
-        report(large, ddn_seconds)
-        print(scaling(unit, large))
-        rows.append(summary(unit, large))
-    print("### Summary\n")
-    print(table(rows), flush=True)
+    for norm in dict.fromkeys(line["norm"] for line in lines):
+        print(f"{norm}\n\n{condensed([line for line in lines if line['norm'] == norm])}\n")
+    if args.out is not None:
+        args.out.write_text(json.dumps(lines, indent=1) + "\n")
 
 
 if __name__ == "__main__":

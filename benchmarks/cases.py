@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ __all__ = [
     "adult_cases",
     "dense_cases",
     "digits_cases",
-    "mnist_cases",
-    "rescaled",
     "trained",
 ]
 
@@ -93,13 +91,6 @@ def dense_cases(quick: bool) -> Iterator[Case]:
     robust = AdversarialClassifier(eps=0.1, n_steps=5, max_epochs=epochs, random_state=0)
     yield _case("Dense network, digits, natural training", natural, arrays)
     yield _case("Dense network, digits, TRADES, eps 0.1", robust, arrays)
-
-
-def mnist_cases(folder: Path, quick: bool, n_test: int = 256) -> Iterator[Case]:
-    """Train LeNet on 10,000 images of MNIST, naturally and with TRADES."""
-    n_test, n_train, epochs = (64, 1000, 2) if quick else (n_test, 10_000, 10)
-    arrays = mnist(folder, n_train, n_test)
-    yield from _image_cases("LeNet, MNIST", arrays, eps=0.2, epochs=epochs, batch_size=128)
 
 
 def _image_cases(
@@ -189,9 +180,11 @@ def trained(name: str, seed: int, n_test: int, folder: Path | None) -> dict[str,
     elif data == "adult":
         (X, y, X_test, y_test), _, groups = adult(unit_interval=True)
     else:
-        if data == "mnist" and folder is None:
-            raise SystemExit("no --data-home: name the folder that holds mnist.npz")
-        arrays = digits(600) if data == "digits" else mnist(folder, 10_000, 2 * n_test)
+        if data == "mnist":
+            assert folder is not None
+            arrays = mnist(folder, 10_000, 2 * n_test)
+        else:
+            arrays = digits(600)
         X, y, X_test, y_test = arrays
         common["module"] = lenet
     fit = NaturalClassifier(**common) if eps is None else AdversarialClassifier(**robust, **common)
@@ -200,27 +193,3 @@ def trained(name: str, seed: int, n_test: int, folder: Path | None) -> dict[str,
     x = torch.from_numpy(X_test[rows])
     model = fit.module_.eval()
     return {"model": model, "x": x, "y": y_test[rows], "groups": groups[rows], "threat": threat}
-
-
-class Divide(nn.Module):
-    """Divides features by a constant."""
-
-    def __init__(self, divisor: float) -> None:
-        super().__init__()
-        self.divisor = divisor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Divide."""
-        return x / self.divisor
-
-
-def rescaled(case: Case, factor: float) -> Case:
-    """Return the same network for features `factor` times as large: distances grow by `factor`."""
-    low, high = case.bounds
-    return replace(
-        case,
-        title=f"{case.title}, features x {factor:g}",
-        model=nn.Sequential(Divide(factor), *case.model).eval(),
-        x=case.x * factor,
-        bounds=(low * factor, high * factor),
-    )
