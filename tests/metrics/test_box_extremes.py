@@ -88,6 +88,7 @@ def test_the_ratio_of_unbounded_numbers_and_of_one(high, expected):
 def test_the_ratio_of_numbers_that_may_be_zero():
     assert ratio_extremes(np.zeros(2), np.array([0.0, 2.0])) == (0, 0)
     assert ratio_extremes(np.zeros(2), np.array([0.5, 0.5])) == (0, 1)
+    assert ratio_extremes(np.array([0.2, 0.3]), np.array([0.4, 0.5])) == pytest.approx((0.4, 1))
 
 
 @pytest.mark.parametrize(("extremes", "measure"), SEARCHED)

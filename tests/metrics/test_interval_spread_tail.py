@@ -8,6 +8,8 @@ from scipy import stats
 
 from robfair._mean_summary import MeanSummary, combine, hall
 from robfair.metrics._interval_spread_tail import (
+    _PAST,
+    _between,
     _led,
     _Root,
     _tail_of_leader,
@@ -136,3 +138,18 @@ def test_a_group_leads_more_and_more_from_seven_to_nine_tenths_of_the_error():
     # Parts of 1/2 and 0 and 1/2, and of 1/6 and 1/6 and 2/3.
     assert _led(at, means).tolist() == [0, 0, 0]
     assert _led(at[2], summary(np.ones(3), [1.0, 1.0, 9.0])) == 1
+
+
+def test_errors_beyond_where_the_transformation_is_flat_count_as_between():
+    skewness, df = 1.5, 9.0
+    line = np.linspace(-4, 0, 40_001)
+    flat = line[np.abs(np.gradient(hall(line, skewness), line)).argmin()]
+
+    def below(t):
+        return stats.t.cdf(hall(t, skewness), df)
+
+    unknown = below(flat) - _PAST
+    expected = below(1.0) - (below(-0.5) - unknown)
+    assert _between(np.array(-0.5), np.array(1.0), df, skewness) == pytest.approx(
+        expected, abs=1e-4
+    )
