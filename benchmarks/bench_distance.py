@@ -272,8 +272,9 @@ def main() -> None:
             },
             "--old": {"type": Path, "default": None, "help": "checkout of an older robfair"},
             "--seeds": {"type": int, "nargs": "+", "default": [1], "help": "of the networks"},
-            "--networks": {"nargs": "+", "default": list(NETWORKS), "help": "some of them"},
+            "--networks": {"nargs": "+", "default": None, "help": "some of them"},
             "--norms": {"nargs": "+", "default": ["2", "inf"], "help": "2, inf"},
+            "--samples": {"type": int, "default": None, "help": "test samples (default: 256)"},
             "--deep": {"action": "store_true", "help": "the searches for the best known, too"},
             "--out": {"type": Path, "default": None, "help": "a JSON file for the table"},
         },
@@ -282,10 +283,11 @@ def main() -> None:
     if absent:
         raise SystemExit(f"not installed: {', '.join(absent)}; see benchmarks/README.md")
     args.kept.mkdir(parents=True, exist_ok=True)
-    n_test, lines = 64 if args.quick else 256, []
-    for name in args.networks:
+    n_test, lines = args.samples or (64 if args.quick else 256), []
+    few = [name for name in NETWORKS if name.startswith("Adult")]
+    for name in args.networks or (few if args.quick else NETWORKS):
         for seed in args.seeds:
-            path = args.kept / f"{name.replace(' ', '-')}-{seed}.pt"
+            path = args.kept / f"{name.replace(' ', '-')}-{seed}-{n_test}.pt"
             if not path.exists():
                 if NETWORKS[name][0] == "mnist" and args.data_home is None:
                     print(f"{name}: skipped, no --data-home", file=sys.stderr)

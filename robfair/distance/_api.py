@@ -70,8 +70,8 @@ def boundary_distance(
           ensembles, "decision" for other models that only predict. For networks a search of its
           own, an upper bound: a start for each target class that is near, a race of these, starts
           that other rows suggest (the ways to rows of other classes, what has flipped similar
-          rows) where these pay, and a descent from the best along the boundary. About 60 passes
-          per sample on natural networks, 120 on adversarially trained ones.
+          rows) where these pay, and a descent from the best along the boundary. About 55 passes
+          per sample, 90 to 120 where such starts pay, 150 for the rows that show whether they do.
         - "strong": the same with longer descents, more starts from other rows and random ones; the
           least of all. What a paper should report, at 400 to 550 passes.
         - "linear": exact, for affine models (Eq. 7, with the norm unsquared). In a table a search
@@ -103,7 +103,7 @@ def boundary_distance(
     budget : int, default=None
         The greatest number of passes per sample, forwards and backwards, for "auto" and "strong".
         What is more than "auto" needs goes to further starts. A fallback adds its own passes where
-        no start flips a sample: DeepFool, and up to 200 other samples as starts. For "decision" the
+        no start flips a sample: DeepFool, and up to 100 other samples as starts. For "decision" the
         greatest number of predictions per sample. For ensembles of trees the work of so many
         predictions, counted in splits that are looked at, for each target class. None: the method's
         own.
@@ -114,7 +114,8 @@ def boundary_distance(
         Samples from which "decision" starts, such as training data. In tables "strong" starts from
         them too, and "auto" where its gradients lead nowhere. Networks are searched on a pool of
         about 128 of them first, chosen by content, and other rows start from what that has found:
-        a distance depends on the row and the pool, not on batches or order. None: X.
+        a distance depends on the row and the pool, not on batches or order. Passes of rows that are
+        not in X are not counted. None: X.
     batch_size : int, default=None
         Samples in flight; bounds the memory. None: as many as have 2**18 features together, but at
         least 64.

@@ -64,7 +64,7 @@ def _least_norm(
     known = search_pool(problem, _company(problem, options), budget, options.random_state)
     search = partial(minimum_norm_distance, budget=budget, known=known)
     in_chunks(search, problem, results, options.n_jobs, problem.batch_size)
-    minimum_norm_fallback(problem, results, budget)
+    minimum_norm_fallback(problem, results, budget, known)
 
 
 def _company(problem: Problem, options: DistanceOptions) -> NDArray[Any]:

@@ -144,8 +144,8 @@ def _between(
 ) -> Floats:
     """Return how often the t of a skewed mean is drawn between two values.
 
-    Hall's transformation is flat at -3 / skewness: it tells that an error is beyond, but not how
-    far. Where that are many, the rest of them count as between, so that intervals are rather wide.
+    Hall's transformation is flat at -3 / skewness: it tells that an error lies beyond, but not how
+    far. If more than `_PAST` of them do, the excess counts as between, which errs on the wide side.
     """
 
     def below(t: Floats) -> Floats:

@@ -192,7 +192,8 @@ class SearchBudget:
         return self.n_donors + self.n_kept * self.share.n_passes
 
 
-# benchmarks/constants.json has each number halved and doubled. What that does to length and passes:
+# Comments say what halving and doubling does to length and passes: benchmarks/constants.json has it
+# for `own`. The others were chosen together, on networks of seed 0 of bench_distance.
 AUTO = SearchBudget(
     OwnBudget(
         n_candidates=5,  # 3: +0.3 % length, 9: +5 % passes

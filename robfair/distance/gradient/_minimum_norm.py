@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from robfair._batches import batches
 from robfair._geometry import norms
 from robfair._problem import Problem
 from robfair.distance._arrays import Indices
@@ -22,8 +23,14 @@ from robfair.distance._writer import ResultWriter
 from robfair.distance.gradient._budget import SearchBudget
 from robfair.distance.gradient._descent import DescentSchedule, Nearest
 from robfair.distance.gradient._noise import NoiseSource
-from robfair.distance.gradient._own_search import Batch, OwnSearch, batches, own_search
-from robfair.distance.gradient._pool import Pool, contents, feature_scale, pool_rows
+from robfair.distance.gradient._own_search import Batch, OwnSearch, own_search
+from robfair.distance.gradient._pool import (
+    Pool,
+    content_order,
+    contents,
+    feature_scale,
+    pool_rows,
+)
 from robfair.distance.gradient._suggestions import follow_others, follow_similar, look_around
 
 __all__ = ["SearchedPool", "minimum_norm_distance", "minimum_norm_fallback", "search_pool"]
@@ -90,7 +97,8 @@ def search_pool(
     noise = NoiseSource.drawn(seed, scale, problem.mask())
     results = ResultWriter(problem, keep_adversarial=True)
     with own_search(problem, results, budget.own) as own:
-        parts = [own.begin(index) for index in batches(problem, np.arange(len(problem.X)))]
+        places = np.arange(len(rows))
+        parts = [own.begin(places[each]) for each in batches(len(rows), problem.batch_size)]
         x, label = (torch.cat([getattr(each, name) for each in parts]) for name in ("x", "label"))
         pool = Pool(x, label, _snapshot(parts), problem.mask())
         search = _Search(own, budget, pool, noise)
@@ -157,8 +165,10 @@ def minimum_norm_distance(
     pool = known.pool
     with own_search(problem, results, budget.own) as own:
         search = _Search(own, budget, pool, known.noise)
-        for index in batches(problem, rest):
-            batch = own.begin(index, race=pool.own_pays)
+        for each in batches(len(rest), problem.batch_size):
+            batch = own.begin(rest[each], race=pool.own_pays)
+            if len(batch) == 0:  # all of them are wrong
+                continue
             if pool.others_pay:
                 search.others(batch, range(budget.n_others + (not pool.own_pays)))
             if pool.sharing_pays:
@@ -184,53 +194,55 @@ class _Search:
 
     def others(self, batch: Batch, ranks: range) -> None:
         """Start on the ways to rows of other classes, those of some ranks, the nearest first."""
-        if len(batch) and len(ranks):
+        if len(ranks):
             follow_others(self.own, batch, self.pool, self.budget, self.noise.of(batch.x), ranks)
 
     def share(self, batch: Batch, turn: int) -> None:
         """Start along what has flipped similar rows."""
-        if len(batch):
-            follow_similar(self.own, batch, self.pool, self.budget, self.noise.of(batch.x), turn)
+        follow_similar(self.own, batch, self.pool, self.budget, self.noise.of(batch.x), turn)
 
     def around(self, batch: Batch) -> None:
         """Start around the best points."""
-        if len(batch):
-            look_around(self.own, batch, self.budget, self.noise.of(batch.x))
+        look_around(self.own, batch, self.budget, self.noise.of(batch.x))
 
     def last(self, helped: bool) -> DescentSchedule:
         """Return the last descent: a long one where only starts have raced."""
         return self.budget.polish if helped else self.budget.own.finish
 
 
-def minimum_norm_fallback(problem: Problem, results: ResultWriter, budget: SearchBudget) -> None:
+def minimum_norm_fallback(
+    problem: Problem, results: ResultWriter, budget: SearchBudget, known: SearchedPool
+) -> None:
     """Try more where no start has flipped a sample: DeepFool, and other samples.
 
     Parameters
     ----------
     problem, results : Problem, ResultWriter
         All samples, and what :func:`minimum_norm_distance` has written of them.
-    budget : SearchBudget
+    budget, known : SearchBudget, SearchedPool
         As there.
     """
     # DeepFool's steps grow until one flips the sample, so it takes what no start has flipped.
     rest = np.flatnonzero(results.failed)
+    if len(rest) == 0:
+        return
+    order = content_order(problem, problem.X, known.noise.scale)
     with own_search(problem, results, budget.own) as search:
-        for index in batches(problem, rest):
-            batch = search.deepfool(index)
-            _start_at_others(search, batch)
+        for each in batches(len(rest), problem.batch_size):
+            batch = search.deepfool(rest[each])
+            _start_at_others(search, batch, order)
             search.converge(batch, budget.own.finish)
             search.write(batch)
-            search.results.give_up(index[results.failed[index]])
+            search.results.give_up(batch.index[results.failed[batch.index]])
 
 
-def _start_at_others(search: OwnSearch, batch: Batch) -> None:
+def _start_at_others(search: OwnSearch, batch: Batch, order: Indices) -> None:
     """Start rows that are not flipped at other samples: flat logits give no direction."""
     problem, results, objective = search.problem, search.results, search.objective
     for row in batch.nearest.distance.isinf().nonzero()[:, 0].tolist():
         i = batch.index[row]
-        other = (results.predicted_codes != results.predicted_codes[i]).nonzero()[0]
-        # Evenly spread over X where there are many, so that the passes stay few.
-        other = other[:: max(1, len(other) // MOST_OTHERS)]
+        # Some of them where there are many, so that the passes stay few.
+        other = order[results.predicted_codes[order] != results.predicted_codes[i]][:MOST_OTHERS]
         points = problem.tensor(other)
         if objective.mask is not None:
             points = torch.where(objective.mask, points, batch.x[row])

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robfair._batches import batches
 from robfair._confirm import beyond_rounding, confirm, outwards
 from robfair._geometry import norms, step_to_hyperplane
 from robfair._problem import Problem, distances, finite, margins
@@ -34,7 +35,7 @@ from robfair.distance.gradient._descent import (
 )
 from robfair.distance.gradient._noise import RowNoise
 
-__all__ = ["Batch", "OwnSearch", "batches", "own_distance", "own_search"]
+__all__ = ["Batch", "OwnSearch", "own_distance", "own_search"]
 
 # A descent is repeated where it has shortened the distance by more than this share.
 GAIN = 0.03  # bench_constants: halved, +4 % passes; doubled, -2 %; the same length
@@ -53,16 +54,10 @@ def own_distance(problem: Problem, results: ResultWriter, budget: OwnBudget) -> 
         Starts and steps.
     """
     with own_search(problem, results, budget) as search:
-        for index in batches(problem, np.arange(len(problem.X))):
-            batch = search.begin(index)
+        for rows in batches(len(problem.X), problem.batch_size):
+            batch = search.begin(np.arange(len(problem.X))[rows])
             search.converge(batch, budget.finish)
             search.write(batch)
-
-
-def batches(problem: Problem, index: Indices) -> Iterator[Indices]:
-    """Yield rows in batches."""
-    for first in range(0, len(index), problem.batch_size):
-        yield index[first : first + problem.batch_size]
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from robfair._problem import Problem
+from robfair.distance._arrays import Indices
 from robfair.distance.gradient._descent import Nearest
 from robfair.distance.gradient._noise import row_keys
 
-__all__ = ["Pool", "contents", "feature_scale", "pool_rows"]
+__all__ = ["Pool", "content_order", "contents", "feature_scale", "pool_rows"]
 
 # Rows of the pool: at least, for each class, and at most.
 ROWS, ROWS_PER_CLASS, MOST_ROWS = 128, 8, 1024
@@ -35,18 +36,22 @@ def feature_scale(problem: Problem, X: NDArray[Any]) -> Tensor:
 def pool_rows(problem: Problem, X: NDArray[Any], scale: Tensor) -> NDArray[Any]:
     """Return the rows of X that are in the pool: the different ones with the least hash."""
     n = min(max(ROWS, ROWS_PER_CLASS * problem.n_classes), MOST_ROWS)
+    chosen: dict[bytes, int] = {}
+    for i in content_order(problem, X, scale):
+        chosen.setdefault(contents(problem.model.tensor(X[[i]]))[0], int(i))
+        if len(chosen) == n:
+            break
+    return X[list(chosen.values())]
+
+
+def content_order(problem: Problem, X: NDArray[Any], scale: Tensor) -> Indices:
+    """Return the places of rows in an order that follows from their content: as good as random."""
     keys, sums = [], []
     for first in range(0, len(X), AT_ONCE):
         x = _part(problem, X, first)
         keys.append(row_keys(x, scale).cpu().numpy())
         sums.append((x / scale).double().sum(dim=1).cpu().numpy())
-    order = np.lexsort((np.concatenate(sums), np.concatenate(keys)))
-    chosen: dict[bytes, int] = {}
-    for i in order:
-        chosen.setdefault(contents(problem.model.tensor(X[[i]]))[0], int(i))
-        if len(chosen) == n:
-            break
-    return X[list(chosen.values())]
+    return np.lexsort((np.concatenate(sums), np.concatenate(keys)))
 
 
 def _part(problem: Problem, X: NDArray[Any], first: int) -> Tensor:
@@ -89,19 +94,21 @@ class Pool:
         The nearest of each class come first, then the second of each. Distances are those
         of the mutable features; infinite where there are not so many rows.
         """
-        apart = self._apart(x)
-        sizes, places, keys = [], [], []
-        codes = self.label.unique()
+        apart, codes = self._apart(x), self.label.unique()
         of_each = -(-n // max(len(codes) - 1, 1))
+        sizes, places, ranks = [], [], []
         for code in codes:
             of_class = (self.label == code).nonzero()[:, 0]
             size, place = apart[:, of_class].sort(dim=1, stable=True)
-            size = torch.where((label == code)[:, None], torch.inf, size[:, :of_each])
-            sizes.append(size)
+            sizes.append(torch.where((label == code)[:, None], torch.inf, size[:, :of_each]))
             places.append(of_class[place[:, :of_each]])
-            keys.append(size + 2 * apart.amax() * torch.arange(size.shape[1], device=x.device))
-        order = torch.cat(keys, dim=1).argsort(dim=1, stable=True)[:, :n]
-        return torch.cat(sizes, dim=1).gather(1, order), torch.cat(places, dim=1).gather(1, order)
+            ranks.append(torch.arange(sizes[-1].shape[1], device=x.device).expand_as(sizes[-1]))
+        size, place, rank = (torch.cat(each, dim=1) for each in (sizes, places, ranks))
+        # By rank, and by distance within a rank.
+        order = size.argsort(dim=1, stable=True)
+        rank = torch.where(size.isinf(), of_each, rank).gather(1, order)
+        order = order.gather(1, rank.argsort(dim=1, stable=True))[:, :n]
+        return size.gather(1, order), place.gather(1, order)
 
     def ways(self, x: Tensor, places: Tensor) -> Tensor:
         """Return the ways from rows x to those of the pool, in the mutable features."""

@@ -31,43 +31,44 @@ def follow_others(
     ranks: range,
 ) -> None:
     """Descend from points near the boundary on the ways to the nearest rows of other classes."""
-    starts, sizes = _on_the_way(search, batch, pool, budget)
+    places, shares, sizes = _on_the_way(search, batch, pool, budget)
     for k in (rank for rank in ranks if rank < sizes.shape[1]):
         rows = sizes[:, k].isfinite().nonzero()[:, 0]
-        points = starts[rows, k]
+        way = pool.ways(batch.x[rows], places[rows, k])
+        points = search.objective.clip(batch.x[rows] + shares[rows, k, None] * way)
         search.descend(batch, rows, points, budget.others, noise.of(rows, k))
 
 
 def _on_the_way(
     search: OwnSearch, batch: Batch, pool: Pool, budget: SearchBudget
-) -> tuple[Tensor, Tensor]:
-    """Return points (n, k, d) on the ways, and their distances (n, k), the nearest first.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rows of the pool, shares of the ways to them, and sizes of these, each (n, k).
 
-    A distance is infinite where there is no such way.
+    The shortest come first. A size is infinite where there is no such way.
     """
     objective = search.objective
-    apart, nearest = pool.rivals(batch.x, batch.label, budget.n_rivals)
-    starts = batch.x[:, None].repeat(1, apart.shape[1], 1)
-    sizes = torch.full_like(apart, torch.inf)
+    apart, places = pool.rivals(batch.x, batch.label, budget.n_rivals)
+    shares, sizes = torch.zeros_like(apart), torch.full_like(apart, torch.inf)
     for k in range(apart.shape[1]):
         rows = apart[:, k].isfinite().nonzero()[:, 0]
         if len(rows) == 0:
             continue
-        way = pool.ways(batch.x[rows], nearest[rows, k])
+        way = pool.ways(batch.x[rows], places[rows, k])
         share = _share_of_way(objective, batch[rows], way, budget.probes)
         search.count(batch, rows, budget.probes)
         points = objective.clip(batch.x[rows] + share[:, None] * way)
         size = norms(points - batch.x[rows], objective.norm)
-        starts[rows, k] = points
+        shares[rows, k] = share
         sizes[rows, k] = torch.where(size > 0, size, torch.inf)
     sizes, order = sizes.sort(dim=1, stable=True)
-    return starts.gather(1, order[:, :, None].expand_as(starts)), sizes
+    return places.gather(1, order), shares.gather(1, order), sizes
 
 
 def _share_of_way(objective: MarginObjective, batch: Batch, way: Tensor, n_probes: int) -> Tensor:
     """Return the share of each way up to about the boundary, by regula falsi."""
     low, high = torch.zeros_like(batch.margin), torch.ones_like(batch.margin)
-    at_low, at_high = batch.margin, -batch.margin  # the far end is predicted otherwise
+    # A guess for the far end: a row of another class, if all features that differ are mutable.
+    at_low, at_high = batch.margin, -batch.margin
     share = torch.full_like(low, 0.5)
     for _ in range(n_probes):
         margin = objective.margin(objective.clip(batch.x + share[:, None] * way), batch.label)
@@ -84,19 +85,18 @@ def follow_similar(
 ) -> None:
     """Try the perturbations of similar rows, and descend from the most promising ones."""
     place = budget.n_rivals + turn * budget.n_kept  # behind those of the rivals
-    ways, sizes = _tried(search, batch, pool, budget)
+    donors, sizes = _tried(search, batch, pool, budget)
     n_known = sizes.isfinite().sum(dim=1)
-    own = batch.nearest.points - batch.x
+    own, objective = batch.nearest.points - batch.x, search.objective
     for k in range(budget.n_kept):
         rows = n_known.nonzero()[:, 0]
         # In later turns those that come next.
         rank = (turn * budget.n_kept + k) % n_known[rows]
-        way, size = ways[rows, rank], sizes[rows, rank]
-        reached = batch.nearest.distance[rows]
-        mixed = _unit(way, search.objective.norm)
-        mixed = mixed + OWN_SHARE * _unit(own[rows], search.objective.norm)
-        size = torch.where(reached.isfinite(), reached, size)
-        points = _at(search.objective, batch.x[rows], mixed, size)
+        x, reached = batch.x[rows], batch.nearest.distance[rows]
+        way = objective.clip(x + pool.moved[donors[rows, rank]]) - x
+        mixed = _unit(way, objective.norm) + OWN_SHARE * _unit(own[rows], objective.norm)
+        size = torch.where(reached.isfinite(), reached, sizes[rows, rank])
+        points = objective.clip(x + _unit(mixed, objective.norm) * size[:, None])
         search.descend(batch, rows, points, budget.share, noise.of(rows, place + k))
 
 
@@ -111,13 +111,12 @@ def look_around(search: OwnSearch, batch: Batch, budget: SearchBudget, noise: Ro
 def _tried(
     search: OwnSearch, batch: Batch, pool: Pool, budget: SearchBudget
 ) -> tuple[Tensor, Tensor]:
-    """Return perturbations of similar rows (n, k, d), and the sizes (n, k) that they should have.
+    """Return similar rows, and the sizes that their perturbations should have here, each (n, k).
 
     The shortest first: a perturbation should be as long as where the margin would be 0 were it
     linear on the way. Infinite where it does not lower the margin.
     """
     donors = pool.similar(batch.x, batch.label, budget.n_donors)
-    ways = batch.x.new_zeros((*donors.shape, batch.x.shape[1]))
     sizes = batch.x.new_full(donors.shape, torch.inf)
     objective = search.objective
     for k in range(donors.shape[1]):
@@ -133,11 +132,10 @@ def _tried(
         batch.nearest.update(rows, seen)
         fallen = batch.margin[rows] - margin
         promising = (fallen > 0) & (size > 0)
-        ways[rows, k] = points - x
         wanted = size * batch.margin[rows] / torch.where(promising, fallen, 1)
         sizes[rows, k] = torch.where(promising, wanted, torch.inf)
     sizes, order = sizes.sort(dim=1, stable=True)
-    return ways.gather(1, order[:, :, None].expand_as(ways)), sizes
+    return donors.gather(1, order), sizes
 
 
 def _around(objective: MarginObjective, batch: Batch, noise: RowNoise) -> Tensor:
@@ -153,8 +151,3 @@ def _unit(ways: Tensor, norm: float) -> Tensor:
     """Scale rows to norm 1; 0 stays 0."""
     size = norms(ways, norm)
     return ways / torch.where(size > 0, size, 1)[:, None]
-
-
-def _at(objective: MarginObjective, x: Tensor, ways: Tensor, size: Tensor) -> Tensor:
-    """Return the points at some distance in some direction, in the box."""
-    return objective.clip(x + _unit(ways, objective.norm) * size[:, None])

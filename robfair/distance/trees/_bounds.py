@@ -60,9 +60,8 @@ class BoxBounds:
         self.n_entries = np.diff(np.append(pool.entry_start, len(pool.pair)))  # of each pair
         costs, conditions = pool.costs.of_condition, pool.compiled.conditions
         cost = costs[pool.rows[pool.entry_row], pool.condition]
-        self.size = np.minimum(cost, HUGE**0.5) ** (
-            2 if pool.is_l2 else 1
-        )  # of each entry, as sizes are added up
+        # Of each entry, as sizes are added up.
+        self.size = np.minimum(cost, HUGE**0.5) ** (2 if pool.is_l2 else 1)
         # Laid out by entry: a search reads them many times.
         self.first = conditions.first[pool.condition].astype(np.int32)
         self.last = conditions.last[pool.condition].astype(np.int32)

@@ -9,7 +9,6 @@ from robfair import boundary_distance
 from robfair._problem import as_problem
 from robfair.distance._writer import ResultWriter
 from robfair.distance.gradient import AUTO, own_distance
-from robfair.distance.gradient._own_search import batches
 from robfair.threat import ThreatModel
 
 
@@ -31,13 +30,6 @@ def test_a_row_by_itself_needs_no_other():
     y[2] = (y[2] + 1) % 3
     skipped = by_itself(module, X, y)
     assert_array_equal(np.flatnonzero(np.isnan(skipped.distance)), [2])
-
-
-def test_batches_cover_all_rows_once():
-    problem = as_problem(network([4, 8, 3]), np.zeros((7, 4)), None, ThreatModel(), 3)
-    parts = list(batches(problem, np.arange(7)))
-    assert [len(part) for part in parts] == [3, 3, 1]
-    assert_array_equal(np.concatenate(parts), np.arange(7))
 
 
 def test_what_no_start_flips_is_flagged_for_the_fallback():

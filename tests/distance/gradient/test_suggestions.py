@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from robfair import ThreatModel, boundary_distance
+from robfair._problem import as_problem
+from robfair.distance.gradient._pool import feature_scale, pool_rows
 
 
 class Thresholds(nn.Module):
@@ -52,3 +54,41 @@ def test_rows_help_each_other_where_gradients_mislead(method, longer):
         helped = boundary_distance(Thresholds(), X[i : i + 1], background=X, **options).distance
         assert alone > 2 * together[i]
         assert_allclose(helped, together[i], rtol=0.02)
+
+
+def outside_of_the_pool(module, X, threat_model):
+    problem = as_problem(module, X, None, threat_model, 64)
+    pool = {row.tobytes() for row in pool_rows(problem, X, feature_scale(problem, X))}
+    return np.array([row.tobytes() not in pool for row in X])
+
+
+def test_rows_outside_of_the_pool_profit_from_it():
+    X, threat_model = thresholds(n=200), ThreatModel(bounds=(0.0, 1.0))
+    outside = outside_of_the_pool(Thresholds(), X, threat_model)
+    options = {"threat_model": threat_model, "batch_size": 64}
+    result = boundary_distance(Thresholds(), X, **options)
+    ratio = result.distance / thresholds_to_cross(X)
+    assert ratio.min() > 0.9
+    assert ratio[outside].mean() < 1.15
+    wrong = np.arange(len(X)) % 3 == 0
+    y = np.where(wrong, 1 - result.predicted, result.predicted)
+    skipped = boundary_distance(Thresholds(), X, y, **options)
+    assert_array_equal(np.isnan(skipped.distance), wrong)
+    assert_allclose(skipped.distance[~wrong], result.distance[~wrong], rtol=0.02)
+
+
+class Bent(nn.Module):
+    """A boundary that is nearly flat, so that a row's own gradient leads to it."""
+
+    def forward(self, x):
+        margin = x[:, 0] + 0.1 * torch.tanh(x[:, 1]) + 0.1 * x[:, 2] ** 2 - 0.3
+        return torch.stack([margin, torch.zeros_like(margin)], dim=1)
+
+
+def test_what_does_not_pay_is_left_to_the_pool():
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    outside = outside_of_the_pool(Bent(), X, ThreatModel())
+    result = boundary_distance(Bent(), X)
+    assert result.n_backward[outside].max() < 30 < 50 < result.n_backward[~outside].min()
+    strong = boundary_distance(Bent(), X, method="strong")
+    assert_allclose(result.distance, strong.distance, rtol=0.01)
