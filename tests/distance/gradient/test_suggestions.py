@@ -72,7 +72,7 @@ def test_rows_outside_of_the_pool_profit_from_it():
     assert ratio[outside].mean() < 1.15
     wrong = np.arange(len(X)) % 3 == 0
     y = np.where(wrong, 1 - result.predicted, result.predicted)
-    skipped = boundary_distance(Thresholds(), X, y, **options)
+    skipped = boundary_distance(Thresholds(), X, y=y, **options)
     assert_array_equal(np.isnan(skipped.distance), wrong)
     assert_allclose(skipped.distance[~wrong], result.distance[~wrong], rtol=0.02)
 
