@@ -6,9 +6,11 @@ ORDER = (
     "plot_first_distance.py",
     "plot_audit_adult.py",
     "plot_by_label.py",
+    "plot_boosting_categories.py",
     "plot_attacks_in_words.py",
     "plot_metric_frame.py",
     "plot_compare_models.py",
+    "plot_served_model.py",
     "plot_grid_search.py",
     "plot_fair_retraining.py",
 )
