@@ -144,7 +144,9 @@ def t_quantile(p: float | Floats, df: Floats) -> Floats:
     return np.asarray(-special.stdtrit(df, p), dtype=np.float64)
 
 
-def mean_ends(means: MeanSummary, p: float | Floats, *, caution: int = 1) -> tuple[Floats, Floats]:
+def mean_ends(
+    means: MeanSummary, p: float | Floats, *, caution: float | Floats = 1
+) -> tuple[Floats, Floats]:
     """Return the lower and the upper end that miss a mean with probability p each.
 
     `caution` divides the degrees of freedom. It is 2 for claims about several groups, in which p is
@@ -155,18 +157,26 @@ def mean_ends(means: MeanSummary, p: float | Floats, *, caution: int = 1) -> tup
     return lower, means.mean - means.error * hall_inverse(-y, means.skewness)
 
 
-def p_above(means: MeanSummary) -> Floats:
+def far_caution(p: float | Floats) -> Floats:
+    """Return the `caution` of a claim at a small p: more than 2 where over a hundred claims share.
+
+    Set by benchmarks/bench_coverage.py, on the gap of twenty groups of a heavy tail.
+    """
+    return np.asarray(np.maximum(2.0, -np.log10(p) - 1.2))
+
+
+def p_above(means: MeanSummary, caution: float | Floats = 2) -> Floats:
     """Return the one-sided p-value of "not above 0", for a claim.
 
     It is the larger one of Hall's, cautious, and of Welch's: where small skewed groups are equal
     the one rejects too often, and where a small one meets a large one the other does.
     """
     t = means.mean / means.error
-    by_hall = special.stdtr(means.df / 2, -hall(t, means.skewness))
+    by_hall = special.stdtr(means.df / caution, -hall(t, means.skewness))
     return np.asarray(np.maximum(by_hall, special.stdtr(means.df, -t)), dtype=np.float64)
 
 
-def claim_end(means: MeanSummary, p: float | Floats) -> Floats:
+def claim_end(means: MeanSummary, p: float | Floats, caution: float | Floats = 2) -> Floats:
     """Return the greatest lower end that may be claimed at p: `p_above`, turned round."""
     by_t = means.mean - means.error * t_quantile(p, means.df)
-    return np.minimum(mean_ends(means, p, caution=2)[0], by_t)
+    return np.minimum(mean_ends(means, p, caution=caution)[0], by_t)

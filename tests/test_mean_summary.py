@@ -10,6 +10,7 @@ from robfair._mean_summary import (
     claim_end,
     combine,
     contrast,
+    far_caution,
     hall,
     hall_inverse,
     mean_ends,
@@ -148,6 +149,13 @@ def test_a_claim_needs_both_tests(seed, p):
     halls = mean_ends(difference, p, caution=2)[0] > 0
     by_t = stats.t.sf(difference.mean / difference.error, difference.df)
     assert (p_above(difference) < p) == (halls and by_t < p) == (claim_end(difference, p) > 0)
+
+
+def test_caution_grows_in_the_far_tail_alone():
+    assert_allclose(far_caution(np.array([0.05, 10**-3.2, 10**-4.2, 10**-5.2])), [2, 2, 3, 4])
+    difference = combine(summarize(groups(20, 400)), [1.0, -1.0])
+    assert claim_end(difference, 1e-4, 3) < claim_end(difference, 1e-4)
+    assert p_above(-difference, 3) > p_above(-difference)
 
 
 @pytest.mark.slow

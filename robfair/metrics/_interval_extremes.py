@@ -12,7 +12,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from robfair._mean_summary import Floats, MeanSummary, claim_end, contrast, mean_ends, p_above
+from robfair._mean_summary import (
+    Floats,
+    MeanSummary,
+    claim_end,
+    contrast,
+    far_caution,
+    mean_ends,
+    p_above,
+)
 
 # The part of the error that the choice of candidates may cost; benchmarks/bench_coverage.py.
 _CHOICE = 0.1
@@ -43,7 +51,7 @@ def gap_interval(means: MeanSummary, alpha: float) -> Interval:
     lowest, highest = _candidates(means, _CHOICE * alpha / 2 / n_rows)
     used = highest[..., pairs[:, 0]] & lowest[..., pairs[:, 1]]
     shared = (1 - _CHOICE) * alpha / 2 / used.sum(axis=(-2, -1), keepdims=True)
-    low = np.where(used, claim_end(difference, shared), 0.0).max(axis=(-2, -1))
+    low = np.where(used, claim_end(difference, shared, far_caution(shared)), 0.0).max(axis=(-2, -1))
     return np.maximum(low, 0.0), high
 
 
@@ -54,7 +62,8 @@ def ratio_interval(means: MeanSummary, alpha: float) -> Interval:
     used = lowest[..., pairs[:, 0]] & highest[..., pairs[:, 1]]
     below = (1 - _CHOICE) * alpha / 2 / used.sum(axis=-1, keepdims=True)
     low = _turn(lambda r: mean_ends(contrast(means, pairs, r), alpha / 2)[0] > 0, used, 0.0, 1.0)
-    high = _turn(lambda r: p_above(-contrast(means, pairs, r)) < below, used, 1.0, 0.0)
+    caution = far_caution(below)
+    high = _turn(lambda r: p_above(-contrast(means, pairs, r), caution) < below, used, 1.0, 0.0)
     return low.min(axis=-1), high.min(axis=-1)
 
 

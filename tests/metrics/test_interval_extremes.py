@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import optimize, stats
 
-from robfair._mean_summary import claim_end, contrast, mean_ends, p_above, summarize
+from robfair._mean_summary import (
+    claim_end,
+    contrast,
+    far_caution,
+    mean_ends,
+    p_above,
+    summarize,
+)
 from robfair.metrics._interval_extremes import gap_interval, ratio_interval, worst_interval
 
 INTERVALS = {
@@ -66,7 +73,8 @@ def gap_by_loops(rows, alpha):
         every = np.argwhere(~np.eye(row.mean.shape[-1], dtype=bool))
         highs.append(mean_ends(contrast(row, every), alpha / 2)[1].max())
     p = 0.9 * alpha / 2 / len(pairs)
-    return max(0, *(claim_end(difference, p) for difference in pairs)), max(highs)
+    lows = [claim_end(difference, p, far_caution(p)) for difference in pairs]
+    return max(0, *lows), max(highs)
 
 
 def ratio_by_loops(means, alpha):
@@ -81,7 +89,7 @@ def ratio_by_loops(means, alpha):
             return mean_ends(contrast(means, pair, r), alpha / 2)[0][0]
 
         def below(r, pair=pair):
-            return p - p_above(-contrast(means, pair, r))[0]
+            return p - p_above(-contrast(means, pair, r), far_caution(p))[0]
 
         low = min(low, optimize.brentq(above, 0, 1) if above(1.0) < 0 else 1.0)
         high = min(high, optimize.brentq(below, 0, 1) if below(1.0) > 0 else 1.0)
@@ -110,6 +118,13 @@ def test_intervals_by_loops(alpha):
     assert_allclose(np.stack(together, axis=-1), alone)
     alone = [ratio_by_loops(one, alpha) for one in means[1:3]]
     assert_allclose(np.stack(ratio_interval(rows[:2], alpha), axis=-1), alone, atol=2e-6)
+
+
+def test_a_claim_that_many_pairs_share_is_more_cautious():
+    factors = np.linspace(1.0, 2.0, 12)  # 132 pairs
+    means = summarize(groups([25] * 12, 5, factors))
+    assert_allclose(gap_interval(means[None], 0.05), gap_by_loops([means], 0.05))
+    assert_allclose(ratio_interval(means, 0.05), ratio_by_loops(means, 0.05), atol=2e-6)
 
 
 def test_worst_of_groups_that_are_clearly_apart_is_that_of_the_lowest():
