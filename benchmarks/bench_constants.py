@@ -90,7 +90,7 @@ NUMBERS = [
     ("tabular._label_search", "table labels", "HALVINGS", (6, 16)),
     ("tabular._label_search", "table labels", "BATCH", (25, 100)),
     ("tabular._label_search", "table labels", "LISTED", (0.15, 0.6)),
-    ("certify._crown", "certify", "NEWTON_STEPS", (2, 6)),
+    ("certify._ball", "certify", "NEWTON_STEPS", (2, 6)),
     ("certify._crown", "certify", "TUNING_STEPS", (5, 20)),
     ("certify._crown", "certify", "LEARNING_RATE", (0.1, 0.4)),
     ("certify._lipschitz", "certify", "MULTIPLIER", (0.15, 0.6)),

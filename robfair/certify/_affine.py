@@ -3,7 +3,8 @@
 A `Builder` applies one operation after the other to such values. Two identities keep the
 nonlinearities few: sigmoid(z) = (1 + tanh(z / 2)) / 2, and max(a, b) = a + relu(b - a), which makes
 maximum pooling a tournament. The latter is also tight: neighbours in an image move together, so the
-difference of two has much tighter bounds than either of them.
+difference of two has much tighter bounds than either of them. For L-inf
+the maximum of pieces that are affine in the sample, as in the first pooling, is a layer instead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from torch import Tensor
 __all__ = ["Affine", "Builder", "Layer", "TracedNetwork", "UnsupportedLayer", "empty", "pair"]
 
 CHUNK = 2**22  # numbers in a dense batch of unit vectors
+PIECES = 9  # of a maximum, at most; ...
+PATCHES = 2**22  # ... and at most so many weights of all pieces. Beyond, maxima are tournaments.
 
 
 class UnsupportedLayer(ValueError):
@@ -59,13 +62,18 @@ class Affine:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """An elementwise nonlinear layer."""
+    """An elementwise nonlinear layer, or the maxima of as many pieces each."""
 
-    kind: str  # "relu" or "tanh"
+    kind: str  # "relu", "tanh" or "max"
     slope: float  # of a leaky ReLU below 0
-    inputs: Affine
+    inputs: Affine  # of maxima: the first piece of each, the second of each, ...
+    pieces: int = 1
+    rectified: bool = False  # whether maxima have a further piece that is 0
 
     def __call__(self, z: Tensor) -> Tensor:
+        if self.kind == "max":
+            greatest = z.reshape(self.pieces, -1, *z.shape[1:]).amax(dim=0)
+            return greatest.clamp(min=0) if self.rectified else greatest
         return torch.tanh(z) if self.kind == "tanh" else torch.where(z > 0, z, self.slope * z)
 
 
@@ -94,10 +102,12 @@ def _clean(matrix: Any) -> Any:
 class Builder:
     """Applies operations to values, and collects the nonlinear layers.
 
-    Its methods raise UnsupportedLayer if bounds cannot follow an operation.
+    Its methods raise UnsupportedLayer if bounds cannot follow an operation. With `maxima`, maxima
+    of values that are affine in the sample are layers, not tournaments.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, maxima: bool = False) -> None:
+        self.maxima = maxima
         self.layers: list[Layer] = []
         self.where = ""  # the layer or operation being built, for errors
         self._activated: list[tuple[Affine, Layer]] = []  # for max_pool
@@ -144,13 +154,23 @@ class Builder:
         """Add a nonlinear layer."""
         if not 0 <= slope <= 1:
             raise self.unsupported(f"its slope must be in [0, 1], and it is {slope}")
-        layer = Layer(kind, slope, value)
+        layer = self._made(value)
+        if kind == "relu" and slope == 0 and layer is not None and layer.kind == "max":
+            return self._add(replace(layer, rectified=True), value.shape)
+        return self._add(Layer(kind, slope, value), value.shape)
+
+    def _add(self, layer: Layer, shape: tuple[int, ...]) -> Affine:
+        """Add a layer; return its output."""
         self.layers.append(layer)
-        size = math.prod(value.shape)
+        size = math.prod(shape)
         identity = {len(self.layers): sparse.eye_array(size, format="csr")}
-        result = Affine(identity, np.zeros(size), value.shape)
+        result = Affine(identity, np.zeros(size), shape)
         self._activated.append((result, layer))
         return result
+
+    def _made(self, value: Affine) -> Layer | None:
+        """Return the layer that a value is the output of."""
+        return next((layer for result, layer in self._activated if result is value), None)
 
     def sigmoid(self, value: Affine) -> Affine:
         """Add a sigmoid, as a tanh."""
@@ -170,8 +190,8 @@ class Builder:
             raise self.unsupported(
                 "maximum pooling is supported for images, without dilation, ceil_mode and indices"
             )
-        layer = next((layer for result, layer in self._activated if result is value), None)
-        if layer is not None:
+        layer = self._made(value)
+        if layer is not None and layer.kind != "max":
             # The maximum of increasing functions is the function of the maximum: one nonlinear
             # layer on the pooled image, instead of a relaxed one under each window.
             pooled = self.max_pool(layer.inputs, kernel, stride, padding, plain)
@@ -182,14 +202,22 @@ class Builder:
             # The outermost pixel stands in for the padding: it is in every window that sees it.
             pad = (padding[1], padding[1], padding[0], padding[0])
             value = self.linear(value, lambda v: F.pad(v, pad, mode="replicate"))
-        for axis in (1, 2):
-            count = (value.shape[axis] - kernel[axis - 1]) // stride[axis - 1] + 1
-            if count < 1:
-                raise self.unsupported("its window is larger than the image")
-            parts = [
-                self.linear(value, _every(axis + 1, offset, stride[axis - 1], count))
-                for offset in range(kernel[axis - 1])
+        counts = [(value.shape[k] - kernel[k - 1]) // stride[k - 1] + 1 for k in (1, 2)]
+        if min(counts) < 1:
+            raise self.unsupported("its window is larger than the image")
+        slices = [
+            [_every(k + 1, offset, stride[k - 1], counts[k - 1]) for offset in range(kernel[k - 1])]
+            for k in (1, 2)
+        ]
+        if self.maxima and set(value.terms) == {0} and math.prod(kernel) <= PIECES:
+            pieces = [
+                self.linear(self.linear(value, row), c) for row in slices[0] for c in slices[1]
             ]
+            layer = _maxima(pieces)
+            if layer.inputs.terms[0].nnz * len(pieces) <= PATCHES:
+                return self._add(layer, pieces[0].shape)
+        for functions in slices:
+            parts = [self.linear(value, function) for function in functions]
             while len(parts) > 1:
                 pairs = zip(parts[::2], parts[1::2], strict=False)
                 parts = [*(self.maximum(*pair) for pair in pairs), *parts[len(parts) // 2 * 2 :]]
@@ -218,6 +246,13 @@ class Builder:
             return self.linear(second, lambda v: function(first, v))
         sign = operator.pos if function is operator.add else operator.neg
         return self.linear(second, sign, function(first, torch.zeros(()).double()))
+
+
+def _maxima(pieces: list[Affine]) -> Layer:
+    """Return the layer of the greatest of some values that depend on the sample alone."""
+    terms = {0: sparse.vstack([piece.terms[0] for piece in pieces], format="csr")}
+    bias = np.concatenate([piece.bias for piece in pieces])
+    return Layer("max", 0.0, Affine(terms, bias, (len(bias),)), len(pieces))
 
 
 def empty(value: Affine) -> Tensor:

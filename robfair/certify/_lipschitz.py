@@ -77,15 +77,17 @@ def joint_loss(outer: Tensor, inner: Tensor, slope: float, reachable: ReachableS
 def lipschitz(network: TracedNetwork, n_features: int) -> list[float]:
     """Return an L2 Lipschitz constant of the arguments of every layer, as functions of the sample.
 
-    It is inf where a matrix is too large for its eigenvalues. An activation multiplies a difference
-    of its arguments by a number between its least and its greatest slope: by their mean, up to half
-    of their distance. The means are multiplied out, so the signs of the weights count. The rest is
-    bounded by norms of matrices.
+    It is inf where a matrix is too large for its eigenvalues, and from a layer of maxima on. An
+    activation multiplies a difference of its arguments by a number between its least and its
+    greatest slope: by their mean, up to half of their distance. The means are multiplied out, so
+    the signs of the weights count. The rest is bounded by norms of matrices.
     """
     constants: list[float] = []
     linear: list[Any] = [sparse.eye_array(n_features, format="csr")]  # the mean map of each layer
     errors: list[dict[int, Any]] = [{}]  # its map of the deviations of earlier layers
     for layer in network.layers:
+        if layer.kind == "max":  # tournaments have the better constants
+            break
         mean, rest = 0, dict[int, Any]()
         for source, term in layer.inputs.terms.items():
             kept = (1 + network.layers[source - 1].slope) / 2 if source else 1.0

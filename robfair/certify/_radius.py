@@ -12,12 +12,12 @@ from torch import Tensor
 from robfair._geometry import norms, step_to_hyperplane
 from robfair.adapters import LogitModel
 from robfair.certify._affine import TracedNetwork, UnsupportedLayer
-from robfair.certify._crown import BoxedBall, Crown
+from robfair.certify._ball import BoxedBall
+from robfair.certify._crown import Crown
+from robfair.certify._relaxation import Bounds
 from robfair.certify._trace import double_copy, trace
 
 __all__ = ["certified_radius", "traced_network"]
-
-Bounds = list[tuple[Tensor, Tensor]]  # of the arguments of every layer
 
 TOLERANCE = 0.01  # relative, of the radius: far below what the relaxation loses
 ROUNDS = 40  # bisections alone would take about seven for the tolerance
@@ -97,7 +97,7 @@ def certified_radius(
     of the greatest logit, 8 times the greatest difference that is observed at the samples, and the
     errors of layers whose terms cancel, estimated as independent.
     """
-    network = network or traced_network(model, shape)
+    network = network or traced_network(model, shape, norm)
     if len(x) == 0:
         return torch.zeros(0, dtype=torch.float64, device=x.device)
     crown = Crown(network, x.device)
@@ -126,7 +126,7 @@ def certified_radius(
     return result
 
 
-def traced_network(model: LogitModel, shape: tuple[int, ...]) -> TracedNetwork:
+def traced_network(model: LogitModel, shape: tuple[int, ...], norm: float) -> TracedNetwork:
     """Write a model as affine maps between nonlinear layers.
 
     While torch.fx traces a module, it changes modules for all threads: trace before they start.
@@ -137,6 +137,8 @@ def traced_network(model: LogitModel, shape: tuple[int, ...]) -> TracedNetwork:
         The model; it is left as found.
     shape : tuple of int
         Shape of one sample.
+    norm : {2, inf}
+        The norm that bounds will be for; those in the other one are valid, but not as tight.
 
     Returns
     -------
@@ -158,7 +160,7 @@ def traced_network(model: LogitModel, shape: tuple[int, ...]) -> TracedNetwork:
             "a part of the module is in half precision, whose rounding the bounds do not cover: "
             "certify it in float32."
         )
-    return trace(model.module, shape)
+    return trace(model.module, shape, maxima=norm != 2)
 
 
 def _two_logits(logits: Tensor) -> Tensor:
@@ -282,7 +284,7 @@ class _Search:
             found[rows] = torch.where(fall > 0, start / fall, 1)
         return found
 
-    def _fall(self, ball: BoxedBall, bounds: Bounds, rows: Tensor) -> Tensor:
+    def _fall(self, ball: BoxedBall, bounds: list[Bounds], rows: Tensor) -> Tensor:
         """Return by how much the margin may fall in a ball."""
         least = self.crown.margins(ball, bounds, self.rows[:, rows])
         return self.margin[rows] - least.amin(dim=1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from robfair.certify._lipschitz import ReachableSet
 
-__all__ = ["Lines", "relax"]
+__all__ = ["Bounds", "Lines", "relax"]
 
 # A line is moved outwards by this much, in units of the activation's range, so that the rounding
 # of its slope and intercept does not make it cross a tanh.
@@ -21,7 +22,8 @@ class Lines:
     """Lines with ``low_slope z + low_offset <= activation(z) <= high_slope z + high_offset``.
 
     All are of shape (n_neurons, n_samples), but for `reachable`: where the arguments can be
-    together, if that is known.
+    together, if that is known. A maximum has a slope for each piece, (n_pieces, n_neurons,
+    n_samples).
     """
 
     low_slope: Tensor
@@ -29,6 +31,29 @@ class Lines:
     high_slope: Tensor
     high_offset: Tensor
     reachable: ReachableSet | None = None
+
+    def __getitem__(self, index: tuple[Any, Any]) -> Lines:
+        """Take some neurons and samples."""
+        parts = (self.low_slope, self.low_offset, self.high_slope, self.high_offset)
+        return Lines(*(part[..., index[0], index[1]] for part in parts))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is known of a layer in a ball."""
+
+    low: Tensor  # (n_arguments, n_samples), of its arguments
+    high: Tensor
+    lines: Lines
+    free: Tensor  # (n_neurons, n_samples), where the slope below is a choice
+
+    def samples(self, part: slice) -> Bounds:
+        """Take some samples."""
+        everything = slice(None)
+        lines, reachable = self.lines[everything, part], self.lines.reachable
+        if reachable is not None:
+            lines = replace(lines, reachable=reachable[everything, part])
+        return Bounds(self.low[:, part], self.high[:, part], lines, self.free[:, part])
 
 
 def relax(kind: str, slope: float, low: Tensor, high: Tensor) -> Lines:

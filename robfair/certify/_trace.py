@@ -30,8 +30,11 @@ from robfair.certify._layers import ARITHMETIC, FUNCTIONS, MODULES, OPERATIONS
 __all__ = ["double_copy", "trace"]
 
 
-def trace(module: nn.Module, shape: tuple[int, ...]) -> TracedNetwork:
+def trace(module: nn.Module, shape: tuple[int, ...], maxima: bool = False) -> TracedNetwork:
     """Write a module as affine maps between nonlinear layers, each after those it depends on.
+
+    With `maxima`, a first maximum pooling is one layer and not a tournament: tighter in L-inf,
+    where its pieces move on their own, and looser in L2, where the ball binds them to each other.
 
     Raises UnsupportedLayer if a layer or an operation is not supported, and names it.
     """
@@ -45,7 +48,7 @@ def trace(module: nn.Module, shape: tuple[int, ...]) -> TracedNetwork:
         ) from error
     size = math.prod(shape)
     sample = Affine({0: sparse.eye_array(size, format="csr")}, np.zeros(size), tuple(shape))
-    tracer = _Tracer(traced)
+    tracer = _Tracer(traced, maxima)
     try:
         with torch.no_grad():
             output = tracer.run(sample)
@@ -108,10 +111,10 @@ def _prune(network: TracedNetwork) -> TracedNetwork:
 class _Tracer(torch.fx.Interpreter):
     """Runs the traced module on an `Affine` in place of a tensor with a batch of one sample."""
 
-    def __init__(self, traced: torch.fx.GraphModule) -> None:
+    def __init__(self, traced: torch.fx.GraphModule, maxima: bool) -> None:
         super().__init__(traced)
         self.extra_traceback = False  # errors name the layer themselves
-        self.builder = Builder()
+        self.builder = Builder(maxima)
 
     def run_node(self, n: torch.fx.Node) -> Any:
         self.builder.where = f"node {n.name!r}"

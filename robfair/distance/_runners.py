@@ -228,7 +228,7 @@ def add_lower_bounds(problem: Problem, results: ResultWriter, options: DistanceO
     if len(index) == 0:
         return
     try:
-        network = traced_network(problem.network, problem.shape)
+        network = traced_network(problem.network, problem.shape, problem.norm)
         search = partial(_lower_bounds, network=network)
         in_chunks(search, problem, results, options.n_jobs, _several(problem))
     except UnsupportedLayer as error:

@@ -15,7 +15,8 @@ from oracles import linear_distances, linear_layer, network, random_linear
 from robfair import ThreatModel, boundary_distance
 from robfair.adapters import LogitModel, as_logits
 from robfair.certify import UnsupportedLayer, certified_radius
-from robfair.certify._crown import BoxedBall, Crown
+from robfair.certify._ball import BoxedBall
+from robfair.certify._crown import Crown
 from robfair.certify._radius import TOLERANCE
 from robfair.certify._trace import trace
 
