@@ -30,7 +30,7 @@ DENSE = 0.2  # share of non-zeros from which on a dense product is faster
 TUNING_STEPS = 10  # bench_constants: halved, -0.4 % radius; doubled, the same
 LEARNING_RATE = 0.2  # bench_constants: halved, -0.2 % radius; doubled, the same
 GRAPH = 16  # tensors that the graph of one bound keeps alive
-HARDEST = 3  # rows of each sample that one tuning step looks at
+HARDEST = 3  # rows of each sample that one tuning step looks at: those with the least bounds
 
 
 Matrix = Tensor | tuple[Any, Any]  # in scipy, for a few columns: it and its transpose
@@ -78,7 +78,7 @@ def _torch(matrix: Any, device: torch.device) -> Tensor:
 
 def _product(matrix: Matrix, dense: Tensor) -> Tensor:
     if isinstance(matrix, tuple):
-        product: Tensor = _Narrow.apply(dense, matrix)
+        product: Tensor = _Narrow.apply(dense, matrix)  # type: ignore[no-untyped-call]
         return product
     return torch.sparse.mm(matrix, dense) if matrix.is_sparse else matrix @ dense
 

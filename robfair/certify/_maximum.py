@@ -27,7 +27,8 @@ PACE = 4.0  # of its first step, in units of the greatest difference of two piec
 def normalise(weights: Tensor, start: Tensor, rectified: bool) -> Tensor:
     """Return weights (n_pieces, n_windows, n_samples) of means: none below 0, with sum 1.
 
-    With a piece that is 0, which takes what is left, the sum may be less. Where all are 0 they are `start`.
+    With a piece that is 0, which takes what is left, the sum may be less. Where all are 0 they are
+    `start`.
     """
     weights = weights.clamp(min=0)
     total = weights.sum(dim=0)

@@ -34,8 +34,9 @@ class Lines:
 
     def __getitem__(self, index: tuple[Any, Any]) -> Lines:
         """Take some neurons and samples."""
-        parts = (self.low_slope, self.low_offset, self.high_slope, self.high_offset)
-        return Lines(*(part[..., index[0], index[1]] for part in parts))
+        at = (..., *index)
+        slopes = self.low_slope[at], self.high_slope[at]
+        return Lines(slopes[0], self.low_offset[at], slopes[1], self.high_offset[at])
 
 
 @dataclass(frozen=True)
