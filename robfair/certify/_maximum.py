@@ -39,7 +39,7 @@ def normalise(weights: Tensor, start: Tensor, rectified: bool) -> Tensor:
 
 @dataclass(frozen=True)
 class _Reach:
-    """How far the features of each window can go, (n_windows, n_features, n_samples)."""
+    """The room of the features of each window, (n_windows, n_features, n_samples)."""
 
     down: Tensor
     up: Tensor

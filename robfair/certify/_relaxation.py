@@ -41,7 +41,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What is known of a layer in a ball."""
+    """Bounds of a layer in a ball, and the lines that follow."""
 
     low: Tensor  # (n_arguments, n_samples), of its arguments
     high: Tensor
