@@ -30,7 +30,7 @@ class AttackedClassifier(BaseRobustClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseRobustClassifier._parameter_constraints,
-        "objective": [StrOptions(set(OBJECTIVES))],
+        "objective": [StrOptions(set(OBJECTIVES)), callable],
         "eps": [Interval(Real, 0, None, closed="neither")],
         "norm": [Options(Real, {2, np.inf})],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
@@ -40,7 +40,7 @@ class AttackedClassifier(BaseRobustClassifier):
         "threat_model": [ThreatModel, None],
     }
 
-    objective: str
+    objective: str | Objective
     eps: float
     norm: float
     n_steps: int
@@ -53,6 +53,7 @@ class AttackedClassifier(BaseRobustClassifier):
         self, X: NDArray[Any], noise: Noise, strategy: Strategy, n_epochs: int
     ) -> TrainingSpec:
         """Describe a run in which samples are attacked."""
+        objective = self._objective()
         threat_model = self._bound_threat_model(X)
         step_size = 2.5 * self.eps / self.n_steps if self.step_size is None else self.step_size
         # Lengths in units of eps, since a strategy may give each group an eps of its own.
@@ -68,9 +69,19 @@ class AttackedClassifier(BaseRobustClassifier):
             # A step of eps from within 2 eps ends within 3 eps, so that the ball never binds.
             attack = Attack(1, 1.0, self.norm, threat_model, noise, spread=2.0, radius=3.0)
         return TrainingSpec(
-            OBJECTIVES[self.objective](), strategy, attack, n_epochs, eps=float(self.eps),
+            objective, strategy, attack, n_epochs, eps=float(self.eps),
             beta=float(self.beta), distance_method=self.distance_method, fallback=fallback,
         )  # fmt: skip
+
+    def _objective(self) -> Objective:
+        """Return the objective, of which there may be a name."""
+        if isinstance(self.objective, str):
+            return OBJECTIVES[self.objective]()
+        if isinstance(self.objective, type):
+            raise TypeError(
+                f"objective must be an instance or a name; got the class {self.objective.__name__}."
+            )
+        return self.objective
 
     def _bound_threat_model(self, X: NDArray[Any]) -> ThreatModel:
         """Return the threat model, with the box of X if it asks for that one."""
@@ -98,14 +109,14 @@ class AdversarialClassifier(AttackedClassifier):
         weights. None: a fully connected network with `hidden_layer_sizes`.
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Widths of the hidden layers (ReLU) if `module` is None.
-    objective : {"trades", "pgd", "n-fgsm"}, default="trades"
+    objective : {"trades", "pgd", "n-fgsm"} or Objective, default="trades"
         Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
         eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample. "n-fgsm" (fast): the
         same, with x' from a single step of length eps (L-inf) from a random point within 2 eps,
         not brought back into the eps-ball [3]_. A single step may be overfitted to: after every
         epoch each group's robust accuracy is measured on at most a hundred held-out samples, and
         where it collapses the epoch is taken back, a warning names the group, and training goes on
-        as by "pgd".
+        as by "pgd". An object of your own is called as :class:`robfair.training.Objective` says.
     strategy : Strategy, default=None
         Gives each group its eps, beta and weights, epoch by epoch; see :mod:`robfair.training`.
         None: the same for all.
@@ -231,7 +242,7 @@ class AdversarialClassifier(AttackedClassifier):
         *,
         module: Any = None,
         hidden_layer_sizes: Sequence[int] = (64, 64),
-        objective: Literal["trades", "pgd", "n-fgsm"] = "trades",
+        objective: Literal["trades", "pgd", "n-fgsm"] | Objective = "trades",
         strategy: Strategy | None = None,
         eps: float = 0.1,
         norm: float = np.inf,

@@ -224,14 +224,15 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
 
     def _hold_out(
         self, samples: Samples, labels: Any, module: nn.Module, spec: TrainingSpec, seed: int
-    ) -> tuple[Samples, GroupEvaluator | None]:
-        """Return the samples to train on, and the evaluator with the held-out ones, if any."""
-        evaluator = None
+    ) -> tuple[Samples, GroupEvaluator]:
+        """Return the samples to train on, and the evaluator with these and the held-out ones."""
+        mask = np.zeros(len(samples.y), dtype=bool)
         if spec.strategy.needs_held_out or self.early_stopping or spec.fallback is not None:
             fraction = self.validation_fraction
             mask = draw_held_out(samples.groups, samples.y, fraction, labels, seed)
-            samples, held_out = samples.split(mask, labels)
-            evaluator = spec.evaluator(module.to(self.device), held_out, len(labels))
+        samples, held_out = samples.split(mask, labels)
+        train = samples if samples.kept.all() else samples[samples.kept]
+        evaluator = spec.evaluator(module.to(self.device), held_out, train, len(labels))
         if self.class_weight == "oversample":
             samples = samples.oversampled()  # after the split: no copy of a held-out sample
         return samples, evaluator
@@ -241,9 +242,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         self.__dict__.pop("_module", None)  # of a loaded file, which this fit replaces
         self.classes_, self.groups_ = classes, labels.to_numpy()
         self.net_, self.strategy_ = net, net.strategy
-        self.history_ = {
-            name: np.array([epoch.get(name, np.nan) for epoch in net.history]) for name in COLUMNS
-        }
+        names = (*COLUMNS, *net.strategy.record())
+        self.history_ = {name: _column(net.history, name) for name in names}
 
     # Predicting
 
@@ -351,3 +351,10 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         weights = self.__dict__.pop("_weights", None)
         if weights is not None:
             self._module = restored_network(self, weights)
+
+
+def _column(history: Any, name: str) -> NDArray[Any]:
+    """Return what an epoch recorded under a name, for all epochs; NaN where there is nothing."""
+    values = [np.asarray(epoch[name]) for epoch in history if name in epoch]
+    nothing = np.full(values[0].shape if values else (), np.nan)
+    return np.array([epoch.get(name, nothing) for epoch in history])

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from robfair.estimators._adversarial import AttackedClassifier
 from robfair.estimators._spec import TrainingSpec
 from robfair.threat import ThreatModel
-from robfair.training import Farmur, Noise, RobustNet
+from robfair.training import Farmur, Noise, Objective, RobustNet
 
 __all__ = ["FarmurClassifier"]
 
@@ -34,14 +34,14 @@ class FarmurClassifier(AttackedClassifier):
         weights. None: a fully connected network with `hidden_layer_sizes`.
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Widths of the hidden layers (ReLU) if `module` is None.
-    objective : {"trades", "pgd", "n-fgsm"}, default="trades"
+    objective : {"trades", "pgd", "n-fgsm"} or Objective, default="trades"
         Loss of an attacked sample. "trades": CE(f(x), y) + beta * max KL(p(x) || p(x')) over the
         eps-ball around x. "pgd": CE(f(x'), y), with x' the attacked sample. "n-fgsm" (fast): the
         same, with x' from a single step of length eps (L-inf) from a random point within 2 eps,
         not brought back into the eps-ball [2]_. A single step may be overfitted to: after every
         epoch each group's robust accuracy is measured on at most a hundred held-out samples, and
         where it collapses the epoch is taken back, a warning names the group, and training goes on
-        as by "pgd".
+        as by "pgd". An object of your own is called as :class:`robfair.training.Objective` says.
     eps : float, default=0.1
         Radius of the attack in training, in the units of X.
     norm : {2, numpy.inf}, default=numpy.inf
@@ -178,7 +178,7 @@ class FarmurClassifier(AttackedClassifier):
         *,
         module: Any = None,
         hidden_layer_sizes: Sequence[int] = (64, 64),
-        objective: Literal["trades", "pgd", "n-fgsm"] = "trades",
+        objective: Literal["trades", "pgd", "n-fgsm"] | Objective = "trades",
         eps: float = 0.1,
         norm: float = np.inf,
         n_steps: int = 10,

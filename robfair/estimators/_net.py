@@ -27,7 +27,7 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 def make_net(
-    estimator: Any, spec: TrainingSpec, module: nn.Module, evaluator: GroupEvaluator | None,
+    estimator: Any, spec: TrainingSpec, module: nn.Module, evaluator: GroupEvaluator,
     labels: Any, checkpoint: Checkpoint | None, seed: int,
 ) -> RobustNet:  # fmt: skip
     """Build the net, not trained, from the parameters of the estimator.
@@ -65,9 +65,7 @@ def _callbacks(
     average = None if estimator.averaging is None else Average(estimator.averaging)
     guard = None if spec.fallback is None else OverfittingGuard(spec.fallback, labels)
     stopping = EarlyStopping(estimator.n_iter_no_change) if estimator.early_stopping else None
-    callbacks: list[Any] = []
-    if average or guard or stopping:
-        callbacks.append(WeightControl(average, guard, stopping))
+    callbacks: list[Any] = [WeightControl(average, guard, stopping)]
     callbacks.extend(estimator.callbacks or [])
     if checkpoint is not None:
         callbacks.append(checkpoint)  # the state of all callbacks before it is part of the file

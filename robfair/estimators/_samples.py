@@ -49,8 +49,10 @@ class Samples:
     def split(self, held_out: NDArray[np.bool_], labels: Any) -> tuple[Samples, Samples]:
         """Split into samples to train on, and those held out to evaluate the groups `labels`.
 
-        Raises ValueError if a group has no sample left in one of the two.
+        Raises ValueError if some are held out and a group has no sample left in one of the two.
         """
+        if not held_out.any():
+            return self, self[held_out]  # spares a copy of the samples
         for part, name in ((held_out, "held out"), (~held_out, "trained on")):
             sizes = np.bincount(self.groups[part & self.kept], minlength=len(labels))
             if (sizes == 0).any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -30,9 +30,12 @@ class TrainingSpec:
         """Build the plan from which the strategy starts."""
         return GroupPlan.uniform(n_groups, self.eps, self.beta, device)
 
-    def evaluator(self, module: nn.Module, held_out: Samples, n_groups: int) -> GroupEvaluator:
-        """Build what measures the network on held-out samples."""
-        return GroupEvaluator(
-            module, held_out.X, held_out.y, held_out.groups, n_groups, method=self.distance_method,
+    def evaluator(
+        self, module: nn.Module, held_out: Samples, train: Samples, n_groups: int
+    ) -> GroupEvaluator:
+        """Build what measures the network, on held-out samples and on those to train on."""
+        other = GroupEvaluator(
+            module, train.X, train.y, train.groups, n_groups, method=self.distance_method,
             threat_model=self.attack.threat_model, eps=self.eps, norm=self.attack.norm,
         )  # fmt: skip
+        return replace(other, X=held_out.X, y=held_out.y, groups=held_out.groups, train=other)

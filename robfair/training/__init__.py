@@ -18,14 +18,17 @@ from robfair.training._net import RobustNet
 from robfair.training._noise import Noise
 from robfair.training._objectives import (
     Attack,
+    Losses,
     NaturalObjective,
     Objective,
     PgdObjective,
     TradesObjective,
 )
+from robfair.training._plan import GroupPlan
 from robfair.training._schedule import SCHEDULES
+from robfair.training._step import EpochEnd, Step
 from robfair.training._stopping import EarlyStopping
-from robfair.training._strategies import Farmur, GroupPlan, Strategy
+from robfair.training._strategies import Farmur, Strategy
 from robfair.training._weight_control import WeightControl
 
 __all__ = [
@@ -34,10 +37,12 @@ __all__ = [
     "Average",
     "Checkpoint",
     "EarlyStopping",
+    "EpochEnd",
     "EpochProgress",
     "Farmur",
     "GroupEvaluator",
     "GroupPlan",
+    "Losses",
     "NaturalObjective",
     "Noise",
     "Objective",
@@ -46,6 +51,7 @@ __all__ = [
     "RobustNet",
     "Snapshots",
     "StartFrom",
+    "Step",
     "Strategy",
     "TensorBatches",
     "TradesObjective",

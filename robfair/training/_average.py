@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 
 from robfair._isolation import SEEDING, seed_generator
 
-__all__ = ["Average"]
+__all__ = ["Average", "update_normalisation"]
 
 
 class Average:
@@ -57,11 +57,16 @@ class Average:
 
         The next step averages it further.
         """
-        with SEEDING:  # dropout draws
-            seed_generator(0, torch.device(net.device))
-            update_bn(_batches(net, arrays), self.model_)
         module: nn.Module = self.model_.module
+        update_normalisation(net, module, arrays)
         return module
+
+
+def update_normalisation(net: NeuralNet, module: nn.Module, arrays: dict[str, Any]) -> None:
+    """Estimate the statistics of the module's batch normalisation anew, with `arrays["X"]`."""
+    with SEEDING:  # dropout draws
+        seed_generator(0, torch.device(net.device))
+        update_bn(_batches(net, arrays), module)
 
 
 def _batches(net: NeuralNet, arrays: dict[str, Any]) -> Iterator[Tensor]:

@@ -30,6 +30,9 @@ class TensorBatches:
     since `Noise` draws for every place and picks those of the samples that are there (`kept`); an
     objective that attacks some of these tells `Attack` which by its argument `rows`.
 
+    With `sampling`, the probability of each group, the samples of an epoch are drawn with
+    replacement, those of weight 0 among them, which are then dropped in the same way.
+
     Parameters
     ----------
     dataset : skorch.dataset.Dataset
@@ -58,7 +61,9 @@ class TensorBatches:
         self.generator = generator
         self.noise = noise
         self.kept: Tensor | None = None
+        self.sampling: Tensor | None = None
         self.place = 0  # of the batch that was begun last, in its epoch
+        self.rows: Tensor  # of this batch
         if "weight" in self.arrays:
             weight = self.arrays["weight"]
             kept = weight > 0
@@ -71,7 +76,7 @@ class TensorBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         device = self.y.device
-        order = torch.randperm(len(self.y), generator=self.generator).to(device)
+        order = self._order().to(device)
         # Seeds come with the order, so that a checkpoint needs the state of one generator.
         seeds = torch.randint(2**63 - 1, (len(self),), generator=self.generator).tolist()
         batches = zip(order.split(self.batch_size), seeds, strict=True)
@@ -82,7 +87,17 @@ class TensorBatches:
                 if len(rows) == 0:  # a mean of nothing would be NaN
                     continue
             self.noise.begin_batch(seed, kept, device)
+            self.rows = rows
             yield {name: a[rows] for name, a in self.arrays.items()}, self.y[rows]
+
+    def _order(self) -> Tensor:
+        if self.sampling is None:
+            return torch.randperm(len(self.y), generator=self.generator)
+        groups, sampling = self.arrays["groups"].cpu(), self.sampling.double().cpu()
+        each = sampling / torch.bincount(groups, minlength=len(sampling)).clamp_min(1)
+        return torch.multinomial(
+            each[groups], len(groups), replacement=True, generator=self.generator
+        )
 
 
 def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""Held-out samples: Rob(P) of each group for strategies, robust accuracy to stop or to guard by."""
+"""Rob(P) of each group for strategies, robust accuracy to stop or to guard by."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ N_STEPS = 10
 
 @dataclass(frozen=True)
 class GroupEvaluator:
-    """Measures groups and attacks them, on held-out samples.
+    """Measures groups and attacks them, on held-out samples or on some to train on.
 
     Attributes
     ----------
     module : torch.nn.Module
         The network that is being trained.
     X, y, groups : ndarray
-        Held-out samples, with classes and groups as integers from 0.
+        Samples, with classes and groups as integers from 0: those held out, of which there may be
+        none. `training` gives an evaluator of others.
     n_groups : int
         Number of groups.
     method : str
@@ -41,6 +42,8 @@ class GroupEvaluator:
         Norm, box and mutable features of the distance.
     eps, norm : float
         Radius and norm of the attack behind a robust accuracy; with ``eps = 0`` it is accuracy.
+    train : GroupEvaluator or None
+        The same with the samples that the network is trained on.
     """
 
     module: nn.Module
@@ -52,13 +55,39 @@ class GroupEvaluator:
     threat_model: ThreatModel
     eps: float = 0.0
     norm: float = np.inf
+    train: GroupEvaluator | None = None
 
-    def robustness(self) -> NDArray[np.float64]:
+    def training(self, quota: int | None = None, random_state: int = 0) -> GroupEvaluator:
+        """Return an evaluator of training samples: at most `quota` of each group, drawn at random.
+
+        None takes all. The network was fitted to these samples, so that they are further from its
+        boundary than new ones, but they are many.
+        """
+        if self.train is None:
+            raise ValueError("this evaluator was made without training samples.")
+        rng = np.random.default_rng(random_state)
+        groups = range(self.train.n_groups)
+        drawn = [rng.permutation(np.flatnonzero(self.train.groups == g))[:quota] for g in groups]
+        return self.train[np.sort(np.concatenate(drawn))]
+
+    def robustness(self, tau_max: float | None = None) -> NDArray[np.float64]:
         """Rob(P) of each group, of shape (n_groups,).
 
-        Samples for which no boundary was found count with the largest distance that was found, and
-        a warning says how many they are. A constant classifier is equally robust for all groups.
+        A distance above `tau_max` counts as `tau_max`, as where no boundary was found. If it is
+        None, samples of the latter kind count with the largest distance that was found, and a
+        warning says how many they are. A constant classifier is equally robust for all groups.
         """
+        distance = self.distances(tau_max)
+        sums = np.bincount(self.groups, weights=distance, minlength=self.n_groups)
+        return sums / self.sizes()
+
+    def distances(self, tau_max: float | None = None) -> NDArray[np.float64]:
+        """Distance of each sample, 0 if it is misclassified; `tau_max` as in `robustness`."""
+        if len(self.X) == 0:
+            raise ValueError(
+                "no samples are held out: set needs_held_out = True in the strategy, or measure "
+                "evaluator.training()."
+            )
         with SEEDING:  # a module may draw in evaluation mode, too
             seed_generator(0, LogitModel(self.module).device)
             result = boundary_distance(
@@ -72,27 +101,30 @@ class GroupEvaluator:
         # A misclassified sample is on the wrong side already: a distance of 0.
         distance = np.where(result.status == "skipped", 0.0, result.distance)
         censored = result.status == "censored"
+        if tau_max is not None:
+            return np.minimum(np.where(censored, tau_max, distance), tau_max)
         if censored.any():
             finite = distance[~censored]
             cap = finite.max() if finite.size else 0.0
             warn(
-                f"no boundary was found for {int(censored.sum())} of {len(distance)} held-out "
+                f"no boundary was found for {int(censored.sum())} of {len(distance)} "
                 f"samples; in Rob(P) they count with distance {cap:.4g}, the largest found.",
                 CensoredDistanceWarning,
             )
             distance[censored] = cap
-        sums = np.bincount(self.groups, weights=distance, minlength=self.n_groups)
-        return sums / self.sizes()
+        return distance
 
     def sizes(self) -> NDArray[np.intp]:
-        """Held-out samples of each group, of shape (n_groups,)."""
+        """Count the samples of each group, of shape (n_groups,)."""
         return np.bincount(self.groups, minlength=self.n_groups)
 
     def part(self, n: int) -> GroupEvaluator:
         """Keep at most `n` samples of each group, the first ones."""
         groups = range(self.n_groups)
         first = [np.flatnonzero(self.groups == group)[:n] for group in groups]
-        rows = np.sort(np.concatenate(first))
+        return self[np.sort(np.concatenate(first))]
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> GroupEvaluator:
         return replace(self, X=self.X[rows], y=self.y[rows], groups=self.groups[rows])
 
     def robustly_correct(self, module: nn.Module) -> tuple[NDArray[np.intp], ...]:

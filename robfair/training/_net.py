@@ -19,8 +19,10 @@ from robfair.training._batches import Batch
 from robfair.training._callbacks import EpochProgress
 from robfair.training._evaluator import GroupEvaluator
 from robfair.training._objectives import Attack, Losses, Objective
+from robfair.training._plan import GroupPlan
 from robfair.training._schedule import SCHEDULES, Schedule
-from robfair.training._strategies import GroupPlan, Strategy
+from robfair.training._step import Step
+from robfair.training._strategies import Strategy
 
 __all__ = ["RobustNet"]
 
@@ -56,7 +58,7 @@ class RobustNet(NeuralNet):
     attack : Attack
         The inner maximisation.
     evaluator : GroupEvaluator or None
-        Held-out data for strategies that need them.
+        Measures groups for strategies that ask for it.
     plan : GroupPlan
         The plan that treats all groups alike, from which the strategy starts.
     schedule : str, Schedule or None, default=None
@@ -144,6 +146,7 @@ class RobustNet(NeuralNet):
         super().on_epoch_begin(net, *args, **kwargs)
         self.epoch_ += 1
         self.plan_ = self.strategy.on_epoch(self.epoch_, self.plan_, self.evaluator)
+        self.batches_.sampling = self.plan_.sampling
         self._sums = np.zeros((2, 2))  # natural and robust: sum of losses, sum of weights
         self.history.record("phase", self.plan_.phase)
 
@@ -160,6 +163,16 @@ class RobustNet(NeuralNet):
         self.history.record("natural_loss", float(natural))
         self.history.record("robust_loss", float(robust))
         self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
+
+    def record_strategy(self) -> None:
+        """Put what the strategy records into the history."""
+        for name, value in self.strategy.record().items():
+            if name in self.history[-1]:
+                raise ValueError(
+                    f"{type(self.strategy).__name__}.record() returns {name!r}, a name that the "
+                    "history already has: choose another one."
+                )
+            self.history.record(name, np.asarray(value, dtype=float).tolist())
 
     def _finite_logits(self, dataset: Any) -> bool:
         """Tell whether the last step left a usable network: no loss has seen it yet."""
@@ -195,13 +208,22 @@ class RobustNet(NeuralNet):
         inputs, y = batch
         X, groups = inputs["X"], inputs["groups"]
         self._set_training(True)
-        plan = self.plan_
-        eps, beta = plan.eps[groups], plan.beta[groups]  # of each sample
-        losses = self.objective(self.module_, X, y, eps, beta, self.attack)
+        plan, strategy = self.plan_, self.strategy
+        samples = strategy.on_samples(plan, groups, self.batches_.rows)
+        losses = self.objective(self.module_, X, y, samples.eps, samples.beta, self.attack)
         if "weight" in inputs:
             losses = replace(losses, weight=inputs["weight"])
         detached = losses.detach()
-        loss = self.strategy.on_batch(plan, detached, groups).reduce(losses, groups)
+        changed = strategy.on_batch(plan, detached, groups)
+        loss = (samples if changed is plan else changed.of(groups)).reduce(losses)
+        penalty = strategy.penalty(
+            Step(
+                self.module_, X, y, groups, losses, plan, self.epoch_, self.batches_.place,
+                len(self.batches_), self.optimizer_, self.attack, self.evaluator,
+            )
+        )  # fmt: skip
+        if penalty is not None:
+            loss = loss + penalty
         loss.backward()
         self._sums += _sums(detached)  # in float64: an epoch has many batches
         return {"loss": loss, "y_pred": None}

@@ -30,17 +30,42 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses of a batch, each of shape (n,)."""
+    """Losses of a batch, and the logits they are made of.
 
-    natural: Tensor  # 0 where the objective has none for the sample
-    robust: Tensor  # beta included; 0 for samples that are not attacked
-    has_natural: Tensor  # mask of the samples that have a natural loss
-    attacked: Tensor  # mask of the samples that have a robust loss
-    weight: Tensor | None = None  # above 0, filled in by the net; None: all alike
+    Attributes
+    ----------
+    natural, robust : Tensor of shape (n,)
+        Losses of the clean and of the attacked samples, beta included; 0 for a sample that has
+        none.
+    has_natural, attacked : Tensor of bool, of shape (n,)
+        Which samples have a natural and which a robust loss.
+    weight : Tensor of shape (n,) or None
+        Weights above 0, filled in by the net. None: all alike.
+    logits : Tensor of shape (n, n_classes) or None
+        Logits of the clean samples. None: the objective has none.
+    adversarial_logits : Tensor of shape (n, n_classes) or None
+        Logits of the attacked samples; those of the others are clean. None: none is attacked.
+    """
+
+    natural: Tensor
+    robust: Tensor
+    has_natural: Tensor
+    attacked: Tensor
+    weight: Tensor | None = None
+    logits: Tensor | None = None
+    adversarial_logits: Tensor | None = None
 
     def detach(self) -> Losses:
         """Return the same losses without their graph."""
-        return replace(self, natural=self.natural.detach(), robust=self.robust.detach())
+        return replace(
+            self,
+            natural=self.natural.detach(),
+            robust=self.robust.detach(),
+            logits=None if self.logits is None else self.logits.detach(),
+            adversarial_logits=(
+                None if self.adversarial_logits is None else self.adversarial_logits.detach()
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -119,9 +144,10 @@ class NaturalObjective:
         self, module: nn.Module, X: Tensor, y: Tensor, eps: Tensor, beta: Tensor, attack: Attack
     ) -> Losses:
         """Return the losses of a batch."""
-        natural = F.cross_entropy(module(X), y, reduction="none")
+        logits = module(X)
+        natural = F.cross_entropy(logits, y, reduction="none")
         every = torch.ones_like(natural, dtype=torch.bool)
-        return Losses(natural, torch.zeros_like(natural), every, ~every)
+        return Losses(natural, torch.zeros_like(natural), every, ~every, logits=logits)
 
 
 class TradesObjective:
@@ -142,7 +168,7 @@ class TradesObjective:
         attacked = (beta > 0) & (eps > 0)
         every = torch.ones_like(attacked)
         if not bool(attacked.any()):
-            return Losses(natural, robust, every, attacked)
+            return Losses(natural, robust, every, attacked, logits=logits)
         whole = bool(attacked.all())  # spares a copy of the batch in plain adversarial training
         x, clean = (X, logits) if whole else (X[attacked], logits[attacked])
         target = _clean_probabilities(module, x, clean)
@@ -154,13 +180,15 @@ class TradesObjective:
             uniform_start=False,
             rows=None if whole else attacked,
         )
+        bad = module(adversarial)
         divergence = F.kl_div(
-            F.log_softmax(module(adversarial), dim=1), F.softmax(clean, dim=1), reduction="none"
+            F.log_softmax(bad, dim=1), F.softmax(clean, dim=1), reduction="none"
         ).sum(dim=1)
         if whole:
-            return Losses(natural, beta * divergence, every, attacked)
+            return Losses(natural, beta * divergence, every, attacked, None, logits, bad)
         robust = robust.masked_scatter(attacked, beta[attacked] * divergence)  # keeps the graph
-        return Losses(natural, robust, every, attacked)
+        bad = logits.index_put((attacked,), bad)
+        return Losses(natural, robust, every, attacked, None, logits, bad)
 
 
 class PgdObjective:
@@ -187,10 +215,13 @@ class PgdObjective:
                 rows=rows,
             )
             X = adversarial if rows is None else X.index_put((rows,), adversarial)
-        loss = F.cross_entropy(module(X), y, reduction="none")
+        logits = module(X)
+        loss = F.cross_entropy(logits, y, reduction="none")
         none = torch.zeros_like(loss)
         natural, robust = torch.where(attacked, none, loss), torch.where(attacked, loss, none)
-        return Losses(natural, robust, ~attacked, attacked)
+        if not bool(attacked.any()):
+            return Losses(natural, robust, ~attacked, attacked, logits=logits)
+        return Losses(natural, robust, ~attacked, attacked, adversarial_logits=logits)
 
 
 # Modules that compute the same in both modes. Anything else may look at `self.training`.

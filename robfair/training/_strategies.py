@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
@@ -12,74 +12,10 @@ from torch import Tensor
 from robfair._group_means import below_the_mean
 from robfair.training._evaluator import GroupEvaluator
 from robfair.training._objectives import Losses
+from robfair.training._plan import GroupPlan, Reduction
+from robfair.training._step import EpochEnd, Step
 
-__all__ = ["Farmur", "GroupPlan", "Strategy"]
-
-Reduction = Literal["subset", "batch"]
-
-
-@dataclass(frozen=True)
-class GroupPlan:
-    """Radius, beta and weights by which each group is trained.
-
-    Attributes
-    ----------
-    eps, beta, natural_weight, robust_weight : Tensor of shape (n_groups,)
-        Radius of the attack, weight of the robust loss inside the objective, and weights of both
-        losses. A group with ``eps = 0`` or ``beta = 0`` is not attacked, which saves its passes.
-    reduction : {"batch", "subset"}
-        "batch": the mean over the batch. "subset": the mean over the attacked samples plus the mean
-        over the others (Eq. 11 of paper A, each expectation normalised by its own subset). Where
-        samples have weights, means are weighted.
-    phase : str
-        Name of the phase of training, for the history.
-    """
-
-    eps: Tensor
-    beta: Tensor
-    natural_weight: Tensor
-    robust_weight: Tensor
-    reduction: Reduction = "batch"
-    phase: str = "training"
-
-    @classmethod
-    def uniform(
-        cls, n_groups: int, eps: float, beta: float, device: torch.device | None = None
-    ) -> GroupPlan:
-        """Build the plan that treats all groups alike, with tensors on `device`."""
-        ones = torch.ones(n_groups, device=device)
-        return cls(eps * ones, beta * ones, ones, ones)
-
-    @property
-    def n_groups(self) -> int:
-        """Number of groups."""
-        return len(self.eps)
-
-    def __post_init__(self) -> None:
-        for name in ("eps", "beta", "natural_weight", "robust_weight"):
-            values = getattr(self, name)
-            if not bool((torch.isfinite(values) & (values >= 0)).all()):
-                raise ValueError(
-                    f"a plan's {name} must be finite and not negative; got {values.tolist()}."
-                )
-
-    def reduce(self, losses: Losses, groups: Tensor) -> Tensor:
-        """Loss of a batch from the losses of its samples."""
-        total = (
-            self.natural_weight[groups] * losses.natural
-            + self.robust_weight[groups] * losses.robust
-        )
-        weight = losses.weight
-        if self.reduction == "batch":
-            return _mean(total, weight)
-        parts = [rows for rows in (losses.attacked, ~losses.attacked) if bool(rows.any())]
-        return torch.stack(
-            [_mean(total[rows], None if weight is None else weight[rows]) for rows in parts]
-        ).sum()
-
-
-def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    return values.mean() if weight is None else (weight / weight.sum() * values).sum()
+__all__ = ["Farmur", "Strategy"]
 
 
 class Strategy(BaseEstimator):
@@ -121,8 +57,9 @@ class Strategy(BaseEstimator):
     def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
         """Return the plan from the epoch on that is about to begin, given the plan so far.
 
-        Epochs count from 0. The evaluator gives Rob(P) of each group on held-out data, and is None
-        unless the run holds samples out, as it does if `needs_held_out`.
+        Epochs count from 0. The evaluator measures the network: on held-out samples, which it has
+        only if the run holds samples out (as it does if `needs_held_out`), and on training samples
+        (``evaluator.training()``).
         """
         return plan
 
@@ -149,6 +86,40 @@ class Strategy(BaseEstimator):
         Only the weights and the reduction still matter, since the losses are already computed.
         """
         return plan
+
+    def on_samples(self, plan: GroupPlan, groups: Tensor, rows: Tensor) -> GroupPlan:
+        """Return the plan of each sample of a batch, before the attack: an entry per sample.
+
+        `rows` are the places of the samples in the training data. A plan that `on_batch` changes
+        takes its place.
+        """
+        return plan.of(groups)
+
+    def penalty(self, step: Step) -> Tensor | None:
+        """Return a term to add to the loss of the batch, with a gradient of its own; None: none."""
+        return None
+
+    def accepts_average(self, epoch: int) -> bool:
+        """Tell whether the weights of this epoch are averaged, where the estimator averages.
+
+        An average begins with the first epoch that is accepted, and later epochs may be left out.
+        """
+        return True
+
+    def after_epoch(self, end: EpochEnd) -> None:
+        """Look at the network after an epoch, or load other weights into it."""
+
+    def final_weights(self) -> dict[str, Tensor] | None:
+        """Return the state dict with which the run is to end; None: that of average or module.
+
+        It is asked for at the end of the run, and by early stopping after each epoch. The
+        statistics of batch normalisation are estimated anew for it.
+        """
+        return None
+
+    def record(self) -> dict[str, Any]:
+        """Return numbers, or arrays of them, that the history keeps after each epoch, by name."""
+        return {}
 
 
 class Farmur(Strategy):

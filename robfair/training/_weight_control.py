@@ -10,21 +10,23 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import nn
 
-from robfair.training._average import Average
+from robfair.training._average import Average, update_normalisation
 from robfair.training._guard import OverfittingGuard
+from robfair.training._step import EpochEnd
 from robfair.training._stopping import EarlyStopping
 
 __all__ = ["WeightControl"]
 
 
 class WeightControl(Callback):
-    """Calls the average, the guard and early stopping in the order in which they depend on another.
+    """Calls average, guard, strategy and early stopping in the order in which they depend.
 
-    - After every step, the average takes in the new weights.
+    - After every step, the average takes in the new weights, if the strategy accepts them.
     - After every epoch, the guard comes first: if a group has collapsed, module, optimiser and
-      average go back to where the epoch began. Early stopping then measures the network as it would
-      be if the run ended here: the average, where there is one.
-    - At the end of the run, the module becomes the average, and then that of the best epoch.
+      average go back to where the epoch began. Then the strategy may change the weights. Early
+      stopping measures the network as it would be if the run ended here: the strategy's final
+      weights or the average, where there is one.
+    - At the end of the run, the module becomes that network, and then that of the best epoch.
 
     Callbacks of the user come after it, so that they see these weights; the checkpoint comes last.
 
@@ -59,28 +61,36 @@ class WeightControl(Callback):
 
     def on_batch_end(self, net: NeuralNet, training: bool = False, **kwargs: Any) -> None:
         """Average the weights after a step."""
-        if training and self.average is not None:
+        if training and self.average is not None and net.strategy.accepts_average(net.epoch_):
             self.average.update(net.module_)
 
     def on_epoch_end(self, net: NeuralNet, dataset_train: Any = None, **kwargs: Any) -> None:
         """Take back the epoch or keep it, then measure."""
-        if self.guard is not None and not self.fallen_back_:
-            if self.guard.has_collapsed(net):
-                net.module_.load_state_dict(self.epoch_began_["module"])
-                net.optimizer_.load_state_dict(self.epoch_began_["optimizer"])
-                if self.average is not None:
-                    self.average.model_.load_state_dict(self.epoch_began_["average"])
-                self._fall_back(net)
-            else:
-                self.epoch_began_ = self._copy(net)
+        if self.guard is not None and not self.fallen_back_ and self.guard.has_collapsed(net):
+            net.module_.load_state_dict(self.epoch_began_["module"])
+            net.optimizer_.load_state_dict(self.epoch_began_["optimizer"])
+            if self.average is not None:
+                self.average.model_.load_state_dict(self.epoch_began_["average"])
+            self._fall_back(net)
+        arrays = dataset_train.X
+        net.strategy.after_epoch(
+            EpochEnd(
+                net.epoch_, net.max_epochs, net.module_, net.optimizer_,
+                lambda: self._averaged(net, arrays), net.evaluator,
+            )
+        )  # fmt: skip
+        if not self.fallen_back_:
+            self.epoch_began_ = self._copy(net)
+        net.record_strategy()
         if self.stopping is not None:
-            self.stopping.measure(net, self._result(net, dataset_train.X))
+            self.stopping.measure(net, self._result(net, arrays))
 
     def on_train_end(self, net: NeuralNet, X: Any = None, **kwargs: Any) -> None:
         """Give the module its last weights, and drop all copies: a pickle would hold them."""
+        result = self._result(net, X)
+        if result is not net.module_:
+            net.module_.load_state_dict(result.state_dict())
         if self.average is not None:
-            if self.average.has_steps:
-                net.module_.load_state_dict(self._result(net, X).state_dict())
             del self.average.model_
         if self.stopping is not None:
             if self.stopping.weights_:
@@ -88,10 +98,21 @@ class WeightControl(Callback):
             del self.stopping.weights_
         self.epoch_began_ = {}
 
+    def _averaged(self, net: NeuralNet, arrays: Any) -> nn.Module | None:
+        if self.average is None or not self.average.has_steps:
+            return None
+        return self.average.module(net, arrays)
+
     def _result(self, net: NeuralNet, arrays: Any) -> nn.Module:
         """Return the network that would result if the run ended here."""
-        module: nn.Module = net.module_
-        return module if self.average is None else self.average.module(net, arrays)
+        weights = net.strategy.final_weights()
+        if weights is not None:
+            module: nn.Module = copy.deepcopy(net.module_)
+            module.load_state_dict(weights)
+            update_normalisation(net, module, arrays)
+            return module
+        averaged = self._averaged(net, arrays)
+        return net.module_ if averaged is None else averaged
 
     @torch.no_grad()
     def _copy(self, net: NeuralNet) -> dict[str, Any]:

@@ -70,3 +70,21 @@ def test_weights_stay_with_their_samples():
         for rows, _, found in epoch:
             assert_allclose(found, weight[rows])
     assert all(found is None for epoch in batches(5, 2, np.full(5, 0.3)) for _, _, found in epoch)
+
+
+def test_groups_are_sampled_by_their_shares():
+    groups = np.repeat([0, 1, 2], [2_000, 200, 800])
+    batches = TensorBatches(
+        Dataset({"X": np.arange(3_000)[:, None], "groups": groups}, groups),
+        64, torch.Generator().manual_seed(0), Noise(0), CPU,
+    )  # fmt: skip
+    batches.sampling = torch.tensor([1.0, 3.0, 0.0])
+    with torch.random.fork_rng(devices=[]):
+        found = [(batches.rows, y) for _, y in batches]
+    rows, y = (torch.cat(parts) for parts in zip(*found, strict=True))
+    assert len(y) == 3_000
+    assert np.array_equal(groups[rows], y)
+    shares = torch.bincount(y, minlength=3) / 3_000
+    assert_allclose(shares, [0.25, 0.75, 0], atol=4 * (0.25 * 0.75 / 3_000) ** 0.5)
+    times = torch.bincount(rows, minlength=3_000)[2_000:2_200]  # alike inside the group
+    assert abs(times.float().var() / times.float().mean() - 1) < 0.5  # Poisson, nearly

@@ -1,5 +1,7 @@
 """Rob(P) on held-out data, also where samples cannot be fooled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -81,7 +83,7 @@ def test_nobody_can_be_fooled():
         "auto",
         ThreatModel(bounds=([-10.0, -1.0], [-0.25, 1.0])),
     )
-    with pytest.warns(CensoredDistanceWarning, match="4 of 4 held-out samples.*distance 0,"):
+    with pytest.warns(CensoredDistanceWarning, match="4 of 4 samples.*distance 0,"):
         assert held.robustness().tolist() == [0.0, 0.0]
 
 
@@ -107,7 +109,7 @@ def test_some_censored():
         "deepfool",
         ThreatModel(mutable=np.array([False, True])),
     )
-    with pytest.warns(CensoredDistanceWarning, match="2 of 4 held-out samples") as record:
+    with pytest.warns(CensoredDistanceWarning, match="2 of 4 samples") as record:
         found = held.robustness()
     assert_allclose(found, [(2 + 6) / 2, (6 + 6) / 2], rtol=1e-3)
     assert "distance 6.0" in str(record[0].message)
@@ -128,3 +130,38 @@ def test_a_group_far_smaller_than_the_others_counts_as_itself(data):
     ).robustness()  # fmt: skip
     assert_allclose(small[[0, 2]], data.group_robustness[[0, 2]], rtol=1e-9)
     assert small[1] == pytest.approx(data.distance[(data.groups == 1) & keep][0])
+
+
+def test_training_samples_and_a_cap(data):
+    """Affine: distances are known, and those above the cap count as it."""
+    module, known = linear(data.coef, data.intercept), data.distance
+    some = np.arange(len(data.X)) % 2 == 0
+    parts = [
+        GroupEvaluator(
+            module, data.X[rows], data.y[rows], data.groups[rows], 3, "auto", ThreatModel()
+        )
+        for rows in (some, ~some)
+    ]
+    held, train = replace(parts[0], train=parts[1]), parts[1]
+    drawn = held.training(7, random_state=1)
+    assert drawn.sizes().tolist() == [7, 7, 7]
+    rows = [int((row == train.X).all(axis=1).argmax()) for row in drawn.X]
+    assert len(set(rows)) == 21
+    right = module(torch.from_numpy(train.X)).argmax(1).numpy() == train.y
+    expected = np.where(right, known[~some], 0)[rows]
+    assert_allclose(drawn.distances(), expected, rtol=1e-9)
+    assert_allclose(drawn.distances(0.7), np.minimum(expected, 0.7), rtol=1e-9)
+    assert_allclose(held.training().robustness(), train.robustness())
+    assert len(held.training(7, random_state=2).X) == 21
+    assert not np.array_equal(held.training(7, random_state=2).X, drawn.X)
+
+
+def test_without_held_out_samples(data):
+    nothing = GroupEvaluator(
+        linear(data.coef, data.intercept), data.X[:0], data.y[:0], data.groups[:0], 3, "auto",
+        ThreatModel(),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="no samples are held out: set needs_held_out = True"):
+        nothing.robustness()
+    with pytest.raises(ValueError, match="without training samples"):
+        nothing.training()

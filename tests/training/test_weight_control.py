@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from robfair.training import WeightControl
+from robfair.training import Strategy, WeightControl
 
 
 class Part:
@@ -49,6 +49,11 @@ def net():
         module_=module,
         optimizer_=torch.optim.SGD(module.parameters(), lr=0.1),
         collapses=False,
+        strategy=Strategy(),
+        record_strategy=lambda: None,
+        evaluator=None,
+        epoch_=0,
+        max_epochs=1,
         attacks=attacks,
         attack_by=attacks.append,
     )
@@ -92,6 +97,6 @@ def test_the_best_epoch_has_the_last_word(net):
 def test_without_parts_nothing_happens(net):
     made = WeightControl(None, None, None)
     made.on_train_begin(net)
-    made.on_epoch_end(net)
+    made.on_epoch_end(net, dataset_train=SimpleNamespace(X={}))
     made.on_train_end(net)
     assert net.module_.weight.item() == 0.0
