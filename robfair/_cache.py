@@ -123,7 +123,7 @@ def shared_distance(
     options: DistanceOptions | None = None,
     sensitive_features: Any = None,
     return_adversarial: bool = False,
-    verbose: int = 0,
+    verbose: int | None = 0,
     **keywords: Any,
 ) -> BoundaryDistance:
     """Compute the distances of the correctly classified samples, or return those of an equal call.

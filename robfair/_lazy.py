@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any
 
 __all__ = ["lazy_names"]
@@ -17,7 +18,8 @@ def lazy_names(
     """Return ``__getattr__`` and ``__dir__`` for a package (PEP 562).
 
     `homes` maps each public name to its module. The first function imports a name, or a public
-    module of the package, and keeps it; the second lists all names.
+    module of the package, and keeps it; the second lists what users may import: names, public
+    modules, and what a module has by itself, such as ``__doc__``.
     """
 
     def get(name: str) -> Any:
@@ -31,6 +33,9 @@ def lazy_names(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *homes})
+        module = sys.modules[package]
+        inside = {each.name for each in iter_modules(getattr(module, "__path__", ()))}
+        own = {name for name in vars(module) if name.startswith("__")}
+        return sorted({*homes, *own, *(name for name in inside if not name.startswith("_"))})
 
     return get, names

@@ -130,9 +130,9 @@ def distances(points: Tensor, start: Tensor, norm: float) -> Tensor:
     return norms(points.double() - start.double(), norm)
 
 
-def progress_bar(problem: Problem, title: str, verbose: int) -> Any:
-    """Return a progress bar over the samples, shown if `verbose` is greater than 0."""
-    return ProgressBar(total=len(problem.X), desc=title, unit="sample", disable=verbose <= 0)
+def progress_bar(problem: Problem, title: str, verbose: int | None) -> Any:
+    """Return a progress bar over the samples."""
+    return ProgressBar(total=len(problem.X), desc=title, unit="sample", verbose=verbose)
 
 
 def as_seed(random_state: Any) -> int:

@@ -7,18 +7,32 @@ also one that is not shown.
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
 import threading
+import warnings
 from typing import Any
 
-from tqdm.auto import tqdm
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "IProgress not found")  # without ipywidgets bars are text
+    from tqdm.auto import tqdm
 
-__all__ = ["ProgressBar"]
+__all__ = ["ProgressBar", "shows"]
+
+PATIENCE = 5.0  # seconds that a run may take without a bar
 
 
 class ProgressBar(tqdm):  # type: ignore[type-arg]
-    """A bar of tqdm whose line is ended also where Ctrl-C comes while it is drawn first."""
+    """A bar of tqdm whose line is ended also where Ctrl-C comes while it is drawn first.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    With ``verbose=None`` it appears after five seconds, where somebody may be watching, and
+    disappears at the end.
+    """
+
+    def __init__(self, *args: Any, verbose: int | None = 1, **options: Any) -> None:
+        options.setdefault("disable", not shows(verbose))
+        if verbose is None:
+            options |= {"delay": PATIENCE, "leave": False}
         try:
             super().__init__(*args, **options)
         except KeyboardInterrupt:
@@ -28,3 +42,16 @@ class ProgressBar(tqdm):  # type: ignore[type-arg]
 
 
 ProgressBar.set_lock(threading.RLock())
+
+
+def shows(verbose: int | None) -> bool:
+    """Tell whether progress is shown; None: if stderr is a terminal or that of a notebook."""
+    if verbose is not None:
+        return verbose > 0
+    stream = sys.stderr
+    if stream is None or getattr(stream, "closed", False):
+        return False
+    # Workers of joblib share the terminal: their bars would be drawn over each other.
+    if multiprocessing.current_process().name != "MainProcess":
+        return False
+    return type(stream).__module__.startswith("ipykernel") or stream.isatty()

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+import robfair
 from robfair._lazy import lazy_names
 
 
@@ -27,6 +28,16 @@ def test_a_name_is_imported_once_and_kept(package):
 def test_names_are_listed_before_they_are_imported(package):
     assert "pi" in dir(package)
     assert dir(package) == sorted(dir(package))
+
+
+def test_only_what_a_user_may_import_is_listed():
+    listed = {name for name in dir(robfair) if not name.startswith("__")}
+    assert set(robfair.__all__) - {"__version__"} <= listed
+    assert {"metrics", "plotting", "exceptions"} <= listed  # also before they are imported
+    assert not {name for name in listed if name.startswith("_")}
+    assert not {"TYPE_CHECKING", "lazy_names"} & listed
+    for name in listed:
+        getattr(robfair, name)
 
 
 def test_private_names_are_not_searched_for(package):

@@ -1,6 +1,10 @@
 """The command line offers the names that the library has."""
 
-from robfair import _names
+from typing import get_args
+
+import pytest
+
+from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier, _names
 from robfair.distance import METHODS
 from robfair.metrics import AUDIT_MEASURES as MEASURES
 from robfair.reproduction import FARMUR
@@ -15,3 +19,17 @@ def test_the_registries_agree():
         scales |= set(experiment.recipes)
     assert {name: list(models) for name, models in _names.NETWORKS.items()} == networks
     assert set(_names.SCALES) == scales
+
+
+@pytest.mark.parametrize("kind", [NaturalClassifier, AdversarialClassifier, FarmurClassifier])
+def test_the_types_are_what_the_estimators_take(kind):
+    types = {
+        "lr_schedule": _names.ScheduleName,
+        "optimizer": _names.OptimizerName,
+        "class_weight": _names.ClassWeight,
+        "distance_method": _names.HeldOutMethod,
+    }
+    for name, options in kind._parameter_constraints.items():
+        taken = {word for each in options if hasattr(each, "options") for word in each.options}
+        if name in types:
+            assert taken == set(get_args(types[name]))

@@ -8,14 +8,16 @@ import sys
 import pytest
 from tqdm.auto import tqdm
 
-from robfair._progress import ProgressBar
+from robfair import _progress
+from robfair._progress import ProgressBar, shows
 
 SCRIPT = """
 import os, signal
 from sklearn.linear_model import LogisticRegression
 from tqdm.auto import tqdm
 from robfair import boundary_distance
-from robfair._progress import ProgressBar
+from robfair import _progress
+from robfair._progress import ProgressBar, shows
 
 def killed(lock):
     child = os.fork()
@@ -62,3 +64,45 @@ def test_the_line_of_a_bar_that_is_interrupted_as_it_opens_is_ended():
     hidden = InterruptedStream()
     ProgressBar(total=2, desc="training", file=hidden, disable=True).close()
     assert hidden.getvalue() == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_of_its_own_accord_is_for_somebody_who_watches(monkeypatch):
+    assert (shows(1), shows(0)) == (True, False)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # a pipe or a file
+    assert not shows(None)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert shows(None)
+    monkeypatch.setattr(_progress, "multiprocessing", None)  # not asked where nobody watches
+    for nobody in (None, io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", nobody)
+        if nobody is not None:
+            nobody.close()
+        assert not shows(None)
+
+
+def test_a_notebook_counts_as_a_terminal_and_a_worker_does_not(monkeypatch):
+    Kernel = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+    monkeypatch.setattr(sys, "stderr", Kernel())
+    assert shows(None)
+    worker = type("Process", (), {"name": "LokyProcess-1"})
+    monkeypatch.setattr(_progress.multiprocessing, "current_process", worker)
+    assert not shows(None)
+
+
+def test_it_appears_after_five_seconds_and_goes(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with ProgressBar(total=2, desc="quick", verbose=None, file=terminal) as bar:
+        bar.update()
+    assert terminal.getvalue() == ""
+    with ProgressBar(total=2, desc="slow", verbose=None, file=terminal) as bar:
+        bar.start_t -= 6
+        bar.last_print_t -= 6
+        bar.update()
+        assert "slow:  50%" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r")  # the line is empty again

@@ -36,7 +36,7 @@ def attack(
     batch_size: int | None = None,
     random_state: Any = 0,
     n_jobs: int | None = None,
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> AttackResult:
     """Look for a perturbation of each sample, no larger than eps, that the model gets wrong.
 
@@ -97,8 +97,9 @@ def attack(
         Processes that batches of the samples are spread over, as in joblib; None: what
         ``joblib.parallel_config`` says, or else this process. The result is the same to the last
         bit.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
+    verbose : int, default=None
+        1: a progress bar. 0: none. None: one for what takes more than five seconds, on a
+        terminal or in a notebook.
 
     Returns
     -------

@@ -44,7 +44,7 @@ def least_eps(
     batch_size: int | None = None,
     random_state: Any = 0,
     n_jobs: int | None = None,
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> LeastEps:
     """Least eps at which an attack succeeds, for each sample.
 

@@ -78,7 +78,7 @@ class AttackOptions:
     batch_size: int | None = None
     random_state: Any = 0
     n_jobs: int | None = None
-    verbose: int = 0
+    verbose: int | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

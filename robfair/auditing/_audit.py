@@ -7,6 +7,7 @@ from typing import Any, Never
 
 from numpy.typing import ArrayLike
 
+from robfair._names import DistanceMethod
 from robfair._problem import as_seed
 from robfair._warnings import each_once
 from robfair.auditing._by_eps import check_eps
@@ -29,7 +30,7 @@ def audit(
     control_features: Any = None,
     favorable_label: Any = None,
     name: str | None = None,
-    method: str = "auto",
+    method: DistanceMethod = "auto",
     threat_model: ThreatModel | None = None,
     tau_max: float | None = None,
     certify: bool = False,
@@ -48,7 +49,7 @@ def audit(
     background: Any = None,
     batch_size: int | None = None,
     n_jobs: int | None = None,
-    verbose: int = 0,
+    verbose: int | None = None,
     **unknown: Never,
 ) -> Audit:
     """Measure whether a classifier is easier to attack for some groups than for others.
@@ -115,8 +116,9 @@ def audit(
         Options of `method`, as for `boundary_distance`.
     background, batch_size, n_jobs : array-like or int, default=None
         Options of all searches, the second ones included, as for `boundary_distance`.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
+    verbose : int, default=None
+        1: a progress bar. 0: none. None: one for what takes more than five seconds, on a
+        terminal or in a notebook.
     **unknown : Never
         Any other keyword is refused, with a hint.
 

@@ -18,7 +18,7 @@ from sklearn.utils import _safe_indexing
 from robfair._cache import result_key
 from robfair._checkpoint import read_checkpoint, write_checkpoint
 from robfair._label_doubts import label_doubts
-from robfair._progress import ProgressBar
+from robfair._progress import ProgressBar, shows
 from robfair.auditing._options import AuditOptions
 from robfair.distance import BoundaryDistance, join_distances, measure_distance
 
@@ -135,14 +135,14 @@ def measure_blocks(
     measure = partial(_measure, model, X, y_true, options)
     parts = _read(X.checkpoint, labels, options)
     done = before = sum(map(len, parts))
-    if options.verbose and done == 0:
+    if shows(options.verbose) and done == 0:
         _tell_time(measure, X)
-    elif options.verbose:
+    elif shows(options.verbose):
         print(f"robfair: {done:,} of {len(X):,} rows are done already", file=sys.stderr)
     written = time.monotonic()
     try:
         with ProgressBar(
-            total=len(X), initial=done, desc="distance", unit="row", disable=options.verbose <= 0
+            total=len(X), initial=done, desc="distance", unit="row", verbose=options.verbose
         ) as bar:
             while done < len(X):
                 rows = np.arange(done, min(done + X.size, len(X)))

@@ -7,6 +7,7 @@ from typing import Any, Never
 
 from numpy.typing import ArrayLike
 
+from robfair._names import DistanceMethod
 from robfair._warnings import each_once
 from robfair.auditing._audit import audit
 from robfair.auditing._unknown_options import refuse_unknown
@@ -23,7 +24,7 @@ def compare(
     sensitive_features: Any,
     control_features: Any = None,
     favorable_label: Any = None,
-    method: str = "auto",
+    method: DistanceMethod = "auto",
     threat_model: ThreatModel | None = None,
     tau_max: float | None = None,
     certify: bool = False,
@@ -42,7 +43,7 @@ def compare(
     background: Any = None,
     batch_size: int | None = None,
     n_jobs: int | None = None,
-    verbose: int = 0,
+    verbose: int | None = None,
     **unknown: Never,
 ) -> Comparison:
     """Audit several models on the same samples.
@@ -73,8 +74,9 @@ def compare(
         Generator or RandomState advances with each of them.
     budget, time_limit, max_iter, overshoot, n_candidates, background, batch_size, n_jobs : object
         Options of the distances, as for `audit`.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar for each model.
+    verbose : int, default=None
+        1: a progress bar for each model. 0: none. None: one for what takes more than five seconds,
+        on a terminal or in a notebook.
     **unknown : Never
         Any other keyword is refused, with a hint.
 

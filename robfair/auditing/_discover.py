@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from robfair._cache import shared_distance
+from robfair._names import DistanceMethod
 from robfair._problem import as_seed
 from robfair._warnings import each_once
 from robfair.auditing._discovery import Discovery, DiscoveryOptions
@@ -29,7 +30,7 @@ def discover_groups(
     test_size: float = 0.5,
     standardize_by: Any = "y_true",
     confidence: float = 0.95,
-    method: str = "auto",
+    method: DistanceMethod = "auto",
     threat_model: ThreatModel | None = None,
     tau_max: float | None = None,
     random_state: Any = 0,
@@ -41,7 +42,7 @@ def discover_groups(
     background: Any = None,
     batch_size: int | None = None,
     n_jobs: int | None = None,
-    verbose: int = 0,
+    verbose: int | None = None,
     **unknown: Never,
 ) -> pd.DataFrame:
     """Find subgroups that are easier to attack than the other rows, and that nobody has named.
@@ -90,8 +91,9 @@ def discover_groups(
         Options of `method`, as for `boundary_distance`.
     background, batch_size, n_jobs : array-like or int, default=None
         Options of all searches, as for `boundary_distance`.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
+    verbose : int, default=None
+        1: a progress bar. 0: none. None: one for what takes more than five seconds, on a
+        terminal or in a notebook.
     **unknown : Never
         Any other keyword is refused, with a hint.
 

@@ -29,7 +29,7 @@ class AuditOptions:
     favorable_label: Any  # None: nothing is said of decisions
     random_state: Any  # as it was passed
     distance: DistanceOptions  # with the seed of the searches
-    verbose: int
+    verbose: int | None
 
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0 < self.confidence < 1:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from robfair._alignment import check_columns
 from robfair._default_threat import default_threat_model, held_lines
+from robfair._names import DistanceMethod
 from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.adapters import leaves_as_found
 from robfair.distance._by_gaps import run_by_gaps
@@ -29,7 +30,7 @@ def boundary_distance(
     X: Any,
     *,
     y: ArrayLike | None = None,
-    method: Literal["auto", "strong", "linear", "exact", "decision", "deepfool", "paper"] = "auto",
+    method: DistanceMethod = "auto",
     threat_model: ThreatModel | None = None,
     certify: bool = False,
     budget: int | None = None,
@@ -42,7 +43,7 @@ def boundary_distance(
     return_adversarial: bool = True,
     random_state: Any = 0,
     n_jobs: int | None = None,
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> BoundaryDistance:
     r"""Distance d(x) of each sample to the decision boundary of a classifier.
 
@@ -135,8 +136,9 @@ def boundary_distance(
         Processes that search chunks of the samples, as in joblib; its `parallel_config` may send
         them to threads or to a cluster instead. The results are the same to the last bit, with
         one BLAS and the same number of torch's threads, which each process takes from this one.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
+    verbose : int, default=None
+        1: a progress bar. 0: none. None: one for what takes more than five seconds, on a
+        terminal or in a notebook.
 
     Returns
     -------
@@ -222,7 +224,7 @@ def measure_distance(
     certify: bool = False,
     options: DistanceOptions | None = None,
     return_adversarial: bool = True,
-    verbose: int = 0,
+    verbose: int | None = 0,
 ) -> BoundaryDistance:
     """Distance d(x) of each sample, with the options in one object.
 

@@ -9,6 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._notebook import html_block, html_table, shares_drawing
+from robfair._shares import plot_shares
+from robfair._tables import Cell, Table
+from robfair._text import table_number
 from robfair.threat import ThreatModel
 
 __all__ = ["BoundaryDistance"]
@@ -113,6 +117,40 @@ class BoundaryDistance:
         rows = self.threat_model.as_rows(points, self.X)
         rows.loc[self.status == SKIPPED, "changed"] = "not searched: the model is wrong here"
         return rows
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw the share of the samples that lies farther from the boundary than each size.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None: a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+            What was drawn on. Samples for which no point was found are farther than all sizes;
+            skipped ones are left out.
+        """
+        xlabel = "distance to the decision boundary"
+        return plot_shares({"": self.distance}, xlabel, ax=ax, caller="BoundaryDistance.plot")
+
+    def _repr_html_(self) -> str:
+        found = np.sort(self.distance[np.isfinite(self.distance)])
+        counts = ", ".join(f"{n:,} {status}" for status, n in self.counts().items())
+        names = ("least", "lower quartile", "median", "upper quartile", "greatest", "mean")
+        known = len(found) > 0
+        ends = np.quantile(found, [0, 0.25, 0.5, 0.75, 1]) if known else np.full(5, np.nan)
+        values = [*ends, found.mean() if known else np.nan]
+        row = tuple(Cell(table_number(value), float(value)) for value in values)
+        drawing = shares_drawing(self.distance, float(ends[-1]))
+        table = Table(("", *names), ((Cell("distance", ""), *row),))
+        caption = f'By "{self.method}", {self.threat_model!r}; the share that lies farther'
+        return html_block(
+            [f"Distances of {len(self):,} samples to the decision boundary: {counts}."],
+            self.warnings_,
+            html_table(table, caption, [drawing]),
+        )
 
     def __repr__(self) -> str:
         finite = self.distance[np.isfinite(self.distance)]

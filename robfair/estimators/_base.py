@@ -79,7 +79,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
         "callbacks": [list, None],
         "device": [str, torch.device],
         "warm_start": ["boolean"],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
         "random_state": ["random_state"],
         "net_params": [dict, None],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from robfair._names import ClassWeight, HeldOutMethod, OptimizerName, ScheduleName
 from robfair.estimators._adversarial import AttackedClassifier
 from robfair.estimators._spec import TrainingSpec
 from robfair.threat import ThreatModel
@@ -106,8 +107,9 @@ class FarmurClassifier(AttackedClassifier):
         Device of the training.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the last `fit`.
-    verbose : int, default=0
-        1: a progress bar over the epochs. 2: skorch's table, a row per epoch.
+    verbose : int, default=None
+        None: a progress bar over the epochs, on a terminal or in a notebook, after five seconds. 0:
+        nothing. 1: the bar at once. 2: skorch's table, a row per epoch.
     random_state : int, RandomState or None, default=None
         Seed of weights and batches. The global states of numpy and torch are not touched. The same
         seed gives the same weights, whatever `n_jobs` around it; with a `module` of your own, for
@@ -189,20 +191,20 @@ class FarmurClassifier(AttackedClassifier):
         reduction: Literal["subset", "batch"] = "subset",
         batch_size: int = 128,
         lr: float = 1e-3,
-        lr_schedule: Any = None,
-        optimizer: Any = "adam",
+        lr_schedule: ScheduleName | Callable[[float], float] | None = None,
+        optimizer: OptimizerName | Callable[..., Any] = "adam",
         averaging: float | None = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         checkpoint: Any = None,
-        class_weight: Any = None,
+        class_weight: ClassWeight | dict[Any, float] | None = None,
         validation_fraction: float = 0.1,
-        distance_method: str = "auto",
+        distance_method: HeldOutMethod = "auto",
         threat_model: ThreatModel | None = None,
         callbacks: list[Any] | None = None,
         device: Any = "cpu",
         warm_start: bool = False,
-        verbose: int = 0,
+        verbose: int | None = None,
         random_state: Any = None,
         net_params: dict[str, Any] | None = None,
     ) -> None:

@@ -47,7 +47,7 @@ def make_net(
         "callbacks": _callbacks(estimator, spec, labels, checkpoint),
         "callbacks__valid_loss": None,
         "device": estimator.device,
-        "verbose": max(int(estimator.verbose) - 1, 0),  # 1 is a progress bar of our own
+        "verbose": max(int(estimator.verbose or 0) - 1, 0),  # 1 is a progress bar of our own
     }  # fmt: skip
     given = (estimator.net_params or {}).items()
     others = {name: value for name, value in given if not name.startswith(PREFIX)}
@@ -69,6 +69,6 @@ def _callbacks(
     callbacks.extend(estimator.callbacks or [])
     if checkpoint is not None:
         callbacks.append(checkpoint)  # the state of all callbacks before it is part of the file
-    if estimator.verbose == 1:
-        callbacks.append(EpochProgress(type(estimator).__name__))
+    if estimator.verbose in (None, 1):
+        callbacks.append(EpochProgress(type(estimator).__name__, estimator.verbose))
     return callbacks

@@ -40,7 +40,7 @@ def leave_one_out(
     checkpoint: Any = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> LeaveOneOut:
     """Measure how much leaving out one training sample changes a classifier: LUF.
 
@@ -79,8 +79,9 @@ def leave_one_out(
         a Dask cluster. The result does not depend on either: each refit has one thread.
     random_state : int, Generator or None, default=0
         Seed of the draw of the left-out set and of all seeds that are given.
-    verbose : int, default=0
-        Greater than 0 shows a progress bar.
+    verbose : int, default=None
+        1: a progress bar. 0: none. None: one for what takes more than five seconds, on a
+        terminal or in a notebook.
 
     Returns
     -------

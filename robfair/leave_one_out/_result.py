@@ -10,6 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._notebook import html_block, html_table, shares_drawing
+from robfair._shares import plot_shares
+from robfair._tables import Cell, Table
+from robfair._text import table_number
 from robfair.metrics import leave_one_out_summary, leave_one_out_table
 
 __all__ = ["LeaveOneOut", "Refits"]
@@ -118,10 +122,43 @@ class LeaveOneOut(Refits):
             The rows "left out" and, if there is a baseline, "other seed"; a column for the number
             of refits and for each measure.
         """
-        rows = {"left out": self._measures()}
-        if self.baseline is not None:
-            rows["other seed"] = self.baseline._measures()
+        rows = {name: refits._measures() for name, refits in self._kinds().items()}
         return pd.DataFrame.from_dict(rows, orient="index")
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw the share of the test samples whose confidence changes by more than each size.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None: a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+            What was drawn on: a line for the refits without a sample and, if there is a baseline,
+            one for those with another seed.
+        """
+        lines = {name: refits.luf for name, refits in self._kinds().items()}
+        xlabel = "LUF(x), largest change of a confidence"
+        return plot_shares(lines, xlabel, ax=ax, caller="LeaveOneOut.plot")
+
+    def _kinds(self) -> dict[str, Refits]:
+        kinds: dict[str, Refits] = {"left out": self}
+        return kinds if self.baseline is None else kinds | {"other seed": self.baseline}
+
+    def _repr_html_(self) -> str:
+        end = max(float(refits.luf.max(initial=0.0)) for refits in self._kinds().values())
+        frame = self.to_frame()
+        rows = tuple(
+            (Cell(str(name), str(name)), *(Cell(table_number(x), float(x)) for x in row))
+            for name, row in zip(frame.index, frame.to_numpy(), strict=True)
+        )
+        head, _, other = repr(self).removeprefix("LeaveOneOut(").removesuffix(")").partition("; ")
+        drawings = [shares_drawing(refits.luf, end) for refits in self._kinds().values()]
+        caption = "Largest change of a confidence; the share of test samples with a larger LUF(x)"
+        table = Table(("refits", *map(str, frame.columns)), rows)
+        return html_block([f"{head}; {other}."], (), html_table(table, caption, drawings))
 
     def __repr__(self) -> str:
         if self.baseline is not None:

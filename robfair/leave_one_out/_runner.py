@@ -26,7 +26,7 @@ def run_refits(
     store: RefitStore | None,
     *,
     n_jobs: int | None,
-    verbose: int,
+    verbose: int | None,
 ) -> NDArray[np.float64]:
     """Return the confidences of all refits, from the checkpoint or by training.
 
@@ -46,7 +46,7 @@ def run_refits(
     train = partial(delayed(refit_proba), **data.arrays(), classes=data.classes)
     lost = False  # workers, since a refit last came back
     with ProgressBar(
-        total=len(refits), initial=done, desc="leave one out", unit="refit", disable=verbose <= 0
+        total=len(refits), initial=done, desc="leave one out", unit="refit", verbose=verbose
     ) as bar:
         while pending:
             # Unordered, so that a finished refit is written at once.

@@ -7,8 +7,7 @@ import string
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-
+from robfair._shares import axes_for
 from robfair._text import visible
 
 __all__ = ["MANY", "add_legend", "axes_for", "looks", "name_others", "text"]
@@ -21,16 +20,6 @@ MARKERS = "osD^vPX*"
 MANY = 12
 EXTREMES = 3
 GREY = "0.75"
-
-
-def axes_for(ax: Any, caller: str, figsize: tuple[float, float] | None = None) -> Any:
-    """Return `ax`, or those of a new figure."""
-    check_matplotlib_support(caller)  # matplotlib is optional: this says how to install it
-    if ax is None:
-        import matplotlib.pyplot as plt  # late: it chooses a backend
-
-        _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    return ax
 
 
 def text(label: Any, width: int = 28) -> str:

@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from robfair._alignment import check_aligned
 from robfair._cache import shared_attack, shared_distance
+from robfair._names import DistanceMethod
 from robfair._text import did_you_mean
 from robfair._warnings import warn
 from robfair.adapters import left_as_found
@@ -257,7 +258,7 @@ def make_robustness_scorer(
     *,
     greater_is_better: bool = True,
     groups: Any = None,
-    method: str = "auto",
+    method: DistanceMethod = "auto",
     threat_model: ThreatModel | None = None,
     distance_params: dict[str, Any] | None = None,
     attack_params: dict[str, Any] | None = None,

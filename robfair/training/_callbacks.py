@@ -19,16 +19,23 @@ class EpochProgress(Callback):
     ----------
     description : str, default="training"
         Text before the bar.
+    verbose : int, default=1
+        1: a bar. None: one on a terminal or in a notebook, after five seconds.
     """
 
-    def __init__(self, description: str = "training") -> None:
+    def __init__(self, description: str = "training", verbose: int | None = 1) -> None:
         self.description = description
+        self.verbose = verbose
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Open the bar."""
         done = len(net.history)  # by a run that is resumed
         self.bar_ = ProgressBar(
-            total=net.max_epochs, initial=done, desc=self.description, unit="epoch"
+            total=net.max_epochs,
+            initial=done,
+            desc=self.description,
+            unit="epoch",
+            verbose=self.verbose,
         )
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -59,6 +60,7 @@ def test_time_is_told_first_and_an_interrupted_run_goes_on(
         return measure(*arguments, **options)
 
     monkeypatch.setattr(_blocks, "measure_distance", interrupted)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # else nothing is told
     code, out, err = shell_audit(*words)
     assert (code, out) == (130, "")
     assert re.match(r"robfair: 240 rows in blocks of 100, about \d+ seconds\n", err)

@@ -1,10 +1,12 @@
 import copy
 import pickle
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from numpy.testing import assert_array_equal
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.linear_model import LogisticRegression
@@ -105,3 +107,14 @@ def test_the_rows_written_down_are_predicted_differently():
     assert (model.predict(goal) != found.predicted[moved]).all()
     stay = X.columns.difference(["hours-per-week", "capital-gain", "occupation"])
     pd.testing.assert_frame_equal(goal[stay], X.loc[moved, stay])
+
+
+def test_a_notebook_sees_the_quantiles_and_a_figure_the_shares():
+    shown = result()._repr_html_()
+    assert "2 found, 1 exact, 1 censored, 1 skipped" in shown
+    cells = re.findall(r">([0-9.]+)</td>", shown)
+    assert cells == ["1", "1.5", "2", "4", "6", "3"]  # quantiles and mean of 1, 2 and 6
+    ax = result().plot(ax=Figure().subplots())
+    share = dict(zip(*ax.lines[0].get_data(), strict=True))
+    assert share == {0.0: 1.0, 1.0: 0.75, 2.0: 0.5, 6.0: 0.25}  # the censored one is farther
+    assert "unknown" in result([np.nan], np.array(["skipped"]))._repr_html_()

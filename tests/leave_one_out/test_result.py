@@ -1,6 +1,7 @@
 """A result shows what was measured beside the baseline."""
 
 import pytest
+from matplotlib.figure import Figure
 from sklearn.neural_network import MLPClassifier
 
 from refits import data
@@ -21,6 +22,14 @@ def test_result_says_what_stands_beside_what():
         assert part.luf_l == pytest.approx(len(X_test) / 3 * part.luf_t)
     assert "3 left out, 7 test samples" in repr(result)
     assert "3 other seeds" in repr(result)
+    shown = result._repr_html_()
+    assert shown.count("<polyline") == 2
+    assert "3 left out, 7 test samples" in shown
+    lines = result.plot(ax=Figure().subplots()).lines
+    for line, part in zip(lines, (result, result.baseline), strict=True):
+        x, share = line.get_data()
+        assert share == pytest.approx([(part.luf > at).mean() for at in x])
     bare = leave_one_out(estimator, X, y, X_test, n_left_out=1, n_baseline=0)
     assert bare.to_frame().index.tolist() == ["left out"]
     assert "no other seeds" in repr(bare)
+    assert bare._repr_html_().count("<polyline") == 1

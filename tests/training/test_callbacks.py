@@ -14,8 +14,9 @@ X, Y = RNG.standard_normal((40, 3)), np.arange(40) % 2
 TINY = {"hidden_layer_sizes": [4], "max_epochs": 3, "random_state": 0}
 
 
-def test_verbose_0_prints_nothing(capfd):
-    NaturalClassifier(**TINY).fit(X, Y).predict(X)
+@pytest.mark.parametrize("verbose", [0, None])  # None: nobody watches
+def test_nothing_is_printed_unless_asked_for(verbose, capfd):
+    NaturalClassifier(verbose=verbose, **TINY).fit(X, Y).predict(X)
     assert capfd.readouterr() == ("", "")
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from robfair._text import visible
 from robfair.auditing._numbers import AuditNumbers
 from robfair.auditing.report._exports import Exports
+from robfair.auditing.report._figures import curve_display, group_display, known_groups
 from robfair.auditing.report._flat import flat_numbers
 from robfair.auditing.report._html import audit_html
 from robfair.auditing.report._json import audit_record
 from robfair.auditing.report._markdown import audit_markdown
 from robfair.auditing.report._method import method_line, notes, status_line
+from robfair.auditing.report._notebook import audit_notebook
 from robfair.auditing.report._print import print_audit
 from robfair.auditing.report._verdict import judge_audit
 
@@ -163,6 +165,42 @@ class Audit(AuditNumbers, Exports):
         (1.5, True)
         """
         return flat_numbers(self)
+
+    def plot(self, kind: Literal["groups", "curves"] = "groups", *, ax: Any = None) -> Any:
+        """Draw the groups.
+
+        Parameters
+        ----------
+        kind : {"groups", "curves"}, default="groups"
+            Rob(P) of each group with its interval, or the robustness curves, whose areas they are.
+            `robfair.plotting` has more figures, and options.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None: a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        ValueError
+            If `kind` is another word, or Rob(P) is known for no group.
+        """
+        if kind not in ("groups", "curves"):
+            raise ValueError(f'kind must be "groups" or "curves"; got {kind!r}.')
+        if known_groups(self).empty:
+            raise ValueError(
+                "nothing to draw: Rob(P) is unknown for all groups. Where no adversarial was found "
+                "for some sample, audit with tau_max=."
+            )
+        display = group_display(self) if kind == "groups" else curve_display(self)
+        return display.plot(ax=ax).ax_
+
+    def _repr_html_(self) -> str:
+        return audit_notebook(self)
 
     def __str__(self) -> str:
         return visible(print_audit(self), keep="\n")

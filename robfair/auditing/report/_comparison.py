@@ -11,9 +11,11 @@ from robfair._text import visible
 from robfair.auditing._numbers import ComparisonNumbers
 from robfair.auditing.report._audit import Audit
 from robfair.auditing.report._exports import Exports
+from robfair.auditing.report._figures import known_models, model_display
 from robfair.auditing.report._html import comparison_html
 from robfair.auditing.report._json import audit_record
 from robfair.auditing.report._markdown import comparison_markdown
+from robfair.auditing.report._notebook import comparison_notebook
 from robfair.auditing.report._print import print_comparison
 from robfair.auditing.report._verdict_baseline import judge_against
 from robfair.auditing.report._verdict_models import judge_models
@@ -68,6 +70,36 @@ class Comparison(ComparisonNumbers, Exports):
             The same as `overall`.
         """
         return self.overall
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw V_f against Rob(f), a point for each model.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None: a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        ValueError
+            If both measures are known for no model.
+        """
+        if known_models(self).empty:
+            raise ValueError(
+                "nothing to draw: Rob(f) and V_f are unknown for all models. Where no adversarial "
+                "was found for some sample, compare with tau_max=."
+            )
+        return model_display(self).plot(ax=ax).ax_
+
+    def _repr_html_(self) -> str:
+        return comparison_notebook(self, judge_models(self))
 
     def __str__(self) -> str:
         return visible(print_comparison(self), keep="\n")

@@ -34,6 +34,10 @@ class Exports(ABC):
     def _html(self) -> str:
         """Return the report as HTML."""
 
+    @abstractmethod
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+
     def __repr__(self) -> str:
         return str(self)
 

@@ -28,17 +28,29 @@ class Picture:
     caption: str  # the way to read it
 
 
+def known_groups(audit: AuditNumbers) -> pd.DataFrame:
+    """Return the groups of which Rob(P) is known."""
+    known: pd.DataFrame = audit.by_group[np.isfinite(audit.by_group["robustness"])]
+    return known
+
+
+def group_display(audit: AuditNumbers) -> GroupRobustnessDisplay:
+    """Make the figure of the groups, of many those of the lowest Rob(P)."""
+    lowest = known_groups(audit).sort_values("robustness", kind="stable").iloc[:DRAWN]
+    return GroupRobustnessDisplay(lowest, audit.overall, confidence=audit.settings["confidence"])
+
+
 def audit_figures(audit: AuditNumbers) -> list[Picture]:
     """Draw the groups and their robustness curves, unless Rob(P) is unknown for all groups."""
-    known = audit.by_group[np.isfinite(audit.by_group["robustness"])]
+    known = known_groups(audit)
     if known.empty:
         return []
     return [_groups(audit, known), _curves(audit, known)]
 
 
 def _groups(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
-    lowest = known.sort_values("robustness", kind="stable").iloc[:DRAWN]
-    display = GroupRobustnessDisplay(lowest, audit.overall, confidence=audit.settings["confidence"])
+    display = group_display(audit)
+    lowest = display.by_group
     only = "" if len(lowest) == len(known) else f" Only the {DRAWN} lowest groups are drawn."
     parts = [
         f"{name} {interval(row, 'robustness')}{', vulnerable' if row['vulnerable'] else ''}"
@@ -55,26 +67,30 @@ def _groups(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     )
 
 
-def _curves(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
+def curve_display(audit: AuditNumbers) -> RobustnessCurveDisplay:
+    """Make the figure of the robustness curves."""
     cap = np.inf if audit.settings["tau_max"] is None else audit.settings["tau_max"]
     distance = np.minimum(audit.distances.distance, cap)
     lower = audit.distances.lower if "low" in audit.by_group else None
     # Bands of thousands of corners would make megabytes, where a screen shows a thousand.
     # By a quantile, since one far row would make all steps coarse; 1 where most distances are 0.
     step = float(np.quantile(distance[np.isfinite(distance)], 0.99)) / STEPS or 1.0
-    display = RobustnessCurveDisplay.from_predictions(
+    return RobustnessCurveDisplay.from_predictions(
         audit.y_true,
         audit.distances.predicted,
         distance=np.round(distance / step) * step,
         lower=None if lower is None else np.round(np.minimum(lower, cap) / step) * step,
         sensitive_features=audit.groups,
     )
+
+
+def _curves(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     areas = [
         f"{name} {sentence_number(rob)}"
         for name, rob in zip(group_names(known.index), known["robustness"], strict=True)
     ]
     return Picture(
-        _svg(display, (8.0, 4.5)),
+        _svg(curve_display(audit), (8.0, 4.5)),
         "Robustness curves, a falling line for each group and one for their mean, from the "
         f"accuracy down to 0. The areas under them: {few(areas, 12)}.",
         "How much of each group is classified correctly and lies farther than τ from the decision "
@@ -82,18 +98,30 @@ def _curves(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     )
 
 
+def known_models(comparison: ComparisonNumbers) -> pd.DataFrame:
+    """Return Rob(f) and V_f of the models of which both are known."""
+    measures = comparison.overall[["Rob(f)", "V_f"]]
+    known: pd.DataFrame = measures.loc[np.isfinite(measures.to_numpy()).all(axis=1)]
+    return known
+
+
+def model_display(comparison: ComparisonNumbers) -> TradeoffDisplay:
+    """Make the figure of V_f against Rob(f)."""
+    known = known_models(comparison)
+
+    def ends(side: str) -> pd.DataFrame:
+        table = pd.DataFrame({n: a.overall[side] for n, a in comparison.audits.items()}).T
+        return table.loc[known.index]
+
+    return TradeoffDisplay(known, lower=ends("lower"), upper=ends("upper"))
+
+
 def model_figures(comparison: ComparisonNumbers) -> list[Picture]:
     """Draw V_f against Rob(f), if both are known for at least two models."""
-    measures = ["Rob(f)", "V_f"]
-    known = comparison.overall[measures]
-    known = known.loc[np.isfinite(known.to_numpy()).all(axis=1)]
+    known = known_models(comparison)
     if len(known) < 2:
         return []
-    ends = {
-        side: pd.DataFrame({n: a.overall[side] for n, a in comparison.audits.items()}).T
-        for side in ("lower", "upper")
-    }
-    display = TradeoffDisplay(known, **{side: e.loc[known.index] for side, e in ends.items()})
+    display = model_display(comparison)
     points = [
         f"{name}: Rob(f) {sentence_number(row['Rob(f)'])}, V_f {sentence_number(row['V_f'])}"
         for name, row in known.iterrows()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from robfair._isolation import untouched_random_state
+from robfair._names import DistanceMethod
 from robfair.auditing import Audit, audit
 from robfair.exceptions import ResultsError
 from robfair.metrics import group_robustness_curves, robustness_curve
@@ -18,7 +19,10 @@ from robfair.reproduction._records import Run
 
 __all__ = ["DISTANCES", "measure", "save_methods"]
 
-DISTANCES = ("paper", "auto")  # how distances are measured: Eq. 8, and robfair's own search
+DISTANCES = (
+    "paper",
+    "auto",
+)  # how distances are measured: Eq. 8, and robfair's own search
 N_TAU = 151  # points of a curve, enough for a figure and few enough for a file
 
 
@@ -46,7 +50,8 @@ def measure(task: Task, *, distance: str) -> None:
         network = load_weights(_new_network(task), file)
         network.eval().to(task.device)
         result = audit(
-            network, data.X_test[some], data.y_test[some], name=method, method=distance,
+            network, data.X_test[some], data.y_test[some], name=method,
+            method=cast(DistanceMethod, distance),
             sensitive_features=data.groups_test[some], threat_model=data.threat_model,
             tau_max=recipe.tau_max, n_check=0, random_state=run.seed,
             verbose=task.verbose,
