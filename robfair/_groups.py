@@ -72,6 +72,15 @@ def cross_labels(outer: pd.Index[Any], inner: pd.Index[Any]) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays(levels, names=[*outer.names, *inner.names])
 
 
+def _check_values(features: list[Any], name: str, n_samples: int) -> None:
+    """Raise ValueError if a short list of texts can only be names of columns."""
+    if len(features) < min(n_samples, 10) and all(isinstance(each, str) for each in features):
+        raise ValueError(
+            f"{name} has {len(features)} samples and y_true has {n_samples}. If {features!r} are "
+            f"names of columns, pass the columns: X[{features!r}]."
+        )
+
+
 def group_columns(features: Any, n_samples: int, name: str) -> list[tuple[Any, Any]]:
     """List each column with its name, so that it keeps its own type."""
     features = _in_a_frame(features)
@@ -87,8 +96,11 @@ def group_columns(features: Any, n_samples: int, name: str) -> list[tuple[Any, A
         if array.ndim not in (1, 2):
             raise ValueError(
                 f"{name} must have shape (n_samples,) or (n_samples, n_columns); got a "
-                f"{type(features).__name__} of shape {array.shape}. Pass the group of each sample."
+                f"{type(features).__name__} of shape {array.shape}. Pass the group of each sample"
+                + (f", such as X[{features!r}]." if isinstance(features, str) else ".")
             )
+        if len(array) != n_samples and isinstance(features, list):
+            _check_values(features, name, n_samples)
         check_length(len(array), name, n_samples)
         if array.ndim == 1:
             # A torch tensor has a `name` too, which is not a label of the column.

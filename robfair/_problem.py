@@ -143,7 +143,13 @@ def as_seed(random_state: Any) -> int:
         return int(random_state.integers(2**31))
     if isinstance(random_state, int | np.integer) and random_state >= 0:  # itself, also 2**32 on
         return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    try:
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    except ValueError as error:
+        raise ValueError(
+            "random_state must be an integer from 0, a RandomState, a Generator or None; got "
+            f"{random_state!r}."
+        ) from error
 
 
 def as_problem(

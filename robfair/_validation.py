@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -49,9 +50,11 @@ def check_vector(values: Any, name: str, n_samples: int | None = None) -> NDArra
     """Return `values` as a non-empty 1-D array, of length `n_samples` where that is given."""
     array = to_array(values)
     if array.ndim != 1:
+        # `distance=` is often given a BoundaryDistance.
+        instead = f"its attribute `{name}`" if hasattr(values, name) else "a 1-D array"
         raise ValueError(
             f"{name} must have one value per sample, in shape (n_samples,); got "
-            f"a {type(values).__name__} of shape {array.shape}. Pass a 1-D array."
+            f"a {type(values).__name__} of shape {array.shape}. Pass {instead}."
         )
     check_length(len(array), name, n_samples)
     return array
@@ -92,11 +95,15 @@ def check_correct(
 
 def check_tau_max(tau_max: float | None, name: str = "tau_max", of: str = "distance") -> None:
     """Raise unless the cap on the distances is a positive, finite number, or None."""
-    if tau_max is not None and not (np.isfinite(tau_max) and tau_max > 0):
+    if tau_max is not None and not (_is_number(tau_max) and np.isfinite(tau_max) and tau_max > 0):
         raise ValueError(
             f"{name} must be a positive, finite distance; got {tau_max!r}. Pass the largest "
             f"distance that matters, in the units of {of}, or None for no cap."
         )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)
 
 
 def check_ddof(ddof: int) -> None:

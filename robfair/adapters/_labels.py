@@ -7,6 +7,7 @@ function that sends its samples elsewhere.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,7 +113,22 @@ def as_labels(model: Any) -> LabelModel:
     raise TypeError(
         f"cannot get labels from a model of type {type(model).__name__}: give a fitted classifier "
         "with a method predict, or a function from an array of samples to an array of labels."
+        f"{_instead(model)}"
     )
+
+
+def _instead(model: Any) -> str:
+    """Say what to do with something that is often given for a model."""
+    if isinstance(model, str | os.PathLike):
+        return " Load the file first: robfair does not open it, since a pickle may run code."
+    if isinstance(model, Mapping):
+        values = list(model.values())
+        if values and all(isinstance(value, torch.Tensor) for value in values):
+            return " These are weights: make the network, and call its load_state_dict."
+        return " To audit several models, call robfair.compare."
+    if hasattr(model, "shape"):
+        return " Give the model itself, not its predictions."
+    return ""
 
 
 def as_model(model: Any) -> LogitModel | LabelModel:

@@ -100,7 +100,8 @@ class Adapted:
         if np.any(unknown):
             raise ValueError(
                 f"y holds labels that the model does not know: {pd.unique(y[unknown])[:5]} "
-                f"({y.dtype}); its classes are {classes[:10]} ({classes.dtype})."
+                f"({y.dtype}); its classes are {classes[:10]} ({classes.dtype}). "
+                "Pass y in the labels that the model was fitted on."
             )
         return codes
 

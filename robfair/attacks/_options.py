@@ -121,7 +121,10 @@ def as_threat_model(threat_model: ThreatModel | None, model: Any, X: Any) -> Thr
     if threat_model is None:
         return default_threat_model(model, X, norm=np.inf)
     if not isinstance(threat_model, ThreatModel):
-        raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
+        raise TypeError(
+            "threat_model must be a ThreatModel, such as ThreatModel(norm=numpy.inf), or None; got "
+            f"{threat_model!r}."
+        )
     return threat_model
 
 

@@ -112,7 +112,10 @@ def compare(
 def _check_models(models: Any) -> None:
     """Raise TypeError or ValueError unless models have names, which differ as text."""
     if not isinstance(models, Mapping):
-        raise TypeError(f"models must map names to models; got a {type(models).__name__}.")
+        raise TypeError(
+            f"models must map names to models; got a {type(models).__name__}. Pass a dict, such as "
+            '{"old": old, "new": new}.'
+        )
     if not models:
         raise ValueError("models is empty: pass at least one.")
     if len({str(name) for name in models}) < len(models):

@@ -33,7 +33,10 @@ class AuditOptions:
 
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0 < self.confidence < 1:
-            raise ValueError(f"confidence must be between 0 and 1; got {self.confidence}.")
+            raise ValueError(
+                f"confidence must be between 0 and 1; got {self.confidence}. Pass 0.95, say, "
+                "or None for no intervals."
+            )
         for name in ("n_check", "examples"):
             if operator.index(rows := getattr(self, name)) < 0:
                 raise ValueError(f"{name} must be a number of rows, 0 for none; got {rows}.")

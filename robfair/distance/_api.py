@@ -262,7 +262,10 @@ def measure_distance(
     if threat_model is None:
         threat_model = default_threat_model(model, X, background=options.background)
     if not isinstance(threat_model, ThreatModel):
-        raise TypeError(f"threat_model must be a ThreatModel or None; got {threat_model!r}.")
+        raise TypeError(
+            "threat_model must be a ThreatModel, such as ThreatModel(norm=numpy.inf), or None; got "
+            f"{threat_model!r}."
+        )
     check_columns(X=X, background=options.background)
     asked = find_method(method, threat_model, options)
     problem = as_problem(model, X, y, threat_model, options.batch_size, asked.sees)

@@ -28,7 +28,7 @@ from robfair._validation import check_unmasked
 from robfair.adapters import LogitModel
 from robfair.estimators._callbacks import check_callbacks
 from robfair.estimators._groups import encode_fit_groups
-from robfair.estimators._net import OPTIMIZERS, make_net
+from robfair.estimators._net import OPTIMIZERS, check_device, make_net
 from robfair.estimators._network import initial_network, isolated, restored_network
 from robfair.estimators._rollback import all_or_nothing
 from robfair.estimators._samples import Samples
@@ -150,8 +150,8 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
             If X holds NaN or infinity or leaves the bounds of the threat model, y has one class,
             groups are of another length, missing for some samples, too few or too small to be
             split, weights are negative, NaN, of another length or leave less than two classes, a
-            callback asks for a validation set, or the module does not return a finite logit for
-            each class.
+            callback asks for a validation set, torch has no such `device` here, or the module does
+            not return a finite logit for each class.
         TypeError
             If X is sparse, or a callback is not one of skorch's kind.
 
@@ -169,6 +169,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
                 sample_weight=sample_weight,
             )
             check_callbacks(self)
+            check_device(self.device)
             X, y, classes, codes, weight = self._validate(X, y, sample_weight)
             seed = draw_seed(self.random_state)
             spec = self._training_spec(X, Noise(seed))

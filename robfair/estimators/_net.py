@@ -26,6 +26,18 @@ __all__ = ["OPTIMIZERS", "make_net"]
 OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
+def check_device(device: Any) -> None:
+    """Raise ValueError if torch cannot put a tensor there."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"device={str(device)!r} cannot be used here: {reason}. Pass another one, such as "
+            "device='cpu'."
+        ) from error
+
+
 def make_net(
     estimator: Any, spec: TrainingSpec, module: nn.Module, evaluator: GroupEvaluator,
     labels: Any, checkpoint: Checkpoint | None, seed: int,

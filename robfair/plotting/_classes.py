@@ -99,7 +99,10 @@ class ClassAccuracyDisplay:
             If `confidence` is not between 0 and 1, or an argument has a wrong shape or length.
         """
         if not 0 < confidence < 1:
-            raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
+            raise ValueError(
+                f"confidence must be between 0 and 1; got {confidence}. Pass one such as 0.95, "
+                "or None for no intervals."
+            )
         correct = check_correct(y_true, y_pred)
         classes = encode_groups(y_true, len(correct), "y_true")
         size = np.bincount(classes.codes, minlength=len(classes))

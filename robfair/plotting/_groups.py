@@ -145,7 +145,10 @@ class GroupRobustnessDisplay:
             value.
         """
         if confidence is not None and not 0 < confidence < 1:
-            raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
+            raise ValueError(
+                f"confidence must be between 0 and 1; got {confidence}. Pass one such as 0.95, "
+                "or None for no intervals."
+            )
         common: dict[str, Any] = {
             "distance": distance, "sensitive_features": sensitive_features, "tau_max": tau_max,
         }  # fmt: skip

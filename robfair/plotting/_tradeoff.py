@@ -146,7 +146,10 @@ class TradeoffDisplay:
         """
         _check_measures(x, y)
         if confidence is not None and not 0 < confidence < 1:
-            raise ValueError(f"confidence must be between 0 and 1; got {confidence}.")
+            raise ValueError(
+                f"confidence must be between 0 and 1; got {confidence}. Pass one such as 0.95, "
+                "or None for no intervals."
+            )
         if not y_pred or set(y_pred) != set(distance):
             raise ValueError(
                 "y_pred and distance must map the same names of models to arrays, at least one; "
