@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MIN_VENV := .venv-min
+MIN_TESTS := tests/adapters tests/attacks tests/auditing tests/certify tests/cli tests/distance tests/estimators \
+	tests/leave_one_out tests/metrics tests/models tests/scorers tests/threat tests/training
 DOCS_STAMP := $(VENV)/.installed-docs
 MUTANTS_STAMP := $(VENV)/.installed-mutants
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
@@ -21,7 +24,7 @@ COVERED := --cov --cov-report=term-missing:skip-covered
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test docs lint types unit test-fast docs-check format bench faults mutants clean distclean
+.PHONY: help demo test docs lint types unit test-fast test-min docs-check format bench faults mutants clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +73,15 @@ unit: $(STAMP) ## tests, doctests, code of README and guide, numpydoc validation
 test-fast: $(STAMP) ## the tests that take about two minutes in all, for while you work
 	$(say) 'pytest: all but what is marked slow, with two cases of each test and five examples of each property'
 	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m 'not slow' --hypothesis-profile=fast
+
+test-min: ## the quick tests with the oldest versions that pyproject.toml names, in .venv-min
+	$(say) 'environment: $(MIN_VENV), versions from constraints-min.txt'
+	@test -x $(MIN_VENV)/bin/python || $(PYTHON) -m venv $(MIN_VENV)
+	@$(MIN_VENV)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints-min.txt \
+		--editable '.[cli,download]' pytest hypothesis
+	$(say) 'pytest: what is neither slow nor about tools and documentation'
+	@$(ONE_THREAD) $(MIN_VENV)/bin/python -m pytest --override-ini=addopts= --import-mode=importlib --quiet \
+		-m 'not slow' --hypothesis-profile=fast $(MIN_TESTS)
 
 docs-check: $(STAMP) ## only what the documentation claims: its code, README's, doctests, numpydoc
 	$(say) 'pytest: doctests, code of README and guide, numpydoc validation'

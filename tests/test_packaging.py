@@ -4,8 +4,10 @@ import ast
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,27 @@ def test_fixed_names_are_public(module, names):
 
 def test_py_typed_is_shipped():
     assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.slow
+def test_type_checkers_find_an_editable_install(tmp_path):
+    pytest.importorskip("setuptools.build_meta")
+    shutil.copytree(PACKAGE, tmp_path / "robfair", ignore=shutil.ignore_patterns("data", "*.pyc"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    code = f"from setuptools import build_meta; print(build_meta.build_editable({str(tmp_path)!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    wheel = zipfile.ZipFile(tmp_path / done.stdout.splitlines()[-1])
+    pth = [name for name in wheel.namelist() if name.endswith(".pth")]
+    # A folder, which mypy looks into; what begins with "import" is code, which it does not run.
+    assert [wheel.read(name).decode().strip() for name in pth] == [str(tmp_path)]
+
+
+def test_the_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", text, re.MULTILINE)[1] == robfair.__version__
 
 
 @pytest.mark.slow
