@@ -91,7 +91,7 @@ class BaseRobustClassifier(ClassifierMixin, BaseEstimator):
     lr: float
     lr_schedule: Any
     optimizer: Any
-    averaging: float | None
+    averaging: Any
     early_stopping: bool
     n_iter_no_change: int
     checkpoint: Any

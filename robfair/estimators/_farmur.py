@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -62,6 +62,11 @@ class FarmurClassifier(AttackedClassifier):
     reduction : {"subset", "batch"}, default="subset"
         Sum of the two losses: "subset" takes the mean over each of the two subsets of a
         batch and adds them (Eq. 11); "batch" takes the mean over the whole batch.
+    soft_beta : bool, default=False
+        False: the paper's algorithm, where groups that are not vulnerable lose their robust loss.
+        True: before every epoch of retraining, `beta` of a group is multiplied by
+        ``clip(1 + 3 * (1 - Rob(P) / Rob(f)), 0, 2)``, with Rob(P) of at most 200 training samples
+        of each group, and Rob(f) when retraining begins. `reduction` is then "batch".
     batch_size : int, default=128
         Samples in a batch.
     lr : float, default=1e-3
@@ -73,9 +78,11 @@ class FarmurClassifier(AttackedClassifier):
         down to 0. None: a constant rate.
     optimizer : {"adam", "sgd"} or torch optimizer class, default="adam"
         The optimiser; its other options go into `net_params` under ``optimizer__``.
-    averaging : float or None, default=None
-        Decay of an exponential moving average of the weights over steps, such as 0.999. The network
-        then has the average, with batch normalisation estimated anew from the training samples.
+    averaging : float, "retraining" or None, default=None
+        Decay of an exponential moving average of the weights over steps, such as 0.999, or
+        "retraining": the mean of the weights after each epoch of the second half of retraining,
+        which has nothing of the training before. The network then has the average, with batch
+        normalisation estimated anew from the training samples.
     early_stopping : bool, default=False
         Whether to measure robust accuracy (PGD, ten steps) on held-out samples after every epoch,
         to end the run after `n_iter_no_change` epochs without a new best one, and to go back to the
@@ -173,6 +180,8 @@ class FarmurClassifier(AttackedClassifier):
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
         "retrain_epochs": [Interval(Integral, 1, None, closed="left")],
         "reduction": [StrOptions({"subset", "batch"})],
+        "soft_beta": ["boolean"],
+        "averaging": [Interval(Real, 0, 1, closed="neither"), StrOptions({"retraining"}), None],
     }
 
     def __init__(
@@ -189,11 +198,12 @@ class FarmurClassifier(AttackedClassifier):
         max_epochs: int = 20,
         retrain_epochs: int = 4,
         reduction: Literal["subset", "batch"] = "subset",
+        soft_beta: bool = False,
         batch_size: int = 128,
         lr: float = 1e-3,
         lr_schedule: ScheduleName | Callable[[float], float] | None = None,
         optimizer: OptimizerName | Callable[..., Any] = "adam",
-        averaging: float | None = None,
+        averaging: float | Literal["retraining"] | None = None,
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         checkpoint: Any = None,
@@ -218,7 +228,7 @@ class FarmurClassifier(AttackedClassifier):
             batch_size,
         )
         self.lr, self.lr_schedule, self.optimizer = lr, lr_schedule, optimizer
-        self.averaging, self.checkpoint = averaging, checkpoint
+        self.soft_beta, self.averaging, self.checkpoint = soft_beta, averaging, checkpoint
         self.early_stopping, self.n_iter_no_change = early_stopping, n_iter_no_change
         self.class_weight, self.validation_fraction = class_weight, validation_fraction
         self.callbacks, self.device, self.warm_start = callbacks, device, warm_start
@@ -286,5 +296,6 @@ class FarmurClassifier(AttackedClassifier):
 
     def _training_spec(self, X: NDArray[Any], noise: Noise) -> TrainingSpec:
         # The strategy judges the groups when the first of the two phases has ended.
-        strategy = Farmur(self.max_epochs, self.reduction)
+        average = self.averaging == "retraining"
+        strategy = Farmur(self.max_epochs, self.reduction, self.soft_beta, average)
         return self._attacked_spec(X, noise, strategy, self.max_epochs + self.retrain_epochs)

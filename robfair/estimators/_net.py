@@ -74,7 +74,9 @@ def _callbacks(
     estimator: Any, spec: TrainingSpec, labels: Any, checkpoint: Checkpoint | None
 ) -> list[Any]:
     """List the callbacks in the order of their calls."""
-    average = None if estimator.averaging is None else Average(estimator.averaging)
+    decay = estimator.averaging
+    # A name: the strategy averages.
+    average = None if decay is None or isinstance(decay, str) else Average(decay)
     guard = None if spec.fallback is None else OverfittingGuard(spec.fallback, labels)
     stopping = EarlyStopping(estimator.n_iter_no_change) if estimator.early_stopping else None
     callbacks: list[Any] = [WeightControl(average, guard, stopping)]

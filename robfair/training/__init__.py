@@ -14,6 +14,7 @@ from robfair.training._checkpoint import Checkpoint, Snapshots, StartFrom
 from robfair.training._evaluator import GroupEvaluator
 from robfair.training._guard import OverfittingGuard
 from robfair.training._hold_out import draw_held_out, draw_seed, held_out_mask
+from robfair.training._loss_variance import LossVariance
 from robfair.training._net import RobustNet
 from robfair.training._noise import Noise
 from robfair.training._objectives import (
@@ -42,6 +43,7 @@ __all__ = [
     "Farmur",
     "GroupEvaluator",
     "GroupPlan",
+    "LossVariance",
     "Losses",
     "NaturalObjective",
     "Noise",

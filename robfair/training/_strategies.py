@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
@@ -16,6 +17,9 @@ from robfair.training._plan import GroupPlan, Reduction
 from robfair.training._step import EpochEnd, Step
 
 __all__ = ["Farmur", "Strategy"]
+
+# Of soft betas: how fast they follow a gap, the greatest factor, and samples of a group to judge.
+GAIN, LARGEST, JUDGED_ROWS = 3.0, 2.0, 200
 
 
 class Strategy(BaseEstimator):
@@ -135,35 +139,81 @@ class Farmur(Strategy):
         Epochs before the groups are evaluated.
     reduction : {"subset", "batch"}, default="subset"
         The way in which the two expectations are added up (Eq. 11).
+    soft_beta : bool, default=False
+        True: no group loses its robust objective at once. Before every epoch of retraining the beta
+        of a group becomes ``beta * clip(1 + 3 * (1 - Rob(P) / Rob(f)), 0, 2)``, with Rob(P) of at
+        most 200 training samples of each group, and Rob(f) when retraining begins. The mean over
+        the batch then takes the place of `reduction`.
+    average : bool, default=False
+        True: the network ends up with the mean of the weights after each epoch of the second half
+        of retraining. Single epochs of it differ widely.
 
     Attributes
     ----------
     robustness_ : ndarray of shape (n_groups,)
-        Rob(P) on held-out data after these epochs.
+        Rob(P) on held-out data after the first epochs.
     vulnerable_ : ndarray of bool, of shape (n_groups,)
         Whether each group is vulnerable.
     """
 
     needs_held_out = True
 
-    def __init__(self, n_adversarial: int, reduction: Reduction = "subset") -> None:
+    def __init__(
+        self,
+        n_adversarial: int,
+        reduction: Reduction = "subset",
+        soft_beta: bool = False,
+        average: bool = False,
+    ) -> None:
         self.n_adversarial = n_adversarial
         self.reduction = reduction
+        self.soft_beta = soft_beta
+        self.average = average
 
     def start(self, plan: GroupPlan) -> GroupPlan:
         """Plan the first epoch: all groups are attacked."""
+        self.averaged_: dict[str, Tensor] = {}
+        self.n_averaged_ = 0
         return replace(super().start(plan), phase="adversarial")
 
     def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
         """Find the vulnerable groups when the warm-up is over."""
-        if epoch != self.n_adversarial or evaluator is None:
+        if epoch < self.n_adversarial or evaluator is None:
             return plan
-        self.robustness_ = evaluator.robustness()
-        self.vulnerable_ = below_the_mean(self.robustness_)  # each group counts once
-        vulnerable = torch.from_numpy(self.vulnerable_).to(plan.beta)
-        return replace(
-            plan, beta=plan.beta * vulnerable, reduction=self.reduction, phase="retraining"
-        )
+        if epoch == self.n_adversarial:
+            self.robustness_ = evaluator.robustness()
+            self.vulnerable_ = below_the_mean(self.robustness_)  # each group counts once
+            vulnerable = torch.from_numpy(self.vulnerable_).to(plan.beta)
+            plan = replace(
+                plan, beta=plan.beta * vulnerable, reduction=self.reduction, phase="retraining"
+            )
+        return self._soften(plan, evaluator) if self.soft_beta else plan
+
+    def _soften(self, plan: GroupPlan, evaluator: GroupEvaluator) -> GroupPlan:
+        """Set the betas by Rob(P) of training samples: held-out ones are few, and judged often."""
+        robustness = evaluator.training(JUDGED_ROWS).robustness()
+        if not hasattr(self, "target_"):
+            self.target_ = float(robustness.mean())
+        if self.target_ == 0:  # a constant classifier: nothing to tell groups apart by
+            return replace(plan, beta=self.uniform_.beta, reduction="batch")
+        factors = np.clip(1 + GAIN * (1 - robustness / self.target_), 0, LARGEST)
+        beta = self.uniform_.beta * torch.from_numpy(factors).to(plan.beta)
+        return replace(plan, beta=beta, reduction="batch")
+
+    def after_epoch(self, end: EpochEnd) -> None:
+        """Average the weights over the second half of retraining."""
+        first = self.n_adversarial + (end.n_epochs - self.n_adversarial) // 2
+        if not self.average or end.epoch < first:
+            return
+        self.n_averaged_ += 1
+        for name, value in end.module.state_dict().items():
+            mean = self.averaged_.setdefault(name, value.clone())
+            if mean.is_floating_point():  # batch normalisation also counts batches
+                mean.lerp_(value, 1 / self.n_averaged_)
+
+    def final_weights(self) -> dict[str, Tensor] | None:
+        """Return the average, if there is one."""
+        return self.averaged_ or None
 
     def may_stop(self, epoch: int) -> bool:
         """Tell whether the groups have been evaluated: without retraining there is no FARMUR."""

@@ -242,3 +242,42 @@ def test_distance_method_is_used(data):
     quick, paper = (fit(data, distance_method=m)[0] for m in ("deepfool", "paper"))
     ratio = paper.group_robustness_ / quick.group_robustness_
     assert (ratio < 0.95).all()
+
+
+@pytest.mark.parametrize(("retrain_epochs", "first"), [(1, 3), (4, 5), (5, 5)])
+def test_the_average_of_retraining_has_the_second_half_of_its_epochs(retrain_epochs, first):
+    """The mean by hand, of copies after each epoch; three epochs come before retraining."""
+    data = make_group_margins(60, random_state=0)
+    weights = []
+
+    class Keep(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            weights.append(copy.deepcopy(net.module_.state_dict()))
+
+    settings = SETTINGS | {"retrain_epochs": retrain_epochs, "callbacks": [Keep()]}
+    clf = FarmurClassifier(averaging="retraining", **settings)
+    clf.fit(data.X, data.y, groups=data.groups)
+    for name, value in clf.module_.state_dict().items():
+        mean = torch.stack([each[name] for each in weights[first:]]).mean(dim=0)
+        assert_allclose(value, mean, rtol=1e-4, atol=1e-6)
+
+
+def test_a_soft_farmur_that_was_interrupted_ends_alike(tmp_path):
+    """Betas, Rob(f) when retraining began and the average are in the checkpoint."""
+
+    class Stop(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 6:  # the last of three epochs of retraining has begun
+                raise RuntimeError
+
+    data = make_group_margins(60, random_state=0)
+    settings = SETTINGS | {"soft_beta": True, "averaging": "retraining", "retrain_epochs": 3}
+    whole = FarmurClassifier(**settings).fit(data.X, data.y, groups=data.groups)
+    settings["checkpoint"] = tmp_path / "run.safetensors"
+    with pytest.raises(RuntimeError):
+        FarmurClassifier(**settings, callbacks=[Stop()]).fit(data.X, data.y, groups=data.groups)
+    resumed = FarmurClassifier(**settings).fit(data.X, data.y, groups=data.groups)
+    assert np.array_equal(resumed.predict_proba(data.X), whole.predict_proba(data.X))
+    plain = FarmurClassifier(**SETTINGS | {"retrain_epochs": 3})
+    plain.fit(data.X, data.y, groups=data.groups)
+    assert not np.array_equal(plain.predict_proba(data.X), whole.predict_proba(data.X))

@@ -76,6 +76,37 @@ def test_equally_robust_groups_are_not_attacked():
     assert not strategy.vulnerable_.any()  # although their mean is 0.10000000000000002
 
 
+class TrainingEvaluator(FixedEvaluator):
+    """Held-out rows say one thing, training rows another, in each epoch anew."""
+
+    def __init__(self, *epochs):
+        super().__init__(1.0, 4.0, 2.5)
+        self.epochs = iter(epochs)
+
+    def training(self, quota):
+        assert quota == 200
+        return FixedEvaluator(*next(self.epochs))
+
+
+def test_soft_betas_follow_the_gaps_of_training_rows_in_every_epoch():
+    strategy = Farmur(1, soft_beta=True)
+    evaluator = TrainingEvaluator([0.9, 1.2, 0.9], [0.4, 1.0, 2.0])
+    plan, betas = strategy.start(UNIFORM), []
+    for epoch in range(3):
+        plan = strategy.on_epoch(epoch, plan, evaluator)
+        betas.append(plan.beta.tolist())
+    # Rob(f) stays what it was when retraining began, 1; beta * (1 + 3 * gap), from 0 to 2 beta.
+    assert_allclose(betas, [[6, 6, 6], [7.8, 2.4, 7.8], [12, 6, 0]], rtol=1e-6)
+    assert plan.reduction == "batch"
+    assert strategy.vulnerable_.tolist() == [True, False, False]
+
+
+def test_soft_betas_of_a_constant_classifier_are_plain():
+    strategy = Farmur(0, soft_beta=True)
+    plan = strategy.on_epoch(0, strategy.start(UNIFORM), TrainingEvaluator([0.0, 0.0, 0.0]))
+    assert plan.beta.tolist() == [6, 6, 6]
+
+
 def test_farmur_may_stop_once_its_groups_are_judged():
     """They are judged before the epoch of that number, which counts from 0."""
     assert [Farmur(2).may_stop(epoch) for epoch in range(4)] == [False, False, True, True]
@@ -85,7 +116,8 @@ def test_farmur_may_stop_once_its_groups_are_judged():
 def test_a_state_is_what_was_learnt_from_the_data():
     strategy, resumed = Farmur(0), Farmur(0)
     strategy.on_epoch(0, strategy.start(UNIFORM), FixedEvaluator(1.0, 4.0, 2.5))
-    assert sorted(strategy.state()) == ["robustness_", "vulnerable_"]
+    learnt = ["averaged_", "n_averaged_", "robustness_", "vulnerable_"]
+    assert sorted(strategy.state()) == learnt
     assert resumed.state() == {}
     resumed.start(UNIFORM)
     resumed.load_state(strategy.state())
@@ -96,7 +128,7 @@ def test_a_state_is_what_was_learnt_from_the_data():
 def test_strategies_clone_and_pickle():
     strategy = Farmur(7, "batch")
     for copy in (clone(strategy), pickle.loads(pickle.dumps(strategy))):
-        assert copy.get_params() == {"n_adversarial": 7, "reduction": "batch"}
+        assert copy.get_params() == strategy.get_params()
 
 
 class GroupDro(Strategy):
