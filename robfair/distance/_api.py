@@ -102,12 +102,12 @@ def boundary_distance(
         Linear, Conv2d, ReLU, LeakyReLU, Tanh, Sigmoid, pooling, batch normalisation, Dropout,
         Flatten and residual additions; `lower` is NaN, with a warning, for any other.
     budget : int, default=None
-        The greatest number of passes per sample, forwards and backwards, for "auto" and "strong".
-        What is more than "auto" needs goes to further starts. A fallback adds its own passes where
-        no start flips a sample: DeepFool, and up to 100 other samples as starts. For "decision" the
-        greatest number of predictions per sample. For ensembles of trees the work of so many
-        predictions, counted in splits that are looked at, for each target class. None: the method's
-        own.
+        The greatest number of passes per sample, forwards and backwards, for "auto" and "strong",
+        14 or more. With it the two are one search: more passes are longer descents and further
+        starts. A fallback adds its own passes where no start flips a sample: DeepFool, and up to
+        100 other samples as starts. For "decision" the greatest number of predictions per sample.
+        For ensembles of trees the work of so many predictions, counted in splits that are looked
+        at, for each target class. None: the method's own.
     time_limit : float, default=None
         Seconds per sample after which "exact" returns the interval it has. Samples of an ensemble
         of trees share the time of those that are searched together. None: no limit.

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
 
 from robfair.distance.gradient._descent import DescentSchedule
 
 __all__ = ["AUTO", "STRONG", "OwnBudget", "SearchBudget"]
 
-AMPLE = 200  # passes from which on a single target class gets a second start, ...
+# Passes from which on a search has the schedules of "strong", and a single target class a second
+# start, ...
+AMPLE = 200
 # ... this far beyond the boundary, where most features are at their bounds; bench_constants: halved
 # and doubled change less than 0.1 %.
 FAR_END = 1000.0
 LAST = 4  # passes of the confirmation, which may step out
+# Multiples of the steps of all descents that are tried, so that no passes are left.
+STRETCHES = tuple(0.05 * i for i in range(40, -1, -1))
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class SearchBudget:
     def within(self, budget: int | None, n_targets: int) -> SearchBudget:
         """Fit the search into a number of passes, forwards and backwards, per sample.
 
+        With a number of passes "auto" and "strong" are one search, which grows with it.
+
         Parameters
         ----------
         budget : int or None
@@ -132,7 +140,8 @@ class SearchBudget:
         Returns
         -------
         SearchBudget
-            A budget that fits. What is left goes to starts from other rows and to sharing in turns.
+            A budget that fits. Rounds of sharing, starts from other rows and random starts are
+            added in turns; what is left then makes all descents longer.
 
         Raises
         ------
@@ -141,55 +150,58 @@ class SearchBudget:
         """
         if budget is None:
             return replace(self, own=self.own.for_targets(n_targets))
-        own = self.own.for_targets(n_targets, ample=budget >= AMPLE)
-        # The prediction and the confirmation, which may step out, and the last descent.
-        left = budget - 1 - LAST - max(own.finish.n_passes, self.polish.n_passes)
-        if left < own.each:
-            raise ValueError(
-                f"budget must be at least {budget - left + own.each} passes per sample for this "
-                f"method; got {budget}."
-            )
+        ample = budget >= AMPLE
+        plan = STRONG if ample else AUTO
+        own = replace(plan.own.for_targets(n_targets, ample), n_again=0)
+        # What other rows show is used whatever it has brought others: the passes are to be spent.
+        plan = replace(plan, n_others=0, n_rounds=0, n_around=0, pays=0.0, flat=1.0)
+        bare = replace(plan, own=replace(own, n_candidates=1))
         # Half goes to the row's own starts, if there are as many target classes.
-        n_candidates = max(1, min(own.n_candidates, left // 2 // own.each))
-        left -= n_candidates * own.each
-        counts = self._in_turns(left)
-        left -= counts["n_others"] * self.each_other + counts["n_rounds"] * self.each_round
-        left -= counts["n_around"] * self.share.n_passes
-        n_again = min(own.n_again, left // own.again.n_passes)
-        return replace(
-            self,
-            own=replace(own, n_candidates=n_candidates, n_again=n_again),
-            n_others=counts["n_others"],
-            n_rounds=counts["n_rounds"],
-            n_around=counts["n_around"],
-            pays=0.0,
-            flat=1.0,
+        n_candidates = (budget - bare.n_passes) // 2 // own.each
+        own = replace(own, n_candidates=max(1, min(own.n_candidates, n_candidates)))
+        full = replace(plan, own=own)._in_turns(budget)
+        for factor in STRETCHES:
+            stretched = full._stretched(factor)
+            if stretched.n_passes <= budget:
+                return stretched
+        raise ValueError(
+            f"budget must be at least {stretched.n_passes} passes per sample for this method; "
+            f"got {budget}."
         )
 
-    def _in_turns(self, left: int) -> dict[str, int]:
-        """Return how many starts from other rows, rounds and random starts passes pay for."""
-        costs = {
-            "n_others": self.each_other,
-            "n_rounds": self.each_round,
-            "n_around": self.share.n_passes,
-        }
-        counts, spent = dict.fromkeys(costs, 0), True
-        while spent:
-            spent = False
-            for name, cost in costs.items():
-                if cost <= left and (name != "n_others" or counts[name] < self.n_rivals):
-                    counts[name], left, spent = counts[name] + 1, left - cost, True
-        return counts
+    def _in_turns(self, budget: int) -> SearchBudget:
+        """Add starts from other rows, rounds and random starts, as many as the passes pay for."""
+        search = self
+        for turn in count():
+            name = ("n_rounds", "n_others", "n_around")[turn % 3]
+            more: dict[str, Any] = {name: getattr(search, name) + 1}
+            larger = replace(search, **more)
+            larger = replace(larger, n_rivals=max(self.n_rivals, larger.n_others))
+            if larger.n_passes > budget:
+                break
+            search = larger
+        return search
+
+    def _stretched(self, factor: float) -> SearchBudget:
+        """Return the search with so many times the steps in each descent, but one at least."""
+
+        def longer(schedule: DescentSchedule) -> DescentSchedule:
+            return replace(schedule, n_steps=max(1, round(factor * schedule.n_steps)))
+
+        own = replace(self.own, race=longer(self.own.race), finish=longer(self.own.finish))
+        others, share, polish = map(longer, (self.others, self.share, self.polish))
+        return replace(self, own=own, others=others, share=share, polish=polish)
 
     @property
-    def each_other(self) -> int:
-        """Passes of a start from another row; the first pays for all probes."""
-        return self.others.n_passes + self.n_rivals * self.probes
-
-    @property
-    def each_round(self) -> int:
-        """Passes of a round of sharing."""
-        return self.n_donors + self.n_kept * self.share.n_passes
+    def n_passes(self) -> int:
+        """Passes a row, at most, without the repetitions of the last descent."""
+        helped = self.n_others + self.n_rounds > 0
+        n_passes = 1 + self.own.n_candidates * self.own.each + LAST
+        n_passes += (self.polish if helped else self.own.finish).n_passes
+        if self.n_others:
+            n_passes += self.n_rivals * self.probes + self.n_others * self.others.n_passes
+        n_passes += self.n_rounds * (self.n_donors + self.n_kept * self.share.n_passes)
+        return n_passes + self.n_around * self.share.n_passes
 
 
 # Comments say what halving and doubling does to length and passes: benchmarks/constants.json has it

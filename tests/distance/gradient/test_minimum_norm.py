@@ -251,16 +251,15 @@ def test_nothing_is_left_behind(random_state):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("budget", [40, 47, 90, 130, 333, 900])
+@pytest.mark.parametrize("budget", [20, 47, 130, 333])
 def test_budgets(trained, budget, norm):
     model, X = trained["iris"]
     module = as_logits(model).module
-    for method in BOTH if budget >= 113 else ["auto"]:
+    for method in BOTH:
         result = tight(model, X, norm, method=method, budget=budget)
         assert set(result.status) == {"found"}
         assert spent(result).max() <= budget
-        if budget == 900:  # and it is made use of
-            assert spent(result).mean() > 0.5 * budget
+        assert spent(result).mean() > 0.5 * budget  # and it is made use of
     # Nothing flips the samples of this one at first.
     flat = nn.Sequential(linear_layer(np.eye(4) * 1e-3, np.zeros(4)), nn.Tanh(), module)
     result = tight(flat, X, norm, method="auto", budget=budget)
