@@ -110,10 +110,12 @@ class MarginObjective:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return margin, gap to `target` (None: to the greatest other logit) and its gradient."""
         logits, vjp = self.forward_vjp(points)
-        own, margin = label[:, None], margins(logits, label)
+        own = label[:, None]
         if target is None:
-            gap, target = margin, logits.scatter(1, own, -torch.inf).argmax(dim=1)
+            margin, target = _margins_and_targets(logits, label)
+            gap = margin
         else:
+            margin = margins(logits, label)
             gap = (logits.gather(1, own) - logits.gather(1, target[:, None]))[:, 0]
         gradient = vjp(against(logits, own, target[:, None]))
         if self.mask is not None:
@@ -162,6 +164,14 @@ class MarginObjective:
         return delta * (radius / torch.where(size > 0, size, 1))[:, None]
 
 
+def _margins_and_targets(logits: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the margins, and the classes with the greatest other logit."""
+    if logits.shape[1] == 2:
+        return margins(logits, label), 1 - label
+    most = logits.scatter(1, label[:, None], -torch.inf).max(dim=1)
+    return logits.gather(1, label[:, None])[:, 0] - most.values, most.indices
+
+
 def against(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
     """Return the weights of the logits that sum to the gap between two classes (n, 1)."""
     return torch.zeros_like(logits).scatter_(1, label, 1.0).scatter_(1, target, -1.0)
@@ -186,9 +196,10 @@ class Nearest:
     def see(self, points: Tensor, distance: Tensor, margin: Tensor) -> None:
         """Take over the points that are flipped and nearer."""
         # At distance 0 the sample itself is flipped, by rounding in this batch: no adversarial.
-        rows = ((margin < 0) & (distance < self.distance) & (distance > 0)).nonzero()[:, 0]
-        self.points[rows] = points[rows]
-        self.distance[rows] = distance[rows]
+        nearer = (margin < 0) & (distance < self.distance) & (distance > 0)
+        # Several times as fast on small batches as to select rows.
+        torch.where(nearer[:, None], points, self.points, out=self.points)
+        torch.where(nearer, distance, self.distance, out=self.distance)
 
 
 def descend(
@@ -236,7 +247,8 @@ def _follow(
     at ``size * (1 + gap / fall)``.
     """
     most = change * size
-    newton = torch.where(fall > 0, size * gap / torch.where(fall > 0, fall, 1), gap.sign() * most)
+    falls = fall > 0
+    newton = torch.where(falls, size * gap / torch.where(falls, fall, 1), gap.sign() * most)
     # A flipped point always gives up some radius, or the search would stall. A point that is not
     # flipped goes a little beyond the prediction, so that it is flipped next time.
     inwards = torch.minimum(newton.clamp(min=-most), -INWARDS * most)
