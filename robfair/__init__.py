@@ -12,7 +12,12 @@ from robfair._version import __version__
 if TYPE_CHECKING:
     from robfair.auditing import audit, compare, discover_groups
     from robfair.distance import BoundaryDistance, boundary_distance
-    from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
+    from robfair.estimators import (
+        AdversarialClassifier,
+        EvenMarginClassifier,
+        FarmurClassifier,
+        NaturalClassifier,
+    )
     from robfair.scorers import get_scorer, get_scorer_names
     from robfair.threat import ThreatModel
 else:
@@ -21,6 +26,7 @@ else:
         {
             "AdversarialClassifier": "robfair.estimators",
             "BoundaryDistance": "robfair.distance",
+            "EvenMarginClassifier": "robfair.estimators",
             "FarmurClassifier": "robfair.estimators",
             "NaturalClassifier": "robfair.estimators",
             "ThreatModel": "robfair.threat",
@@ -36,6 +42,7 @@ else:
 __all__ = [
     "AdversarialClassifier",
     "BoundaryDistance",
+    "EvenMarginClassifier",
     "FarmurClassifier",
     "NaturalClassifier",
     "ThreatModel",

@@ -5,6 +5,7 @@ Warnings are separate classes so that a user can silence or escalate one of them
 
 __all__ = [
     "CensoredDistanceWarning",
+    "ControlWarning",
     "GroupsWarning",
     "LabelsWarning",
     "OverfittingWarning",
@@ -19,6 +20,10 @@ class UndefinedMetricWarning(UserWarning):
 
 class CensoredDistanceWarning(UserWarning):
     """For some samples no adversarial was found, so their distance is only known to be large."""
+
+
+class ControlWarning(UserWarning):
+    """Margins are not evened out: the distances that training steers by are not to be trusted."""
 
 
 class GroupsWarning(UserWarning):

@@ -10,7 +10,12 @@ from numpydoc.docscrape import ClassDoc, NumpyDocString
 from numpydoc.validate import validate
 
 import robfair
-from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
+from robfair import (
+    AdversarialClassifier,
+    EvenMarginClassifier,
+    FarmurClassifier,
+    NaturalClassifier,
+)
 
 # What a reader needs. Off are GL01 to GL03 (layout, which ruff's D rules settle), ES01 (a good
 # summary may be enough), SA01 (See Also) and PR06 (a spelling of types).
@@ -187,7 +192,7 @@ OWN = {"max_epochs", "early_stopping", "validation_fraction"}
 
 def test_shared_parameters_of_classifiers_read_the_same():
     wordings = {}
-    for cls in (NaturalClassifier, AdversarialClassifier, FarmurClassifier):
+    for cls in (NaturalClassifier, AdversarialClassifier, EvenMarginClassifier, FarmurClassifier):
         for name, description in documented_parameters(cls.__doc__):
             # Each class counts its references by itself.
             wordings.setdefault(name, set()).add(re.sub(r"\[\d\]_", "[]", description))

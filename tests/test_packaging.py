@@ -20,8 +20,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 NAMES = {
     "robfair": (
-        "NaturalClassifier AdversarialClassifier FarmurClassifier boundary_distance "
-        "BoundaryDistance ThreatModel audit compare discover_groups get_scorer get_scorer_names"
+        "NaturalClassifier AdversarialClassifier EvenMarginClassifier FarmurClassifier "
+        "boundary_distance BoundaryDistance ThreatModel audit compare discover_groups get_scorer "
+        "get_scorer_names"
     ),
     "robfair.metrics": (
         "robustness_curve group_robustness robustness_score classifier_robustness "

@@ -35,6 +35,7 @@ __all__ = ["load_model", "load_network"]
 # which is a function or class and so not loaded unless it, too, is trusted by name.
 OWN_TYPES = (
     "robfair.estimators._adversarial.AdversarialClassifier",
+    "robfair.estimators._even_margin.EvenMarginClassifier",
     "robfair.estimators._farmur.FarmurClassifier",
     "robfair.estimators._natural.NaturalClassifier",
     "robfair.threat._model.ThreatModel",

@@ -15,6 +15,7 @@ from robfair.training._evaluator import GroupEvaluator
 from robfair.training._guard import OverfittingGuard
 from robfair.training._hold_out import draw_held_out, draw_seed, held_out_mask
 from robfair.training._loss_variance import LossVariance
+from robfair.training._margin_control import MarginControl
 from robfair.training._net import RobustNet
 from robfair.training._noise import Noise
 from robfair.training._objectives import (
@@ -45,6 +46,7 @@ __all__ = [
     "GroupPlan",
     "LossVariance",
     "Losses",
+    "MarginControl",
     "NaturalObjective",
     "Noise",
     "Objective",

@@ -3,11 +3,17 @@
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
+from robfair import (
+    AdversarialClassifier,
+    EvenMarginClassifier,
+    FarmurClassifier,
+    NaturalClassifier,
+)
 
 ESTIMATORS = [
     NaturalClassifier(max_epochs=30, batch_size=32),
     AdversarialClassifier(max_epochs=30, batch_size=32, n_steps=3),
+    EvenMarginClassifier(max_epochs=25, even_epochs=5, batch_size=32, n_steps=3),
     FarmurClassifier(max_epochs=25, retrain_epochs=5, batch_size=32, n_steps=3),
 ]
 
@@ -36,5 +42,6 @@ EXPECTED_FAILED_CHECKS = {
 )
 @pytest.mark.filterwarnings("ignore::robfair.exceptions.GroupsWarning")
 @pytest.mark.filterwarnings("ignore::robfair.exceptions.CensoredDistanceWarning")
+@pytest.mark.filterwarnings("ignore::robfair.exceptions.ControlWarning")
 def test_sklearn_check(estimator, check):
     check(estimator)

@@ -17,7 +17,7 @@ from robfair import AdversarialClassifier, FarmurClassifier, NaturalClassifier
 from robfair._tensorfile import read_tree, write_tree
 from robfair.datasets import make_group_margins
 from robfair.exceptions import OverfittingWarning, ResultsError
-from robfair.training import GroupEvaluator, Snapshots, StartFrom, Strategy
+from robfair.training import GroupEvaluator, MarginControl, Snapshots, StartFrom, Strategy
 
 DATA = make_group_margins(60, n_features=3, random_state=0)
 TINY = {"max_epochs": 4, "batch_size": 16, "random_state": 0}
@@ -113,6 +113,10 @@ CASES = {
     "hooks": (
         AdversarialClassifier,
         {"n_steps": 2, "strategy": Hooked(), "averaging": 0.9, "module": Noisy},
+    ),
+    "even": (
+        AdversarialClassifier,
+        {"n_steps": 2, "strategy": MarginControl(1), "averaging": 0.9, "lr": 0.01},
     ),
     "farmur": (FarmurClassifier, {"n_steps": 2, "retrain_epochs": 2, "max_epochs": 2}),
     "sgd": (AdversarialClassifier, {"n_steps": 2, **SGD}),

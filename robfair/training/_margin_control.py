@@ -1,0 +1,361 @@
+"""EvenMargins: a controller for each group that acts on the distances themselves."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from robfair._warnings import warn
+from robfair.adapters import evaluation_mode
+from robfair.exceptions import ControlWarning
+from robfair.training._cheap_distance import CAP, CheapDistance, as_tensor
+from robfair.training._differences import common_means, groups_differ
+from robfair.training._evaluator import GroupEvaluator
+from robfair.training._pi_control import PiControl
+from robfair.training._plan import GroupPlan
+from robfair.training._response import first_order_response
+from robfair.training._step import EpochEnd, Step
+from robfair.training._strategies import Strategy
+
+__all__ = ["MarginControl"]
+
+STRIDE = 2  # every so many batches the term is added, with as many times the coefficient
+MOST_ROWS, MOST_OF_GROUP = 3000, 500  # that are measured at the beginning, and of held-out ones
+RESPONSE_ROWS = 60  # of each group
+MOST_TAKEN_BACK = 3  # epochs, before control is given up
+CHECKED_ROWS = 200  # that "strong" searches, too
+GAIN_OF_STEP = 0.75  # most of a gap that one controlled batch would close: above 1 it oscillates
+# Correlation, at the beginning and still at the end, and factor between the means.
+AGREES, STILL_AGREES, MEANS_WITHIN = 0.85, 0.75, 1.25
+MOST_STARTS = 4  # times as many as `n_starts`, where the distances do not agree with fewer
+
+
+class MarginControl(Strategy):
+    """EvenMargins: even out Rob(P) of the groups by moving the boundary near their samples.
+
+    Up to epoch `begin` training is that of the objective. From then on, every other batch has a
+    further term in its loss: the distances of the samples to the nearest boundary, as
+    :func:`robfair.distance.nearest_boundary` finds them, each times the coefficient of its group. A
+    proportional-integral controller sets these coefficients, batch by batch, so that Rob(P) of all
+    groups comes to the same value, that of Rob(f) before; divided by the optimiser's response, they
+    have no unit, and need no tuning to the data.
+
+    Parameters
+    ----------
+    begin : int
+        Epochs before the control: the first three quarters to five sixths of a run.
+    gain : float, default=7
+        Part of a gap between groups that an epoch would close, by the optimiser's response.
+    target : float, default=1.05
+        Rob(P) to reach, over Rob(f) on training samples when control begins. Above 1, since
+        distances of training samples grow faster than those of others.
+    lean : float, default=0.4
+        Goals lean over by this part of each group's gap, to make up for `blend`.
+    blend : float, default=0.7
+        The network ends up with this part of the mean of the weights after each epoch of the
+        second half of control, and with the rest of those when control began.
+    n_starts : int, default=4
+        Starts of the search for the nearest boundary: two or four times as many where the distances
+        do not agree with those of "strong".
+    within_labels : bool, default=False
+        Whether to even out groups inside each class, and to leave differences between the classes.
+    tolerance : float, default=0.05
+        An epoch is taken back, and the coefficients are halved, if accuracy on held-out samples
+        falls by more than this (and two standard errors), or Rob(f) by three times this part.
+
+    Attributes
+    ----------
+    state_ : {"waiting", "even", "controlling", "distrusted", "in vain"}
+        "even": nothing was done, since the groups differed by no more than sampling error.
+        "distrusted": control ended, since the cheap distance disagreed with that of "strong".
+        "in vain": three epochs were taken back, and training went on from before the control; or
+        the spread of Rob(P) over training samples had not fallen, and the network ended up so.
+    robustness_ : ndarray of shape (n_groups,)
+        Rob(P) on training samples when control began, by the cheap distance.
+    agreement_ : float
+        Correlation of the cheap distance with that of "strong", over some training samples.
+    taken_back_ : int
+        Epochs that were taken back.
+    """
+
+    needs_held_out = True
+
+    def __init__(
+        self,
+        begin: int,
+        gain: float = 7.0,
+        target: float = 1.05,
+        lean: float = 0.4,
+        blend: float = 0.7,
+        n_starts: int = 4,
+        within_labels: bool = False,
+        tolerance: float = 0.05,
+    ) -> None:
+        self.begin = begin
+        self.gain, self.target, self.lean, self.blend = gain, target, lean, blend
+        self.n_starts, self.within_labels, self.tolerance = n_starts, within_labels, tolerance
+
+    # The run
+
+    def start(self, plan: GroupPlan) -> GroupPlan:
+        """Plan the first epoch: all groups are attacked."""
+        self.state_, self.taken_back_, self.n_groups_ = "waiting", 0, plan.n_groups
+        self.control_: dict[str, Any] | None = None
+        self.sums_: dict[str, Tensor] | None = None
+        self.final_: dict[str, Tensor] | None = None
+        return replace(super().start(plan), phase="adversarial")
+
+    def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
+        """Begin the control, where no epoch came before it."""
+        if epoch == self.begin == 0 and evaluator is not None:
+            self._begin(evaluator, None)
+        return replace(plan, phase="even margins") if self.state_ == "controlling" else plan
+
+    def may_stop(self, epoch: int) -> bool:
+        """Tell whether there has been some control."""
+        return epoch >= self.begin
+
+    def accepts_average(self, epoch: int) -> bool:
+        """Average up to the control, or all along where there is none."""
+        return self.state_ != "controlling"
+
+    def after_epoch(self, end: EpochEnd) -> None:
+        """Begin the control with the averaged weights, or look after it."""
+        if end.epoch == self.begin - 1 and end.evaluator is not None:
+            average = end.average()
+            self._begin(replace(end.evaluator, module=end.module), average)
+            if average is not None and self.state_ == "controlling":
+                end.module.load_state_dict(average.state_dict())
+        elif self.state_ == "controlling":
+            self._look_after(end)
+        if end.epoch == end.n_epochs - 1:
+            for name in ("kept_", "anchor_", "sums_"):  # copies of the network
+                self.__dict__.pop(name, None)
+        elif self.state_ == "controlling":
+            kept = {"module": end.module.state_dict(), "optimizer": end.optimizer.state_dict()}
+            self.kept_ = copy.deepcopy(kept)
+
+    def final_weights(self) -> dict[str, Tensor] | None:
+        """Return the blend."""
+        return self.final_
+
+    def record(self) -> dict[str, Any]:
+        """Return Rob(P) of the last training samples and the coefficient, of each group."""
+        if self.control_ is None:
+            return {}
+        values = {"train_robustness": self.control_["robustness"], "coefficient": self.force_}
+        if self.within_labels:
+            return {name: self._rows(value) for name, value in values.items()}
+        return values
+
+    def group_robustness(self) -> NDArray[np.float64]:
+        """Return Rob(P) of each group when control began, with a row for each class if so."""
+        values: NDArray[np.float64] = self.robustness_
+        return self._rows(values) if self.within_labels else values
+
+    # Control
+
+    def penalty(self, step: Step) -> Tensor | None:
+        """Return the distances of the batch, each times the coefficient of its group."""
+        if self.state_ != "controlling" or step.place % STRIDE:
+            return None
+        if self.control_ is None:
+            self.control_ = vars(self._controller(step))
+        control, cheap = PiControl(**self.control_), self._cheap
+        noise = [step.attack.noise.draw(torch.randn, step.X) for _ in range(cheap.n_random)]
+        found = cheap.search(step.module, step.X, step.y, step.attack.threat_model, noise)
+        cell = self._cells(step.y.cpu().numpy(), step.groups.cpu().numpy())
+        base, distance = self.base_[cell], found.distance.double().cpu().numpy()
+        control.see(np.clip(distance, 0, CAP * base), cell, STRIDE)
+        self.force_ = control.force(STRIDE / step.n_batches)
+        self.control_ = vars(control)
+        force = self.force_[cell]
+        # Distances that count as the cap do not rise; they may fall, or a group would run away.
+        live = (np.abs(distance) < CAP * base) | ((force < 0) & (distance > 0))
+        factor = torch.from_numpy(np.where(live, STRIDE * force / base, 0)).to(step.X)
+        weight = step.losses.weight
+        factor = factor / len(factor) if weight is None else factor * weight / weight.sum()
+        rows = factor != 0
+        if not bool(rows.any()):
+            return None
+        return -(factor[rows] * found[rows].trainable(step.module, step.y[rows])).sum()
+
+    def _begin(self, evaluator: GroupEvaluator, average: nn.Module | None) -> None:
+        """Measure the groups, and find out whether there is something to do that can be done."""
+        module = evaluator.module if average is None else average
+        train = replace(evaluator.training(self._quota), module=module)
+        with torch.no_grad(), evaluation_mode(module):
+            self.n_classes_ = module(as_tensor(train.X[:1], module)).shape[1]
+        near = CheapDistance(self.n_classes_, 1, 1.0).distances(train)
+        self.starts_ = self.n_starts
+        self.scale_ = float(np.median(near[near > 0])) if (near > 0).any() else 0.0
+        n_cells = self.n_groups_ * (self.n_classes_ if self.within_labels else 1)
+        if self.scale_ == 0:  # all is wrong: nothing to tell groups apart by
+            self.state_, self.robustness_ = "even", np.zeros(n_cells)
+            return
+        whole = evaluator.training()
+        self.sizes_ = np.bincount(self._cells(whole.y, whole.groups), minlength=n_cells)
+        averaged = replace(evaluator, module=module)
+        if not self._uneven(averaged):
+            self.state_ = "even"
+        elif self._trusted(averaged):
+            self._uneven(averaged)  # by as many starts as it takes
+            self.state_ = "controlling"
+            self.anchor_ = {k: v.clone() for k, v in module.state_dict().items()}
+            # Epochs are compared with the last one, too: they are not averages.
+            both = [self._quality(each) for each in (averaged, evaluator)]
+            self.before_ = tuple(map(min, *both))
+
+    def _uneven(self, evaluator: GroupEvaluator) -> bool:
+        """Measure the groups, and tell whether they differ by more than sampling error."""
+        self.robustness_, error = self._measure(evaluator)
+        there = self.sizes_ > 0
+        self.scale_ = float(self.robustness_[there].mean())
+        values, there = self._rows(self.robustness_), self._rows(there)
+        self.base_ = common_means(values, there).flatten()
+        return groups_differ(values, self._rows(error), there)
+
+    def _measure(self, evaluator: GroupEvaluator) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return Rob(P) of each group on training samples, and standard errors."""
+        train = replace(evaluator.training(self._quota), module=evaluator.module)
+        distance = np.clip(self._cheap.distances(train), 0, None)
+        distance = np.minimum(distance, CAP * distance.mean())
+        cell, n_cells = self._cells(train.y, train.groups), len(self.sizes_)
+        n = np.maximum(np.bincount(cell, minlength=n_cells), 1)
+        means = np.bincount(cell, distance, minlength=n_cells) / n
+        squares = np.bincount(cell, distance**2, minlength=n_cells) / n
+        spread = np.maximum(squares - means**2, 1e-12 * squares.max())
+        return means, np.sqrt(spread / np.maximum(n - 1, 1))
+
+    def _spread(self, robustness: NDArray[Any]) -> float:
+        """Return the mean square of the gaps to the common mean, relative to it."""
+        there = self.sizes_ > 0
+        means = common_means(self._rows(robustness), self._rows(there)).flatten()
+        return float(((robustness / means - 1)[there] ** 2).mean())
+
+    def _controller(self, step: Step) -> PiControl:
+        """Build the controller, for the response that the optimiser has now."""
+        assert step.evaluator is not None
+        module = step.module
+        train = replace(step.evaluator.training(RESPONSE_ROWS, random_state=1), module=module)
+        found = self._cheap.of(train)
+        cell = self._cells(train.y, train.groups)
+        base = self.base_[cell]
+        near = as_tensor(found.distance.abs().cpu().numpy() < CAP * base, module)
+        relative = found.trainable(module, as_tensor(train.y, module)) / as_tensor(base, module)
+        relative = torch.where(near, relative, 0)
+        cells = np.unique(cell)
+        values = [relative[as_tensor(cell == each, module)].mean() for each in cells]
+        responses = first_order_response(values, step.optimizer, n_steps=step.n_batches)
+        share = self.sizes_[cells] / self.sizes_.sum()
+        response = float(np.exp(np.log(np.maximum(responses * share, 1e-9)).mean()))
+        target = self.target * self.base_
+        goal = target * (1 + self.lean * (1 - self.robustness_ / target))
+        gain = min(self.gain, GAIN_OF_STEP * step.n_batches / STRIDE)
+        zeros = np.zeros(len(goal))
+        return PiControl(self.sizes_, self.robustness_, goal, response, gain + zeros, zeros, zeros)
+
+    # After an epoch
+
+    def _look_after(self, end: EpochEnd) -> None:
+        """Take the epoch back or add it to the mean of the weights, and check the distance."""
+        assert end.evaluator is not None
+        evaluator = replace(end.evaluator, module=end.module)
+        fallen = self._has_fallen(evaluator)
+        if self.control_ is not None:
+            control = PiControl(**self.control_)
+            control.end_epoch()
+            control.damp(0.5 if fallen else 1.0)
+            self.control_ = vars(control)
+        if fallen:
+            self._take_back(end)
+            if self.state_ != "controlling":
+                return
+        half = max(1, (end.n_epochs - self.begin) // 2)
+        n = end.epoch + 1 - (end.n_epochs - half)
+        if n > 0:
+            sums = {k: v.double() for k, v in end.module.state_dict().items()}
+            if self.sums_ is not None:
+                sums = {k: v + sums[k] for k, v in self.sums_.items()}
+            self.sums_ = sums
+            self.final_ = {
+                k: (self.blend * sums[k] / n + (1 - self.blend) * v.double()).to(v.dtype)
+                for k, v in self.anchor_.items()
+            }
+        if end.epoch == end.n_epochs - 1:
+            assert self.final_ is not None
+            blended = copy.deepcopy(end.module)
+            blended.load_state_dict(self.final_)
+            evaluator = replace(evaluator, module=blended)
+            if not self._trusted(evaluator, STILL_AGREES):
+                self.final_ = self.anchor_
+            elif self._spread(self._measure(evaluator)[0]) >= self._spread(self.robustness_):
+                self.state_, self.final_ = "in vain", self.anchor_
+
+    def _take_back(self, end: EpochEnd) -> None:
+        end.module.load_state_dict(self.kept_["module"])
+        end.optimizer.load_state_dict(copy.deepcopy(self.kept_["optimizer"]))
+        self.taken_back_ += 1
+        if self.taken_back_ == MOST_TAKEN_BACK:
+            self.state_, self.final_ = "in vain", None
+            end.module.load_state_dict(self.anchor_)
+
+    def _has_fallen(self, evaluator: GroupEvaluator) -> bool:
+        """Tell whether accuracy or Rob(f) has fallen on held-out samples."""
+        accuracy, robustness = self._quality(evaluator)
+        before, level = self.before_
+        error = (before * (1 - before) / max(len(evaluator.X), 1)) ** 0.5
+        return bool(
+            accuracy < before - max(self.tolerance, 2 * error)
+            or not robustness >= (1 - 3 * self.tolerance) * level
+        )
+
+    def _quality(self, evaluator: GroupEvaluator) -> tuple[float, float]:
+        if len(evaluator.X) == 0:
+            return 0.0, 0.0
+        return self._cheap.quality(evaluator.part(self._quota))
+
+    def _trusted(self, evaluator: GroupEvaluator, agrees: float = AGREES) -> bool:
+        """Compare the cheap distance with that of "strong", and end the control if they differ."""
+        module, quota = evaluator.module, max(CHECKED_ROWS // self.n_groups_, 10)
+        some = replace(evaluator.training(quota, random_state=2), module=module)
+        self.agreement_, self.ratio_ = self._cheap.agreement(some)
+        if self.agreement_ >= agrees and 1 / MEANS_WITHIN <= self.ratio_ <= MEANS_WITHIN:
+            return True
+        if self.state_ == "waiting" and 2 * self.starts_ <= MOST_STARTS * self.n_starts:
+            self.starts_ *= 2
+            return self._trusted(evaluator, agrees)
+        self.state_ = "distrusted"
+        warn(
+            "margins are not evened out: the distances that training steers by have a correlation "
+            f"of {self.agreement_:.2f} with those of 'strong' on {len(some.X)} training samples "
+            f"(needed: {agrees}), and {self.ratio_:.2f} times their mean (needed: "
+            f"{1 / MEANS_WITHIN:.2f} to {MEANS_WITHIN:.2f}). Training goes on, or ends, without. "
+            "Raise n_starts.",
+            ControlWarning,
+        )
+        return False
+
+    # Groups and distances
+
+    @property
+    def _cheap(self) -> CheapDistance:
+        return CheapDistance(self.n_classes_, self.starts_, self.scale_)
+
+    @property
+    def _quota(self) -> int:
+        return min(MOST_OF_GROUP, max(MOST_ROWS // self.n_groups_, 1))
+
+    def _rows(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values by group with one row, or with one for each class."""
+        return values.reshape(-1, self.n_groups_)
+
+    def _cells(self, y: NDArray[Any], groups: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the number of each sample's group, or of the group inside its class."""
+        return y * self.n_groups_ + groups if self.within_labels else groups

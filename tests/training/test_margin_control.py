@@ -1,0 +1,168 @@
+"""EvenMargins: what it evens out, and when it does nothing, stops, or takes an epoch back."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.utils import Bunch
+
+from robfair import AdversarialClassifier, ThreatModel, boundary_distance
+from robfair.datasets import make_group_margins
+from robfair.exceptions import ControlWarning
+from robfair.training import GroupEvaluator, MarginControl, Strategy
+from robfair.training._cheap_distance import CheapDistance
+
+SETTINGS = {
+    "hidden_layer_sizes": [16], "n_steps": 2, "max_epochs": 14, "batch_size": 32, "lr": 0.01,
+    "averaging": 0.9, "validation_fraction": 0.2, "random_state": 0,
+}  # fmt: skip
+BEGIN = 6
+
+
+def imbalanced(sizes=((60, 60), (90, 20), (20, 90))):
+    """Pairs of clusters: one group alike, and two whose smaller class the boundary is near."""
+    rng = np.random.default_rng(0)
+    X, y, groups = [], [], []
+    for group, pair in enumerate(sizes):
+        for label, n in enumerate(pair):
+            X.append(rng.normal((2 * label - 1, 4 * group - 4), 0.45, (n, 2)))
+            y.append(np.full(n, label))
+            groups.append(np.full(n, group))
+    return Bunch(X=np.concatenate(X), y=np.concatenate(y), groups=np.concatenate(groups))
+
+
+UNEVEN = imbalanced()
+# The groups to even out: the classes, one of which has a third of the samples.
+MORE_OF_ONE = imbalanced(((90, 20), (100, 30)))
+
+
+class HoldOut(Strategy):
+    needs_held_out = True
+
+
+def fit(strategy=None, data=UNEVEN, groups=None, **changes):
+    strategy = MarginControl(BEGIN) if strategy is None else strategy
+    clf = AdversarialClassifier(strategy=strategy, **SETTINGS | changes)
+    return clf.fit(data.X, data.y, groups=data.groups if groups is None else groups)
+
+
+def robustness(clf, data=UNEVEN, groups=None, **threat):
+    found = boundary_distance(
+        clf, data.X, y=data.y, method="strong", threat_model=ThreatModel(**threat)
+    )
+    distance = np.where(found.status == "skipped", 0, found.distance)
+    groups = data.groups if groups is None else groups
+    return np.array([distance[groups == group].mean() for group in np.unique(groups)])
+
+
+def same(one, other):
+    mine, theirs = one.module_.state_dict(), other.module_.state_dict()
+    return all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", [2, np.inf])
+def test_margins_are_evened_out(norm):
+    """By "strong": the spread falls by more than half, and the worst group gains."""
+    threat = {"norm": norm}
+    settings = {
+        "data": MORE_OF_ONE, "groups": MORE_OF_ONE.y, "threat_model": ThreatModel(**threat),
+        "batch_size": 16,
+    }  # fmt: skip
+    plain, even = fit(HoldOut(), **settings), fit(**settings)
+    before, after = (robustness(clf, MORE_OF_ONE, MORE_OF_ONE.y, **threat) for clf in (plain, even))
+    assert after.std() / after.mean() < 0.5 * before.std() / before.mean()
+    assert after.min() > before.min()
+    assert even.score(MORE_OF_ONE.X, MORE_OF_ONE.y) > 0.95
+    strategy = even.strategy_
+    assert strategy.state_ == "controlling"
+    assert strategy.agreement_ > 0.95
+    assert even.history_["phase"].tolist() == ["adversarial"] * BEGIN + ["even margins"] * 8
+    coefficient = even.history_["coefficient"]
+    assert coefficient.shape == (14, 2)
+    assert np.isnan(coefficient[:BEGIN]).all()
+    assert coefficient[BEGIN, 1] > coefficient[BEGIN, 0]  # the weaker class is pushed
+    assert len(pickle.dumps(even)) < 3 * len(pickle.dumps(plain))  # no copies are left
+
+
+def test_nothing_is_done_where_groups_are_even():
+    """The same network, to the last bit, as without the strategy."""
+    data = make_group_margins(300, n_features=3, margins=(1.0, 1.0, 1.0), random_state=0)
+    groups = np.random.default_rng(1).permutation(data.groups)
+    changes = {"max_epochs": 6, "groups": groups, "data": data}
+    even = fit(MarginControl(3), **changes)
+    assert even.strategy_.state_ == "even"
+    assert same(even, fit(HoldOut(), **changes))
+    assert "coefficient" not in even.history_
+
+
+def test_a_distance_that_is_not_to_be_trusted_steers_nothing(monkeypatch):
+    """With one start and none of its steps, the cheap distance is far off."""
+    changes = {"max_epochs": 6}
+    plain = fit(HoldOut(), **changes)
+    monkeypatch.setattr(
+        GroupEvaluator, "distances", lambda self, tau_max=None: np.arange(len(self.X)) % 7 / 7
+    )
+    with pytest.warns(ControlWarning, match="margins are not evened out: .* correlation of"):
+        distrusted = fit(MarginControl(3), **changes)
+    assert distrusted.strategy_.state_ == "distrusted"
+    assert same(distrusted, plain)
+
+
+def test_distrust_at_the_end_brings_the_beginning_back(monkeypatch):
+    answers = iter([(0.99, 1.0), (0.99, 1.3)])
+    monkeypatch.setattr(CheapDistance, "agreement", lambda self, evaluator: next(answers))
+    with pytest.warns(ControlWarning, match="1.30 times their mean"):
+        clf = fit(MarginControl(3), max_epochs=6)
+    assert same(clf, fit(HoldOut(), max_epochs=3))
+
+
+def test_epochs_that_ruin_the_network_are_taken_back(monkeypatch):
+    """After three, the network is as it was when control began, and trained on from there."""
+    monkeypatch.setattr(MarginControl, "_has_fallen", lambda self, evaluator: True)
+    clf = fit(MarginControl(3), max_epochs=6)
+    assert (clf.strategy_.taken_back_, clf.strategy_.state_) == (3, "in vain")
+    assert (clf.strategy_.control_["gain"] <= 7 / 2**3).all()
+    assert same(clf, fit(HoldOut(), max_epochs=3))
+    longer = fit(MarginControl(3), max_epochs=7)
+    assert longer.strategy_.taken_back_ == 3
+    assert not same(longer, clf)
+
+
+def test_control_without_effect_is_undone(monkeypatch):
+    monkeypatch.setattr(MarginControl, "_spread", lambda self, robustness: 1.0)
+    monkeypatch.setattr(MarginControl, "_has_fallen", lambda self, evaluator: False)
+    clf = fit(MarginControl(3), max_epochs=6)
+    assert clf.strategy_.state_ == "in vain"
+    assert same(clf, fit(HoldOut(), max_epochs=3))
+
+
+@pytest.mark.slow
+def test_a_gain_out_of_all_proportion_does_no_harm():
+    """No NaN, no runaway: epochs are taken back, and accuracy stays."""
+    plain = fit(HoldOut())
+    clf = fit(MarginControl(BEGIN, gain=3000.0))
+    assert all(bool(torch.isfinite(v).all()) for v in clf.module_.state_dict().values())
+    assert clf.score(UNEVEN.X, UNEVEN.y) > plain.score(UNEVEN.X, UNEVEN.y) - 0.06
+    ratio = robustness(clf).mean() / robustness(plain).mean()
+    assert 0.8 < ratio < 1.5
+
+
+def test_within_labels():
+    """Groups are compared with the mean of their class, in which each counts once."""
+    even = fit(MarginControl(3, within_labels=True), max_epochs=5)
+    assert even.history_["coefficient"].shape == (5, 2, 3)
+    strategy = even.strategy_
+    found = strategy.group_robustness()
+    assert_allclose(strategy.base_.reshape(2, 3), np.repeat(found.mean(1)[:, None], 3, axis=1))
+    first = even.history_["coefficient"][3]
+    weakest = found.argmin(axis=1)
+    assert (first[[0, 1], weakest] > first.mean(axis=1)).all()
+
+
+def test_without_a_warm_up_and_without_averages():
+    clf = fit(MarginControl(0), max_epochs=2, averaging=None)
+    assert clf.history_["phase"].tolist() == ["even margins"] * 2
+    assert np.isfinite(clf.history_["train_robustness"]).all()

@@ -1,0 +1,54 @@
+"""The first-order response, against steps that are really made."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from robfair.training._response import first_order_response
+
+
+def after(module, optimizer, x, noise, coefficient, n_steps):
+    """A value after some steps by it and by gradients of mean 0."""
+    module, state = copy.deepcopy(module), optimizer.state_dict()
+    optimizer = type(optimizer)(module.parameters(), lr=0.0)
+    optimizer.load_state_dict(copy.deepcopy(state))
+    for step in range(n_steps):
+        optimizer.zero_grad()
+        sign = 1 if step % 2 else -1
+        loss = sign * module(noise).sum() - coefficient * module(x).mean()
+        loss.backward()
+        optimizer.step()
+    return module(x).mean().item()
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "rmsprop"])
+def test_response(name):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module, x, noise = nn.Linear(5, 1), torch.randn(9, 5), torch.randn(3, 5)
+    make = {
+        "sgd": lambda p: torch.optim.SGD(p, lr=1e-3),
+        "momentum": lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.8),
+        "adam": lambda p: torch.optim.Adam(p, lr=1e-3),
+        "rmsprop": lambda p: torch.optim.RMSprop(p, lr=1e-3),
+    }
+    optimizer = make[name](module.parameters())
+    for step in range(600):  # so that mean squares are those of the noise
+        optimizer.zero_grad()
+        ((1 if step % 2 else -1) * module(noise).sum()).backward()
+        optimizer.step()
+    value = module(x).mean()
+    (response,) = first_order_response([value], optimizer, n_steps=200)
+    small = 1e-2
+    ends = [after(module, optimizer, x, noise, c, 200) for c in (small, 0.0)]
+    assert (ends[0] - ends[1]) / small == pytest.approx(response, rel=0.05)
+
+
+def test_before_the_first_step():
+    module = nn.Linear(2, 1, bias=False)
+    x = torch.tensor([[3.0, -4.0]])
+    adam = torch.optim.Adam(module.parameters(), lr=0.1)
+    (response,) = first_order_response([module(x).sum()], adam, n_steps=1)
+    assert response == pytest.approx(0.7)  # lr times the sum of |gradient|
