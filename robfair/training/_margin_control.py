@@ -163,7 +163,7 @@ class MarginControl(Strategy):
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return the distances of the batch, each times the coefficient of its group."""
-        if self.state_ != "controlling" or step.place % STRIDE:
+        if self.state_ != "controlling" or step.place % self._stride:
             return None
         if self.control_ is None:
             self.control_ = vars(self._controller(step))
@@ -172,13 +172,13 @@ class MarginControl(Strategy):
         found = cheap.search(step.module, step.X, step.y, step.attack.threat_model, noise)
         cell = self._cells(step.y.cpu().numpy(), step.groups.cpu().numpy())
         base, distance = self.base_[cell], found.distance.double().cpu().numpy()
-        control.see(np.clip(distance, 0, CAP * base), cell, STRIDE)
-        self.force_ = control.force(STRIDE / step.n_batches)
+        control.see(np.clip(distance, 0, CAP * base), cell, self._stride)
+        self.force_ = control.force(self._stride / step.n_batches)
         self.control_ = vars(control)
         force = self.force_[cell]
         # Distances that count as the cap do not rise; they may fall, or a group would run away.
         live = (np.abs(distance) < CAP * base) | ((force < 0) & (distance > 0))
-        factor = torch.from_numpy(np.where(live, STRIDE * force / base, 0)).to(step.X)
+        factor = torch.from_numpy(np.where(live, self._stride * force / base, 0)).to(step.X)
         weight = step.losses.weight
         factor = factor / len(factor) if weight is None else factor * weight / weight.sum()
         rows = factor != 0
@@ -257,7 +257,7 @@ class MarginControl(Strategy):
         response = float(np.exp(np.log(np.maximum(responses * share, 1e-9)).mean()))
         target = self.target * self.base_
         goal = target * (1 + self.lean * (1 - self.robustness_ / target))
-        gain = min(self.gain, GAIN_OF_STEP * step.n_batches / STRIDE)
+        gain = min(self.gain, GAIN_OF_STEP * step.n_batches / self._stride)
         zeros = np.zeros(len(goal))
         return PiControl(self.sizes_, self.robustness_, goal, response, gain + zeros, zeros, zeros)
 
@@ -347,6 +347,11 @@ class MarginControl(Strategy):
     @property
     def _cheap(self) -> CheapDistance:
         return CheapDistance(self.n_classes_, self.starts_, self.scale_)
+
+    @property
+    def _stride(self) -> int:
+        """Return after how many batches the term comes again: more, where a search costs more."""
+        return STRIDE * self.starts_ // self.n_starts
 
     @property
     def _quota(self) -> int:

@@ -111,6 +111,24 @@ def test_a_distance_that_is_not_to_be_trusted_steers_nothing(monkeypatch):
     assert same(distrusted, plain)
 
 
+def test_more_starts_are_taken_where_they_are_needed(monkeypatch):
+    """As often as they agree with "strong" too little; the term then comes half as often."""
+    answers = iter([(0.6, 1.0), (0.9, 1.0), (0.9, 1.0)])
+    monkeypatch.setattr(CheapDistance, "agreement", lambda self, evaluator: next(answers))
+    searched = []
+    search = CheapDistance.search
+
+    def spy(self, module, X, *args):
+        searched.append((self.n_starts, len(X)))
+        return search(self, module, X, *args)
+
+    monkeypatch.setattr(CheapDistance, "search", spy)
+    clf = fit(MarginControl(1), max_epochs=2)
+    assert clf.strategy_.starts_ == 8
+    batches = [n for n, size in searched if size == SETTINGS["batch_size"]]
+    assert batches == [8, 8]  # of the eight batches of the one epoch
+
+
 def test_distrust_at_the_end_brings_the_beginning_back(monkeypatch):
     answers = iter([(0.99, 1.0), (0.99, 1.3)])
     monkeypatch.setattr(CheapDistance, "agreement", lambda self, evaluator: next(answers))
