@@ -112,8 +112,8 @@ class MarginControl(Strategy):
         return replace(super().start(plan), phase="adversarial")
 
     def on_epoch(self, epoch: int, plan: GroupPlan, evaluator: GroupEvaluator | None) -> GroupPlan:
-        """Begin the control, where no epoch came before it."""
-        if epoch == self.begin == 0 and evaluator is not None:
+        """Begin the control, where no epoch of this run came before it."""
+        if epoch >= self.begin and self.state_ == "waiting" and evaluator is not None:
             self._begin(evaluator, None)
         return replace(plan, phase="even margins") if self.state_ == "controlling" else plan
 
@@ -138,8 +138,7 @@ class MarginControl(Strategy):
             for name in ("kept_", "anchor_", "sums_"):  # copies of the network
                 self.__dict__.pop(name, None)
         elif self.state_ == "controlling":
-            kept = {"module": end.module.state_dict(), "optimizer": end.optimizer.state_dict()}
-            self.kept_ = copy.deepcopy(kept)
+            self._keep(end)
 
     def final_weights(self) -> dict[str, Tensor] | None:
         """Return the blend."""
@@ -166,6 +165,7 @@ class MarginControl(Strategy):
         if self.state_ != "controlling" or step.place % self._stride:
             return None
         if self.control_ is None:
+            self._keep(step)
             self.control_ = vars(self._controller(step))
         control, cheap = PiControl(**self.control_), self._cheap
         noise = [step.attack.noise.draw(torch.randn, step.X) for _ in range(cheap.n_random)]
@@ -297,6 +297,11 @@ class MarginControl(Strategy):
                 self.final_ = self.anchor_
             elif self._spread(self._measure(evaluator)[0]) >= self._spread(self.robustness_):
                 self.state_, self.final_ = "in vain", self.anchor_
+
+    def _keep(self, now: Step | EpochEnd) -> None:
+        """Copy what an epoch that is taken back goes back to."""
+        kept = {"module": now.module.state_dict(), "optimizer": now.optimizer.state_dict()}
+        self.kept_ = copy.deepcopy(kept)
 
     def _take_back(self, end: EpochEnd) -> None:
         end.module.load_state_dict(self.kept_["module"])

@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 from robfair import AdversarialClassifier, ThreatModel, boundary_distance
 from robfair.datasets import make_group_margins
 from robfair.exceptions import ControlWarning
-from robfair.training import GroupEvaluator, MarginControl, Strategy
+from robfair.training import GroupEvaluator, MarginControl, Snapshots, StartFrom, Strategy
 from robfair.training._cheap_distance import CheapDistance
 
 SETTINGS = {
@@ -184,3 +184,19 @@ def test_without_a_warm_up_and_without_averages():
     clf = fit(MarginControl(0), max_epochs=2, averaging=None)
     assert clf.history_["phase"].tolist() == ["even margins"] * 2
     assert np.isfinite(clf.history_["train_robustness"]).all()
+
+
+def test_a_run_that_goes_on_from_another_one():
+    """From shared adversarial training, as if it had been its own; without averages, to the bit."""
+    snapshots, settings = Snapshots([3]), {"averaging": None}
+    fit(HoldOut(), max_epochs=3, callbacks=[snapshots], **settings)
+    start = StartFrom(snapshots.states_[3])
+    shared = fit(MarginControl(3), max_epochs=5, callbacks=[start], **settings)
+    assert same(shared, fit(MarginControl(3), max_epochs=5, **settings))
+    assert shared.history_["phase"].tolist() == ["training"] * 3 + ["even margins"] * 2
+
+
+def test_the_first_epoch_of_all_can_be_taken_back(monkeypatch):
+    monkeypatch.setattr(MarginControl, "_has_fallen", lambda self, evaluator: True)
+    clf = fit(MarginControl(0), max_epochs=1, averaging=None)
+    assert clf.strategy_.taken_back_ == 1
