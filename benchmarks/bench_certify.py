@@ -100,7 +100,8 @@ def _applies(words: str, title: str) -> bool:
 def main() -> None:
     """Print one table."""
     only = {"nargs": "+", "default": list(CASES), "choices": list(CASES), "help": "some of them"}
-    args = options(__doc__ or "", {"--networks": only})
+    norms = {"nargs": "+", "default": ["2", "inf"], "help": "2, inf"}
+    args = options(__doc__ or "", {"--networks": only, "--norms": norms})
     rounds = args.rounds or (1 if args.quick else 3)
     print("## Certified lower bounds\n")
     print(f"{machine()}\n")
@@ -108,7 +109,7 @@ def main() -> None:
     rows = [
         measure(case, norm, rounds)
         for case in chain.from_iterable(CASES[name](args.quick) for name in args.networks)
-        for norm in (2, np.inf)
+        for norm in map(float, args.norms)
     ]
     print(table(rows))
     wrong = sum(int(row["above strong"]) for row in rows)

@@ -182,7 +182,7 @@ def trained(name: str, seed: int, n_test: int, folder: Path | None) -> dict[str,
     else:
         if data == "mnist":
             assert folder is not None
-            arrays = mnist(folder, 10_000, 2 * n_test)
+            arrays = mnist(folder, 10_000, (seed + 1) * n_test)
         else:
             arrays = digits(600)
         X, y, X_test, y_test = arrays

@@ -94,7 +94,15 @@ html_theme_options = {
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
 }
 # Pages that stand alone have nothing to show on the left.
-alone = ("index", "reproduction", "benchmarks", "running-benchmarks", "changelog", "contributing")
+alone = (
+    "index",
+    "reproduction",
+    "benchmarks",
+    "measured",
+    "running-benchmarks",
+    "changelog",
+    "contributing",
+)
 html_sidebars = {page: [] for page in alone}
 
 
