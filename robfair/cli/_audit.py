@@ -250,7 +250,7 @@ def run(arguments: argparse.Namespace) -> int:
                     random_state=arguments.seed,
                     n_jobs=arguments.jobs,
                     examples=0 if arguments.no_rows else 3,
-                    verbose=0 if arguments.quiet else None,
+                    verbose=int(sys.stderr.isatty() and not arguments.quiet),
                 )
         for title, path in reports.items():
             write_report(audits[title], path)
