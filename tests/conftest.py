@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 # Two workers on two cores make any single example slow at times: a deadline would be a coin toss.
-settings.register_profile("dev", deadline=None, max_examples=40)
+settings.register_profile("dev", deadline=None, max_examples=25)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True)
 settings.register_profile("fast", settings.get_profile("dev"), max_examples=5)  # make test-fast
 settings.load_profile("ci" if os.environ.get("CI") else "dev")

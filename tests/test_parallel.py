@@ -2,8 +2,10 @@
 
 from contextlib import ExitStack
 
+import pytest
 import torch
 from joblib import parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from robfair._parallel import TorchSettings, in_order
 
@@ -22,6 +24,36 @@ def test_settings_of_torch_hold_in_the_threads():
     finally:
         torch.set_num_threads(before[0])
         torch.set_default_dtype(before[1])
+
+
+@pytest.mark.parametrize("finished", [0, 1])
+def test_processes_that_are_lost_again_and_again(finished):
+    def lost(i):
+        if i >= finished:
+            raise TerminatedWorkerError("killed")
+        return i
+
+    results = []
+    with (
+        parallel_config("threading"),
+        pytest.warns(UserWarning, match="workers were lost"),
+        pytest.raises(RuntimeError, match=f"again and again, after {finished} of 3 parts"),
+    ):
+        results.extend(in_order(lost, int, 3, 1))
+
+
+def test_processes_that_are_lost_once_are_gone_on_without():
+    calls = []
+
+    def lost_once(i):
+        calls.append(i)
+        if calls == [0, 1]:
+            raise TerminatedWorkerError("killed")
+        return i
+
+    with parallel_config("threading"), pytest.warns(UserWarning, match="computed again"):
+        assert list(in_order(lost_once, int, 3, 1)) == [0, 1, 2]
+    assert calls == [0, 1, 1, 2]  # what is finished is not computed again
 
 
 def test_settings_of_another_process_are_taken_over():

@@ -2,6 +2,8 @@
 
 import pytest
 
+from robfair.cli import _formats
+
 
 @pytest.fixture
 def refused(shell_audit):
@@ -15,6 +17,12 @@ def refused(shell_audit):
         return err
 
     return audit
+
+
+@pytest.fixture
+def read_here(monkeypatch):
+    """Read files of other libraries in this process: another one imports for two seconds."""
+    monkeypatch.setattr(_formats, "_try_elsewhere", lambda form, data: None)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from robfair.adapters import adapt, of_table
 from robfair.adapters.trees import is_tree_ensemble, read_trees
 from robfair.cli._boosters import load_catboost, load_lightgbm, load_xgboost
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 def columns(people):
     X = people[["age", "hours", "job"]].astype({"job": "category"})

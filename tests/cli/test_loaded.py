@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 FAST = ("--quiet", "--max-rows", "40")
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 import tomllib
 from pathlib import Path
 
@@ -152,6 +153,7 @@ def test_the_command_is_the_module():
 def test_control_c_of_a_process(command, files, people, tmp_path):
     out, rows = tmp_path / "out", tmp_path / "rows.csv"
     terminal, stderr = os.openpty()  # into a pipe no bar is drawn
+    termios.tcsetwinsize(stderr, (24, 80))  # nor into no columns
     if command == "demo":
         process = shell("demo", "--output", out, text=False, stderr=stderr)
         moment = b"NaturalClassifier"

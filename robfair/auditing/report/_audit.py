@@ -211,5 +211,5 @@ class Audit(AuditNumbers, Exports):
     def _markdown(self) -> list[str]:
         return audit_markdown(self)
 
-    def _html(self) -> str:
-        return audit_html(self)
+    def _html(self, title: str | None, notes: str | None) -> str:
+        return audit_html(self, title, notes)

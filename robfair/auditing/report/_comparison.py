@@ -111,5 +111,5 @@ class Comparison(ComparisonNumbers, Exports):
     def _markdown(self) -> list[str]:
         return comparison_markdown(self)
 
-    def _html(self) -> str:
-        return comparison_html(self, judge_models(self))
+    def _html(self, title: str | None, notes: str | None) -> str:
+        return comparison_html(self, judge_models(self), title, notes)

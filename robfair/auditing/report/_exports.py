@@ -31,7 +31,7 @@ class Exports(ABC):
         """Return the blocks of `to_markdown` after the verdict."""
 
     @abstractmethod
-    def _html(self) -> str:
+    def _html(self, title: str | None, notes: str | None) -> str:
         """Return the report as HTML."""
 
     @abstractmethod
@@ -41,7 +41,9 @@ class Exports(ABC):
     def __repr__(self) -> str:
         return str(self)
 
-    def to_html(self, path: str | PathLike[str]) -> None:
+    def to_html(
+        self, path: str | PathLike[str], *, title: str | None = None, notes: str | None = None
+    ) -> None:
         """Write a report: one file that needs no network, for readers who do not program.
 
         It holds the verdict, tables, figures, the method, the warnings, and the most easily
@@ -52,6 +54,11 @@ class Exports(ABC):
         ----------
         path : str or path-like
             The file. An existing file is replaced when the new one is complete.
+        title : str, default=None
+            Title of the report. None: the name of the model.
+        notes : str, default=None
+            What readers should know first, such as who owns the model and where the data are from.
+            It stands on top, and an empty line begins a paragraph.
 
         Raises
         ------
@@ -60,7 +67,7 @@ class Exports(ABC):
         OSError
             If the file cannot be written; an old one is then as it was.
         """
-        write_file(path, self._html)
+        write_file(path, lambda: self._html(title, notes))
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str | None:
         """Write all that is measured as JSON, but not the distances of single rows.

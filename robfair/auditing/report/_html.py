@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import Any
 
 from robfair._text import Verdict, group_names, interval_title, visible
@@ -16,8 +17,8 @@ from robfair.auditing.report._method import method_rows
 from robfair.auditing.report._verdict import judge_audit
 
 
-def audit_html(audit: AuditNumbers) -> str:
-    """Write the report of one model."""
+def audit_html(audit: AuditNumbers, title: str | None = None, notes: str | None = None) -> str:
+    """Write the report of one model; its name is the title unless there is another."""
     environment = _environment()
     part = _part(audit, "audit")
     contents = [
@@ -30,10 +31,16 @@ def audit_html(audit: AuditNumbers) -> str:
         ("audit-method", "How this was measured"),
         ("glossary", "Glossary"),
     ]
-    return _fill(environment, audit, audit.name, part["verdict"], contents, [part])
+    head = _head(audit, title or audit.name, f"Model: {audit.name}.", notes)
+    return _fill(environment, head, part["verdict"], contents, [part])
 
 
-def comparison_html(comparison: ComparisonNumbers, verdict: Verdict) -> str:
+def comparison_html(
+    comparison: ComparisonNumbers,
+    verdict: Verdict,
+    title: str | None = None,
+    notes: str | None = None,
+) -> str:
     """Write the report of several models."""
     environment = _environment()
     names = list(comparison.audits)
@@ -54,8 +61,20 @@ def comparison_html(comparison: ComparisonNumbers, verdict: Verdict) -> str:
         *((part["id"], part["name"]) for part in parts),
         ("glossary", "Glossary"),
     ]
-    title = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
-    return _fill(environment, audits[0], title, verdict, contents, parts, models)
+    default = f"{len(names)} models" if len(names) > 3 else ", ".join(names)
+    head = _head(audits[0], title or default, f"Models: {', '.join(names)}.", notes)
+    return _fill(environment, head, verdict, contents, parts, models)
+
+
+def _head(first: AuditNumbers, title: str, models: str, notes: str | None) -> dict[str, Any]:
+    """Return what stands on top: of what model, of which rows, of when, and the user's notes."""
+    date = first.settings["date"]
+    return {
+        "title": title,
+        "facts": [models, _facts(first), f"Measured on {date[:10]}."],
+        "user_notes": [part for part in re.split(r"\n\s*\n", notes or "") if part.strip()],
+        "date": date,
+    }
 
 
 def _environment() -> Any:
@@ -78,8 +97,7 @@ def _environment() -> Any:
 
 def _fill(
     environment: Any,
-    first: AuditNumbers,
-    title: str,
+    head: dict[str, Any],
     verdict: Verdict,
     contents: list[tuple[str, str]],  # id and title of each section
     audits: list[dict[str, Any]],
@@ -93,14 +111,12 @@ def _fill(
     # The page allows this script alone: no other that names or data might smuggle in.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     html: str = environment.get_template("report.html").render(
-        facts=_facts(first),
+        **head,
         glossary=GLOSSARY,
         script=script,
         script_hash=f"sha256-{digest}",
         style=ours("report.css"),
         version=__version__,
-        date=first.settings["date"],
-        title=title,
         verdict=verdict,
         contents=contents,
         audits=audits,

@@ -106,6 +106,22 @@ def test_it_holds_what_the_audit_found(result, page):
         assert f"{term} {meaning}" in page.text
 
 
+@pytest.mark.parametrize("kind", ["result", "comparison"])
+def test_title_and_notes_stand_on_top_as_data(kind, request, tmp_path):
+    found = request.getfixturevalue(kind)
+    path = tmp_path / "report.html"
+    found.to_html(path, title="Credit <2026>", notes="Owner: <b>us</b>.\n\nRows of 1994.")
+    page = Page(path)
+    assert page.all("h1")[0]["text"] == page.all("title")[0]["text"] == "Credit <2026>"
+    notes = [p["text"] for p in page.all("p") if p.get("class") == "notes"]
+    assert notes == ["Owner: <b>us</b>.", "Rows of 1994."]
+    (facts,) = [p["text"] for p in page.all("p") if p.get("class") == "facts"]
+    audits = [found] if kind == "result" else list(found.audits.values())
+    assert all(each.name in facts for each in audits)
+    assert "150 rows in 3 groups" in facts
+    assert audits[0].settings["date"][:10] in facts
+
+
 @pytest.mark.slow
 def test_warnings_come_before_the_tables(tmp_path):
     few = audit(CLF, DATA.X[:60], DATA.y[:60], sensitive_features=GROUPS[:60])

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris, load_wine, make_moons
@@ -101,6 +101,7 @@ def test_on_a_network_that_is_harder(trained, norm):
     masked=st.booleans(),
     method=st.sampled_from([*BOTH, "deepfool"]),
 )
+@settings(max_examples=15, deadline=None)  # exact distances and "strong" take a second each
 # One output, far away: the nearest point of a region was once what rounding had left.
 @pytest.mark.slow
 @example(
