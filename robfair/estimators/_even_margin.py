@@ -108,8 +108,9 @@ class EvenMarginClassifier(AttackedClassifier):
         Device of the training.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the last `fit`.
-    verbose : int, default=0
-        1: a progress bar over the epochs. 2: skorch's table, a row per epoch.
+    verbose : int, default=None
+        None: a progress bar over the epochs, on a terminal or in a notebook, after five seconds. 0:
+        nothing. 1: the bar at once. 2: skorch's table, a row per epoch.
     random_state : int, RandomState or None, default=None
         Seed of weights and batches. The global states of numpy and torch are not touched. The same
         seed gives the same weights, whatever `n_jobs` around it; with a `module` of your own, for
@@ -218,7 +219,7 @@ class EvenMarginClassifier(AttackedClassifier):
         callbacks: list[Any] | None = None,
         device: Any = "cpu",
         warm_start: bool = False,
-        verbose: int = 0,
+        verbose: int | None = None,
         random_state: Any = None,
         net_params: dict[str, Any] | None = None,
     ) -> None:
