@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from torch import nn
 from robfair import AdversarialClassifier, ThreatModel, boundary_distance
 from robfair._adult_table import adult_table
 from robfair.attacks import attack_success
-from robfair.training import EpochEnd, Farmur, MarginControl, Strategy
+from robfair.training import EpochEnd, Farmur, LossVariance, MarginControl, Strategy
 
 BASE = "TRADES averaged"
 EPS, TAU_MAX, AVERAGING = 0.1, 10.0, 0.999
@@ -42,10 +43,19 @@ class HoldOut(Strategy):
     needs_held_out = True
 
 
+class HoldOutVariance(LossVariance):
+    """The variance of losses, without these rows."""
+
+    needs_held_out = True
+
+
 # From the epoch in which a method's own phase begins to its strategy, and whether it averages.
 METHODS: dict[str, tuple[Strategies, bool]] = {
     BASE: (lambda begin: HoldOut(), True),
     "FARMUR": (Farmur, False),
+    "FARMUR, phase averaged": (partial(Farmur, average=True), False),
+    "FARMUR, soft, phase averaged": (partial(Farmur, soft_beta=True, average=True), False),
+    "LossVariance averaged": (lambda begin: HoldOutVariance(begin=begin), True),
     "EvenMargin": (MarginControl, True),
 }
 
@@ -82,8 +92,8 @@ def digits_of(pair: int, quick: bool) -> Data:
     return Data((X[train], y[train], y[train]), (X[test], y[test], y[test]), epochs, settings)
 
 
-def adult_by(column: str) -> Callable[[int, bool], Data]:
-    """UCI Adult, all 45,222 rows split 2 : 1; races of few rows are one group."""
+def adult_by(column: str, most: int | None = None) -> Callable[[int, bool], Data]:
+    """UCI Adult, 45,222 rows split 2 : 1, or `most` for training; few of a race are one group."""
 
     def make(pair: int, quick: bool) -> Data:
         whole = adult_table()
@@ -95,6 +105,8 @@ def adult_by(column: str) -> Callable[[int, bool], Data]:
         few = names[sizes / 3 < SMALL]
         groups = np.where(np.isin(groups, few), "other", groups)
         train, test = split_rows(groups, pair, 1 / 3)
+        if most is not None:
+            train, test = train[:most], test[: most // 2]
         if quick:
             train, test = train[:600], test[:300]
         threat = replace(whole.threat_model, bounds=(X.min(axis=0), X.max(axis=0)))
@@ -290,7 +302,7 @@ def main() -> None:
         return
     made = {
         "digits": digits_of, "sex": adult_by("sex"), "race": adult_by("race"),
-        "mnist": mnist_of(args.mnist),
+        "sex small": adult_by("sex", 6000), "mnist": mnist_of(args.mnist),
     }  # fmt: skip
     warnings.simplefilter("ignore")
     for name in args.data:
