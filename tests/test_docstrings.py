@@ -187,7 +187,7 @@ def test_shared_parameters_read_the_same(module):
 
 
 # Parameters of a classifier that mean something else, or apply in more cases, in another one.
-OWN = {"max_epochs", "early_stopping", "validation_fraction"}
+OWN = {"averaging", "early_stopping", "max_epochs", "threat_model", "validation_fraction"}
 
 
 def test_shared_parameters_of_classifiers_read_the_same():
