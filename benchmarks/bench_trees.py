@@ -3,6 +3,9 @@
 Targets: boosting on UCI Adult 99 % proven at 10 ms a row; forests there a mean `lower` of 0.9 times
 the distance at 0.2 s; on a hundred informative features 0.5; L-inf at most 1.01 (1.05) times the
 point of Veritas, and never below its lower bound; never longer than "decision".
+
+Every search of every case is written to trees.json when it is done, and a run that was ended goes
+on there; ``--again leaves`` measures robfair anew and keeps the peers.
 """
 
 from __future__ import annotations
@@ -33,6 +36,9 @@ Array = NDArray[Any]
 MISREAD = 1e-4  # a difference of probabilities that rounding does not explain
 NEAR = 1e-4  # rows nearer to a split than this say nothing in a ratio
 TOLERANCE = 1e-5  # of points that Veritas moves beyond a split
+RESULTS = Path(__file__).with_name("trees.json")
+Searches = dict[str, Callable[[], dict[str, Any]]]
+Save = Callable[[], None]
 
 LEGEND = """\
 All columns may change, as numbers, without a box. "ms" is the processor's time for a row of one
@@ -95,36 +101,86 @@ def models() -> dict[str, Any]:
     return found
 
 
-def measure(model: Any, data: Data, norm: float, few: int) -> dict[str, Any]:
-    """Search by leaves, and by peers a few of the rows."""
-    X, threat_model = data.X_test[: data.rows], ThreatModel(norm)
-    start = time.process_time()
-    result = boundary_distance(model, X, threat_model=threat_model)
-    seconds = time.process_time() - start
-    assert result.lower is not None
-    own, lower = result.distance, result.lower
+def searches(model: Any, data: Data, norm: float, few: int, own: Array | None) -> Searches:
+    """Return the searches by name; peers get a few of the rows, and Veritas all of them in L-inf.
+
+    `own` are the distances of the search by leaves, from which Veritas starts.
+    """
+    X, part, threat_model = data.X_test[: data.rows], data.X_test[:few], ThreatModel(norm)
+
+    def leaves() -> dict[str, Any]:
+        start = time.process_time()
+        result = boundary_distance(model, X, threat_model=threat_model)
+        seconds = time.process_time() - start
+        assert result.lower is not None
+        proven = float((result.lower >= result.distance).mean())
+        return {"distance": result.distance, "lower": result.lower, "proven": proven,
+                "seconds": seconds}  # fmt: skip
+
+    def decision() -> dict[str, Any]:
+        result = boundary_distance(
+            model, part, method="decision", threat_model=threat_model, background=data.X[:2000]
+        )
+        return {"distance": result.distance}
+
+    def art(name: str) -> Callable[[], dict[str, Any]]:
+        bounds = (float(data.X.min()), float(data.X.max()))
+        return lambda: {"distance": art_attacks(model, part, norm, bounds)[name]()}
+
+    found: Searches = {"leaves": leaves, "decision": decision, "HopSkipJump": art("HopSkipJump")}
+    if norm == 2:
+        return found | {"ZOO": art("ZOO")}
+    return found | {"Veritas": lambda: veritas_interval(model, X, own)}
+
+
+def run(
+    told: dict[str, Any], data: Data, name: str, model: Any, norm: float, few: int, save: Save
+) -> None:
+    """Add the searches of a case that are not told yet; each is saved as soon as it is done."""
+    own = np.array(told["leaves"]["distance"]) if "leaves" in told else None
+    for search in searches(model, data, norm, few, own):
+        if search in told:
+            continue
+        if not hasattr(model, "classes_"):
+            model.fit(data.X, data.y)
+        start = time.process_time()
+        try:
+            got = searches(model, data, norm, few, own)[search]()
+        except ImportError as error:
+            print(f"{error.name} is not installed: {search} is left out.")
+            continue
+        except Exception as error:  # Veritas has a class of its own for models without a reader
+            if search != "Veritas":
+                raise
+            got = {"error": type(error).__name__}
+        told[search] = {"seconds": time.process_time() - start} | {
+            key: [float(f"{x:.7g}") for x in value] if np.ndim(value) else value
+            for key, value in got.items()
+        }
+        if search == "leaves":
+            own = got["distance"]
+        save()
+        print(f"{data.name}, {name}, {_label(norm)}, {search}: {told[search]['seconds']:.1f} s",
+              flush=True)  # fmt: skip
+
+
+def summary(told: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of the table."""
+    arrays = {key: {k: np.array(v) for k, v in one.items()} for key, one in told.items()}
+    mine = arrays["leaves"]
+    own, lower = mine["distance"], mine["lower"]
     far = np.isfinite(own) & (own > NEAR)
     got: dict[str, Any] = {
-        "ms": seconds * 1000 / len(X),
-        "proven": float((lower >= own).mean()),
+        "ms": float(mine["seconds"]) * 1000 / len(own),
+        "proven": float(mine["proven"]),
         "lower": float((lower[far] / own[far]).mean()) if far.any() else np.nan,
     }
-    part, near = X[:few], own[:few]
-    searches: dict[str, Callable[[], Array]] = {
-        "decision": lambda: (
-            boundary_distance(
-                model, part, method="decision", threat_model=threat_model, background=data.X[:2000]
-            ).distance
-        )
-    }
-    try:
-        searches |= art_attacks(model, part, norm, (float(data.X.min()), float(data.X.max())))
-    except ImportError as error:
-        got["ART"] = f"not installed ({error.name})"
-    for name, search in searches.items():
-        got[name] = _ratio(search(), near)
-    if np.isinf(norm):
-        got["Veritas"], got["V lower"] = _veritas(model, X, own)
+    for name in ("decision", "HopSkipJump", "ZOO"):
+        if name in arrays:
+            found = arrays[name]["distance"]
+            got[name] = _ratio(found, own[: len(found)])
+    if "Veritas" in arrays:
+        got["Veritas"], got["V lower"] = _veritas(arrays["Veritas"], own)
     return got
 
 
@@ -136,19 +192,17 @@ def _ratio(found: Array, own: Array) -> str:
     return f"{found[both].mean() / own[both].mean():.3f}" + (f" ({share:.2f})" if share < 1 else "")
 
 
-def _veritas(model: Any, X: Array, own: Array) -> tuple[str, str]:
-    try:
-        got = veritas_interval(model, X, own)
-    except ImportError:
-        return "not installed", "-"
-    except Exception as error:  # it has a class of its own for models without a reader
-        return f"none ({type(error).__name__[:11]})", "-"
+def _veritas(got: dict[str, Any], own: Array) -> tuple[str, str]:
+    if "error" in got:
+        return f"none ({str(got['error'])[:11]})", "-"
     if got["reads"] > MISREAD:
         return f"misread ({got['reads']:.2g})", "-"
     far = own > NEAR
     most = np.max((got["lower"][far] - TOLERANCE) / own[far]) if far.any() else np.nan
-    ratio = _ratio(got["upper"], own)
-    return f"{ratio}, {got['seconds'] * 1000 / len(X):.0f} ms", f"{most:.5f}"
+    return (
+        f"{_ratio(got['distance'], own)}, {got['seconds'] * 1000 / len(own):.0f} ms",
+        f"{most:.5f}",
+    )
 
 
 def targets(data: str, model: str, got: dict[str, Any]) -> bool:
@@ -159,7 +213,7 @@ def targets(data: str, model: str, got: dict[str, Any]) -> bool:
 
 
 def main() -> None:
-    """Print a row for each data set, model and norm, and write all to trees.json."""
+    """Run what trees.json does not hold yet, and print a table for each data set."""
     whole = {"type": int}
     asked = options(
         __doc__,
@@ -168,32 +222,45 @@ def main() -> None:
             "--cancer-rows": {**whole, "default": 60},
             "--wide-rows": {**whole, "default": 12},
             "--peer-rows": {**whole, "default": 5},
+            "--again": {"nargs": "*", "default": [], "help": "searches that are run again"},
         },
     )
     if asked.quick:
         asked.rows, asked.cancer_rows, asked.wide_rows, asked.peer_rows = 8, 4, 1, 1
-    head = machine(["scikit-learn"])
-    print(head + "\n")
-    print(LEGEND.format(near=NEAR, misread=MISREAD) + "\n")
-    told = []
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() and not asked.quick else {}
+    cases: dict[str, Any] = known.setdefault("cases", {})
+    for case in cases.values():
+        for name in asked.again:
+            case.pop(name, None)
+
+    def save() -> None:
+        known["machine"] = machine(["scikit-learn"])
+        if not asked.quick:
+            RESULTS.write_text(json.dumps(known, separators=(",", ":")) + "\n", encoding="utf-8")
+
+    tables, n_met = [], 0
     for data in data_sets(asked):
         rows = []
         for name, model in models().items():
-            model.fit(data.X, data.y)
             for norm in (np.inf, 2.0):
-                got = measure(model, data, norm, asked.peer_rows)
+                label = _label(norm)
+                told = cases.setdefault(f"{data.name}, {name}, {label}", {})
+                run(told, data, name, model, norm, asked.peer_rows, save)
+                got = summary(told)
                 met = targets(data.name, name, got)
-                label = "L-inf" if np.isinf(norm) else "L2"
-                told.append({"data": data.name, "model": name, "norm": label, **got, "met": met})
-                rows.append(_row(told[-1]))
-                print(".", end="", flush=True)
-        print(f"\n{data.name}, {data.rows} rows, {data.X.shape[1]} features; peers: "
-              f"{min(asked.peer_rows, data.rows)} rows, Veritas all\n")  # fmt: skip
-        print(table(rows) + "\n", flush=True)
-        if not asked.quick:
-            content = json.dumps({"machine": head, "results": told}, indent=1)
-            Path(__file__).with_name("trees.json").write_text(content + "\n", encoding="utf-8")
-    print(f"{sum(one['met'] for one in told)} of {len(told)} targets met.")
+                rows.append(_row({"model": name, "norm": label, **got, "met": met}))
+                n_met += met
+        few = min(asked.peer_rows, data.rows)
+        head = f"{data.name}, {data.rows} rows, {data.X.shape[1]} features; peers: {few} rows"
+        tables.append(f"{head}, Veritas all\n\n{table(rows)}\n")
+    print(known.get("machine", "") + "\n")
+    print(LEGEND.format(near=NEAR, misread=MISREAD) + "\n")
+    print("\n".join(tables))
+    print(f"{n_met} of {len(cases)} targets met.")
+
+
+def _label(norm: float) -> str:
+    return "L-inf" if np.isinf(norm) else "L2"
 
 
 def _row(one: dict[str, Any]) -> dict[str, str]:

@@ -89,7 +89,7 @@ def veritas_interval(model: Any, X: Array, start: Array) -> dict[str, Any]:
             size = np.abs(points - X[i]).max(axis=1)
             upper[i] = min(size[model.predict(points) != labels[i]], default=np.nan)
     seconds = time.process_time() - begin
-    return {"lower": lower, "upper": upper, "reads": reads, "seconds": seconds}
+    return {"lower": lower, "distance": upper, "reads": reads, "seconds": seconds}
 
 
 def _misread(trees: Any, model: Any, X: Array) -> float:

@@ -18,7 +18,6 @@ from robfair.adapters._steps import has_steps, last_step
 __all__ = [
     "as_given",
     "check_names",
-    "check_seen",
     "own_labels",
     "presented",
     "refusal",
@@ -65,33 +64,6 @@ def check_names(model: Any, X: Any, adapted: Adapted) -> None:
             raise ValueError(f"{_differences(known, given)} ({_first_line(error)})") from error
         return
     raise ValueError(f"{_differences(known, given)}.")
-
-
-def check_seen(model: Any, X: Any) -> None:
-    """Raise ValueError if X holds a category that XGBoost would take for another one.
-
-    It gives what it has not seen the code of its first category; other libraries take it for a gap.
-    """
-    booster = getattr(model, "predicts_by", model)
-    booster = booster.get_booster() if hasattr(booster, "get_booster") else booster
-    if not isinstance(X, pd.DataFrame) or not hasattr(booster, "get_categories"):
-        return
-    try:
-        told = booster.get_categories(export_to_arrow=True).to_arrow() or ()
-    except ImportError:  # it tells them by pyarrow
-        return
-    for name, values in told:
-        column = X.get(name)
-        if values is None or column is None or not hasattr(column, "cat"):
-            continue
-        known = values.to_pylist()
-        unseen = column[column.notna() & ~column.isin(known)]
-        if len(unseen):
-            raise ValueError(
-                f"column {str(name)!r} holds {unseen.iloc[0]!r}, which the model has not seen, and "
-                f"XGBoost takes it for {known[0]!r}: leave these rows out of X, or fit the model "
-                "on data that holds it."
-            )
 
 
 def _differences(known: Any, given: Any) -> str:

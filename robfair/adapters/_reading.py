@@ -24,7 +24,6 @@ from robfair.adapters._first_pass import check_output
 from robfair.adapters._given import (
     as_given,
     check_names,
-    check_seen,
     own_labels,
     refusal,
     some_rows,
@@ -39,6 +38,7 @@ from robfair.adapters._logits import (
     predicts_by_module,
 )
 from robfair.adapters._probes import near_boundary
+from robfair.adapters._seen import check_seen
 from robfair.adapters._settle import settle
 from robfair.adapters._tables import TableCodec, TableModel, of_table
 

@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from robfair.adapters.trees import _catboost, _combined, _hist, _lightgbm, _sklearn, _xgboost
+from robfair.adapters.trees._calibrated import calibrated_inside, move_calibrated
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._recode import recode
 from robfair.adapters.trees._thresholds import has_threshold, move_threshold
@@ -75,8 +76,8 @@ def is_tree_ensemble(estimator: Any) -> bool:
         True for trees, forests, boosting, and bagging and voting of trees that are fitted. Some of
         these may still turn out to be unreadable.
     """
-    while has_threshold(estimator) or _inside(estimator) is not estimator:
-        estimator = estimator.estimator_ if has_threshold(estimator) else _inside(estimator)
+    while (inner := _next(estimator)) is not None:
+        estimator = inner
     return _find(estimator) is not None
 
 
@@ -109,6 +110,12 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
         check_own_methods(estimator, "sklearn")
         read = read_trees(estimator.estimator_, categories)
         return move_threshold(estimator, _inside(estimator.estimator_), read)
+    calibrated = calibrated_inside(estimator)
+    if calibrated is not None:
+        check_own_methods(estimator, "sklearn")
+        read = read_trees(calibrated, categories)
+        read = replace(read, classes=np.asarray(estimator.classes_))
+        return move_calibrated(estimator, _inside(calibrated), read)
     found = _find(estimator)
     if found is None:
         name = type(estimator).__name__
@@ -144,6 +151,14 @@ def check_own_methods(estimator: Any, library: str) -> None:
     for inner in getattr(estimator, "estimators_", ()):
         if hasattr(inner, "predict_proba"):
             check_own_methods(inner, library)
+
+
+def _next(estimator: Any) -> Any:
+    """Return what an estimator is wrapped around; None if it is wrapped around nothing."""
+    inside = _inside(estimator)
+    if inside is not estimator:
+        return inside
+    return estimator.estimator_ if has_threshold(estimator) else calibrated_inside(estimator)
 
 
 def _inside(estimator: Any) -> Any:

@@ -20,7 +20,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._sklearn import is_forest, is_pure
 
-__all__ = ["has_threshold", "move_threshold"]
+__all__ = ["has_threshold", "move_threshold", "reordered", "score_at"]
 
 # Boosters whose probability is the logistic function of the score, by what names the objective.
 LOGISTIC = {
@@ -66,16 +66,16 @@ def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
         cut, slack = _votes_at(len(ensemble.roots), threshold, first), 0.0
     elif is_raw:
         cut = -threshold if first else threshold
-        slack = _reordered(ensemble, cut)
+        slack = reordered(ensemble, cut)
     else:
         level = 1 - threshold if first else threshold
         if not 0 < level < 1:
             raise UnreadableTrees(f"its threshold of {threshold:g} leaves one class")
-        cut = _score_at(inner, ensemble, level)
+        cut = score_at(inner, ensemble, level)
         # The probability is rounded, and in float32 if the scores are.
         eps = np.finfo(np.float32 if ensemble.single else np.float64).eps
         slack = 4 * float(eps) * max(1 / (level * (1 - level)), 2 * len(ensemble.roots))
-        slack += _reordered(ensemble, cut)
+        slack += reordered(ensemble, cut)
     return replace(
         ensemble,
         base=ensemble.base - cut,
@@ -85,7 +85,7 @@ def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
     )
 
 
-def _reordered(ensemble: Ensemble, cut: float) -> float:
+def reordered(ensemble: Ensemble, cut: float) -> float:
     """Bound how far sums that begin at another base are from the model's own."""
     n_trees = len(ensemble.roots)
     greatest = n_trees * np.abs(ensemble.value).max() + np.abs(ensemble.base).max() + abs(cut)
@@ -118,7 +118,7 @@ def _votes_at(n_trees: int, threshold: float, first: bool) -> float:
     return -between if first else between
 
 
-def _score_at(inner: Any, ensemble: Ensemble, level: float) -> float:
+def score_at(inner: Any, ensemble: Ensemble, level: float) -> float:
     """Return the score at which the probability of the second class is `level`."""
     if is_forest(inner):
         return float(len(ensemble.roots) * (2 * level - 1))  # a sum, not the average

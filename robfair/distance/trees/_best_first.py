@@ -35,9 +35,13 @@ OVERHEAD = 50  # entries that a box without any counts for
 
 @dataclass(frozen=True)
 class SearchLimits:
-    """Limits of the work of a search: entries for each row, and a point in time for all."""
+    """Limits of the work of a search: entries for each row, and a point in time for all.
+
+    Each row gets `looks` times its own entries where that is more.
+    """
 
     entries: float
+    looks: float = 0.0
     deadline: float = np.inf  # of time.monotonic()
 
 
@@ -50,6 +54,7 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
     n, bounds = len(pool), BoxBounds(pool)
     frontier = Frontier(bounds.whole(), best.cost)
     used, lower, going = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
+    most = np.maximum(limits.entries, limits.looks * frontier.boxes.size)
     waits = np.minimum(PRICED * frontier.boxes.size, limits.entries / 4)
     while len(frontier):
         frontier.drop((frontier.cost >= best.cost[frontier.row]) | ~going[frontier.row])
@@ -69,7 +74,7 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
             bounds.set_prices(slow, prices)
             lower[slow], waits[slow] = prices.bound, np.inf
         is_late = time.monotonic() > limits.deadline
-        over = going & ((used > limits.entries) | is_late)
+        over = going & ((used > most) | is_late)
         if over.any():
             least = frontier.least()
             over &= least < best.cost
@@ -104,7 +109,8 @@ def _look(view: BoxView, best: Incumbents, frontier: Frontier) -> None:
 def _choose_cuts(view: BoxView, live: Flags) -> tuple[Indices, Indices, Indices]:
     """Return the boxes to split, the group of each and the first bin of the upper part.
 
-    A box is split where most of what its bound promises beyond its nearest point is decided.
+    A box is split where most of what its bound promises beyond its nearest point is decided; in L2
+    times what it costs to go there, so that both parts gain something.
     """
     layout = view.bounds.layout
     at, weight = view.shortfall(live)
@@ -112,6 +118,7 @@ def _choose_cuts(view: BoxView, live: Flags) -> tuple[Indices, Indices, Indices]
     key = view.box_of[at] * layout.width + layout.start[group] + cut
     distinct, number = np.unique(key, return_inverse=True)
     total = np.bincount(number.ravel(), weight, len(distinct))
+    total *= view.step(distinct // layout.width, distinct % layout.width)
     order = np.lexsort((total, distinct // layout.width))
     start = first_of_each(distinct[order] // layout.width)
     # The last of each box has the greatest weight.

@@ -15,7 +15,8 @@ from robfair.distance.trees._pool import Pool
 __all__ = ["BoxBounds", "BoxView", "Boxes"]
 
 HUGE = 1e150  # instead of inf, whose square minus itself would be NaN
-FACTORS = np.geomspace(0.25, 4, 7)  # of the price of a row; the best differs from box to box
+FACTORS = np.geomspace(0.25, 4, 5)  # of the price of a row; the best differs from box to box
+LEAST = 1e-6  # of the radius: steps that cost less count as much
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,17 @@ class BoxView:
             met = pool.compiled.conditions.n_met(condition, self.low[k], self.high[k])
             disjoint[k] = met == 0
         return disjoint
+
+    def step(self, box: Indices, cut: Indices) -> Array:
+        """Return the distance that cuts of boxes, as bins of all groups, add in L2; else 1."""
+        pool, layout = self.bounds.pool, self.bounds.layout
+        if not pool.is_l2:
+            return np.ones(len(box))
+        row, group = self.boxes.row[box], layout.group[cut]
+        far = cut - (layout.bin[cut] <= self.bins[box, group])  # from here on beyond the cut
+        size = np.minimum(pool.costs.beyond[pool.rows[row], far], pool.radius[row])
+        adds = np.maximum(size**2 - self.held[box, group] ** 2, 0)
+        return np.asarray(np.maximum(np.sqrt(adds), LEAST * pool.radius[row]))
 
     def shortfall(self, live: Flags) -> tuple[Indices, Array]:
         """Return failing entries of the best leaves of live boxes, and what these would add."""

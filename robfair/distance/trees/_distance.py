@@ -36,10 +36,14 @@ class EnsembleBudget:
         The work of so many predictions, counted in conditions of leaves, for each target class.
     time_limit : float, default=None
         Seconds for each row, which the rows of a chunk share. None: no limit.
+    looks : float, default=0
+        Boxes of the size of its whole ball that each row may look at, where that is more work: the
+        balls of deep forests hold so many leaves that `predictions` are few boxes.
     """
 
     predictions: float
     time_limit: float | None = None
+    looks: float = 0.0
 
 
 def ensemble_distance(
@@ -96,6 +100,7 @@ def ensemble_distance(
         _sure(ensemble),
         flips,
         budget.predictions * per_prediction,
+        budget.looks,
         np.inf if budget.time_limit is None else budget.time_limit,
     )
     size = min(CHUNK, max(1, TABLE // (compiled.layout.width + len(compiled.conditions.group))))

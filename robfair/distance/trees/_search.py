@@ -70,6 +70,7 @@ class TreeSearch:
     sure: float  # margins beyond this, up or down, are what they seem
     flips: Callable[[Indices, NDArray[Any]], Flags]  # what the model itself says of points
     entries: float  # budget, see `SearchLimits`
+    looks: float
     time_limit: float  # seconds for each row
 
     def __call__(self, rows: Indices, radius: float | None) -> Nearest:
@@ -96,7 +97,7 @@ class TreeSearch:
             np.zeros(n, dtype=bool),
             ask,
         )
-        limits = SearchLimits(self.entries, time.monotonic() + self.time_limit * n)
+        limits = SearchLimits(self.entries, self.looks, time.monotonic() + self.time_limit * n)
         lower = np.full(n, np.inf)
         for objective, best.ties_flip in self._targets(rows):
             lower = np.minimum(lower, self._search_target(costs, objective, best, radius, limits))
@@ -145,17 +146,19 @@ class TreeSearch:
         self._tighten(costs, objective, best, far)
         pool = Pool(costs, rows, np.minimum(best.cost, far), objective, is_l2)
         lower = np.maximum(search_boxes(pool, best, limits), np.minimum(proven, best.cost))
+        if is_l2:  # prices of the margin say more than balls
+            return lower
         return self._widen(costs, objective, best, lower, far)
 
     def _widen(
         self, costs: RowCosts, objective: Objective, best: Incumbents, lower: Array, far: Array
     ) -> Array:
-        """Raise lower bounds where the search was cut off, by balls in which nothing can flip."""
+        """Raise bounds of L-inf where the search was cut off, by balls in which nothing flips."""
         open_ = np.flatnonzero(lower < best.cost)
         known, unknown = lower[open_], np.minimum(best.cost, far)[open_]
         for _ in range(HALVINGS if len(open_) else 0):
             middle = (known + unknown) / 2
-            pool = Pool(costs, open_, middle, objective[open_], self.space.norm == 2)
+            pool = Pool(costs, open_, middle, objective[open_], is_l2=False)
             possible = best.may_flip(open_, pool.upper)
             known = np.where(possible, known, middle)
             unknown = np.where(possible, middle, unknown)

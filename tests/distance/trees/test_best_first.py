@@ -25,3 +25,15 @@ def test_it_ends_with_a_proof_or_with_a_bound():
             assert (early <= lower).all()
             unfinished += (early < lower).sum()
     assert unfinished > 10
+
+
+def test_a_row_may_look_at_boxes_of_its_own_size():
+    n_more = 0
+    for seed in range(6):
+        _, none, _ = searched(seed, SearchLimits(0))
+        _, some, _ = searched(seed, SearchLimits(0, looks=30))
+        best, all_, _ = searched(seed, SearchLimits(0, looks=1e9))
+        assert_array_equal(all_, best.cost)  # as with a budget that no row meets
+        assert (none <= some).all()
+        n_more += (none < some).sum()
+    assert n_more > 5

@@ -87,3 +87,20 @@ def test_nothing_in_a_box_flips_nearer_than_prices_say(seed):
         assert (least >= view.cost).all()
     far = np.isfinite(nearest[0]) & (nearest[0] > 0)
     assert (whole.least(1e-12)[far] > 0.01 * nearest[0][far]).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_step_over_a_cut_is_the_distance_that_it_adds(seed):
+    _, _, costs, labels, pool = pool_of(seed, 1e9, True)
+    bounds, layout = BoxBounds(pool), pool.compiled.layout
+    view = bounds.view(bounds.whole(), np.full(len(labels), 3.0))
+    cuts = np.flatnonzero((layout.bin > 0) & (layout.bin < layout.n_bins[layout.group]))
+    row, cut = (part.ravel() for part in np.meshgrid(np.arange(len(labels)), cuts, indexing="ij"))
+    steps = view.step(row, cut)
+    for i, j, step in zip(row, cut, steps, strict=True):
+        start, n = layout.start[layout.group[j]], layout.n_bins[layout.group[j]]
+        own, first = costs.own[i, layout.group[j]], layout.bin[j]
+        beyond = slice(first, n) if own < first else slice(0, first)
+        least = costs.of_bin[i, start : start + n][beyond].min()
+        limit = pool.radius[i]
+        assert_allclose(step, max(min(least, limit), 1e-6 * limit))

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
+
+from robfair import ThreatModel, boundary_distance
+from robfair.adapters.trees import UnreadableTrees, is_tree_ensemble, read_trees
+from tree_rows import edge_rows
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 4))
+Y = np.where(X[:, 0] + X[:, 1] * X[:, 2] + RNG.normal(scale=0.5, size=300) > 0.4, "yes", "no")
+MODELS = {
+    "forest": RandomForestClassifier(10, random_state=0),
+    "small forest": RandomForestClassifier(10, max_depth=4, random_state=0),
+    "bagging": BaggingClassifier(n_estimators=10, random_state=0),
+    "boosting": GradientBoostingClassifier(n_estimators=8),
+    "hist": HistGradientBoostingClassifier(max_iter=8),
+}
+
+
+def calibrated(model, y=Y, **options):
+    return CalibratedClassifierCV(model, ensemble=False, **options).fit(X, y)
+
+
+def check(model):
+    assert is_tree_ensemble(model)
+    ensemble = read_trees(model)
+    rows = np.concatenate([edge_rows(ensemble, 2000), X])
+    labels = model.predict(rows)
+    assert len(set(labels)) == 2
+    assert not ensemble.differs(rows, labels).any()
+    assert np.mean(ensemble.predict(rows) != labels) < 1e-2
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_predicts_what_the_calibrated_classifier_does(name, frozen):
+    model = MODELS[name]
+    if frozen:  # a slope of the other sign: calibrated on the opposite labels
+        model = FrozenEstimator(model.fit(X, Y))
+        check(calibrated(model, np.where(Y == "yes", "no", "yes")))
+    check(calibrated(model))
+
+
+@pytest.mark.parametrize("module", ["xgboost", "lightgbm"])
+def test_other_libraries(module):
+    library = pytest.importorskip(module)
+    if module == "xgboost":
+        booster = library.XGBClassifier(n_estimators=8, n_jobs=1)
+    else:
+        booster = library.LGBMClassifier(n_estimators=8, n_jobs=1, verbose=-1)
+    check(calibrated(booster, (Y == "yes").astype(int)))
+
+
+def test_distances_are_proven():
+    model = calibrated(GradientBoostingClassifier(n_estimators=3, max_depth=1))
+    result = boundary_distance(model, X[:20], threat_model=ThreatModel(2))
+    assert set(result.status) == {"exact"}
+    points = result.adversarial
+    assert_allclose(np.linalg.norm(points - X[:20], axis=1), result.distance)
+    assert (model.predict(points) != model.predict(X[:20])).all()
+
+
+def one_sided():
+    model = calibrated(RandomForestClassifier(3, max_depth=1, random_state=0))
+    model.calibrated_classifiers_[0].calibrators[0].b_ = 50.0
+    assert len(set(model.predict(X))) == 1
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (calibrated(AdaBoostClassifier(n_estimators=3)), "not a sum"),
+        (one_sided(), "one class"),
+        (FixedThresholdClassifier(calibrated(MODELS["hist"])).fit(X, Y), "not known"),
+    ],
+)
+def test_refuses_what_is_no_threshold_on_the_sum(model, reason):
+    with pytest.raises(UnreadableTrees, match=reason):
+        read_trees(model)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        CalibratedClassifierCV(MODELS["hist"], cv=2),  # an average of two
+        CalibratedClassifierCV(MODELS["hist"], ensemble=False, method="isotonic"),
+        CalibratedClassifierCV(MODELS["hist"], ensemble=False),
+    ],
+)
+def test_other_calibrations_are_no_trees(model):
+    assert is_tree_ensemble(model) is False  # the last is not fitted
+    if model.ensemble is True or model.method == "isotonic":
+        assert not is_tree_ensemble(model.fit(X, Y))
+    multi = np.digitize(X[:, 0], [-0.5, 0.5])
+    assert not is_tree_ensemble(calibrated(HistGradientBoostingClassifier(max_iter=2), multi))
