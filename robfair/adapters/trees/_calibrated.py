@@ -2,7 +2,7 @@
 
 The sigmoid rises or falls with what the classifier inside says, so that a probability of 0.5 is a
 threshold on the score, and the base moves. Averages of several calibrated classifiers, and steps of
-an isotonic regression, are no such threshold.
+an isotonic regression, do not amount to one.
 """
 
 from __future__ import annotations

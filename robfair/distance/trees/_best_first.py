@@ -117,8 +117,8 @@ def _choose_cuts(view: BoxView, live: Flags) -> tuple[Indices, Indices, Indices]
     group, cut = view.cuts(at)
     key = view.box_of[at] * layout.width + layout.start[group] + cut
     distinct, number = np.unique(key, return_inverse=True)
-    total = np.bincount(number.ravel(), weight, len(distinct))
-    total *= view.step(distinct // layout.width, distinct % layout.width)
+    promised = np.bincount(number.ravel(), weight, len(distinct))
+    total = promised * view.step(distinct // layout.width, distinct % layout.width)
     order = np.lexsort((total, distinct // layout.width))
     start = first_of_each(distinct[order] // layout.width)
     # The last of each box has the greatest weight.
