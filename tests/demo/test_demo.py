@@ -29,7 +29,8 @@ def test_tables_have_what_the_science_asks_for(demo):
     _, results = demo
     assert set(results) == {"race", "sex"}
     for partition, comparison in results.items():
-        assert list(comparison.audits) == ["natural", "TRADES", f"FARMUR by {partition}"]
+        trained = [f"{name} by {partition}" for name in ("FARMUR", "EvenMargin")]
+        assert list(comparison.audits) == ["natural", "TRADES", *trained]
         assert list(comparison.overall.columns) == [m.symbol for m in AUDIT_MEASURES]
         assert np.isfinite(comparison.overall.to_numpy(dtype=float)).all()
         groups = comparison.by_group
@@ -44,7 +45,7 @@ def test_files_are_written(demo):
         "race-overall.csv", "race-groups.csv", "race-labels.csv", "race-curves.png",
         "sex-overall.csv", "sex-groups.csv", "sex-labels.csv", "sex-curves.png",
         "natural.skops", "trades.skops", "farmur-by-race.skops", "farmur-by-sex.skops",
-        "test-rows.csv",
+        "evenmargin-by-race.skops", "evenmargin-by-sex.skops", "test-rows.csv",
     }  # fmt: skip
     back = pd.read_csv(output / "race-overall.csv", index_col="model")
     pd.testing.assert_frame_equal(
