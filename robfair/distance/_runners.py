@@ -190,14 +190,14 @@ def rows(
     problem: Problem, results: ResultWriter, options: DistanceOptions, *, strong: bool
 ) -> None:
     """Search the valid rows of a table with the help of gradients."""
-    search = partial(table_distance, others=_others(problem, options), strong=strong)
+    search = partial(table_distance, others=other_rows(problem, options), strong=strong)
     in_chunks(search, problem, results, options.n_jobs, TABLE_ROWS)
 
 
 def rows_by_labels(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search the valid rows of a table by predicted labels."""
     assert isinstance(problem.model, LabelModel)
-    others = _others(problem, options)
+    others = other_rows(problem, options)
     search = partial(
         _rows_by_labels,
         others=others,
@@ -213,7 +213,7 @@ def _rows_by_labels(problem: Problem, results: ResultWriter, **options: Any) -> 
     table_decision(problem, results, kept, **options)
 
 
-def _others(problem: Problem, options: DistanceOptions) -> NDArray[Any]:
+def other_rows(problem: Problem, options: DistanceOptions) -> NDArray[Any]:
     """Return rows to start from, as many as are looked at: of all X, not of a chunk."""
     background = _valid_background(problem, options)
     if background is None:

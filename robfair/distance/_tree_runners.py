@@ -14,11 +14,11 @@ from robfair.adapters import LabelModel
 from robfair.adapters.trees import Ensemble, UnreadableTrees, read_trees
 from robfair.distance._chunks import in_chunks
 from robfair.distance._options import DistanceOptions
-from robfair.distance._runners import FlatModel, predict_and_skip, sides
+from robfair.distance._runners import FlatModel, other_rows, predict_and_skip, sides
 from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import ReadingDiffers
 from robfair.distance.tabular import TableSpace
-from robfair.distance.trees import EnsembleBudget, ensemble_distance, tree_distance
+from robfair.distance.trees import Donors, EnsembleBudget, ensemble_distance, tree_distance
 
 __all__ = ["tree", "trees"]
 
@@ -26,6 +26,7 @@ TREE = "the model does not predict what its tree says: a subclass or a patch may
 TREES = "the model does not predict what its trees say: a subclass or a patch may be the reason."
 ROWS = 2**13  # of a chunk, which walk a tree in milliseconds
 PREDICTIONS = 2000  # default budget: 98 to 100 % of Adult's rows are proven for boosting
+DONORS = 128  # rows to start from, where single moves flip nothing
 LOOKS = 110  # in L2: lower bounds of forests of depth 8 on Adult come to 0.9 times the distance
 
 
@@ -81,6 +82,7 @@ def trees(problem: Problem, results: ResultWriter, options: DistanceOptions) -> 
         np.argmax(labels[:, None] == ensemble.classes, axis=1),
         _Flips(FlatModel(model, problem.shape), labels),
         budget=_budget(problem, options),
+        donors=_donors(problem, options, model, ensemble),
         n_jobs=options.n_jobs,
         progress=results.advance,
     )
@@ -91,6 +93,18 @@ def trees(problem: Problem, results: ResultWriter, options: DistanceOptions) -> 
         proven = nearest.lower >= nearest.distance
         results.write_found(kept, nearest.distance, nearest.points, exact=proven)
     results.write_lower(kept, nearest.lower)
+
+
+def _donors(
+    problem: Problem, options: DistanceOptions, model: LabelModel, ensemble: Ensemble
+) -> Donors:
+    """Return some rows of all X, or of the background."""
+    X = other_rows(problem, options)
+    X = X[:: -(-len(X) // DONORS)]
+    labels = FlatModel(model, problem.shape)(X.reshape(len(X), -1).astype(np.float64))
+    own = np.argmax(labels[:, None] == ensemble.classes, axis=1)
+    dtype = torch.empty(0, dtype=problem.model.dtype).numpy().dtype
+    return Donors(TableSpace(problem.threat_model, X, dtype, written=True), own)
 
 
 def _budget(problem: Problem, options: DistanceOptions) -> EnsembleBudget:

@@ -16,7 +16,7 @@ from robfair.distance._arrays import Flags, Indices
 from robfair.distance.tabular import TableSpace
 from robfair.distance.trees._compile import compile_ensemble
 from robfair.distance.trees._groups import find_groups
-from robfair.distance.trees._search import Nearest, TreeSearch
+from robfair.distance.trees._search import Donors, Nearest, TreeSearch
 
 __all__ = ["EnsembleBudget", "ensemble_distance"]
 
@@ -53,6 +53,7 @@ def ensemble_distance(
     flips: Callable[[Indices, NDArray[Any]], Flags],
     *,
     budget: EnsembleBudget,
+    donors: Donors | None = None,
     n_jobs: int | None = None,
     progress: Callable[[int], Any] = lambda n: None,
 ) -> Nearest:
@@ -70,6 +71,8 @@ def ensemble_distance(
         Tells for indices of rows and points whether the model predicts the points differently.
     budget : EnsembleBudget
         Limits of the work.
+    donors : Donors, default=None
+        Where rows that single moves do not flip start. None: at rows of the space.
     n_jobs : int, default=None
         Workers, as in joblib. The result does not depend on it.
     progress : callable
@@ -102,6 +105,7 @@ def ensemble_distance(
         budget.predictions * per_prediction,
         budget.looks,
         np.inf if budget.time_limit is None else budget.time_limit,
+        Donors(space, own) if donors is None else donors,
     )
     size = min(CHUNK, max(1, TABLE // (compiled.layout.width + len(compiled.conditions.group))))
     nearest = _in_chunks(search, rows, size, n_jobs, progress)

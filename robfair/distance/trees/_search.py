@@ -18,12 +18,13 @@ from robfair.distance.trees._costs import RowCosts
 from robfair.distance.trees._greedy import Incumbents, climb
 from robfair.distance.trees._pool import Objective, Pool, TooManyPairs
 
-__all__ = ["Nearest", "TreeSearch"]
+__all__ = ["Donors", "Nearest", "TreeSearch"]
 
 GROWTH = 1.5  # of the radius in which nothing flips
 TIGHTER = (0.6, 0.8, 0.9, 0.95)  # balls, relative to the best, in which L-inf starts again
 HALVINGS = 5  # of the interval that the search leaves
 HELD_BACK = 5  # moved groups, the greatest first, that L2 tries to do without
+NEAREST = 4  # rows of the target class to start from, where single moves flip nothing
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,19 @@ class Nearest:
 
 
 @dataclass(frozen=True)
+class Donors:
+    """Rows whose class is known, to start from."""
+
+    space: TableSpace
+    own: Indices  # class of each
+
+    def bins(self, compiled: Compiled) -> Indices:
+        """Return the bins that they hold, of shape (n_donors, n_groups)."""
+        rows = np.arange(len(self.own))
+        return np.stack([group.own(self.space, rows) for group in compiled.groups], axis=1)
+
+
+@dataclass(frozen=True)
 class TreeSearch:
     """Searches rows of a space; an object that other processes can have."""
 
@@ -72,6 +86,7 @@ class TreeSearch:
     entries: float  # budget, see `SearchLimits`
     looks: float
     time_limit: float  # seconds for each row
+    donors: Donors
 
     def __call__(self, rows: Indices, radius: float | None) -> Nearest:
         """Search some rows, beginning with a radius in which few of them flip."""
@@ -99,8 +114,11 @@ class TreeSearch:
         )
         limits = SearchLimits(self.entries, self.looks, time.monotonic() + self.time_limit * n)
         lower = np.full(n, np.inf)
-        for objective, best.ties_flip in self._targets(rows):
-            lower = np.minimum(lower, self._search_target(costs, objective, best, radius, limits))
+        for target, objective, best.ties_flip in self._targets(rows):
+            proven = self._grow(costs, objective, best, radius)
+            self._borrow(costs, objective, best, target)
+            bound = self._search_target(costs, objective, best, proven, limits)
+            lower = np.minimum(lower, bound)
         found = np.flatnonzero(np.isfinite(best.cost))
         points = np.full((n, self.space.X.shape[1]), np.nan, dtype=self.space.X.dtype)
         points[found] = costs.points(found, best.bins[found])
@@ -110,19 +128,20 @@ class TreeSearch:
             n_asked[found] += 1
         return Nearest(best.cost, np.minimum(lower, best.cost), points, n_asked, is_wrong)
 
-    def _targets(self, rows: Indices) -> list[tuple[Objective, Flags]]:
-        """Return the margins to flip, and whether ties do, for the nearest target class first."""
+    def _targets(self, rows: Indices) -> list[tuple[Indices, Objective, Flags]]:
+        """Return classes, margins to flip, and whether ties do, for the nearest target first."""
         own, value, sums = self.own[rows], self.compiled.value, self.compiled.sums_scores
         if value.shape[1] == 1:
             sign = np.where(own == 0, 1.0, -1.0)
             column = np.zeros(len(rows), dtype=np.intp)
             objective = Objective(value, sums, column, None, sign, sign * self.base[0])
-            return [(objective, own != self.ties_to)]
+            return [(1 - own, objective, own != self.ties_to)]
         scores = self.scores[rows].copy()
         scores[np.arange(len(rows)), own] = -np.inf
         order = np.argsort(-scores, axis=1, kind="stable")[:, :-1]
         return [
             (
+                target,
                 Objective(
                     value, sums, target, own, np.ones(len(rows)), self.base[target] - self.base[own]
                 ),
@@ -136,12 +155,11 @@ class TreeSearch:
         costs: RowCosts,
         objective: Objective,
         best: Incumbents,
-        radius: float | None,
+        proven: Array,
         limits: SearchLimits,
     ) -> Array:
         """Improve the best points of all rows towards one target, and return lower bounds."""
         rows, is_l2 = np.arange(len(best.cost)), self.space.norm == 2
-        proven = self._grow(costs, objective, best, radius)
         far = _farthest(costs, is_l2)
         self._tighten(costs, objective, best, far)
         pool = Pool(costs, rows, np.minimum(best.cost, far), objective, is_l2)
@@ -185,6 +203,27 @@ class TreeSearch:
             rows = rows[np.isinf(best.cost[rows]) & (size[rows] < far[rows])]
             size[rows] = np.minimum(size[rows] * GROWTH, far[rows])
         return proven
+
+    def _borrow(
+        self, costs: RowCosts, objective: Objective, best: Incumbents, target: Indices
+    ) -> None:
+        """Start rows that nothing has flipped where the nearest rows of their target class lie."""
+        lost = np.flatnonzero(np.isinf(best.cost) & np.isin(target, self.donors.own))
+        if not len(lost):
+            return
+        is_l2, start = self.space.norm == 2, self.compiled.layout.start
+        donated = self.donors.bins(self.compiled)
+        price = costs.of_bin[lost[:, None, None], start + donated]  # (n_lost, n_donors, n_groups)
+        bins = np.where(np.isfinite(price), donated, costs.own[lost][:, None])
+        price = np.where(np.isfinite(price), price, 0)
+        length = np.linalg.norm(price, axis=2) if is_l2 else price.max(axis=2)
+        length[self.donors.own != target[lost][:, None]] = np.inf
+        order = np.argsort(length, axis=1, kind="stable")
+        far = _farthest(costs, is_l2)[lost]
+        pool = Pool(costs, lost, far, objective[lost], is_l2)
+        at = np.arange(len(lost))
+        for donor in order[:, :NEAREST].T:
+            climb(pool, bins[at, donor], far, best, None)
 
     def _tighten(self, costs: RowCosts, objective: Objective, best: Incumbents, far: Array) -> None:
         """Climb again in the ball of the best point: in L-inf in tighter ones, in L2 otherwise."""
