@@ -104,7 +104,8 @@ def climb(pool: Pool, bins: Indices, limit: Array, best: Incumbents, blocked: Fl
         gain = np.minimum(moved - guard[:, None], 0) - np.minimum(margin - guard, 0)[:, None]
         up = allowed & (gain > 1e-12)
         if pool.is_l2:
-            rate = gain / np.maximum(new - total[:, None], 1e-9 * most[:, None])
+            least = np.maximum(1e-9 * most, np.finfo(float).tiny)  # rows that nothing may move have 0
+            rate = gain / np.maximum(new - total[:, None], least[:, None])
             hit = np.where(up & reached, new, np.inf)
             choice = np.where(
                 np.isfinite(hit.min(axis=1)),
