@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class PiControl:
-    """What is known of the groups, and the coefficients that follow from it.
+    """Robustness of the groups so far, and the coefficients that follow from it.
 
     Attributes
     ----------

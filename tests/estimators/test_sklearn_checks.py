@@ -14,7 +14,7 @@ ESTIMATORS = [
     # As few epochs as the checks of accuracy need, and some more.
     NaturalClassifier(max_epochs=8, batch_size=32),
     AdversarialClassifier(max_epochs=8, batch_size=32, n_steps=3),
-    EvenMarginClassifier(max_epochs=25, even_epochs=5, batch_size=32, n_steps=3),
+    EvenMarginClassifier(max_epochs=6, even_epochs=2, batch_size=32, n_steps=3),
     FarmurClassifier(max_epochs=6, retrain_epochs=2, batch_size=32, n_steps=3),
 ]
 

@@ -60,6 +60,18 @@ class NearestBoundary:
         By the envelope theorem this is the gradient of the margin at the boundary point, which
         stays where it is, divided by the slope: no second derivatives. The module is evaluated in
         evaluation mode. A slope below a fifth of the batch's median counts as that.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The network, whose weights may have changed since the search.
+        y : Tensor of shape (n,)
+            Classes of the samples.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            The margin at the boundary point, in units of the distance.
         """
         rows = torch.arange(len(y), device=y.device)
         with evaluation_mode(module):

@@ -12,6 +12,7 @@ from robfair.distance.trees._pool import Pool
 
 __all__ = ["Incumbents", "climb"]
 
+TINY = np.finfo(float).tiny
 STEPS = 25  # more changes no distance on Adult
 Ask = Callable[[Indices, Indices], Flags]
 
@@ -66,7 +67,7 @@ def climb(pool: Pool, bins: Indices, limit: Array, best: Incumbents, blocked: Fl
     price = pool.costs.of_bin[pool.rows]
     if blocked is not None:
         price[blocked] = np.inf
-    radius = np.maximum(pool.radius, np.finfo(float).tiny)
+    radius = np.maximum(pool.radius, TINY)
     # A tie counts as flipped where the model most likely says so; `offer` asks.
     guard = np.where(best.ties_flip[pool.rows], -best.sure, best.sure)
     for _ in range(STEPS):
@@ -104,8 +105,7 @@ def climb(pool: Pool, bins: Indices, limit: Array, best: Incumbents, blocked: Fl
         gain = np.minimum(moved - guard[:, None], 0) - np.minimum(margin - guard, 0)[:, None]
         up = allowed & (gain > 1e-12)
         if pool.is_l2:
-            least = np.maximum(1e-9 * most, np.finfo(float).tiny)  # rows that nothing may move have 0
-            rate = gain / np.maximum(new - total[:, None], least[:, None])
+            rate = gain / np.maximum(new - total[:, None], (1e-9 * most + TINY)[:, None])
             hit = np.where(up & reached, new, np.inf)
             choice = np.where(
                 np.isfinite(hit.min(axis=1)),

@@ -60,13 +60,32 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Donors:
-    """Rows whose class is known, to start from."""
+    """Rows to start from.
+
+    Attributes
+    ----------
+    space : TableSpace
+        The rows.
+    own : ndarray of int, of shape (n_donors,)
+        The class of each, as an index into the classes of the ensemble.
+    """
 
     space: TableSpace
-    own: Indices  # class of each
+    own: Indices
 
     def bins(self, compiled: Compiled) -> Indices:
-        """Return the bins that they hold, of shape (n_donors, n_groups)."""
+        """Return the bins that the rows hold.
+
+        Parameters
+        ----------
+        compiled : Compiled
+            The ensemble.
+
+        Returns
+        -------
+        ndarray of int, of shape (n_donors, n_groups)
+            A bin of each group of columns.
+        """
         rows = np.arange(len(self.own))
         return np.stack([group.own(self.space, rows) for group in compiled.groups], axis=1)
 
