@@ -20,7 +20,7 @@ FIGURES = (1, 2, 3, 4, 5, 6)
 def add_demo(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``robfair demo`` to its parser."""
     parser.description = (
-        "Train natural, TRADES and FARMUR classifiers on UCI Adult, compare their robustness by "
+        "Train natural, TRADES, FARMUR and EvenMargin classifiers on UCI Adult, compare them by "
         "race and by sex, and write tables, curves and models. Needs no network."
     )
     parser.epilog = "example: robfair demo --output my-demo --seed 1"

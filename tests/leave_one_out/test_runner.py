@@ -111,5 +111,7 @@ leave_one_out(network(), X, y, X_test, n_left_out=30, n_baseline=9999, n_jobs=2,
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it, too
     err = process.communicate()[1]
     assert process.returncode == -signal.SIGINT
-    assert err.count("Traceback") == 1, err  # that of the process itself, which does not catch it
+    # That of the process itself, which does not catch it. A worker between two refits is loky's,
+    # which may be collecting garbage, and then shows where.
+    assert err.count("Traceback") - err.count("Process LokyProcess") == 1, err
     assert err.endswith("KeyboardInterrupt\n")

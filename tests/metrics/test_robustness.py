@@ -16,6 +16,9 @@ from robfair import metrics
 from robfair.exceptions import CensoredDistanceWarning
 from robfair.metrics import classifier_robustness, group_robustness, robustness_score
 
+# Of ten samples that hypothesis draws none may be right.
+pytestmark = pytest.mark.filterwarnings("ignore:no prediction of")
+
 SAMPLES = st.lists(
     st.tuples(st.booleans(), st.floats(0.0, 100.0), st.sampled_from("abc")),
     min_size=1,
