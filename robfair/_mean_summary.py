@@ -158,7 +158,7 @@ def mean_ends(
 
 
 def far_caution(p: float | Floats) -> Floats:
-    """Return the `caution` of a claim at a small p: more than 2 where over a hundred claims share.
+    """Return the `caution` of a claim at a small p: more than 2 where some forty claims share.
 
     Set by benchmarks/bench_coverage.py, on the gap of twenty groups of a heavy tail.
     """

@@ -17,6 +17,17 @@ _ROUNDING = 1e-6
 Population = Literal["correct", "all"]
 
 
+def check_confidence(confidence: Any, *, none: bool = True) -> None:
+    """Raise ValueError unless it is a probability of intervals, or None where that is allowed."""
+    if none and confidence is None:
+        return
+    if confidence is None or not 0 < confidence < 1:
+        end = ", or None for no intervals." if none else "."
+        raise ValueError(
+            f"confidence must be between 0 and 1; got {confidence}. Pass 0.95, say{end}"
+        )
+
+
 def to_array(values: Any) -> NDArray[Any]:
     """Turn a list, numpy, pandas, polars or torch container into a numpy array, by position.
 

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from robfair import metrics
-from robfair._validation import check_vector, to_array
+from robfair._validation import check_confidence, check_vector, to_array
 from robfair.metrics import classifier_robustness, robustness_curve, robustness_score
 
 Y, P, D, G = [0, 0, 1, 1], [0, 0, 1, 0], [1.0, 3.0, 2.0, 0.5], ["a", "a", "b", "b"]
@@ -138,3 +138,13 @@ def test_the_room_is_a_leaf():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_confidence_is_a_probability():
+    check_confidence(0.95)
+    check_confidence(None)
+    for wrong in (0, 1, 95, np.nan):
+        with pytest.raises(ValueError, match=r"between 0 and 1; got .* or None for no intervals"):
+            check_confidence(wrong)
+    with pytest.raises(ValueError, match=r"got None\. Pass 0\.95, say\.$"):
+        check_confidence(None, none=False)

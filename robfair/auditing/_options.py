@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
+from robfair._validation import check_confidence
 from robfair.auditing._discovery import DiscoveryOptions
 from robfair.distance import DistanceOptions
 from robfair.threat import ThreatModel
@@ -32,11 +33,7 @@ class AuditOptions:
     verbose: int | None
 
     def __post_init__(self) -> None:
-        if self.confidence is not None and not 0 < self.confidence < 1:
-            raise ValueError(
-                f"confidence must be between 0 and 1; got {self.confidence}. Pass 0.95, say, "
-                "or None for no intervals."
-            )
+        check_confidence(self.confidence)
         for name in ("n_check", "examples"):
             if operator.index(rows := getattr(self, name)) < 0:
                 raise ValueError(f"{name} must be a number of rows, 0 for none; got {rows}.")

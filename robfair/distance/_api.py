@@ -115,8 +115,9 @@ def boundary_distance(
         Samples from which "decision" starts, such as training data. In tables "strong" starts from
         them too, and "auto" where its gradients lead nowhere. Networks are searched on a pool of
         about 128 of them first, chosen by content, and other rows start from what that has found:
-        a distance depends on the row and the pool, not on batches or order. Passes of rows that are
-        not in X are not counted. None: X.
+        a distance depends on the row and the pool, not on batches or order. Ensembles of trees
+        start at them where no single move flips a row. Passes of rows that are not in X are not
+        counted. None: X.
     batch_size : int, default=None
         Samples in flight; bounds the memory. None: as many as have 2**18 features together, but at
         least 64.

@@ -190,14 +190,15 @@ def rows(
     problem: Problem, results: ResultWriter, options: DistanceOptions, *, strong: bool
 ) -> None:
     """Search the valid rows of a table with the help of gradients."""
-    search = partial(table_distance, others=other_rows(problem, options), strong=strong)
+    others = some_rows(other_rows(problem, options))
+    search = partial(table_distance, others=others, strong=strong)
     in_chunks(search, problem, results, options.n_jobs, TABLE_ROWS)
 
 
 def rows_by_labels(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:
     """Search the valid rows of a table by predicted labels."""
     assert isinstance(problem.model, LabelModel)
-    others = other_rows(problem, options)
+    others = some_rows(other_rows(problem, options))
     search = partial(
         _rows_by_labels,
         others=others,
@@ -214,11 +215,11 @@ def _rows_by_labels(problem: Problem, results: ResultWriter, **options: Any) -> 
 
 
 def other_rows(problem: Problem, options: DistanceOptions) -> NDArray[Any]:
-    """Return rows to start from, as many as are looked at: of all X, not of a chunk."""
+    """Return the rows to start from: the background, or all of X and not a chunk."""
     background = _valid_background(problem, options)
     if background is None:
         background = problem.X if problem.others is None else problem.others
-    return some_rows(background)
+    return background
 
 
 def add_lower_bounds(problem: Problem, results: ResultWriter, options: DistanceOptions) -> None:

@@ -75,10 +75,9 @@ def trees(problem: Problem, results: ResultWriter, options: DistanceOptions) -> 
     if len(kept) == 0:
         results.write_lower(kept, np.nan)
         return
-    dtype = torch.empty(0, dtype=problem.model.dtype).numpy().dtype
     nearest = ensemble_distance(
         ensemble,
-        TableSpace(problem.threat_model, problem.X[kept], dtype, written=True),
+        _space(problem, problem.X[kept]),
         np.argmax(labels[:, None] == ensemble.classes, axis=1),
         _Flips(FlatModel(model, problem.shape), labels),
         budget=_budget(problem, options),
@@ -98,13 +97,18 @@ def trees(problem: Problem, results: ResultWriter, options: DistanceOptions) -> 
 def _donors(
     problem: Problem, options: DistanceOptions, model: LabelModel, ensemble: Ensemble
 ) -> Donors:
-    """Return some rows of all X, or of the background."""
+    """Return some rows of all X, or of the background: which follows from their content."""
     X = other_rows(problem, options)
-    X = X[:: -(-len(X) // DONORS)]
+    order = np.lexsort(X.reshape(len(X), -1).T)
+    X = X[order[:: -(-len(X) // DONORS)]]
     labels = FlatModel(model, problem.shape)(X.reshape(len(X), -1).astype(np.float64))
     own = np.argmax(labels[:, None] == ensemble.classes, axis=1)
+    return Donors(_space(problem, X), own)
+
+
+def _space(problem: Problem, X: NDArray[Any]) -> TableSpace:
     dtype = torch.empty(0, dtype=problem.model.dtype).numpy().dtype
-    return Donors(TableSpace(problem.threat_model, X, dtype, written=True), own)
+    return TableSpace(problem.threat_model, X, dtype, written=True)
 
 
 def _budget(problem: Problem, options: DistanceOptions) -> EnsembleBudget:

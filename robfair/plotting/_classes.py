@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from robfair._alignment import check_aligned
 from robfair._groups import encode_groups
-from robfair._validation import check_correct
+from robfair._validation import check_confidence, check_correct
 from robfair._warnings import each_once
 from robfair.metrics import class_accuracy_unfairness
 from robfair.plotting._dots import Kind, draw_dots, figsize
@@ -98,11 +98,7 @@ class ClassAccuracyDisplay:
         ValueError
             If `confidence` is not between 0 and 1, or an argument has a wrong shape or length.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(
-                f"confidence must be between 0 and 1; got {confidence}. Pass one such as 0.95, "
-                "or None for no intervals."
-            )
+        check_confidence(confidence, none=False)
         correct = check_correct(y_true, y_pred)
         classes = encode_groups(y_true, len(correct), "y_true")
         size = np.bincount(classes.codes, minlength=len(classes))

@@ -12,7 +12,7 @@ from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
 from robfair._group_tests import compare_groups, error_level, row_values
 from robfair._groups import encode_groups
-from robfair._validation import to_array
+from robfair._validation import check_confidence, to_array
 from robfair._warnings import each_once
 from robfair.metrics import group_robustness, group_robustness_bounds
 from robfair.plotting._dots import Kind, draw_dots, figsize
@@ -144,11 +144,7 @@ class GroupRobustnessDisplay:
             If `confidence` is not between 0 and 1, or an argument has a wrong shape, length or
             value.
         """
-        if confidence is not None and not 0 < confidence < 1:
-            raise ValueError(
-                f"confidence must be between 0 and 1; got {confidence}. Pass one such as 0.95, "
-                "or None for no intervals."
-            )
+        check_confidence(confidence)
         common: dict[str, Any] = {
             "distance": distance, "sensitive_features": sensitive_features, "tau_max": tau_max,
         }  # fmt: skip

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robfair._alignment import check_aligned
 from robfair._cache import shared_distance
+from robfair._validation import check_confidence
 from robfair._warnings import each_once
 from robfair.metrics import AUDIT_MEASURES, Estimate
 from robfair.plotting._style import COLOURS, GREY, MANY, MARKERS, add_legend, axes_for, text
@@ -145,11 +146,7 @@ class TradeoffDisplay:
             not have the same names.
         """
         _check_measures(x, y)
-        if confidence is not None and not 0 < confidence < 1:
-            raise ValueError(
-                f"confidence must be between 0 and 1; got {confidence}. Pass one such as 0.95, "
-                "or None for no intervals."
-            )
+        check_confidence(confidence)
         if not y_pred or set(y_pred) != set(distance):
             raise ValueError(
                 "y_pred and distance must map the same names of models to arrays, at least one; "

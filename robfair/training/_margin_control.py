@@ -134,15 +134,29 @@ class MarginControl(Strategy):
                 end.module.load_state_dict(average.state_dict())
         elif self.state_ == "controlling":
             self._look_after(end)
-        if end.epoch == end.n_epochs - 1:
-            for name in ("kept_", "anchor_", "sums_"):  # copies of the network
-                self.__dict__.pop(name, None)
-        elif self.state_ == "controlling":
+        if self.state_ == "controlling":
             self._keep(end)
 
     def final_weights(self) -> dict[str, Tensor] | None:
         """Return the blend."""
         return self.final_
+
+    def after_run(self, end: EpochEnd) -> None:
+        """Undo the control if the distance cannot be trusted any more, or if it was in vain."""
+        if self.state_ == "controlling":
+            assert end.evaluator is not None
+            evaluator = replace(end.evaluator, module=end.module)
+            before, after = (
+                self._spread(self.robustness_),
+                self._spread(self._measure(evaluator)[0]),
+            )
+            if self._trusted(evaluator, STILL_AGREES) and after >= before:
+                self.state_ = "in vain"
+            if self.state_ != "controlling":
+                end.module.load_state_dict(self.anchor_)
+        self.final_ = self.sums_ = None
+        for name in ("kept_", "anchor_"):
+            self.__dict__.pop(name, None)
 
     def record(self) -> dict[str, Any]:
         """Return Rob(P) of the last training samples and the coefficient, of each group."""
@@ -264,7 +278,7 @@ class MarginControl(Strategy):
     # After an epoch
 
     def _look_after(self, end: EpochEnd) -> None:
-        """Take the epoch back or add it to the mean of the weights, and check the distance."""
+        """Take the epoch back or add it to the mean of the weights."""
         assert end.evaluator is not None
         evaluator = replace(end.evaluator, module=end.module)
         fallen = self._has_fallen(evaluator)
@@ -288,15 +302,6 @@ class MarginControl(Strategy):
                 k: (self.blend * sums[k] / n + (1 - self.blend) * v.double()).to(v.dtype)
                 for k, v in self.anchor_.items()
             }
-        if end.epoch == end.n_epochs - 1:
-            assert self.final_ is not None
-            blended = copy.deepcopy(end.module)
-            blended.load_state_dict(self.final_)
-            evaluator = replace(evaluator, module=blended)
-            if not self._trusted(evaluator, STILL_AGREES):
-                self.final_ = self.anchor_
-            elif self._spread(self._measure(evaluator)[0]) >= self._spread(self.robustness_):
-                self.state_, self.final_ = "in vain", self.anchor_
 
     def _keep(self, now: Step | EpochEnd) -> None:
         """Copy what an epoch that is taken back goes back to."""

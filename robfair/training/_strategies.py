@@ -121,6 +121,12 @@ class Strategy(BaseEstimator):
         """
         return None
 
+    def after_run(self, end: EpochEnd) -> None:
+        """Look at the network that the run ends with, and let go of copies of networks.
+
+        That is after the last epoch, or wherever early stopping or a callback has ended the run.
+        """
+
     def record(self) -> dict[str, Any]:
         """Return numbers, or arrays of them, that the history keeps after each epoch, by name."""
         return {}
@@ -214,6 +220,10 @@ class Farmur(Strategy):
     def final_weights(self) -> dict[str, Tensor] | None:
         """Return the average, if there is one."""
         return self.averaged_ or None
+
+    def after_run(self, end: EpochEnd) -> None:
+        """Let go of the average, which the network has now."""
+        self.averaged_ = {}
 
     def may_stop(self, epoch: int) -> bool:
         """Tell whether the groups have been evaluated: without retraining there is no FARMUR."""

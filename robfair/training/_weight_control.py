@@ -26,7 +26,8 @@ class WeightControl(Callback):
       average go back to where the epoch began. Then the strategy may change the weights. Early
       stopping measures the network as it would be if the run ended here: the strategy's final
       weights or the average, where there is one.
-    - At the end of the run, the module becomes that network, and then that of the best epoch.
+    - At the end of the run, the module becomes that network, or that of the best epoch. The
+      strategy has the last look at it.
 
     Callbacks of the user come after it, so that they see these weights; the checkpoint comes last.
 
@@ -73,12 +74,7 @@ class WeightControl(Callback):
                 self.average.model_.load_state_dict(self.epoch_began_["average"])
             self._fall_back(net)
         arrays = dataset_train.X
-        net.strategy.after_epoch(
-            EpochEnd(
-                net.epoch_, net.max_epochs, net.module_, net.optimizer_,
-                lambda: self._averaged(net, arrays), net.evaluator,
-            )
-        )  # fmt: skip
+        net.strategy.after_epoch(self._end(net, arrays))
         if not self.fallen_back_:
             self.epoch_began_ = self._copy(net)
         net.record_strategy()
@@ -90,13 +86,20 @@ class WeightControl(Callback):
         result = self._result(net, X)
         if result is not net.module_:
             net.module_.load_state_dict(result.state_dict())
-        if self.average is not None:
-            del self.average.model_
         if self.stopping is not None:
             if self.stopping.weights_:
                 net.module_.load_state_dict(self.stopping.weights_)
             del self.stopping.weights_
+        net.strategy.after_run(self._end(net, X))
+        if self.average is not None:
+            del self.average.model_
         self.epoch_began_ = {}
+
+    def _end(self, net: NeuralNet, arrays: Any) -> EpochEnd:
+        return EpochEnd(
+            net.epoch_, net.max_epochs, net.module_, net.optimizer_,
+            lambda: self._averaged(net, arrays), net.evaluator,
+        )  # fmt: skip
 
     def _averaged(self, net: NeuralNet, arrays: Any) -> nn.Module | None:
         if self.average is None or not self.average.has_steps:

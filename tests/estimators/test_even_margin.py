@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 from skorch.callbacks import EarlyStopping
 
@@ -35,6 +36,31 @@ def test_it_is_the_strategy_with_averages(uneven):
     assert one.group_robustness_.argmin() == 0
     copy = pickle.loads(pickle.dumps(one))
     assert np.array_equal(copy.predict_proba(X), one.predict_proba(X))
+
+
+def test_a_run_that_stops_early_is_looked_at_too(uneven, monkeypatch):
+    looks = []
+
+    def distrusts(strategy, evaluator, agrees=0.0):
+        looks.append(evaluator.module)
+        if len(looks) == 1:  # as control begins
+            return True
+        strategy.state_ = "distrusted"
+        return False
+
+    monkeypatch.setattr(MarginControl, "_trusted", distrusts)
+    options = {"early_stopping": True, "n_iter_no_change": 1, **SETTINGS}
+    clf = EvenMarginClassifier(max_epochs=3, even_epochs=20, **options)
+    clf.fit(uneven.X, uneven.y, groups=uneven.groups)
+    assert len(clf.history_["epoch"]) < 23
+    assert (len(looks), clf.state_) == (2, "distrusted")
+    plain = AdversarialClassifier(
+        max_epochs=3, averaging=0.999, strategy=MarginControl(3), **SETTINGS
+    )
+    plain.fit(uneven.X, uneven.y, groups=uneven.groups)
+    assert_allclose(clf.predict_proba(uneven.X), plain.predict_proba(uneven.X), atol=1e-6)
+    kept = [value for value in vars(clf.strategy_).values() if isinstance(value, dict)]
+    assert not any(isinstance(value, torch.Tensor) for each in kept for value in each.values())
 
 
 def test_inside_the_classes(uneven):
