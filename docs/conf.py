@@ -25,6 +25,7 @@ copyright = "The robfair developers, BSD-3-Clause"
 version = release = robfair.__version__
 
 extensions = [
+    "mathml",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
@@ -74,6 +75,8 @@ sphinx_gallery_conf = {
 }
 # A warning in an example is a mistake of ours, as in the tests.
 warnings.filterwarnings("error", category=UserWarning, module=r"robfair\..*")
+
+html_math_renderer = "mathml"
 
 default_role = "literal"  # `name` in a docstring is code, as in scikit-learn
 

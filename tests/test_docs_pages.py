@@ -11,6 +11,7 @@ import robfair
 from pages import ROOT
 
 API = runpy.run_path(str(ROOT / "docs" / "api_pages.py"))
+FORMULAS = runpy.run_path(str(ROOT / "docs" / "mathml.py"))
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,16 @@ def test_every_example_has_its_place():
     order = (ROOT / "docs" / "example_order.py").read_text(encoding="utf-8")
     examples = {path.name for path in (ROOT / "examples").glob("plot_*.py")}
     assert set(re.findall(r'"(plot_\w+\.py)"', order)) == examples
+
+
+@pytest.mark.parametrize(
+    ("tex", "tags"),
+    [
+        (r"\bar L_P", ["msub", "mover", "mi", "mo", "mi"]),  # the index beside L, not below it
+        (r"\hat r_g^2", ["msup", "msub", "mover", "mi", "mo", "mi", "mn"]),
+        (r"\sum_s \pi_s", ["munder", "mo", "mi", "msub", "mi", "mi"]),
+    ],
+)
+def test_formulas_are_drawn_without_the_network(tex, tags):
+    drawn = FORMULAS["to_mathml"](tex)
+    assert re.findall(r"<([a-z]+)", drawn) == ["math", *tags]

@@ -127,7 +127,7 @@ def group_robustness(
     of each label the group has. `control_features` and `standardize_by` part them. With the strata
     s and :math:`\pi_s`, the share of s in all rows, the standardised Rob(P) is
 
-    .. math:: Rob_{std}(P) = \sum_s \pi_s Rob(P \cap s),
+    .. math:: \mathrm{Rob}_\mathrm{std}(P) = \sum_s \pi_s \mathrm{Rob}(P \cap s),
 
     as epidemiology compares the mortality of towns of different age (direct standardisation) [2]_.
     It is Rob(P) itself where every group has the mix of all rows. Intervals take :math:`\pi_s` as
