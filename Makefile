@@ -24,7 +24,7 @@ COVERED := --cov --cov-report=term-missing:skip-covered
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test docs lint types unit test-fast test-min docs-check format bench faults mutants clean distclean
+.PHONY: help demo test docs pages lint types unit test-fast test-min docs-check format bench faults mutants clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ docs: $(DOCS_STAMP) ## build the documentation with its examples, into docs/_bui
 	$(say) 'sphinx: pages, examples and API, warnings are errors'
 	@$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 	$(say) 'open docs/_build/html/index.html'
+
+pages: docs ## open every page and three reports in Chromium: desk, phone, dark, print (minutes)
+	$(say) 'Chromium: width, contrast, landmarks, network, console'
+	@$(ONE_THREAD) PYTHONPATH=tests $(BIN)/python tests/open_pages.py docs/_build/html
 
 lint: $(STAMP) ## ruff: rules (numpydoc style included) and format; which room imports which
 	$(say) 'ruff check'

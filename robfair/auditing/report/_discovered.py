@@ -25,7 +25,8 @@ def discovered_tables(audit: AuditNumbers) -> list[tuple[str, Table]]:
         return [(caption, Table(("subgroup",), ((Cell("none", ""),),)))]
     columns = (
         *("subgroup", "rows", "Rob(P)", "of the rest", "difference"),
-        *(f"{interval_title(facts['confidence'])} of it", "corrected p", "in the search", ""),
+        f"{interval_title(facts['confidence'])} of it",
+        *("corrected p", "in the search", "confirmed"),
     )
     return [(caption, Table(columns, tuple(_row(row) for row in frame.to_dict(orient="records"))))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from robfair.plotting import GroupRobustnessDisplay, RobustnessCurveDisplay, Tra
 
 DRAWN = 40  # groups in the figure of groups: those of the lowest Rob(P)
 STEPS = 1000  # in which distances are drawn
+# Of the drawing for phones: inches (of 96 pixels), points, characters of a line, inches of a line.
+PHONE, SMALL, LINE, HEIGHT = 3.7, 8.5, 22, 0.17
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Picture:
     """An image and what it shows."""
 
     source: str  # data URI of an SVG, in which nothing can run since it stands in an img
+    narrow: str  # the same for the width of a phone
     alt: str  # the content in words, with the numbers
     caption: str  # the way to read it
 
@@ -58,7 +62,7 @@ def _groups(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
     ]
     mean = audit.overall["value"]["Rob(f)"]
     return Picture(
-        _svg(display, display.figsize),
+        *_drawings(display, display.figsize),
         f"Rob(P) of each group as a dot with its interval, the lowest first: {few(parts, 12)}. "
         f"A line marks Rob(f), {sentence_number(mean)}, and another one 80 % of the greatest.",
         "Rob(P) of each group with its intervals, and Rob(f), their mean. Vulnerable groups lie "
@@ -90,7 +94,7 @@ def _curves(audit: AuditNumbers, known: pd.DataFrame) -> Picture:
         for name, rob in zip(group_names(known.index), known["robustness"], strict=True)
     ]
     return Picture(
-        _svg(curve_display(audit), (8.0, 4.5)),
+        *_drawings(curve_display(audit), (8.0, 4.5)),
         "Robustness curves, a falling line for each group and one for their mean, from the "
         f"accuracy down to 0. The areas under them: {few(areas, 12)}.",
         "How much of each group is classified correctly and lies farther than τ from the decision "
@@ -128,7 +132,7 @@ def model_figures(comparison: ComparisonNumbers) -> list[Picture]:
     ]
     return [
         Picture(
-            _svg(display, (8.0, 4.5)),
+            *_drawings(display, (8.0, 4.5)),
             f"A point for each model, V_f against Rob(f). {few(points, 12)}.",
             "To the right a model withstands more, further down its groups differ less. A model "
             "on the front is beaten by no other in both.",
@@ -136,17 +140,43 @@ def model_figures(comparison: ComparisonNumbers) -> list[Picture]:
     ]
 
 
-def _svg(display: Any, size: tuple[float, float]) -> str:
+def _drawings(display: Any, size: tuple[float, float]) -> tuple[str, str]:
+    """Draw a display for a page and for the width of a phone."""
+    return _svg(display, size), _svg(display, (PHONE, size[1] - 1), narrow=True)
+
+
+def _svg(display: Any, size: tuple[float, float], *, narrow: bool = False) -> str:
     from matplotlib import style
     from matplotlib.figure import Figure
 
     # Not in the user's style, which may be light on dark; the same figure gives the same bytes.
     # Text stays text: the browser has letters that matplotlib's own font lacks.
     options = {"svg.fonttype": "none", "svg.hashsalt": "robfair"}
+    if narrow:
+        options["font.size"] = SMALL
     with style.context(["default", options]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")  # pyplot would keep it
         display.plot(ax=figure.subplots())
+        if narrow:
+            _fold(figure)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _fold(figure: Any) -> None:
+    """Put the legend of a narrow figure below it, and break long names into lines."""
+    (ax,) = figure.axes
+    handles, labels = ax.get_legend_handles_labels()
+    if handles:
+        labels = [textwrap.fill(label, 2 * LINE) for label in labels]
+        title = ax.get_legend().get_title().get_text() or None
+        ax.get_legend().remove()
+        figure.legend(handles, labels, title=title, loc="outside lower left")
+        lines = sum(1 + label.count("\n") for label in labels)
+        figure.set_figheight(figure.get_figheight() + HEIGHT * (2 + lines))
+    ax.set_xlabel(textwrap.fill(ax.get_xlabel(), 2 * LINE))
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    if any(len(name) > LINE for name in names):
+        ax.set_yticks(ax.get_yticks(), [textwrap.fill(name, LINE) for name in names])

@@ -14,6 +14,7 @@ from robfair.auditing.report import _tables
 from robfair.auditing.report._figures import audit_figures, model_figures
 from robfair.auditing.report._glossary import GLOSSARY, SECTION_NOTES
 from robfair.auditing.report._method import method_rows
+from robfair.auditing.report._next_steps import next_steps
 from robfair.auditing.report._verdict import judge_audit
 
 
@@ -24,6 +25,7 @@ def audit_html(audit: AuditNumbers, title: str | None = None, notes: str | None 
     contents = [
         ("verdict", "What was found"),
         *([("audit-warnings", "Warnings")] if audit.warnings else []),
+        *([("audit-steps", "What now")] if part["steps"] else []),
         ("audit-measures", "Measures"),
         ("audit-groups", "Groups"),
         *((f"audit-{name}", heading) for name, heading, _ in part["sections"]),
@@ -131,6 +133,7 @@ def _part(audit: AuditNumbers, name: str) -> dict[str, Any]:
         "id": name,
         "name": audit.name,
         "verdict": judge_audit(audit),
+        "steps": next_steps(audit),
         "warnings": [visible(text[:1].upper() + text[1:]) for text in audit.warnings],
         "measures": _tables.measure_table(audit),
         "groups": _tables.group_table(audit),

@@ -47,11 +47,10 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
             tuple(left_out(audit, names)),
         )
     pairs = audit.tests.pairs
-    if not pairs.apart.any():
+    pair = _widest(audit)
+    if pair is None:
         return _no_difference(audit, names)
-    # Of the pairs that differ for sure the one that lies farthest apart.
-    chosen = int(np.argmax(np.where(pairs.apart, pairs.difference, -1.0)))
-    a, b = int(pairs.a[chosen]), int(pairs.b[chosen])
+    a, b = pair
     if reverses(audit.check, table["robustness"].to_numpy(), a, b):
         headline = (
             f"No verdict: by these distances {names[a]} has a lower Rob(P) than {names[b]} "
@@ -66,6 +65,23 @@ def judge_audit(audit: AuditNumbers) -> Verdict:
         others.insert(0, f"{count} differ by more than the error of sampling.")
     details = (*cause, *others, *proven(audit, names, a, b), *limits(audit, names))
     return Verdict(headline, details)
+
+
+def widest_pair(audit: AuditNumbers) -> tuple[int, int] | None:
+    """Return the lower and the higher of the groups that a verdict says to differ, or None."""
+    pair = _widest(audit)
+    if pair is None or audit.doubts:
+        return None
+    return None if reverses(audit.check, audit.by_group["robustness"].to_numpy(), *pair) else pair
+
+
+def _widest(audit: AuditNumbers) -> tuple[int, int] | None:
+    """Return, of the pairs that differ for sure, the one that lies farthest apart."""
+    pairs = audit.tests.pairs
+    if not pairs.apart.any():
+        return None
+    chosen = int(np.argmax(np.where(pairs.apart, pairs.difference, -1.0)))
+    return int(pairs.a[chosen]), int(pairs.b[chosen])
 
 
 def _sentence(text: str) -> str:

@@ -23,7 +23,7 @@ from robfair.exceptions import CensoredDistanceWarning, UndefinedMetricWarning
 DATA = make_group_margins(150, n_features=3, flip=(0.2, 0.1, 0.0), random_state=0)
 CLF = LogisticRegression().fit(DATA.X, DATA.y)
 GROUPS = np.array(["a", "b", "c"])[DATA.groups]
-VOID = {"meta", "link", "img"}
+VOID = {"meta", "link", "img", "source", "br"}
 
 
 class Page(HTMLParser):
