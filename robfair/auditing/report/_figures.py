@@ -151,7 +151,7 @@ def _svg(display: Any, size: tuple[float, float], *, narrow: bool = False) -> st
 
     # Not in the user's style, which may be light on dark; the same figure gives the same bytes.
     # Text stays text: the browser has letters that matplotlib's own font lacks.
-    options = {"svg.fonttype": "none", "svg.hashsalt": "robfair"}
+    options: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "robfair"}
     if narrow:
         options["font.size"] = SMALL
     with style.context(["default", options]), warnings.catch_warnings():

@@ -180,7 +180,7 @@ def _remedy(audit: AuditNumbers, names: list[str]) -> list[Step]:
     words = {"label_mix": f"the groups' mix of {what}", "accuracy": f"accuracy within {what}"}
     why = (
         f"Of the difference of {sentence_number(total)} between {a} and {b} "
-        f"{words.get(main, f'distance within {what}')} makes {sentence_number(parts[main])}."
+        f"{words.get(str(main), f'distance within {what}')} makes {sentence_number(parts[main])}."
     )
     if main == "label_mix":
         return [
