@@ -18,7 +18,7 @@ from robfair._groups import SMALL_GROUP, Groups, group_columns
 from robfair._text import few
 from robfair._validation import to_array
 from robfair._warnings import warn
-from robfair.adapters import transformers
+from robfair.adapters import refuses_floats, some_rows, transformers
 from robfair.threat import (
     ThreatModel,
     UnreadableColumns,
@@ -39,15 +39,16 @@ def default_threat_model(
 
     If X is a table with categories, text, booleans, integers or gaps, that of its columns: all but
     those of `sensitive_features` may change, by steps that give rows which could exist, within the
-    range of X and `background`. A Pipeline that encodes the columns is read; any other model is
-    given the table as it is. Else only `norm` is set.
+    range of X and `background`. A Pipeline that encodes the columns is read; any other model, and
+    one whose last step is given gaps or categories, is given the table as it is. Else only `norm`
+    is set.
     """
     steps = transformers(model)
     columns = sensitive_columns(sensitive_features, X) if hasattr(X, "columns") else []
     unread: Exception | None = None
-    if steps is not None and isinstance(X, pd.DataFrame):
+    if steps is not None and isinstance(X, pd.DataFrame) and not refuses_floats(model):
         try:
-            if not encodes_columns(steps, X):
+            if not encodes_columns(steps, X) and not _leaves_gaps(steps, X):
                 return ThreatModel(norm=norm)
             joined = _with_background(X, background)
             return readable_columns(steps, joined, norm=norm, sensitive_features=columns)
@@ -133,6 +134,17 @@ def _parts_alike(column: pd.Series[Any], groups: list[NDArray[np.intp]]) -> bool
     return n > 1 and any(
         n == len(np.unique(codes)) == len(np.unique(np.column_stack([own, codes]), axis=0))
         for codes in groups
+    )
+
+
+def _leaves_gaps(steps: Any, X: pd.DataFrame) -> bool:
+    """Tell whether transformers leave gaps of X to the last step, where they are not numbers."""
+    rows = some_rows(X[X.isna().any(axis=1)])
+    if not len(rows):
+        return False
+    out = steps.transform(rows)
+    return bool(
+        pd.DataFrame(out.toarray() if hasattr(out, "toarray") else out).isna().any(axis=None)
     )
 
 

@@ -7,7 +7,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import KNNImputer
@@ -19,7 +23,12 @@ from sklearn.model_selection import (
 )
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 
 from robfair import ThreatModel, audit, boundary_distance, compare
 from robfair._default_threat import sensitive_columns
@@ -231,6 +240,34 @@ def test_a_category_that_the_encoder_ignores_is_one_of_those_in_x():
     flipped = np.isfinite(found.distance)
     rows = found.as_rows().drop(columns="changed")[flipped].astype(X.dtypes)
     assert (model.predict(rows) != found.predicted[flipped]).all()
+
+
+def test_gaps_that_transformers_leave_stay_gaps():
+    gaps = FLOATS.mask(FLOATS["income"] > 3.5)
+    model = make_pipeline(
+        StandardScaler(), HistGradientBoostingClassifier(max_iter=4, random_state=0)
+    ).fit(gaps, y)
+    found = boundary_distance(model, gaps)
+    moved = found.as_rows()[["income", "wealth"]]
+    assert found.method == "exact"
+    flipped = np.isfinite(found.distance)
+    assert flipped.any()
+    assert_array_equal(moved[flipped].isna(), gaps[flipped].isna())
+
+
+def test_catboost_is_given_its_codes_as_integers():
+    library = pytest.importorskip("catboost")
+    codes = make_column_transformer(
+        (OrdinalEncoder(dtype=int), ["job"]), (StandardScaler(), ["income"])
+    ).set_output(transform="pandas")
+    model = make_pipeline(
+        codes,
+        library.CatBoostClassifier(
+            iterations=4, depth=2, cat_features=[0], verbose=False, allow_writing_files=False,
+            max_ctr_complexity=1, thread_count=1,
+        ),
+    ).fit(X, y)  # fmt: skip
+    assert boundary_distance(model, X[["job", "income"]]).method == "exact"
 
 
 def test_what_needs_the_last_step_says_how_to_get_it():

@@ -9,7 +9,7 @@ the logits into the gradient of their weighted sum. `Sees` names what is needed 
 from robfair.adapters._affine import AffineLayer, affine_layers, affine_map, is_identity
 from robfair.adapters._as_found import leaves_as_found, left_as_found
 from robfair.adapters._boosters import with_labels
-from robfair.adapters._codes import check_codes, code_columns, declared_codes
+from robfair.adapters._codes import check_codes, code_columns, declared_codes, refuses_floats
 from robfair.adapters._encoders import known_categories
 from robfair.adapters._first_pass import check_output
 from robfair.adapters._given import as_given, some_rows
@@ -56,6 +56,7 @@ __all__ = [
     "leaves_as_found",
     "left_as_found",
     "of_table",
+    "refuses_floats",
     "some_rows",
     "transformers",
     "with_labels",

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from robfair.adapters._given import some_rows
 from robfair.adapters._labels import LabelModel
 from robfair.adapters._numbers import named
+from robfair.adapters._steps import has_steps, last_step
 from robfair.adapters._tables import TableModel
 
-__all__ = ["check_codes", "code_columns", "declared_codes"]
+__all__ = ["check_codes", "code_columns", "declared_codes", "refuses_floats"]
 
 # Where they are; that without an underscore is fitted only if there is no other.
 INNER = ("estimators_", "calibrated_classifiers_", "estimator_", "estimator")
@@ -103,6 +104,23 @@ def declared_codes(estimator: Any, n: int) -> NDArray[np.bool_]:
         columns = np.arange(n) if features is None else np.asarray(features[place])
         flags[columns[declared_codes(inner, len(columns))]] = True
     return flags
+
+
+def refuses_floats(model: Any) -> bool:
+    """Tell whether the last step of a Pipeline does not take an array of floats.
+
+    Parameters
+    ----------
+    model : object
+        A model of any kind.
+
+    Returns
+    -------
+    bool
+        True for CatBoost that was told of categories, whose codes it wants as integers or text.
+    """
+    told = _catboost(last_step(model)[1]) if has_steps(model) else None
+    return told is not None and bool(told.any())
 
 
 def _scikit_learn(estimator: Any) -> NDArray[np.bool_] | None:

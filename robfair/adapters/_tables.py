@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from robfair.adapters._boosters import with_labels
-from robfair.adapters._given import presented
+from robfair.adapters._given import presented, some_rows
 from robfair.adapters._labels import LabelModel, as_labels, checked
 from robfair.adapters._logits import LogitModel
+from robfair.adapters.trees import StepsBefore
 
 __all__ = ["TableCodec", "TableModel", "of_table"]
 
@@ -126,12 +127,15 @@ def of_table(
         )
     model = with_labels(model)
     labels = as_labels(model)
-    return TableModel(
-        _OfTable(model, codec),
-        labels.classes,
-        estimator=None if labels.transform is not None else labels.estimator,
-        codec=codec,
-    )
+    estimator = labels.estimator
+    if labels.transform is not None:
+        estimator = StepsBefore(labels.transform, estimator, codec.decode, _with_gaps(array))
+    return TableModel(_OfTable(model, codec), labels.classes, estimator=estimator, codec=codec)
+
+
+def _with_gaps(X: NDArray[Any]) -> NDArray[Any]:
+    """Return some rows, and one with a gap of each column that has any."""
+    return np.concatenate([some_rows(X), X[np.unique(np.isnan(X).argmax(axis=0))]])
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _read(model: LabelModel, X: NDArray[np.float64], labels: NDArray[Any]) -> En
     try:
         ensemble = read_trees(model.estimator, model.categories)
     except UnreadableTrees as error:
-        name = type(model.estimator).__name__
+        name = type(getattr(model.estimator, "last", model.estimator)).__name__
         raise ReadingDiffers(f"the trees of this {name} cannot be read: {error}.") from None
     if ensemble.n_features != X.shape[1] or ensemble.differs(X, labels).any():
         raise ReadingDiffers(TREES)

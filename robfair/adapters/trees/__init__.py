@@ -1,7 +1,15 @@
 """Tree ensembles of any library as one table of nodes, whose sum of leaves gives the labels."""
 
+from robfair.adapters.trees._behind import StepsBefore
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._read import is_tree_ensemble, read_trees
 from robfair.adapters.trees._splits import last_left
 
-__all__ = ["Ensemble", "UnreadableTrees", "is_tree_ensemble", "last_left", "read_trees"]
+__all__ = [
+    "Ensemble",
+    "StepsBefore",
+    "UnreadableTrees",
+    "is_tree_ensemble",
+    "last_left",
+    "read_trees",
+]

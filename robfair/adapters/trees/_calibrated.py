@@ -1,13 +1,13 @@
-"""CalibratedClassifierCV with a sigmoid over one ensemble of trees, of two classes.
+"""CalibratedClassifierCV over one ensemble of trees, of two classes.
 
-The sigmoid rises or falls with what the classifier inside says, so that a probability of 0.5 is a
-threshold on the score, and the base moves. Averages of several calibrated classifiers, and steps of
-an isotonic regression, do not amount to one.
+A sigmoid, an isotonic regression or a temperature rises or falls with what the classifier inside
+says, so that a probability of 0.5 is a threshold on the score, and the base moves. Averages of
+several calibrated classifiers do not amount to one.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,12 @@ __all__ = ["calibrated_inside", "move_calibrated"]
 
 # Boosters whose decision function is the sum of their trees.
 SUMS = ("GradientBoostingClassifier", "HistGradientBoostingClassifier", "LGBMClassifier")
+ONE_CLASS = "its calibration leaves one class"
 
 
 def calibrated_inside(estimator: Any) -> Any:
-    """Return the classifier that a single sigmoid calibrates; None for any other estimator."""
-    if not isinstance(estimator, CalibratedClassifierCV) or estimator.method != "sigmoid":
+    """Return the classifier that a single curve calibrates; None for any other estimator."""
+    if not isinstance(estimator, CalibratedClassifierCV):
         return None
     members: list[Any] = getattr(estimator, "calibrated_classifiers_", [])
     if len(members) != 1 or len(estimator.classes_) != 2:
@@ -55,22 +56,20 @@ def move_calibrated(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
         If nothing crosses that probability, or the score there is not known.
     """
     (calibrator,) = estimator.calibrated_classifiers_[0].calibrators
-    slope, offset = -float(calibrator.a_), -float(calibrator.b_)  # of the logit
-    if slope == 0:
-        raise UnreadableTrees("its calibration is constant, and so leaves one class")
-    level = -offset / slope
+    is_sum = hasattr(inner, "decision_function")
+    half = _HALF[estimator.method](calibrator, is_sum)
     eps = float(np.finfo(np.float32 if ensemble.single else np.float64).eps)
-    slack = 8 * eps * (1 + abs(level) + 1 / abs(slope))
-    if hasattr(inner, "decision_function") and type(inner).__name__ in SUMS:
-        cut = level
-    elif hasattr(inner, "decision_function"):
+    slack = 8 * eps * (1 + abs(half.level) + half.width)
+    if is_sum and type(inner).__name__ in SUMS:
+        cut = half.level
+    elif is_sum:
         raise UnreadableTrees("its calibration is of a decision function that is not a sum")
     else:
-        if not 0 < level < 1:
-            raise UnreadableTrees("its calibration leaves one class")
-        cut = score_at(inner, ensemble, level)
-        slack *= max(1 / (level * (1 - level)), 2 * len(ensemble.roots))
-    sign = 1.0 if slope > 0 else -1.0
+        if not 0 < half.level < 1:
+            raise UnreadableTrees(ONE_CLASS)
+        cut = score_at(inner, ensemble, half.level)
+        slack *= max(1 / (half.level * (1 - half.level)), 2 * len(ensemble.roots))
+    sign = 1.0 if half.rises else -1.0
     return replace(
         ensemble,
         base=sign * (ensemble.base - cut),
@@ -79,3 +78,38 @@ def move_calibrated(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
         rounding=ensemble.rounding + slack + reordered(ensemble, cut),
         single=False,
     )
+
+
+@dataclass(frozen=True)
+class _Half:
+    """The place at which a curve crosses a probability of 0.5."""
+
+    level: float  # what the classifier inside says there
+    width: float  # by how much that changes where the probability does by 1, as steeply as there
+    rises: bool = True
+
+
+def _of_sigmoid(calibrator: Any, is_sum: bool) -> _Half:
+    slope, offset = -float(calibrator.a_), -float(calibrator.b_)  # of the logit
+    if slope == 0:
+        raise UnreadableTrees("its calibration is constant, and so leaves one class")
+    return _Half(-offset / slope, 1 / abs(slope), slope > 0)
+
+
+def _of_isotonic(calibrator: Any, is_sum: bool) -> _Half:
+    """Return the last place at which a curve of straight pieces, which rises, is not above 0.5."""
+    x, p = (
+        np.asarray(a, dtype=float) for a in (calibrator.X_thresholds_, calibrator.y_thresholds_)
+    )
+    at = int((p <= 0.5).sum()) - 1
+    if not 0 <= at < len(p) - 1:
+        raise UnreadableTrees(ONE_CLASS)
+    width = float((x[at + 1] - x[at]) / (p[at + 1] - p[at]))
+    return _Half(float(x[at] + (0.5 - p[at]) * width), width)
+
+
+def _of_temperature(calibrator: Any, is_sum: bool) -> _Half:
+    return _Half(0.0 if is_sum else 0.5, 1.0)  # it keeps the greatest
+
+
+_HALF = {"sigmoid": _of_sigmoid, "isotonic": _of_isotonic, "temperature": _of_temperature}

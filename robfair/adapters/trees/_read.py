@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from robfair.adapters.trees import _catboost, _combined, _hist, _lightgbm, _sklearn, _xgboost
+from robfair.adapters.trees._behind import StepsBefore, read_behind
 from robfair.adapters.trees._calibrated import calibrated_inside, move_calibrated
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._recode import recode
@@ -87,7 +88,7 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     Parameters
     ----------
     estimator : object
-        The classifier, or a booster of XGBoost, LightGBM or CatBoost.
+        The classifier, a booster of XGBoost, LightGBM or CatBoost, or these behind `StepsBefore`.
     categories : dict, default=None
         For columns of categories: the values that the codes 0, 1, ... in the rows stand for. Other
         columns hold what an array would hold that the classifier predicts.
@@ -103,6 +104,8 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     UnreadableTrees
         If it cannot be read; the message is a clause that says why.
     """
+    if isinstance(estimator, StepsBefore):
+        return read_behind(estimator, categories or {}, read_trees)
     inside = _inside(estimator)
     if inside is not estimator:
         return replace(read_trees(inside, categories), classes=np.asarray(estimator.classes_))
@@ -155,7 +158,7 @@ def check_own_methods(estimator: Any, library: str) -> None:
 
 def _next(estimator: Any) -> Any:
     """Return what an estimator is wrapped around; None if it is wrapped around nothing."""
-    inside = _inside(estimator)
+    inside = estimator.last if isinstance(estimator, StepsBefore) else _inside(estimator)
     if inside is not estimator:
         return inside
     return estimator.estimator_ if has_threshold(estimator) else calibrated_inside(estimator)

@@ -36,36 +36,36 @@ class RowCosts:
         self.of_condition = np.zeros((n, len(conditions.group)))
         self.nearest = np.zeros((n, layout.width), dtype=np.intp)
         for g, group in enumerate(compiled.groups):
-            own = group.own(space, rows)
+            self.own[:, g] = own = group.own(space, rows)
             bins = slice(layout.start[g], layout.start[g] + layout.n_bins[g])
             at = np.flatnonzero(conditions.group == g)
+            missing = own == group.n_bins
             if isinstance(group, NumberGroup):
-                self._fill_number(g, group, bins, at)
+                self.of_bin[:, bins] = group.cost(space, rows, group.low, group.high)
             else:
                 self._fill_set(group, bins, at)
-            self.own[:, g] = own
-            missing = own == group.n_bins
-            if missing.any():
-                self.of_bin[missing, bins] = np.inf
-                kept = np.where(conditions.missing[at], 0, np.inf)
-                self.of_condition[np.ix_(missing, at)] = kept
-            holds = self._holds(at, own, group.is_set)
-            self.of_condition[:, at] = np.where(
-                holds & ~missing[:, None], 0, self.of_condition[:, at]
-            )
+            self.of_bin[missing, bins] = np.inf
             self.of_bin[np.arange(n), layout.start[g] + own] = 0
             self._fill_nearest(bins, own)
+            if isinstance(group, NumberGroup):
+                self._fill_intervals(bins, at, own)
+            holds = self._holds(at, own, group.is_set)
+            kept = np.where(conditions.missing[at], 0, np.inf)
+            self.of_condition[:, at] = np.where(
+                missing[:, None], kept, np.where(holds, 0, self.of_condition[:, at])
+            )
         # The cost of an interval of bins is that of the nearest of them.
         flat = layout.start[layout.group] + self.nearest
         self.beyond = np.take_along_axis(self.of_bin, flat, axis=1)
 
-    def _fill_number(self, g: int, group: NumberGroup, bins: slice, at: Indices) -> None:
-        conditions, last = self.compiled.conditions, group.n_bins - 1
-        self.of_bin[:, bins] = group.cost(self.space, self.rows, group.low, group.high)
-        first, end = conditions.first[at], conditions.last[at]
-        low, high = group.low[np.minimum(first, last)], group.high[np.maximum(end, 0)]
-        cost = group.cost(self.space, self.rows, low, high)
-        self.of_condition[:, at] = np.where(first > end, np.inf, cost)
+    def _fill_intervals(self, bins: slice, at: Indices, own: Indices) -> None:
+        """Take the cost of the nearest bin that can be entered of each interval."""
+        first, last = self.compiled.conditions.first[at], self.compiled.conditions.last[at]
+        start = np.clip(np.clip(own[:, None], first, last), 0, bins.stop - bins.start - 1)
+        nearest = np.take_along_axis(self.nearest[:, bins], start, axis=1)
+        cost = np.take_along_axis(self.of_bin[:, bins.start : bins.stop + 1], nearest, axis=1)
+        inside = (first <= nearest) & (nearest <= last)
+        self.of_condition[:, at] = np.where(inside, cost, np.inf)
 
     def _fill_set(self, group: SetGroup, bins: slice, at: Indices) -> None:
         conditions = self.compiled.conditions

@@ -32,14 +32,14 @@ def calibrated(model, y=Y, **options):
     return CalibratedClassifierCV(model, ensemble=False, **options).fit(X, y)
 
 
-def check(model):
+def check(model, ties=1e-2):
     assert is_tree_ensemble(model)
     ensemble = read_trees(model)
     rows = np.concatenate([edge_rows(ensemble, 2000), X])
     labels = model.predict(rows)
     assert len(set(labels)) == 2
     assert not ensemble.differs(rows, labels).any()
-    assert np.mean(ensemble.predict(rows) != labels) < 1e-2
+    assert np.mean(ensemble.predict(rows) != labels) < ties
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -52,14 +52,30 @@ def test_predicts_what_the_calibrated_classifier_does(name, frozen):
     check(calibrated(model))
 
 
+@pytest.mark.parametrize("method", ["isotonic", "temperature"])
+@pytest.mark.parametrize("name", MODELS)
+def test_other_curves(name, method):
+    if method == "temperature":
+        pytest.importorskip("sklearn", minversion="1.8")
+    model = calibrated(MODELS[name], method=method)
+    check(model, ties=0.05)  # votes of ten full trees are often even
+    if method == "isotonic":  # one half, and no more, over a stretch of what is said
+        curve = model.calibrated_classifiers_[0].calibrators[0]
+        at = int((curve.y_thresholds_ <= 0.5).sum())
+        curve.y_thresholds_[at - 1 : at + 1] = 0.5
+        curve._build_f(curve.X_thresholds_, curve.y_thresholds_)
+        check(model, ties=0.05)
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("module", ["xgboost", "lightgbm"])
-def test_other_libraries(module):
+def test_other_libraries(module, method):
     library = pytest.importorskip(module)
     if module == "xgboost":
         booster = library.XGBClassifier(n_estimators=8, n_jobs=1)
     else:
         booster = library.LGBMClassifier(n_estimators=8, n_jobs=1, verbose=-1)
-    check(calibrated(booster, (Y == "yes").astype(int)))
+    check(calibrated(booster, (Y == "yes").astype(int), method=method))
 
 
 def test_distances_are_proven():
@@ -69,6 +85,13 @@ def test_distances_are_proven():
     points = result.adversarial
     assert_allclose(np.linalg.norm(points - X[:20], axis=1), result.distance)
     assert (model.predict(points) != model.predict(X[:20])).all()
+
+
+def flat():
+    model = calibrated(RandomForestClassifier(3, max_depth=1, random_state=0), method="isotonic")
+    curve = model.calibrated_classifiers_[0].calibrators[0]
+    curve.y_thresholds_ = curve.y_thresholds_ * 0.1
+    return model
 
 
 def one_sided():
@@ -83,6 +106,7 @@ def one_sided():
     [
         (calibrated(AdaBoostClassifier(n_estimators=3)), "not a sum"),
         (one_sided(), "one class"),
+        (flat(), "one class"),
         (FixedThresholdClassifier(calibrated(MODELS["hist"])).fit(X, Y), "not known"),
     ],
 )
@@ -95,13 +119,12 @@ def test_refuses_what_is_no_threshold_on_the_sum(model, reason):
     "model",
     [
         CalibratedClassifierCV(MODELS["hist"], cv=2),  # an average of two
-        CalibratedClassifierCV(MODELS["hist"], ensemble=False, method="isotonic"),
         CalibratedClassifierCV(MODELS["hist"], ensemble=False),
     ],
 )
 def test_other_calibrations_are_no_trees(model):
     assert is_tree_ensemble(model) is False  # the last is not fitted
-    if model.ensemble is True or model.method == "isotonic":
+    if model.ensemble is True:
         assert not is_tree_ensemble(model.fit(X, Y))
     multi = np.digitize(X[:, 0], [-0.5, 0.5])
     assert not is_tree_ensemble(calibrated(HistGradientBoostingClassifier(max_iter=2), multi))

@@ -1,12 +1,17 @@
 """Costs of bins and conditions, by the points that have them."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.tree import DecisionTreeClassifier
 
 from ensembles import parts, table_forest
 from robfair import ThreatModel
 from robfair.adapters.trees import read_trees
+from robfair.distance.tabular import TableSpace
 from robfair.distance.trees._compile import compile_ensemble
 from robfair.distance.trees._costs import RowCosts
 from robfair.distance.trees._groups import find_groups
@@ -56,3 +61,16 @@ def test_of_categories_and_integers():
     ensemble = read_trees(model)
     compiled = compile_ensemble(ensemble, find_groups(ensemble, space), has_missing=False)
     check(compiled, RowCosts(compiled, space, np.arange(20)))
+
+
+def test_splits_at_decimals_that_are_written():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.integers(0, 40, 60) / 100})
+    model = DecisionTreeClassifier(random_state=0).fit(frame, rng.integers(0, 2, 60))
+    ensemble = read_trees(model)
+    ensemble = replace(ensemble, split=np.round(ensemble.split, 2))  # a step may end on a split
+    space = TableSpace(ThreatModel.from_frame(frame), frame.to_numpy(), np.float64, written=True)
+    compiled = compile_ensemble(ensemble, find_groups(ensemble, space), has_missing=False)
+    costs = RowCosts(compiled, space, np.arange(60))
+    assert np.isinf(costs.of_bin[:, :-1]).any()  # what only such a step would reach
+    check(compiled, costs)
