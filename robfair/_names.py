@@ -41,4 +41,4 @@ NETWORKS = {
     "cifar10": ("resnet18",),
     "utkface": ("utkface",),
 }
-SCALES = ("small", "subset", "full", "paper")
+SCALES = ("small", "reduced", "full", "paper")

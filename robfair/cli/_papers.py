@@ -85,9 +85,9 @@ def _add_farmur(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--scale", choices=SCALES, default="small",
-        help="small: seconds, to see that it works, its numbers mean nothing; subset: minutes on "
-        "a CPU, for networks whose full scale takes a GPU; paper: the paper's 120 epochs, where "
-        "full has fewer (default: %(default)s)",
+        help="small: seconds, to see that it works, its numbers mean nothing; reduced: all images "
+        "in few epochs, hours on a CPU, for networks whose full scale takes a GPU; paper: the "
+        "paper's 120 epochs, where full has fewer (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--device", default="cpu", help="such as cuda, for training and measuring (default: cpu)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +35,7 @@ class _Block(nn.Module):
         return torch.relu(self.residual(X) + self.shortcut(X))
 
 
-def resnet18(n_classes: int = 10) -> nn.Sequential:
+def resnet18(n_classes: int = 10, *, width: int = 64) -> nn.Sequential:
     """ResNet-18 [1]_ for colour images of 32 x 32, as for CIFAR-10 in [2]_; it returns logits.
 
     In the form of the official code of TRADES [3]_ and of most work on CIFAR-10: the first layer is
@@ -49,6 +51,9 @@ def resnet18(n_classes: int = 10) -> nn.Sequential:
     ----------
     n_classes : int, default=10
         Number of outputs.
+    width : int, default=64
+        Channels of the first stage; the others have two, four and eight times as many. A quarter of
+        the default takes about a sixteenth of the time, and has a sixteenth of the weights.
 
     Returns
     -------
@@ -57,6 +62,11 @@ def resnet18(n_classes: int = 10) -> nn.Sequential:
         (n_samples, 3, 32, 32) with values in [0, 1], as
         :func:`~robfair.datasets.fetch_cifar10` returns them; other sizes work, too. It scales
         them itself, so a distance is in the unit of the pixels.
+
+    Raises
+    ------
+    ValueError
+        If `width` is less than 1.
 
     See Also
     --------
@@ -78,16 +88,21 @@ def resnet18(n_classes: int = 10) -> nn.Sequential:
     >>> resnet18().eval()(torch.rand(2, 3, 32, 32)).shape
     torch.Size([2, 10])
     """
+    if width < 1:
+        raise ValueError(f"width must be at least 1; got {width}.")
+    stages = [width, 2 * width, 4 * width, 8 * width]
     blocks = [
-        *(_Block(64, 64, stride=1), _Block(64, 64, stride=1)),
-        *(_Block(64, 128, stride=2), _Block(128, 128, stride=1)),
-        *(_Block(128, 256, stride=2), _Block(256, 256, stride=1)),
-        *(_Block(256, 512, stride=2), _Block(512, 512, stride=1)),
+        *(_Block(width, width, stride=1), _Block(width, width, stride=1)),
+        *(
+            block
+            for n_in, n_out in pairwise(stages)
+            for block in (_Block(n_in, n_out, stride=2), _Block(n_out, n_out, stride=1))
+        ),
     ]
     return nn.Sequential(
         Standardize(*(torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _SCALE))),
-        *(nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()),
+        *(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()),
         *blocks,
         *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-        nn.Linear(512, n_classes),
+        nn.Linear(stages[-1], n_classes),
     )

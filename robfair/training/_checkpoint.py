@@ -64,7 +64,7 @@ class Snapshots(Callback):
     Attributes
     ----------
     states_ : dict of int to dict
-        State by epoch, for `StartFrom`.
+        State by epoch, for `StartFrom`. Its "average" is that of the averaged weights, or None.
     weights_ : dict of int to dict
         The module's state dict by epoch; not averaged, whatever the estimator averages.
     """
@@ -82,7 +82,8 @@ class Snapshots(Callback):
         epoch = net.epoch_ + 1
         if epoch in self.epochs:
             state = net.state()
-            del state["callbacks"]  # earlier snapshots among them
+            callbacks = state.pop("callbacks")  # earlier snapshots among them
+            state["average"] = callbacks.get("WeightControl", {}).get("average")
             self.states_[epoch] = copy.deepcopy(state)
             self.weights_[epoch] = self.states_[epoch]["module"]
 

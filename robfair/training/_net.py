@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import traceback
 from dataclasses import fields, replace
 from typing import Any
@@ -254,7 +255,8 @@ class RobustNet(NeuralNet):
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a state, or from the parts of one that are given."""
         self.module_.load_state_dict(state["module"])
-        self.optimizer_.load_state_dict(state["optimizer"])
+        # A copy: torch would go on in the tensors of the state, from which others may begin, too.
+        self.optimizer_.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.iterator_train__generator.set_state(state["order"])
         self.epoch_ = state["epoch"]
         self.history.clear()

@@ -21,13 +21,13 @@ def seen(monkeypatch):
 
 
 def test_farmur_gets_the_options(seen, tmp_path, capsys):
-    command = "reproduce farmur --dataset mnist --model alexnet --scale subset --seeds 3 --quiet"
+    command = "reproduce farmur --dataset mnist --model alexnet --scale reduced --seeds 3 --quiet"
     place = ["--output", str(tmp_path), "--data-home", str(tmp_path), "--device", "cuda"]
     assert cli.main([*command.split(), *place]) == 0
     assert capsys.readouterr().out == "a report\n"
     assert seen == {
         "paper": FARMUR, "output": tmp_path, "dataset": "mnist", "model": "alexnet",
-        "scale": "subset", "seeds": range(3), "data_home": tmp_path, "device": "cuda",
+        "scale": "reduced", "seeds": range(3), "data_home": tmp_path, "device": "cuda",
         "verbose": 0,
     }  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_fairness_gets_the_table_or_figure(seen, words, only):
     ("words", "text"),
     [
         ("farmur --dataset digits --model lenet5", "choose from: tabular"),
-        ("farmur --dataset mnist --scale subset", "choose from: small, full, paper"),
+        ("farmur --dataset mnist --scale reduced", "choose from: small, full, paper"),
         ("farmur --dataset imagenet", "invalid choice"),
         ("farmur --model vgg", "invalid choice"),
         ("farmur --scale huge", "invalid choice"),

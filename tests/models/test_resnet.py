@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -49,3 +50,14 @@ def test_number_of_weights():
     channels = sum(widths) + 128 + 256 + 512
     assert len(widths) == 17
     assert n_weights(resnet18()) == convolutions + shortcuts + 2 * channels + 10 * 513
+
+
+def test_a_narrow_network_has_all_layers_in_proportion():
+    narrow, wide = (resnet18(width=width).state_dict() for width in (4, 8))
+    assert set(narrow) == set(resnet18().state_dict())
+    for name, value in narrow.items():
+        if name.endswith("weight") and value.ndim == 4 and name != "1.weight":
+            assert wide[name].shape[:2] == (2 * value.shape[0], 2 * value.shape[1])
+    assert resnet18(3, width=4)(images((3, 8, 8))).shape == (4, 3)
+    with pytest.raises(ValueError, match="width must be at least 1; got 0"):
+        resnet18(width=0)

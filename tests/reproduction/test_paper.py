@@ -127,5 +127,5 @@ def test_the_first_network_of_a_data_set_is_the_default():
     assert FARMUR.experiment("mnist").name == "mnist-lenet5"
     assert FARMUR.experiment("mnist", "alexnet").name == "mnist-alexnet"
     assert FAIRNESS.experiment("adult").name == "adult"
-    with pytest.raises(ValueError, match="no scale 'subset' for mnist with lenet5"):
-        FARMUR.experiment("mnist").recipe("subset")
+    with pytest.raises(ValueError, match="no scale 'reduced' for mnist with lenet5"):
+        FARMUR.experiment("mnist").recipe("reduced")

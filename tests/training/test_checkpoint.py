@@ -350,6 +350,20 @@ def test_farmur_from_a_snapshot_is_farmur_from_the_beginning(whole):
     assert len(forked.history_["epoch"]) == 4
 
 
+@pytest.mark.parametrize("optimizer", [{}, SGD], ids=["adam", "sgd"])
+def test_two_runs_begin_with_the_same_snapshot(optimizer):
+    """A run does not change the state that it begins with."""
+    shots, params = Snapshots([2]), {**TINY, **optimizer, "n_steps": 2}
+    AdversarialClassifier(callbacks=[shots], **params).fit(DATA.X, DATA.y, groups=DATA.groups)
+    first, second = (
+        AdversarialClassifier(callbacks=[StartFrom(shots.states_[2])], **params)
+        .fit(DATA.X, DATA.y, groups=DATA.groups)
+        .module_.state_dict()
+        for _ in range(2)
+    )
+    assert all(torch.equal(first[name], value) for name, value in second.items())
+
+
 def test_snapshots_are_of_their_epochs_and_do_not_change(whole):
     shots = Snapshots([1, 4])
     clf = fit("trades", callbacks=[shots])
@@ -363,6 +377,18 @@ def test_snapshots_are_of_their_epochs_and_do_not_change(whole):
     assert all(
         torch.equal(first[name], value) for name, value in short.module_.state_dict().items()
     )
+
+
+def test_snapshots_hold_the_average_of_their_epoch():
+    """That of a run which ends there: without a schedule, its steps are the same."""
+    shots = Snapshots([1, 4])
+    averaged = {**TINY, "averaging": 0.9, "n_steps": 2}
+    AdversarialClassifier(callbacks=[shots], **averaged).fit(DATA.X, DATA.y)
+    short = AdversarialClassifier(**averaged | {"max_epochs": 1}).fit(DATA.X, DATA.y)
+    average = shots.states_[1]["average"]
+    for name, value in short.module_.state_dict().items():
+        assert torch.equal(average[f"module.{name}"], value)
+        assert not torch.equal(average[f"module.{name}"], shots.weights_[1][name])
 
 
 def test_snapshots_outlive_an_interruption(tmp_path):

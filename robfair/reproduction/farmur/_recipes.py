@@ -9,11 +9,11 @@ and 0.1 is the paper's rate for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +28,23 @@ from robfair.threat import ThreatModel
 __all__ = ["FarmurData", "FarmurRecipe", "Methods", "adult_by_race", "digits_by_class", "images"]
 
 
-class Methods(NamedTuple):
-    """Names of the methods, with the recipe's own numbers of epochs."""
+@dataclass(frozen=True)
+class Methods:
+    """Names of the methods, with the recipe's own numbers of epochs; None for one that is not run.
+
+    Iterating gives the names of those that are.
+    """
 
     natural: str
-    early: str  # TRADES, stopped where FARMUR judges the groups
+    early: str | None  # TRADES, stopped where FARMUR judges the groups
     trades: str  # TRADES to the end: the control that the paper lacks
     averaged: str  # the average of the weights of TRADES over its steps
     farmur: str
-    between: str  # weights between `trades` and `farmur`
+    between: str | None  # weights between `trades` and `farmur`
+    even: str | None  # EvenMargins, from the average of TRADES where FARMUR judges the groups
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in astuple(self) if name is not None)
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,11 @@ class FarmurRecipe:
     n_path: int | None = None
     n_distance: int | None = None  # test rows whose distance is measured
     tau_max: float = 10.0  # from this distance on a sample counts as out of reach
+    natural_start: bool = False  # TRADES begins with the network of natural training
+    has_controls: bool = True  # TRADES stopped early, and the interpolation
+    has_even_margins: bool = False
+    width: int | None = None  # channels of the first stage of ResNet-18; None: 64
+    augmented: bool = False  # every batch randomly cropped and mirrored
 
     @property
     def n_epochs(self) -> int:
@@ -80,8 +93,10 @@ class FarmurRecipe:
         """Names of the methods."""
         epochs = f"{self.epochs}+{self.retrain_epochs}"
         return Methods(
-            "natural", f"TRADES {self.epochs}", f"TRADES {epochs}",
-            f"TRADES {self.n_epochs} averaged", f"FARMUR {epochs}", "TRADES-FARMUR interpolated",
+            "natural", f"TRADES {self.epochs}" if self.has_controls else None, f"TRADES {epochs}",
+            f"TRADES {self.n_epochs} averaged", f"FARMUR {epochs}",
+            "TRADES-FARMUR interpolated" if self.has_controls else None,
+            f"EvenMargins {epochs}" if self.has_even_margins else None,
         )  # fmt: skip
 
     def small(self, n_train: int = 200, n_measured: int = 20) -> FarmurRecipe:
@@ -105,11 +120,13 @@ class FarmurData:
     # L2 for distances; box and mutable features hold for the attacks in training, too.
     threat_model: ThreatModel
     module: Callable[..., nn.Module]  # makes the untrained network
+    classes: tuple[str, ...] | None = None  # names of the classes, where these are not the groups
 
 
 def _data(
     recipe: FarmurRecipe, train: tuple[Any, ...], test: tuple[Any, ...],
     module: Callable[..., nn.Module] | None = None, threat_model: ThreatModel | None = None,
+    classes: tuple[str, ...] | None = None,
 ) -> FarmurData:  # fmt: skip
     """Keep the first rows of X, y and groups, as many as the recipe asks for."""
     if module is None:  # sized by all rows: the first few may lack a class
@@ -118,7 +135,7 @@ def _data(
         threat_model = ThreatModel(bounds=(0, 1))
     X, y, groups = (values[: recipe.n_train] for values in train)
     X_test, y_test, groups_test = (values[: recipe.n_test] for values in test)
-    return FarmurData(X, y, groups, X_test, y_test, groups_test, threat_model, module)
+    return FarmurData(X, y, groups, X_test, y_test, groups_test, threat_model, module, classes)
 
 
 def adult_by_race(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:
@@ -128,7 +145,8 @@ def adult_by_race(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:
     train = table.X_train, y_train, table.groups_train["race"].to_numpy()
     y_test = np.searchsorted(names, table.y_test)
     test = table.X_test, y_test, table.groups_test["race"].to_numpy()
-    return _data(recipe, train, test, threat_model=table.threat_model)
+    classes = tuple(map(str, names))
+    return _data(recipe, train, test, threat_model=table.threat_model, classes=classes)
 
 
 def digits_by_class(recipe: FarmurRecipe, data_home: Path | None) -> FarmurData:
@@ -145,11 +163,14 @@ def images(
     *, fetch: Callable[..., Any], module: Callable[..., nn.Module],
 ) -> FarmurData:  # fmt: skip
     """Fetch images, with race as groups where the data set has it, else with the classes."""
+    train, test = (fetch(split=split, data_home=data_home) for split in ("train", "test"))
+    names, has_race = tuple(train.target_names), "sensitive_features" in train
+    if recipe.width is not None:
+        module = partial(module, width=recipe.width)
 
-    def part(split: str) -> tuple[Any, Any, Any]:
-        bunch = fetch(split=split, data_home=data_home)
-        if "sensitive_features" in bunch:
+    def part(bunch: Any) -> tuple[Any, Any, Any]:
+        if has_race:
             return bunch.data, bunch.target, bunch.sensitive_features["race"].to_numpy()
-        return bunch.data, bunch.target, np.asarray(bunch.target_names)[bunch.target]
+        return bunch.data, bunch.target, np.asarray(names)[bunch.target]
 
-    return _data(recipe, part("train"), part("test"), module)
+    return _data(recipe, part(train), part(test), module, classes=names if has_race else None)

@@ -31,8 +31,11 @@ def report(results: Results, excerpt: Excerpt | None) -> list[str]:
         lines += [f'## All methods, distance "{distance}"', ""]
         lines += [markdown(list_methods(measures, distance, names)), ""]
         lines += [markdown(list_groups(measures, distance, names)), ""]
+        lines += _classes(measures, distance, names)
         lines += _censored(measures, distance)
-    lines += [_interpolation(measures, names), "", *_seconds(measures, names)]
+    if names.between is not None:
+        lines += [_interpolation(measures, names, names.between), ""]
+    lines += _seconds(measures, names)
     lines += ["## Where the paper's text and Table 1 disagree", ""]
     lines += [*(f"- {sentence}" for sentence in ERRATA), ""]
     paths = {distance: results.path(f"curves-{distance}.png") for distance in DISTANCES}
@@ -64,8 +67,8 @@ def _censored(measures: pd.DataFrame, distance: str) -> list[str]:
     return [f"Samples for which no boundary was found, and which count with the cap: {parts}.", ""]
 
 
-def _interpolation(measures: pd.DataFrame, names: Methods) -> str:
-    chosen = values_of(measures, PATH, names.between, "t")
+def _interpolation(measures: pd.DataFrame, names: Methods, between: str) -> str:
+    chosen = values_of(measures, PATH, between, "t")
     return (
         f"The interpolation goes t of the way from {names.trades} to {names.farmur}: the farthest "
         f'in steps of 0.1 that keeps {KEEP:.0%} of Rob(f) on held-out rows (method "auto"). '
@@ -108,15 +111,24 @@ def compare_table(dataset: str, measures: pd.DataFrame, names: Methods) -> pd.Da
     The paper's column is missing where Table 1 has no row.
     """
     paper, rows = TABLE_1.get(dataset), []
+    theirs = names.natural, names.trades, names.farmur
     for measure, field in {ACCURACY: "accuracy", "Rob(f)": "rob", "V_f": "v_f", "CV": "cv"}.items():
-        for i, method in enumerate((names.natural, names.trades, names.farmur)):
+        for method in _shown(names):
             row = {"measure": measure, "method": method}
             if paper is not None:
-                row["paper"] = number(getattr(paper, field)[i])
+                printed = dict(zip(theirs, getattr(paper, field), strict=True))
+                row["paper"] = number(printed[method]) if method in printed else "-"
             for distance in DISTANCES:
                 row[f'ours, "{distance}"'] = _cell(measures, distance, method, measure)
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _shown(names: Methods) -> tuple[str, ...]:
+    """List the methods of Table 1 and, where it is trained, EvenMargins and what it begins with."""
+    if names.even is None:
+        return names.natural, names.trades, names.farmur
+    return names.natural, names.trades, names.averaged, names.farmur, names.even
 
 
 def list_methods(measures: pd.DataFrame, distance: str, names: Methods) -> pd.DataFrame:
@@ -128,7 +140,7 @@ def list_methods(measures: pd.DataFrame, distance: str, names: Methods) -> pd.Da
 
 
 def list_groups(measures: pd.DataFrame, distance: str, names: Methods) -> pd.DataFrame:
-    """List Rob(P) of every group, and how it comes about, for TRADES and FARMUR.
+    """List Rob(P) of every group, and how it comes about, for TRADES, FARMUR and EvenMargins.
 
     A row has the means over seeds of the group's size, and of accuracy, mean distance of the
     correct samples and their product Rob(P); and in how many seeds FARMUR found it vulnerable.
@@ -148,8 +160,46 @@ def list_groups(measures: pd.DataFrame, distance: str, names: Methods) -> pd.Dat
                 f"{method}: accuracy × mean distance = Rob(P)": "{} × {} = {}".format(
                     *(number(means[group, method, part]) for part in parts)
                 )
-                for method in (names.trades, names.farmur)
+                for method in (names.trades, names.farmur, names.even)
+                if method is not None
             },
         }
         for group in means.index.unique("group")
     )
+
+
+def _classes(measures: pd.DataFrame, distance: str, names: Methods) -> list[str]:
+    """Compare groups within each class, where these were measured."""
+    table = list_classes(measures, distance, names)
+    if table.empty:
+        return []
+    return [
+        "Groups within a class: mean of Rob(P), V_f, CV. Cells of few rows differ by chance, too.",
+        *("", markdown(table), ""),
+    ]
+
+
+def list_classes(measures: pd.DataFrame, distance: str, names: Methods) -> pd.DataFrame:
+    """List how groups differ within each class: a row for each, a column for each method.
+
+    The last row has all classes, as if every group had the same labels.
+    """
+    rows = measures[measures["protocol"] == distance]
+    inside = rows[rows["measure"] == "Rob(P) in class"]
+    sizes = rows[rows["measure"] == "size in class"].groupby("label")["value"].min()
+    lines = []
+    for name, part in inside.groupby("label"):
+        line = {"class": name, "smallest cell": f"{sizes[name]:.0f}"}
+        for method in _shown(names):
+            each = part[part["model"] == method].groupby("seed")["value"]
+            rob, v_f = each.mean(), each.var(ddof=0)
+            line[method] = ", ".join(number(x.mean()) for x in (rob, v_f, v_f**0.5 / rob))
+        lines.append(line)
+    if lines:
+        lines.append({"class": "all, same labels", "smallest cell": "-"})
+        for method in _shown(names):
+            parts = (
+                values_of(measures, distance, method, f"{m}, same labels") for m in MEASURES[1:4]
+            )
+            lines[-1][method] = ", ".join(number(x.mean()) if len(x) else "-" for x in parts)
+    return pd.DataFrame(lines)

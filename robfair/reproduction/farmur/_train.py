@@ -1,9 +1,10 @@
-"""Training for paper A: natural, TRADES, FARMUR and what lies between the last two.
+"""Training for paper A: natural, TRADES, FARMUR, what lies between the last two, and EvenMargins.
 
 All networks see the same training rows, since some are held out from all of them, and train for
 the same number of epochs at the same learning rates. TRADES runs once: its network after `epochs`,
-its last one and the average of its weights are three of the methods, and FARMUR goes on from the
-first of these.
+its last one and the average of its weights are three of the methods; FARMUR goes on from the first
+of these, and EvenMargins from the average at that time. Where the recipe says so, TRADES begins
+with the network of natural training.
 """
 
 from __future__ import annotations
@@ -20,13 +21,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from robfair._isolation import untouched_random_state
 from robfair.distance import boundary_distance
-from robfair.estimators import AdversarialClassifier, FarmurClassifier, NaturalClassifier
+from robfair.estimators import (
+    AdversarialClassifier,
+    EvenMarginClassifier,
+    FarmurClassifier,
+    NaturalClassifier,
+)
 from robfair.metrics import find_measure
 from robfair.reproduction._paper import Task
+from robfair.reproduction.farmur._augment import Augmented
 from robfair.reproduction.farmur._measure import save_methods
 from robfair.reproduction.farmur._recipes import FarmurData, FarmurRecipe
-from robfair.training import Snapshots, StartFrom, Strategy, held_out_mask
+from robfair.training import (
+    NaturalObjective,
+    Snapshots,
+    StartFrom,
+    Strategy,
+    TradesObjective,
+    held_out_mask,
+)
 
 __all__ = ["KEEP", "PATH", "TRAINING", "HoldOut", "Trainer", "held_out_rows", "mix", "train"]
 
@@ -69,29 +84,53 @@ class Trainer:
         recipe, data = self.task.recipe, self.task.data
         names, total = recipe.names, recipe.n_epochs
         held_out = held_out_rows(data, recipe, self.task.run.seed)
-        natural = NaturalClassifier(max_epochs=total, **self._common("natural"))
-        natural.fit(data.X_train[~held_out], data.y_train[~held_out])
-        self._add_losses(names.natural, natural)
+        natural = self._fit_natural(held_out)
+        begun = {"module": self._network(natural)} if recipe.natural_start else {}
         snapshots = Snapshots([recipe.epochs, total])
         trades = AdversarialClassifier(
             strategy=HoldOut(), max_epochs=total, averaging=recipe.averaging,
-            callbacks=[snapshots], **self._attack(), **self._common("trades"),
+            callbacks=[snapshots], **self._attack(), **(self._common("trades") | begun),
         )  # fmt: skip
         trades.fit(data.X_train, data.y_train, groups=data.groups_train)
         self._add_losses(names.trades, trades)
-        farmur = self.fit_farmur(StartFrom(snapshots.states_[recipe.epochs]))
+        shared = snapshots.states_[recipe.epochs]
+        farmur = self.fit_farmur(StartFrom(shared))
         weights = {
-            names.natural: natural.module_.state_dict(),
-            names.early: snapshots.weights_[recipe.epochs],
+            names.natural: natural,
             names.trades: snapshots.weights_[total],
             names.averaged: trades.module_.state_dict(),
             names.farmur: farmur.module_.state_dict(),
         }
         # Copies, since the path puts other weights into the module of TRADES.
         weights = {name: copy_weights(state) for name, state in weights.items()}
-        ends = weights[names.trades], weights[names.farmur]
-        weights[names.between] = walk(self.task, held_out, trades.module_, ends)
+        if names.early is not None:
+            weights[names.early] = copy_weights(snapshots.weights_[recipe.epochs])
+        if names.even is not None:
+            weights[names.even] = copy_weights(self._fit_even(names.even, shared, held_out))
+        if names.between is not None:
+            ends = weights[names.trades], weights[names.farmur]
+            weights[names.between] = walk(self.task, held_out, trades.module_, ends)
         return weights
+
+    def _fit_natural(self, held_out: NDArray[np.bool_]) -> Weights:
+        """Train naturally, without the held-out rows, and return the weights."""
+        recipe, data = self.task.recipe, self.task.data
+        common = {"max_epochs": recipe.n_epochs, **self._common("natural")}
+        natural = (
+            AdversarialClassifier(objective=Augmented(NaturalObjective()), **common)
+            if recipe.augmented
+            else NaturalClassifier(**common)
+        )
+        natural.fit(data.X_train[~held_out], data.y_train[~held_out])
+        self._add_losses(recipe.names.natural, natural)
+        return copy_weights(natural.module_.state_dict())
+
+    def _network(self, weights: Weights) -> nn.Module:
+        """Make the network with these weights, to begin a training with."""
+        with untouched_random_state(cuda=False):
+            network: nn.Module = self.task.data.module()
+        network.load_state_dict(weights)
+        return network
 
     def _common(self, file: str) -> dict[str, Any]:
         task, recipe = self.task, self.task.recipe
@@ -107,7 +146,10 @@ class Trainer:
 
     def _attack(self) -> dict[str, Any]:
         names = ("eps", "step_size", "n_steps", "beta", "validation_fraction")
-        chosen = {name: getattr(self.task.recipe, name) for name in names}
+        recipe = self.task.recipe
+        chosen = {name: getattr(recipe, name) for name in names}
+        if recipe.augmented:
+            chosen["objective"] = Augmented(TradesObjective())
         return {**chosen, "threat_model": self.task.data.threat_model}
 
     def fit_farmur(self, *callbacks: Any) -> FarmurClassifier:
@@ -135,12 +177,40 @@ class Trainer:
             add("seconds to retrain", retraining)
         return farmur
 
+    def _fit_even(self, name: str, shared: dict[str, Any], held_out: NDArray[np.bool_]) -> Weights:
+        """Train EvenMargins from the average of TRADES, and return the weights.
+
+        `shared` is the state of TRADES from which FARMUR goes on, too.
+        """
+        task, recipe, data = self.task, self.task.recipe, self.task.data
+        network = self._network(average_of(shared))
+        batches = torch.from_numpy(data.X_train[~held_out]).split(recipe.batch_size)
+        update_bn(batches, network)
+        even = EvenMarginClassifier(
+            max_epochs=recipe.epochs, even_epochs=recipe.retrain_epochs,
+            averaging=recipe.averaging,
+            callbacks=[StartFrom(shared | {"module": copy_weights(network.state_dict())})],
+            **self._attack(), **self._common("even"),
+        ).fit(data.X_train, data.y_train, groups=data.groups_train)  # fmt: skip
+        self._add_losses(name, even)
+        add = partial(task.run.add, TRAINING, TRAINING, name)
+        add("Rob(P) when judged", pd.Series(even.group_robustness_, index=even.groups_))
+        add("controlled", even.state_ == "controlling")
+        return even.module_.state_dict()
+
     def _add_losses(self, name: str, model: Any) -> None:
         for column in ("natural_loss", "robust_loss"):
             measure = column.replace("_", " ")
             add = partial(self.task.run.add, TRAINING, TRAINING, name, measure)
             for epoch, value in zip(model.history_["epoch"], model.history_[column], strict=True):
                 add(value, label=epoch)
+
+
+def average_of(state: dict[str, Any]) -> Weights:
+    """Return the averaged weights in a state of `Snapshots`, without torch's count of steps."""
+    prefix = "module."
+    average: Weights = state["average"]
+    return {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
 
 
 def copy_weights(weights: Weights) -> Weights:

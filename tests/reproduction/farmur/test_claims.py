@@ -84,3 +84,32 @@ def test_a_claim_shows_both_numbers_and_the_change():
     assert row['ours, "auto"'] == "0.5 ± 0.141 → 0.25 ± 0.0707 (-50%)"
     assert row["paper"] == "-29.17 %"
     assert judge("V_f", [0.0], [0.2])['ours, "auto"'] == "0 → 0.2"
+
+
+FIVE = FarmurRecipe(has_controls=False, has_even_margins=True)
+
+
+@pytest.mark.parametrize(
+    ("measure", "good"),
+    [("V_f", LOW), ("CV", LOW), ("worst group", HIGH), ("test accuracy", HIGH), ("Rob(f)", HIGH)],
+)
+def test_even_margins_are_held_against_averaged_trades(measure, good):
+    names = FIVE.names
+    (claim,) = [c for c in claims("x", FIVE) if (c.where, c.measure) == ("EvenMargins", measure)]
+    for values, answer in ((good, "yes"), (LOW if good is HIGH else HIGH, "no")):
+        other = LOW if values is HIGH else HIGH
+        measures = frame(
+            rows("auto", names.averaged, measure, other), rows("auto", names.even, measure, values)
+        )
+        table = TABLE.compare([claim], measures, ["auto"])
+        assert table.loc[0, 'holds? ("auto")'] == answer
+
+
+def test_only_methods_that_are_run_are_judged():
+    for recipe in (RECIPE, FIVE):
+        for name in TABLE_1:
+            judged = {m for c in claims(name, recipe) for m in (c.before, c.after)}
+            assert judged == set(recipe.names)
+    same = {c.measure for c in claims("utkface-utkface", FIVE) if c.where == "same labels"}
+    assert "V_f, same labels" in same
+    assert not any(c.where == "same labels" for c in claims("mnist-alexnet", FIVE))

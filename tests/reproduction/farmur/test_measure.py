@@ -1,6 +1,7 @@
 """Measures of paper A's methods: they agree with their curves, and are measured alone."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,10 @@ import torch
 from papers import measures_of
 from robfair.exceptions import ResultsError
 from robfair.reproduction import FARMUR, reproduce
+from robfair.reproduction._paper import Task
+from robfair.reproduction._records import Run
+from robfair.reproduction.farmur import _measure
+from robfair.reproduction.farmur._measure import chosen_rows, measure
 from robfair.reproduction.farmur._train import Trainer
 
 pytestmark = pytest.mark.slow
@@ -89,3 +94,72 @@ def test_curves_fall_and_have_a_name_for_each_group(digits, small, data):
         table = pd.DataFrame(curves["FARMUR 2+1"], index=tau)
         assert set(table.columns) == set(data.groups_test)
         assert (table.diff().iloc[1:] <= 0).all(axis=None)
+
+
+@pytest.mark.parametrize("n", [None, 1, 4, 6, 9])
+def test_rows_are_chosen_evenly_from_the_groups(n):
+    groups = np.array(list("aabaacaab"))
+    rows = chosen_rows(groups, n)
+    assert (np.diff(rows) > 0).all()
+    assert len(rows) == (len(groups) if n is None else n)
+    for name in "abc":
+        there = np.flatnonzero(groups == name)
+        mine = np.intersect1d(rows, there)
+        np.testing.assert_array_equal(mine, there[: len(mine)])  # the first ones
+        others = [(groups[rows] == other).sum() for other in "abc"]
+        assert len(mine) in (len(there), max(others), max(others) - 1)
+
+
+def test_measuring_goes_on_with_the_method_where_it_was_interrupted(
+    digits, small, data, tmp_path, monkeypatch
+):
+    (tmp_path / "weights").symlink_to(digits[0] / "weights")
+    measured, audit = [], _measure.audit
+
+    def fail_at_the_third(*args, name, **kwargs):
+        measured.append(name)
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        return audit(*args, name=name, **kwargs)
+
+    monkeypatch.setattr(_measure, "audit", fail_at_the_third)
+    task = Task(Run("digits-tabular", "small", 0), small, data, tmp_path, "cpu", 0)
+    with pytest.raises(KeyboardInterrupt):
+        measure(task, distance="auto")
+    task = Task(Run("digits-tabular", "small", 0), small, data, tmp_path, "cpu", 0)
+    measure(task, distance="auto")
+    names = list(small.names)
+    assert measured == names[:3] + names[2:]
+    made = json.loads((digits[0] / "results" / NAME).read_text())
+    assert task.run.parts["auto"] == made["parts"]["auto"]
+    assert json.loads(json.dumps(task.run.curves["auto"])) == made["curves"]["auto"]
+    other = Task(task.run, replace(small, tau_max=5.0), data, tmp_path, "cpu", 0)
+    with pytest.raises(ResultsError, match="of another recipe"):
+        measure(other, distance="auto")
+
+
+def test_groups_that_are_not_the_classes_are_compared_within_them(data, small, digits, tmp_path):
+    """Against means over the rows of each cell, and the direct standardisation of their table."""
+    (tmp_path / "weights").symlink_to(digits[0] / "weights")
+    halves = np.resize(["a", "b", "b"], len(data.y_test))
+    names = tuple(f"digit {i}" for i in range(10))
+    task = Task(
+        Run("digits-tabular", "small", 0), replace(small, n_distance=None),
+        replace(data, groups_test=halves, classes=names), tmp_path, "cpu", 0,
+    )  # fmt: skip
+    measure(task, distance="auto")
+    rows = pd.DataFrame(task.run.parts["auto"]).query("model == 'natural'")
+    cells = rows[rows["measure"] == "Rob(P) in class"].pivot_table(
+        index="group", columns="label", values="value"
+    )
+    assert set(cells.columns) == set(names)
+    sizes = rows[rows["measure"] == "size in class"].pivot_table(
+        index="group", columns="label", values="value"
+    )
+    for group in "ab":
+        here = rows[(rows["measure"] == "Rob(P)") & (rows["group"] == group) & rows["label"].isna()]
+        mean = np.average(cells.loc[group], weights=sizes.loc[group])
+        assert here["value"].item() == pytest.approx(mean)
+    mix = sizes.sum() / sizes.to_numpy().sum()
+    same = rows.set_index("measure")["value"]["V_f, same labels"]
+    assert same == pytest.approx((cells @ mix).var(ddof=0))

@@ -74,6 +74,9 @@ def test_recipes_are_consistent(experiment, scale):
     # Steps that together reach the border of the ball.
     assert recipe.n_steps * recipe.step_size >= recipe.eps
     assert recipe.n_epochs == recipe.epochs + recipe.retrain_epochs
+    if scale != "small":
+        assert recipe.n_train is None
+        assert recipe.n_test is None
     if scale in ("full", "paper") and experiment.dataset in ("mnist", "cifar10", "utkface"):
         # What the paper states.
         stated = (recipe.eps, recipe.step_size, recipe.lr, recipe.batch_size, recipe.optimizer)

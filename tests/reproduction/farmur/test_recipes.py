@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from papers import images as fetcher
-from robfair.models import lenet5
+from robfair.models import lenet5, resnet18
 from robfair.reproduction.farmur._recipes import (
     FarmurRecipe,
     adult_by_race,
@@ -17,10 +17,14 @@ RECIPE = FarmurRecipe(n_train=20, n_test=10)
 
 
 def test_names_have_the_numbers_of_epochs():
-    assert FarmurRecipe().names == (
+    assert list(FarmurRecipe().names) == [
         "natural", "TRADES 100", "TRADES 100+20", "TRADES 120 averaged", "FARMUR 100+20",
         "TRADES-FARMUR interpolated",
-    )  # fmt: skip
+    ]  # fmt: skip
+    sizes = {"epochs": 4, "retrain_epochs": 2}
+    assert list(FarmurRecipe(**sizes, has_controls=False, has_even_margins=True).names) == [
+        "natural", "TRADES 4+2", "TRADES 6 averaged", "FARMUR 4+2", "EvenMargins 4+2",
+    ]  # fmt: skip
 
 
 def test_a_small_recipe_keeps_what_is_not_a_size():
@@ -57,3 +61,10 @@ def test_images_have_race_as_groups_where_there_is_one(has_races, groups):
     assert (len(data.X_train), len(data.X_test)) == (20, 10)
     assert set(data.groups_test) == (groups or {f"class {i}" for i in range(10)})
     assert data.module is lenet5
+    assert data.classes == (tuple(f"class {i}" for i in range(10)) if has_races else None)
+
+
+def test_a_recipe_may_ask_for_a_narrow_network():
+    recipe = FarmurRecipe(n_train=2, n_test=2, width=2)
+    data = images(recipe, None, fetch=fetcher(3, 8, 10), module=resnet18)
+    assert data.module()[1].out_channels == 2

@@ -1,15 +1,23 @@
 """The report on paper A: drawn from files alone, with tables of its numbers beside ours."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from papers import frame, rows, with_experiment
 from robfair.reproduction import FARMUR, reproduce
-from robfair.reproduction.farmur._report import compare_table, list_groups, list_methods
+from robfair.reproduction.farmur._report import (
+    compare_table,
+    list_classes,
+    list_groups,
+    list_methods,
+)
 
 STEM = "digits-tabular-small"
-NAMES = FARMUR.experiment("digits").recipe("small").names
+RECIPE = FARMUR.experiment("digits").recipe("small")
+NAMES = RECIPE.names
+FIVE = replace(RECIPE, has_controls=False, has_even_margins=True).names
 FIGURES = {f"{STEM}-{name}.png" for name in ("curves-paper", "curves-auto", "pareto")}
 
 
@@ -81,3 +89,32 @@ def test_groups_show_how_rob_comes_about():
     )
     table = list_groups(measures, "auto", NAMES)
     assert table.iloc[0].tolist() == ["cat", "40", "1", *["0.6 × 2 = 1.2"] * 2]
+
+
+def test_even_margins_stand_beside_what_they_begin_with():
+    measures = frame(*(rows(p, FIVE.even, "Rob(f)", [1.0, 2.0]) for p in ("paper", "auto")))
+    table = compare_table("utkface-utkface", measures, FIVE).set_index(["measure", "method"])
+    assert table.loc[("Rob(f)", FIVE.even)].tolist() == ["-", *["1.5 ± 0.707"] * 2]
+    assert table.loc[("Rob(f)", FIVE.farmur), "paper"] == "1.31"
+    assert list(table.loc["V_f"].index) == list(FIVE)
+
+
+def test_groups_are_compared_within_each_class():
+    cells = {("young", "A"): 1.0, ("young", "B"): 3.0, ("old", "A"): 2.0, ("old", "B"): 2.0}
+    measures = frame(
+        *(
+            rows("auto", FIVE.trades, measure, [value], label=label, group=group)
+            for (label, group), value in cells.items()
+            for measure, value in (("Rob(P) in class", value), ("size in class", 10 * value))
+        ),
+        *(
+            rows("auto", FIVE.trades, f"{measure}, same labels", [value])
+            for measure, value in {"Rob(f)": 2.0, "V_f": 0.25, "CV": 0.25}.items()
+        ),
+    )
+    table = list_classes(measures, "auto", FIVE).set_index("class")
+    assert table[FIVE.trades].to_dict() == {
+        "old": "2, 0, 0", "young": "2, 1, 0.5", "all, same labels": "2, 0.25, 0.25",
+    }  # fmt: skip
+    assert table["smallest cell"].tolist() == ["20", "10", "-"]
+    assert list_classes(measures, "paper", FIVE).empty

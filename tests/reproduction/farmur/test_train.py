@@ -1,6 +1,8 @@
 """Training for paper A: what the methods are, beside the estimators themselves."""
 
+import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,14 @@ from robfair.models import load_weights
 from robfair.reproduction import FARMUR, reproduce
 from robfair.reproduction._paper import Task
 from robfair.reproduction._records import Run
-from robfair.reproduction.farmur._train import HoldOut, Trainer, copy_weights, held_out_rows, mix
+from robfair.reproduction.farmur._train import (
+    HoldOut,
+    Trainer,
+    average_of,
+    copy_weights,
+    held_out_rows,
+    mix,
+)
 from robfair.training import RobustNet, Strategy
 
 pytestmark = pytest.mark.slow
@@ -99,6 +108,80 @@ def test_trades_and_natural_are_those_of_the_estimators(digits, data, small, tra
         for name in ("trades-3-averaged", "trades-2+1")
     )
     assert not (averaged == last).all()
+
+
+@pytest.fixture(scope="module")
+def reduced(small, data, tmp_path_factory):
+    """A training like "reduced", on digits: it, its weights, and the state that is shared."""
+    recipe = replace(
+        small, epochs=4, retrain_epochs=2, natural_start=True, has_controls=False,
+        has_even_margins=True,
+    )  # fmt: skip
+    output = tmp_path_factory.mktemp("reduced")
+    trainer = Trainer(Task(Run("digits-tabular", "small", 0), recipe, data, output, "cpu", 0))
+    shared, fit_even = [], Trainer._fit_even
+
+    def look(self, name, state, held_out):
+        shared.append(state)
+        return fit_even(self, name, state, held_out)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "_fit_even", look)
+        weights = trainer.train()
+    return trainer, weights, shared[0]
+
+
+def test_trades_begins_with_the_natural_network_and_even_margins_with_the_average(reduced, data):
+    trainer, weights, shared = reduced
+    recipe = trainer.task.recipe
+    assert set(weights) == set(recipe.names)
+    start = data.module()
+    start.load_state_dict(weights[recipe.names.natural])
+    settings = trainer._common("x") | {"checkpoint": None, "module": start}
+    # Its own average, where it ends after four epochs.
+    trades = AdversarialClassifier(
+        strategy=HoldOut(), max_epochs=4, averaging=recipe.averaging, **trainer._attack(),
+        **settings,
+    ).fit(data.X_train, data.y_train, groups=data.groups_train)  # fmt: skip
+    average = average_of(shared)
+    for name, value in trades.module_.state_dict().items():
+        assert torch.equal(value, average[name])
+    rows = pd.DataFrame(trainer.task.run.parts["training"])
+    # Two epochs of so few rows are in vain, and what it began with is what is left.
+    assert rows[rows["measure"] == "controlled"]["value"].tolist() == [0.0]
+    for name, value in weights[recipe.names.even].items():
+        assert torch.equal(value, average[name])
+
+
+def test_a_reduced_training_that_is_killed_ends_with_the_same_bits(reduced, tmp_path):
+    class Killed(Exception):
+        pass
+
+    trainer, whole, _ = reduced
+    task = replace(trainer.task, output=tmp_path)
+    train_step, steps = RobustNet.train_step, itertools.count()
+    # In natural training, in TRADES before and after FARMUR's start, in FARMUR, in EvenMargins.
+    epoch = 29  # steps: a tenth of 500 rows is held out
+    kills = {int(part * epoch) for part in (2.5, 9, 12.5, 15.5, 18)}
+
+    def step(net, *args, **kwargs):
+        if next(steps) in kills:
+            raise Killed
+        return train_step(net, *args, **kwargs)
+
+    killed = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RobustNet, "train_step", step)
+        while len(killed) <= len(kills):
+            try:
+                again = Trainer(task).train()
+                break
+            except Killed:
+                killed.append(sorted(path.stem for path in tmp_path.rglob("*.safetensors")))
+    assert len(killed) == len(kills)
+    assert killed[-1] == ["even", "farmur", "natural", "trades"]
+    for method, state in whole.items():
+        assert all(torch.equal(again[method][name], value) for name, value in state.items())
 
 
 def without_times(parts):
