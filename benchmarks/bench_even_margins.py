@@ -1,4 +1,4 @@
-"""EvenMargins beside averaged TRADES and FARMUR, on splits and seeds that took no part in tuning.
+"""EvenMargins beside averaged TRADES and others, on splits and seeds that took no part in tuning.
 
 Each (split, seed) pair splits the data anew and trains TRADES once; the other methods go on from
 its state where their own phase begins. Rows are added to a JSON file after each pair, and those
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from common import lenet, mnist, options, table
+from fair_strategies import Faal, GroupDro
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.datasets import load_digits
@@ -56,6 +57,8 @@ METHODS: dict[str, tuple[Strategies, bool]] = {
     "FARMUR, phase averaged": (partial(Farmur, average=True), False),
     "FARMUR, soft, phase averaged": (partial(Farmur, soft_beta=True, average=True), False),
     "LossVariance averaged": (lambda begin: HoldOutVariance(begin=begin), True),
+    "Group-DRO averaged": (lambda begin: GroupDro(), True),
+    "FAAL averaged": (lambda begin: Faal(), True),
     "EvenMargin": (MarginControl, True),
 }
 

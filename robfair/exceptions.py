@@ -23,7 +23,7 @@ class CensoredDistanceWarning(UserWarning):
 
 
 class ControlWarning(UserWarning):
-    """Margins are not evened out: the distances that training steers by are not to be trusted."""
+    """Margins are not evened out: what steers is not to be trusted, or it did harm or no good."""
 
 
 class GroupsWarning(UserWarning):

@@ -14,24 +14,23 @@ from torch import Tensor, nn
 from robfair._warnings import warn
 from robfair.adapters import evaluation_mode
 from robfair.exceptions import ControlWarning
+from robfair.training._blend import add, blend
+from robfair.training._cells import Cells
 from robfair.training._cheap_distance import CAP, CheapDistance, as_tensor
-from robfair.training._differences import common_means, groups_differ
 from robfair.training._evaluator import GroupEvaluator
 from robfair.training._pi_control import PiControl
 from robfair.training._plan import GroupPlan
-from robfair.training._response import first_order_response
+from robfair.training._review import find_harm
 from robfair.training._step import EpochEnd, Step
 from robfair.training._strategies import Strategy
 
 __all__ = ["MarginControl"]
 
 STRIDE = 2  # every so many batches the term is added, with as many times the coefficient
-MOST_ROWS, MOST_OF_GROUP = 3000, 500  # that are measured at the beginning, and of held-out ones
-RESPONSE_ROWS = 60  # of each group
 MOST_TAKEN_BACK = 3  # epochs, before control is given up
 CHECKED_ROWS = 200  # that "strong" searches, too
 GAIN_OF_STEP = 0.75  # most of a gap that one controlled batch would close: above 1 it oscillates
-# Correlation, at the beginning and still at the end, and factor between the means.
+# Correlation with "strong", at the beginning and at the end, and factor between the means.
 AGREES, STILL_AGREES, MEANS_WITHIN = 0.85, 0.75, 1.25
 MOST_STARTS = 4  # times as many as `n_starts`, where the distances do not agree with fewer
 
@@ -45,6 +44,10 @@ class MarginControl(Strategy):
     proportional-integral controller sets these coefficients, batch by batch, so that Rob(P) of all
     groups comes to the same value, that of Rob(f) before; divided by the optimiser's response, they
     have no unit, and need no tuning to the data.
+
+    In the end the network is compared with that from before the control, on held-out samples. If
+    accuracy, Rob(f), V_f or the least Rob(P), by "auto", is worse by more than sampling error (and
+    than half a point of accuracy, or a per cent of Rob(f)), the control is undone.
 
     Parameters
     ----------
@@ -75,7 +78,8 @@ class MarginControl(Strategy):
         "even": nothing was done, since the groups differed by no more than sampling error.
         "distrusted": control ended, since the cheap distance disagreed with that of "strong".
         "in vain": three epochs were taken back, and training went on from before the control; or
-        the spread of Rob(P) over training samples had not fallen, and the network ended up so.
+        Rob(P) of training samples was no more even at the end, or something was worse on held-out
+        ones, and the network ended up as before the control. A warning says why.
     robustness_ : ndarray of shape (n_groups,)
         Rob(P) on training samples when control began, by the cheap distance.
     agreement_ : float
@@ -142,16 +146,10 @@ class MarginControl(Strategy):
         return self.final_
 
     def after_run(self, end: EpochEnd) -> None:
-        """Undo the control if the distance cannot be trusted any more, or if it was in vain."""
+        """Undo the control if the distance cannot be trusted any more, or if it did no good."""
         if self.state_ == "controlling":
             assert end.evaluator is not None
-            evaluator = replace(end.evaluator, module=end.module)
-            before, after = (
-                self._spread(self.robustness_),
-                self._spread(self._measure(evaluator)[0]),
-            )
-            if self._trusted(evaluator, STILL_AGREES) and after >= before:
-                self.state_ = "in vain"
+            self._review(replace(end.evaluator, module=end.module))
             if self.state_ != "controlling":
                 end.module.load_state_dict(self.anchor_)
         self.final_ = self.sums_ = None
@@ -164,13 +162,13 @@ class MarginControl(Strategy):
             return {}
         values = {"train_robustness": self.control_["robustness"], "coefficient": self.force_}
         if self.within_labels:
-            return {name: self._rows(value) for name, value in values.items()}
+            return {name: self._cells.rows(value) for name, value in values.items()}
         return values
 
     def group_robustness(self) -> NDArray[np.float64]:
         """Return Rob(P) of each group when control began, with a row for each class if so."""
         values: NDArray[np.float64] = self.robustness_
-        return self._rows(values) if self.within_labels else values
+        return self._cells.rows(values) if self.within_labels else values
 
     # Control
 
@@ -184,7 +182,7 @@ class MarginControl(Strategy):
         control, cheap = PiControl(**self.control_), self._cheap
         noise = [step.attack.noise.draw(torch.randn, step.X) for _ in range(cheap.n_random)]
         found = cheap.search(step.module, step.X, step.y, step.attack.threat_model, noise)
-        cell = self._cells(step.y.cpu().numpy(), step.groups.cpu().numpy())
+        cell = self._cells.of(step.y.cpu().numpy(), step.groups.cpu().numpy())
         base, distance = self.base_[cell], found.distance.double().cpu().numpy()
         control.see(np.clip(distance, 0, CAP * base), cell, self._stride)
         self.force_ = control.force(self._stride / step.n_batches)
@@ -203,18 +201,18 @@ class MarginControl(Strategy):
     def _begin(self, evaluator: GroupEvaluator, average: nn.Module | None) -> None:
         """Measure the groups, and find out whether there is something to do that can be done."""
         module = evaluator.module if average is None else average
-        train = replace(evaluator.training(self._quota), module=module)
+        train = replace(evaluator.training(), module=module)
         with torch.no_grad(), evaluation_mode(module):
             self.n_classes_ = module(as_tensor(train.X[:1], module)).shape[1]
-        near = CheapDistance(self.n_classes_, 1, 1.0).distances(train)
-        self.starts_ = self.n_starts
-        self.scale_ = float(np.median(near[near > 0])) if (near > 0).any() else 0.0
         n_cells = self.n_groups_ * (self.n_classes_ if self.within_labels else 1)
-        if self.scale_ == 0:  # all is wrong: nothing to tell groups apart by
+        self.starts_, self.scale_, self.sizes_ = self.n_starts, 0.0, np.zeros(n_cells, np.intp)
+        self.sizes_ = np.bincount(self._cells.of(train.y, train.groups), minlength=n_cells)
+        some = replace(evaluator.training(self._cells.quota), module=module)
+        near = CheapDistance(self.n_classes_, 1, 1.0).distances(some)
+        if not (near > 0).any():  # all is wrong: nothing to tell groups apart by
             self.state_, self.robustness_ = "even", np.zeros(n_cells)
             return
-        whole = evaluator.training()
-        self.sizes_ = np.bincount(self._cells(whole.y, whole.groups), minlength=n_cells)
+        self.scale_ = float(np.median(near[near > 0]))
         averaged = replace(evaluator, module=module)
         if not self._uneven(averaged):
             self.state_ = "even"
@@ -228,51 +226,17 @@ class MarginControl(Strategy):
 
     def _uneven(self, evaluator: GroupEvaluator) -> bool:
         """Measure the groups, and tell whether they differ by more than sampling error."""
-        self.robustness_, error = self._measure(evaluator)
-        there = self.sizes_ > 0
-        self.scale_ = float(self.robustness_[there].mean())
-        values, there = self._rows(self.robustness_), self._rows(there)
-        self.base_ = common_means(values, there).flatten()
-        return groups_differ(values, self._rows(error), there)
-
-    def _measure(self, evaluator: GroupEvaluator) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return Rob(P) of each group on training samples, and standard errors."""
-        train = replace(evaluator.training(self._quota), module=evaluator.module)
-        distance = np.clip(self._cheap.distances(train), 0, None)
-        distance = np.minimum(distance, CAP * distance.mean())
-        cell, n_cells = self._cells(train.y, train.groups), len(self.sizes_)
-        n = np.maximum(np.bincount(cell, minlength=n_cells), 1)
-        means = np.bincount(cell, distance, minlength=n_cells) / n
-        squares = np.bincount(cell, distance**2, minlength=n_cells) / n
-        spread = np.maximum(squares - means**2, 1e-12 * squares.max())
-        return means, np.sqrt(spread / np.maximum(n - 1, 1))
-
-    def _spread(self, robustness: NDArray[Any]) -> float:
-        """Return the mean square of the gaps to the common mean, relative to it."""
-        there = self.sizes_ > 0
-        means = common_means(self._rows(robustness), self._rows(there)).flatten()
-        return float(((robustness / means - 1)[there] ** 2).mean())
+        self.robustness_, error = self._cells.robustness(evaluator)
+        self.scale_ = float(self.robustness_[self._cells.there].mean())
+        self.base_ = self._cells.common(self.robustness_)
+        return self._cells.differ(self.robustness_, error)
 
     def _controller(self, step: Step) -> PiControl:
         """Build the controller, for the response that the optimiser has now."""
-        assert step.evaluator is not None
-        module = step.module
-        train = replace(step.evaluator.training(RESPONSE_ROWS, random_state=1), module=module)
-        found = self._cheap.of(train)
-        cell = self._cells(train.y, train.groups)
-        base = self.base_[cell]
-        near = as_tensor(found.distance.abs().cpu().numpy() < CAP * base, module)
-        relative = found.trainable(module, as_tensor(train.y, module)) / as_tensor(base, module)
-        relative = torch.where(near, relative, 0)
-        cells = np.unique(cell)
-        values = [relative[as_tensor(cell == each, module)].mean() for each in cells]
-        responses = first_order_response(values, step.optimizer, n_steps=step.n_batches)
-        share = self.sizes_[cells] / self.sizes_.sum()
-        response = float(np.exp(np.log(np.maximum(responses * share, 1e-9)).mean()))
         target = self.target * self.base_
         goal = target * (1 + self.lean * (1 - self.robustness_ / target))
         gain = min(self.gain, GAIN_OF_STEP * step.n_batches / self._stride)
-        zeros = np.zeros(len(goal))
+        response, zeros = self._cells.response(step, self.base_), np.zeros(len(goal))
         return PiControl(self.sizes_, self.robustness_, goal, response, gain + zeros, zeros, zeros)
 
     # After an epoch
@@ -280,8 +244,7 @@ class MarginControl(Strategy):
     def _look_after(self, end: EpochEnd) -> None:
         """Take the epoch back or add it to the mean of the weights."""
         assert end.evaluator is not None
-        evaluator = replace(end.evaluator, module=end.module)
-        fallen = self._has_fallen(evaluator)
+        fallen = self._has_fallen(replace(end.evaluator, module=end.module))
         if self.control_ is not None:
             control = PiControl(**self.control_)
             control.end_epoch()
@@ -294,14 +257,9 @@ class MarginControl(Strategy):
         half = max(1, (end.n_epochs - self.begin) // 2)
         n = end.epoch + 1 - (end.n_epochs - half)
         if n > 0:
-            sums = {k: v.double() for k, v in end.module.state_dict().items()}
-            if self.sums_ is not None:
-                sums = {k: v + sums[k] for k, v in self.sums_.items()}
-            self.sums_ = sums
-            self.final_ = {
-                k: (self.blend * sums[k] / n + (1 - self.blend) * v.double()).to(v.dtype)
-                for k, v in self.anchor_.items()
-            }
+            self.sums_ = add(self.sums_, end.module)
+            mean = {name: total / n for name, total in self.sums_.items()}
+            self.final_ = blend(mean, self.anchor_, self.blend)
 
     def _keep(self, now: Step | EpochEnd) -> None:
         """Copy what an epoch that is taken back goes back to."""
@@ -313,7 +271,8 @@ class MarginControl(Strategy):
         end.optimizer.load_state_dict(copy.deepcopy(self.kept_["optimizer"]))
         self.taken_back_ += 1
         if self.taken_back_ == MOST_TAKEN_BACK:
-            self.state_, self.final_ = "in vain", None
+            self._give_up([f"accuracy or Rob(f) fell in {MOST_TAKEN_BACK} epochs"])
+            self.final_ = None
             end.module.load_state_dict(self.anchor_)
 
     def _has_fallen(self, evaluator: GroupEvaluator) -> bool:
@@ -327,9 +286,37 @@ class MarginControl(Strategy):
         )
 
     def _quality(self, evaluator: GroupEvaluator) -> tuple[float, float]:
-        if len(evaluator.X) == 0:
-            return 0.0, 0.0
-        return self._cheap.quality(evaluator.part(self._quota))
+        return self._cheap.quality(evaluator.part(self._cells.quota))
+
+    # Whether it did any good
+
+    def _review(self, evaluator: GroupEvaluator) -> None:
+        """Compare the network with that of the beginning: give up where it is no better."""
+        if not self._trusted(evaluator, STILL_AGREES):
+            return
+        now = self._cells.robustness(evaluator)[0]
+        if self._cells.spread(now) >= self._cells.spread(self.robustness_):
+            self._give_up(["Rob(P) of training samples is not more even"])
+            return
+        anchor = copy.deepcopy(evaluator.module)
+        anchor.load_state_dict(self.anchor_)
+        held_out = replace(evaluator.part(self._cells.quota), method="auto")
+        cell, cap = self._cells.of(held_out.y, held_out.groups), CAP * self.scale_
+        before, after = (
+            replace(held_out, module=module).distances(cap) for module in (anchor, evaluator.module)
+        )
+        harm = find_harm(before, after, cell, self.n_groups_)
+        if harm:
+            self._give_up([f"{each} on {len(cell)} held-out samples" for each in harm])
+
+    def _give_up(self, reasons: list[str]) -> None:
+        self.state_ = "in vain"
+        warn(
+            f"margins are not evened out: {', '.join(reasons)}. The weights are those from before "
+            "the control again, averaged if `averaging` is set. It may help to train longer before "
+            "the control, or to have more samples in each group.",
+            ControlWarning,
+        )
 
     def _trusted(self, evaluator: GroupEvaluator, agrees: float = AGREES) -> bool:
         """Compare the cheap distance with that of "strong", and end the control if they differ."""
@@ -352,25 +339,15 @@ class MarginControl(Strategy):
         )
         return False
 
-    # Groups and distances
-
     @property
     def _cheap(self) -> CheapDistance:
         return CheapDistance(self.n_classes_, self.starts_, self.scale_)
 
     @property
+    def _cells(self) -> Cells:
+        return Cells(self.n_groups_, self.within_labels, self.sizes_, self._cheap)
+
+    @property
     def _stride(self) -> int:
         """Return after how many batches the term comes again: more, where a search costs more."""
         return STRIDE * self.starts_ // self.n_starts
-
-    @property
-    def _quota(self) -> int:
-        return min(MOST_OF_GROUP, max(MOST_ROWS // self.n_groups_, 1))
-
-    def _rows(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values by group with one row, or with one for each class."""
-        return values.reshape(-1, self.n_groups_)
-
-    def _cells(self, y: NDArray[Any], groups: NDArray[Any]) -> NDArray[np.intp]:
-        """Return the number of each sample's group, or of the group inside its class."""
-        return y * self.n_groups_ + groups if self.within_labels else groups

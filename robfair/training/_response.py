@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-__all__ = ["first_order_response"]
+__all__ = ["first_order_response", "mean_response"]
 
 # Under which name optimisers keep the mean square of a gradient: Adam and its kind, RMSprop.
 MEAN_SQUARES = ("exp_avg_sq", "square_avg")
@@ -43,6 +45,14 @@ def first_order_response(
             )
         responses.append(total)
     return responses
+
+
+def mean_response(
+    values: Sequence[Tensor], share: NDArray[np.float64], optimizer: Optimizer, *, n_steps: int
+) -> float:
+    """Return the geometric mean of the responses of groups that have such shares of a batch."""
+    responses = np.array(first_order_response(values, optimizer, n_steps=n_steps)) * share
+    return float(np.exp(np.log(np.maximum(responses, 1e-9)).mean()))
 
 
 def _squares(

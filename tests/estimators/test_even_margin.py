@@ -63,6 +63,7 @@ def test_a_run_that_stops_early_is_looked_at_too(uneven, monkeypatch):
     assert not any(isinstance(value, torch.Tensor) for each in kept for value in each.values())
 
 
+@pytest.mark.filterwarnings("ignore:margins are not evened out")  # too short
 def test_inside_the_classes(uneven):
     settings = {"max_epochs": 2, "even_epochs": 2, **SETTINGS}
     clf = EvenMarginClassifier(within_labels=True, **settings)
