@@ -18,13 +18,14 @@ WORKERS ?= 2
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 export MPLBACKEND ?= Agg
 unexport PYTHONPATH
-# make test COVERAGE=1, as CI does: tracing takes half as long again.
+# make test-all COVERAGE=1, as CI does: tracing takes half as long again.
 COVERED := --cov --cov-report=term-missing:skip-covered
+SELECTED := -m 'not slow'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test docs pages lint types unit test-fast test-min docs-check format bench faults mutants clean distclean
+.PHONY: help demo test docs pages lint types unit test-all test-fast test-min docs-check format bench faults mutants clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +42,11 @@ demo: $(STAMP) ## audit a classifier on UCI Adult, end to end
 	$(say) 'robfair demo'
 	@$(BIN)/robfair demo
 
-test: lint types unit ## every check that CI runs
+test: lint types unit ## lint, types, and all tests that are not marked slow
 	$(say) 'all checks passed'
+
+test-all: SELECTED :=
+test-all: test ## every check that CI runs: slow tests, too, and the code of README and guide
 
 $(DOCS_STAMP): $(STAMP)
 	$(say) 'environment: what builds the documentation'
@@ -70,9 +74,9 @@ types: $(STAMP) ## mypy --strict on the package
 	$(say) 'mypy (strict)'
 	@$(BIN)/mypy
 
-unit: $(STAMP) ## tests, doctests, code of README and guide, numpydoc validation
-	$(say) 'pytest: tests, doctests, code of README and guide, numpydoc validation'
-	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --quiet $(if $(COVERAGE),$(COVERED))
+unit: $(STAMP) ## tests, doctests, numpydoc validation
+	$(say) 'pytest: tests, doctests, numpydoc validation$(if $(SELECTED),, code of README and guide)'
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --quiet $(SELECTED) $(if $(COVERAGE),$(COVERED))
 
 test-fast: $(STAMP) ## the tests that take about two minutes in all, for while you work
 	$(say) 'pytest: all but what is marked slow, with two cases of each test and five examples of each property'
