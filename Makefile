@@ -75,7 +75,7 @@ types: $(STAMP) ## mypy --strict on the package
 	@$(BIN)/mypy
 
 unit: $(STAMP) ## tests, doctests, numpydoc validation
-	$(say) 'pytest: tests, doctests, numpydoc validation$(if $(SELECTED),, code of README and guide)'
+	$(say) 'pytest: tests, doctests, numpydoc validation'
 	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --quiet $(SELECTED) $(if $(COVERAGE),$(COVERED))
 
 test-fast: $(STAMP) ## the tests that take about two minutes in all, for while you work
