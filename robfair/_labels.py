@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from robfair._text import appearance, few
-from robfair._warnings import warn
+from robfair._warnings import ALL_ZERO, warn
 from robfair.exceptions import LabelsWarning
 
 __all__ = ["check_kinds", "check_labels", "check_shared"]
@@ -94,9 +94,11 @@ def _distinct(labels: NDArray[Any]) -> list[Any]:
 def _warn_of_none(n_samples: int, held: str) -> None:
     if n_samples >= 2 * _SOME:
         warn(
-            f"no prediction of {n_samples} is right, so that the robustness of every group is 0: "
-            f"{held}. Are the labels the wrong way round, or the rows in another order?",
+            f"no prediction of {n_samples} is right, so that the robustness of every group is 0, "
+            f"and CV, ratio, Gini and intervals are undefined: {held}. Are the labels the wrong "
+            "way round, or the rows in another order?",
             LabelsWarning,
+            explains=ALL_ZERO,
         )
 
 

@@ -3,9 +3,12 @@
 import threading
 import warnings
 
-from robfair._warnings import each_once, warn
+import numpy as np
+import pytest
+
+from robfair._warnings import each_once, warn, warn_undefined
 from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics import worst_group_robustness
+from robfair.metrics import robustness_dispersion, robustness_gini, worst_group_robustness
 
 
 def test_the_line_of_the_caller_is_named():
@@ -44,6 +47,52 @@ def test_each_once():
         warn("a", UndefinedMetricWarning)
     assert [str(w.message) for w in caught] == ["a", "b", "b"] * 2 + ["a"]
     assert {w.filename for w in caught} == {__file__}
+
+
+def told(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    assert {w.filename for w in caught} <= {__file__}
+    return [str(w.message) for w in caught]
+
+
+def test_what_a_cause_leaves_undefined_is_told_in_one_sentence():
+    @each_once()
+    def measured():
+        for subject in ("V_f", "The gap", "V_f", "The ratio"):
+            warn_undefined(subject, "too few.")
+        warn_undefined("Gini", "too many.")
+
+    several = "V_f, the gap and the ratio are undefined and NaN is returned: too few."
+    one = "Gini is undefined and NaN is returned: too many."
+    assert told(measured) == [several, one]
+    assert told(lambda: warn_undefined("Gini", "too many.")) == [one]
+
+
+def test_what_another_warning_explains_is_not_told():
+    @each_once()
+    def measured(error=False):
+        warn_undefined("Gini", "it is zero.", "zero")
+        warn_undefined("V_f", "it is one.", "one")
+        warn("the labels are wrong", UserWarning, explains="zero")
+        if error:
+            raise ZeroDivisionError
+
+    explained = "the labels are wrong"
+    assert told(measured) == [explained, "V_f is undefined and NaN is returned: it is one."]
+    with pytest.raises(ZeroDivisionError), pytest.warns(UserWarning, match=explained) as record:
+        measured(error=True)  # which says more than what would have been undefined
+    assert len(record) == 1
+    assert len(told(measured)) == 2  # of the call that failed nothing is left
+
+
+@pytest.mark.parametrize("measure", [robustness_dispersion, robustness_gini])
+def test_a_measure_of_rows_that_are_all_wrong_warns_once(measure):
+    y, groups = np.zeros(12, int), np.repeat(["a", "b"], 6)
+    options = {"distance": 1.0 + y, "sensitive_features": groups, "confidence_level": 0.9}
+    (message,) = told(lambda: measure(y, 1 - y, **options))
+    assert message.startswith("no prediction of 12 is right")
 
 
 def test_other_threads_are_not_silenced():

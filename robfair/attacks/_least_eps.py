@@ -223,6 +223,7 @@ class _Brackets:
         rows, attempt = nearest.within(index, np.full(len(index), eps_max))
         self.proven[index] = self.low[index] = nearest.lower[index]
         self.moved[rows] = True
+        self.moved[index[nearest.lower[index] >= eps_max]] = True  # proven: no step is tried
         if attempt is not None:
             self._take(rows, attempt)
 

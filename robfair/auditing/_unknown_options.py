@@ -16,6 +16,8 @@ OF_ATTACKS = ("n_steps", "step_size", "eps_max")
 OF_THREATS = tuple(
     each.name for each in fields(ThreatModel) if each.init and not each.name.startswith("_")
 )
+# What describes the columns of a table, by their names.
+OF_TABLES = tuple(inspect.signature(ThreatModel.from_frame).parameters)
 
 
 def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str]) -> None:
@@ -27,7 +29,10 @@ def refuse_unknown(function: Callable[..., Any], unknown: Iterable[str]) -> None
                 "success of an attack: robfair.attacks.robust_accuracy has the options of attacks."
             )
         elif name in OF_THREATS:
-            hint = f"Pass it as part of a threat model: threat_model=ThreatModel({name}=...)."
+            hint = f"Pass it as part of a threat model: threat_model=ThreatModel({name}=...)"
+            if name in OF_TABLES:
+                hint += f", or for the columns of a table ThreatModel.from_frame(X, {name}=...)"
+            hint += "."
         elif name == "n_boot":  # of an earlier version, and of what others call it
             hint = "Intervals need no resampling: leave it out, or pass confidence=None for none."
         else:

@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike
 from robfair._group_means import GroupMeans
 from robfair._groups import encode_groups
 from robfair._validation import check_lower, check_robustness_inputs, check_tau_max
-from robfair._warnings import each_once, warn
-from robfair.exceptions import UndefinedMetricWarning
-from robfair.metrics._estimate import warn_empty, warn_few_groups
+from robfair._warnings import each_once
+from robfair.metrics._estimate import warn_empty, warn_few_groups, warn_of_zeros
 from robfair.metrics._registry import AUDIT_MEASURES
 from robfair.metrics._samples import Samples, split_samples
 
@@ -114,6 +113,7 @@ def group_robustness_bounds(
     return pd.DataFrame(ends, index=index, columns=["low", "high"])
 
 
+@each_once()
 def robustness_bounds(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -231,15 +231,11 @@ def _extremes(
     if high.blocks_of(0):
         return [(np.nan, np.nan)] * len(known)
     rows = {symbol: extremes(low.mean, high.mean) for symbol, extremes in known.items()}
-    undefined = [symbol for symbol, ends in rows.items() if np.isnan(ends).any()]
-    words = [f"the {symbol}" if symbol.islower() else symbol for symbol in undefined]
-    listed = " and ".join([", ".join(words[:-1]), *words[-1:]])
-    if not warn_few_groups(f"Each of {listed}", high, min_groups=2) and undefined:
-        warn(
-            f"Each of {listed} is undefined and NaN is returned: Rob(f) is 0{high.where}, as no "
-            "sample is both classified correctly and away from the boundary. Look at the accuracy.",
-            UndefinedMetricWarning,
-        )
+    for symbol, ends in rows.items():
+        if np.isnan(ends).any():
+            name = f"The {symbol}" if symbol.islower() else symbol
+            if not warn_few_groups(name, high, min_groups=2):
+                warn_of_zeros(name, high)
     return list(rows.values())
 
 

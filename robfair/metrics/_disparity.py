@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from robfair._group_means import GroupMeans
 from robfair._text import few
 from robfair._validation import check_ddof
-from robfair._warnings import warn
+from robfair._warnings import each_once, warn
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics._estimate import Estimate, check_level, estimate, warn_of_zeros
 from robfair.metrics._intervals import dispersion, variance
 from robfair.metrics._samples import Measured, robustness_samples
 
 
+@each_once()
 def robustness_variance(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -147,6 +148,7 @@ def _noise(sample: GroupMeans, ddof: int) -> float:
     return factor * float(sample.squared_error.mean())
 
 
+@each_once()
 def robustness_dispersion(
     y_true: ArrayLike,
     y_pred: ArrayLike,

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from robfair._group_means import GroupMeans, inside
 from robfair._mean_summary import MeanSummary
 from robfair._text import few
-from robfair._warnings import warn
-from robfair.exceptions import UndefinedMetricWarning
+from robfair._warnings import ALL_ZERO, warn_undefined
 
 
 class Estimate(float):
@@ -109,10 +108,11 @@ def estimate(
     if not np.isfinite(sample.summary.squared_error).all():
         single = sample.blocks_of(1)
         reason = f"one sample ({few(single)})" if single else "no value above 0"
-        warn(
-            f"Intervals are undefined, because groups have {reason} and their spread is unknown. "
-            "Use more data, or a coarser partition.",
-            UndefinedMetricWarning,
+        warn_undefined(
+            "Each interval",
+            f"groups have {reason}, and their spread is unknown. Use more data, or a coarser "
+            "partition.",
+            None if sample.mean.any() else ALL_ZERO,
         )
         return Estimate(value, (np.nan, np.nan))
     low, high = ends(sample.summary, 1 - confidence_level)
@@ -130,10 +130,8 @@ def warn_few_groups(measure: str, sample: GroupMeans, min_groups: int) -> bool:
     if len(sample.labels) >= min_groups:
         return False
     only = next(iter(sample.labels))
-    warn(
-        f"{measure} is undefined and NaN is returned: it compares groups, and there is only one "
-        f"({only!r}). Use data of two or more.",
-        UndefinedMetricWarning,
+    warn_undefined(
+        measure, f"there is only one group ({only!r}) to compare. Use data of two or more."
     )
     return True
 
@@ -143,10 +141,10 @@ def warn_empty(measure: str, samples: Sequence[GroupMeans]) -> bool:
     empty = [name for sample in samples for name in sample.blocks_of(0)]
     if empty:
         n_blocks = sum(len(sample.blocks) for sample in samples)
-        warn(
-            f"{measure} is undefined and NaN is returned: {len(empty)} of {n_blocks} groups have "
-            f"no samples: {few(empty)}. Use data that hold all of them, or a coarser partition.",
-            UndefinedMetricWarning,
+        warn_undefined(
+            measure,
+            f"{len(empty)} of {n_blocks} groups have no samples: {few(empty)}. Use data that hold "
+            "all of them, or a coarser partition.",
         )
     return bool(empty)
 
@@ -154,8 +152,9 @@ def warn_empty(measure: str, samples: Sequence[GroupMeans]) -> bool:
 def warn_of_zeros(measure: str, sample: GroupMeans) -> None:
     """Warn that a measure relative to the size of the means is undefined, if all of them are 0."""
     if len(sample.labels) > 1 and not sample.mean.any():  # of one group `estimate` warns
-        warn(
-            f"{measure} is undefined and NaN is returned: Rob(f) is 0{sample.where}, as no sample "
-            "is both classified correctly and away from the boundary. Look at the accuracy.",
-            UndefinedMetricWarning,
+        warn_undefined(
+            measure,
+            f"Rob(f) is 0{sample.where}, as no sample is both classified correctly and away from "
+            "the boundary. Look at the accuracy.",
+            ALL_ZERO,
         )

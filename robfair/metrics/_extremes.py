@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from robfair._group_means import GroupMeans
+from robfair._warnings import each_once
 from robfair.metrics._estimate import Estimate, check_level, estimate
 from robfair.metrics._interval_extremes import worst_interval
 from robfair.metrics._intervals import gap
 from robfair.metrics._samples import Measured, robustness_samples
 
 
+@each_once()
 def worst_group_robustness(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -104,6 +106,7 @@ def worst_group_robustness(
     return samples.each("min Rob(P)", measure, confidence_level)
 
 
+@each_once()
 def robustness_gap(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -183,6 +186,6 @@ def robustness_gap(
     )
 
     def measure(sample: GroupMeans) -> Estimate:
-        return estimate("The robustness gap", np.ptp, sample, confidence_level, gap, limit=tau_max)
+        return estimate("The gap", np.ptp, sample, confidence_level, gap, limit=tau_max)
 
-    return samples.each("The robustness gap", measure, confidence_level)
+    return samples.each("The gap", measure, confidence_level)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robfair._group_means import GroupMeans
+from robfair._warnings import each_once
 from robfair.metrics._estimate import Estimate, check_level, estimate, warn_of_zeros
 from robfair.metrics._interval_extremes import ratio_interval
 from robfair.metrics._interval_gini import gini
@@ -13,6 +14,7 @@ from robfair.metrics._intervals import inequality
 from robfair.metrics._samples import Measured, robustness_samples
 
 
+@each_once()
 def robustness_ratio(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -99,14 +101,13 @@ def robustness_ratio(
         return float(rob.min() / rob.max()) if rob.any() else float("nan")
 
     def measure(sample: GroupMeans) -> Estimate:
-        warn_of_zeros("The robustness ratio", sample)
-        return estimate(
-            "The robustness ratio", share, sample, confidence_level, ratio_interval, limit=1.0
-        )
+        warn_of_zeros("The ratio", sample)
+        return estimate("The ratio", share, sample, confidence_level, ratio_interval, limit=1.0)
 
-    return samples.each("The robustness ratio", measure, confidence_level)
+    return samples.each("The ratio", measure, confidence_level)
 
 
+@each_once()
 def robustness_gini(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -194,9 +195,7 @@ def robustness_gini(
         return float(gini(rob)) if rob.any() else float("nan")
 
     def measure(sample: GroupMeans) -> Estimate:
-        warn_of_zeros("The Gini coefficient", sample)
-        return estimate(
-            "The Gini coefficient", coefficient, sample, confidence_level, inequality, limit=1.0
-        )
+        warn_of_zeros("Gini", sample)
+        return estimate("Gini", coefficient, sample, confidence_level, inequality, limit=1.0)
 
-    return samples.each("The Gini coefficient", measure, confidence_level)
+    return samples.each("Gini", measure, confidence_level)

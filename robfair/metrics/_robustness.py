@@ -7,11 +7,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from robfair._group_means import GroupMeans, mean_intervals
+from robfair._warnings import each_once
 from robfair.metrics._estimate import Estimate, check_level, estimate
 from robfair.metrics._intervals import average
 from robfair.metrics._samples import Measured, robustness_samples, robustness_values
 
 
+@each_once()
 def robustness_score(
     y_true: ArrayLike, y_pred: ArrayLike, *, distance: ArrayLike, tau_max: float | None = None
 ) -> float:
@@ -66,6 +68,7 @@ def robustness_score(
     return float(values.mean())
 
 
+@each_once()
 def group_robustness(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -183,6 +186,7 @@ def group_robustness(
     return table["robustness"] if confidence_level is None else table
 
 
+@each_once()
 def classifier_robustness(
     y_true: ArrayLike,
     y_pred: ArrayLike,

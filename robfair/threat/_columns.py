@@ -43,7 +43,8 @@ class ColumnReader:
         if not hasattr(self.transformer, "transform"):
             raise TypeError(
                 "transformer must be a fitted ColumnTransformer or another transformer, such as "
-                f"pipeline[:-1]; got a {type(self.transformer).__name__} without `transform`."
+                f"pipeline[:-1]; got a {type(self.transformer).__name__} without `transform`. For "
+                "a model that takes the table as it is, use ThreatModel.from_frame."
             )
         check_is_fitted(self.transformer)
         names = getattr(self.transformer, "feature_names_in_", None)

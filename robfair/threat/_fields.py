@@ -44,7 +44,8 @@ class ThreatModelFields:
             if mask.dtype != bool:
                 raise TypeError(
                     f"mutable must be an array of bool, one per feature; got dtype {mask.dtype}. "
-                    "Use numpy.isin(columns, names) to make a mask from names."
+                    "Use numpy.isin(columns, names) to make a mask from names; for the columns of "
+                    "a table ThreatModel.from_frame(X, mutable=names), or from_transformer."
                 )
             if not mask.any():
                 raise ValueError("mutable is False everywhere: no feature may change.")

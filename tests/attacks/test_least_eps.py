@@ -181,6 +181,12 @@ def test_results_say_what_they_are():
     assert "mean eps of those found none" in repr(least_eps(NET, X, eps_max=1e-9))
 
 
+def test_rows_that_are_proven_out_of_reach_need_no_step():
+    weight, bias, samples = random_linear(np.random.default_rng(3), 3)
+    found = least_eps(linear_layer(weight, bias), samples, eps_max=1e-9)
+    assert len(found.warnings_) == 1  # of rows that are censored; the gradient is not zero
+
+
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [

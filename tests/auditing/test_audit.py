@@ -133,7 +133,9 @@ def test_the_table():
     skipped = int((CLF.predict(DATA.X) != DATA.y).sum())
     flat = " ".join(lines)
     assert "distance: linear, ThreatModel(norm=2), capped at 3" in flat
-    assert f"240 samples: {240 - skipped} exact, {skipped} skipped" in flat
+    assert (
+        f"240 samples: {240 - skipped} exact, {skipped} skipped (the model is wrong there)" in flat
+    )
     assert text.count("90 % interval") == 4
     assert all(name in text for name in ("accuracy", *MEASURES, "size", "mean distance", "Rob(P)"))
     for group, row in result.by_group.iterrows():
@@ -391,8 +393,16 @@ def test_what_is_odd_of_groups_is_told_once(measure, tmp_path):
 
 
 def test_labels_the_wrong_way_round_are_told_once():
-    with pytest.warns((LabelsWarning, UndefinedMetricWarning)) as record:
+    with pytest.warns(LabelsWarning, match="^no prediction of 240 is right") as record:
         run(y=1 - CLF.predict(DATA.X))
-    # Of the labels, of intervals where all distances count 0, of CV, and of the ratio.
-    assert [w.category for w in record] == [LabelsWarning, *[UndefinedMetricWarning] * 4]
-    assert str(record[0].message).startswith("no prediction of 240 is right")
+    assert len(record) == 1  # CV, ratio, Gini and intervals are undefined for this reason alone
+
+
+@pytest.mark.parametrize("certify", [False, True])
+def test_one_group_is_told_once_for_all_measures(certify):
+    with pytest.warns(UndefinedMetricWarning) as record:
+        run(groups=np.zeros(240, int), threat_model=ThreatModel(bounds=(-9, 9)), certify=certify)
+    assert [str(w.message) for w in record] == [
+        "V_f, CV, the gap, the ratio and Gini are undefined and NaN is returned: there is only one "
+        "group (0) to compare. Use data of two or more."
+    ]

@@ -42,7 +42,9 @@ def test_containers(container):
 
 @pytest.mark.parametrize("level", [None, 0.9])
 def test_one_class(level):
-    with pytest.warns(UndefinedMetricWarning, match=r"CAU is undefined.*only one \(1\)") as record:
+    with pytest.warns(
+        UndefinedMetricWarning, match=r"CAU is undefined.*only one group \(1\)"
+    ) as record:
         value = class_accuracy_unfairness([1, 1], [1, 0], confidence_level=level)
     assert len(record) == 1
     assert np.isnan(value)

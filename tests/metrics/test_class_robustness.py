@@ -215,12 +215,12 @@ def test_containers(container):
 @pytest.mark.parametrize("level", [None, 0.9])
 def test_undefined(level):
     eps = {"least_eps": [1.0, 2.0, 3.0, 4.0]}
-    with pytest.warns(UndefinedMetricWarning, match=r"CRU_eps .*only one \(1\)") as record:
+    with pytest.warns(UndefinedMetricWarning, match=r"CRU_eps .*only one group \(1\)") as record:
         found = class_robustness_unfairness([1] * 4, [1] * 4, confidence_level=level, **eps)
     assert len(record) == 1
     assert np.isnan(found)
     assert found.interval is None if level is None else np.isnan(found.interval).all()
-    with pytest.warns(UndefinedMetricWarning, match=r"^CRU_s .*only one \(1\)"):
+    with pytest.warns(UndefinedMetricWarning, match=r"^CRU_s .*only one group \(1\)"):
         class_robustness_unfairness([1] * 4, [1] * 4, success=[True] * 4, confidence_level=level)
     # A class of which nothing is predicted right has no population, which is not robustness 0.
     y, pred = [0, 0, 1, 1], [0, 0, 0, 0]

@@ -206,7 +206,7 @@ def test_intervals_hold_where_all_groups_are_equal(measure, n_groups):
 )
 @pytest.mark.parametrize("y_pred", [[0, 0], [1, 1]])  # all right, all wrong
 def test_one_group(measure, symbol, y_pred):
-    message = rf"^{symbol} is .* compares groups.*only one \('a'\)"
+    message = rf"^{symbol} is .* only one group \('a'\) to compare"
     with pytest.warns(UndefinedMetricWarning, match=message) as record:
         value = measure([0, 0], y_pred, distance=[1.0, 2.0], sensitive_features=["a", "a"], ddof=1)
     assert len(record) == 1
@@ -214,7 +214,7 @@ def test_one_group(measure, symbol, y_pred):
 
 
 def test_bias_correction_of_one_group():
-    with pytest.warns(UndefinedMetricWarning, match="compares groups") as record:
+    with pytest.warns(UndefinedMetricWarning, match="only one group") as record:
         value = robustness_variance(
             [0], [0], distance=[1.0], sensitive_features=["a"], bias_corrected=True, ddof=1
         )

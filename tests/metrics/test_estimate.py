@@ -159,7 +159,7 @@ def test_ends_are_possible_values():
 )
 def test_interval_is_undefined_where_the_spread_is_unknown(distance, groups, reason):
     n = len(groups)
-    with pytest.warns(UndefinedMetricWarning, match=f"Intervals are undef.* {reason}"):
+    with pytest.warns(UndefinedMetricWarning, match=f"Each interval is undef.* {reason}"):
         rob = metrics.worst_group_robustness(
             [0] * n,
             [0] * n,

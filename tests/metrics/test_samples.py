@@ -314,9 +314,9 @@ SYMBOLS = {
     robustness_variance: "V_f",
     robustness_dispersion: "CV",
     worst_group_robustness: "min Rob(P)",
-    robustness_gap: "The robustness gap",
-    robustness_ratio: "The robustness ratio",
-    robustness_gini: "The Gini coefficient",
+    robustness_gap: "The gap",
+    robustness_ratio: "The ratio",
+    robustness_gini: "Gini",
     group_robustness: "Rob(P) of the groups concerned",
 }
 RELATIVE = [robustness_dispersion, robustness_ratio, robustness_gini]
@@ -333,7 +333,7 @@ def test_a_warning_begins_with_the_measure(measure):
         assert np.isnan(measure(y, y, **keywords, **cells)).any()
     if measure in (classifier_robustness, worst_group_robustness, group_robustness):
         return  # of one group, too
-    with pytest.warns(UndefinedMetricWarning, match=f"{begin}it compares groups"):
+    with pytest.warns(UndefinedMetricWarning, match=f"{begin}there is only one group"):
         assert np.isnan(measure(y, y, **keywords, sensitive_features=["a"] * 3))
     if measure in RELATIVE:
         with pytest.warns(UndefinedMetricWarning, match=rf"{begin}Rob\(f\) is 0"):

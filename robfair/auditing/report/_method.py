@@ -41,7 +41,10 @@ def _change_line(audit: AuditNumbers) -> str:
 
 def status_line(audit: AuditNumbers) -> str:
     """Count the samples by the status of their search."""
-    counts = ", ".join(f"{n} {status}" for status, n in audit.distances.counts().items())
+    meanings = {"skipped": " (the model is wrong there)", "censored": " (no change flips them)"}
+    counts = ", ".join(
+        f"{n} {status}{meanings.get(status, '')}" for status, n in audit.distances.counts().items()
+    )
     return f"{len(audit.distances)} samples: {counts}"
 
 

@@ -45,10 +45,14 @@ def _distances(audit: AuditNumbers) -> list[str]:
     if method.proves == "neither":
         return [f'Distances by "{method.name}" bound the true ones from neither side.']
     unchecked = audit.check is None and method.checked_by
-    return [
-        "The distances come from a search and bound the true ones from above."
-        + (" No second search has checked them." if unchecked else "")
-    ]
+    of_a_search = "The distances come from a search and bound the true ones from above."
+    if exact := counts.get("exact"):
+        known = exact + counts.get("found", 0) + counts.get("censored", 0)
+        of_a_search = (
+            f"Of {known:,} distances {exact:,} are exact; the others come from a search and bound "
+            "the true ones from above."
+        )
+    return [of_a_search + (" No second search has checked them." if unchecked else "")]
 
 
 def _warned(audit: AuditNumbers) -> list[str]:

@@ -26,7 +26,7 @@ def test_lines(made):
     wrong = np.append(NEAR[1:], np.nan)
     assert (
         made({"a": wrong}, confidence=None, **ONE).status_line()
-        == "40 samples: 39 exact, 1 skipped"
+        == "40 samples: 39 exact, 1 skipped (the model is wrong there)"
     )
 
 

@@ -41,6 +41,13 @@ def test_certified_orders(made):
     assert "0 of 1 pairs of groups are provably ordered" in details(same)
 
 
+def test_exact_distances_among_those_of_a_search_are_counted(made):
+    status = np.repeat(["exact", "found"], [370, 30])
+    assert "Of 400 distances 370 are exact; the others come from a search" in details(
+        made({"a": NEAR, "b": FAR}, method="exact", status=status)
+    )
+
+
 def test_the_paper_s_distances_are_no_bound(made):
     assert "bound the true ones from neither side" in details(
         made({"a": NEAR, "b": FAR}, method="paper", status="found")
