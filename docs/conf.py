@@ -25,6 +25,7 @@ copyright = "The robfair developers, BSD-3-Clause"
 version = release = robfair.__version__
 
 extensions = [
+    "fold_tables",
     "mathml",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",

@@ -6,11 +6,13 @@ import re
 import runpy
 
 import pytest
+from docutils.core import publish_doctree, publish_from_doctree
 
 import robfair
 from pages import ROOT
 
 API = runpy.run_path(str(ROOT / "docs" / "api_pages.py"))
+FOLD = runpy.run_path(str(ROOT / "docs" / "fold_tables.py"))["fold"]
 FORMULAS = runpy.run_path(str(ROOT / "docs" / "mathml.py"))
 
 
@@ -79,3 +81,19 @@ def test_every_example_has_its_place():
 def test_formulas_are_drawn_without_the_network(tex, tags):
     drawn = FORMULAS["to_mathml"](tex)
     assert re.findall(r"<([a-z]+)", drawn) == ["math", *tags]
+
+
+def test_long_tables_but_the_first_are_folded():
+    def table(name, rows):
+        cells = "\n".join(f"{i:8}  b" for i in range(rows))
+        return f"========  =\n{name:8}  x\n========  =\n{cells}\n========  =\n"
+
+    page = publish_doctree("\n".join(map(table, ("first", "short", "long"), (9, 6, 7))))
+    FOLD(page)
+    html = publish_from_doctree(page, writer="html5").decode().partition("<body>")[2]
+    opened = re.split(r"<details[^>]*>.*?</details>", html, flags=re.DOTALL)
+    assert len(opened) == 2
+    assert "first" in opened[0]
+    assert "short" in opened[0]
+    assert "Table of 7 rows: long, x" in html
+    assert "long" not in opened[0] + opened[1]
