@@ -114,8 +114,13 @@ def test_trades_and_natural_are_those_of_the_estimators(digits, data, small, tra
 def reduced(small, data, tmp_path_factory):
     """A training like "reduced", on digits: it, its weights, and the state that is shared."""
     recipe = replace(
-        small, epochs=4, retrain_epochs=2, natural_start=True, has_controls=False,
+        small, epochs=2, retrain_epochs=2, natural_start=True, has_controls=False,
         has_even_margins=True,
+    )  # fmt: skip
+    few = slice(200)
+    data = replace(
+        data, X_train=data.X_train[few], y_train=data.y_train[few],
+        groups_train=data.groups_train[few],
     )  # fmt: skip
     output = tmp_path_factory.mktemp("reduced")
     trainer = Trainer(Task(Run("digits-tabular", "small", 0), recipe, data, output, "cpu", 0))
@@ -131,16 +136,16 @@ def reduced(small, data, tmp_path_factory):
     return trainer, weights, shared[0]
 
 
-def test_trades_begins_with_the_natural_network_and_even_margins_with_the_average(reduced, data):
+def test_trades_begins_with_the_natural_network_and_even_margins_with_the_average(reduced):
     trainer, weights, shared = reduced
-    recipe = trainer.task.recipe
+    recipe, data = trainer.task.recipe, trainer.task.data
     assert set(weights) == set(recipe.names)
     start = data.module()
     start.load_state_dict(weights[recipe.names.natural])
     settings = trainer._common("x") | {"checkpoint": None, "module": start}
-    # Its own average, where it ends after four epochs.
+    # Its own average, where it ends after two epochs.
     trades = AdversarialClassifier(
-        strategy=HoldOut(), max_epochs=4, averaging=recipe.averaging, **trainer._attack(),
+        strategy=HoldOut(), max_epochs=2, averaging=recipe.averaging, **trainer._attack(),
         **settings,
     ).fit(data.X_train, data.y_train, groups=data.groups_train)  # fmt: skip
     average = average_of(shared)
@@ -161,8 +166,9 @@ def test_a_reduced_training_that_is_killed_ends_with_the_same_bits(reduced, tmp_
     task = replace(trainer.task, output=tmp_path)
     train_step, steps = RobustNet.train_step, itertools.count()
     # In natural training, in TRADES before and after FARMUR's start, in FARMUR, in EvenMargins.
-    epoch = 29  # steps: a tenth of 500 rows is held out
-    kills = {int(part * epoch) for part in (2.5, 9, 12.5, 15.5, 18)}
+    held_out = held_out_rows(task.data, task.recipe, seed=0)
+    epoch = -(-(~held_out).sum() // 16)  # steps
+    kills = {int(part * epoch) for part in (1.25, 6, 8.25, 11.25, 14)}
 
     def step(net, *args, **kwargs):
         if next(steps) in kills:
