@@ -14,10 +14,11 @@ from robfair._problem import as_problem, as_seed, progress_bar
 from robfair.adapters import leaves_as_found
 from robfair.distance._by_gaps import run_by_gaps
 from robfair.distance._diagnostics import diagnose
+from robfair.distance._fewest import undo_free_moves
 from robfair.distance._methods import find_method, find_runner, without_reading
 from robfair.distance._options import DistanceOptions
 from robfair.distance._result import BoundaryDistance
-from robfair.distance._runners import add_lower_bounds
+from robfair.distance._runners import QUERIES, add_lower_bounds
 from robfair.distance._writer import ResultWriter
 from robfair.distance.exact import ReadingDiffers
 from robfair.threat import ThreatModel
@@ -282,6 +283,9 @@ def measure_distance(
             results = ResultWriter(problem, return_adversarial, bar.update)
             results.warnings.append(f"{error} Its distances are those of a search.")
             run_by_gaps(run, results, options, X)
+    if return_adversarial and problem.norm != 2 and problem.threat_model.is_mixed:
+        most = (options.budget or QUERIES) if chosen.name == "decision" else None
+        undo_free_moves(problem, results, most)
     if certify and results.lower is None:  # exact distances have brought their own
         with progress_bar(problem, "certified bounds", verbose) as bar:
             results.progress = bar.update
