@@ -60,7 +60,7 @@ docs: $(DOCS_STAMP) ## build the documentation with its examples, into docs/_bui
 
 pages: docs ## open every page and three reports in Chromium: desk, phone, dark, print (minutes)
 	$(say) 'Chromium: width, contrast, landmarks, network, console'
-	@$(ONE_THREAD) PYTHONPATH=tests $(BIN)/python tests/open_pages.py docs/_build/html
+	@$(ONE_THREAD) $(BIN)/python tests/open_pages.py docs/_build/html
 
 lint: $(STAMP) ## ruff: rules (numpydoc style included) and format; which room imports which
 	$(say) 'ruff check'

@@ -47,6 +47,7 @@
     rgb
       .map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
       .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0.05);
+  const opacity = (e) => (e ? getComputedStyle(e).opacity * opacity(e.parentElement) : 1);
   const faint = new Map();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -54,7 +55,8 @@
     if (!node.data.trim() || e.closest("script, style, noscript") || !shown(e)) continue;
     const style = getComputedStyle(e);
     const behind = ground(e);
-    const text = over(rgba(style.color), behind);
+    const [r, g, b, alpha] = rgba(style.color);
+    const text = over([r, g, b, alpha * opacity(e)], behind);
     const [low, high] = [light(text), light(behind)].sort((a, b) => a - b);
     const size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);

@@ -1,8 +1,9 @@
-"""Draw images/audit-adult.png, for README.md and the first page: the audit of README.md.
+"""Draw images/audit-adult*.png, for README.md and the first page: the audit of README.md.
 
 Run ``python docs/pictures/audit_adult.py`` after a change of the displays.
 """
 
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -26,16 +27,28 @@ model = make_pipeline(
 result = audit(model, test.data, test.target, sensitive_features=test.sensitive_features["race"])
 print(result)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
-RobustnessCurveDisplay.from_predictions(
-    result.y_true,
-    result.distances.predicted,
-    distance=result.distances.distance,
-    sensitive_features=result.sensitive_features,
-    name="Who withstands a change of size τ",
-).plot(ax=left)
-GroupRobustnessDisplay(
-    result.by_group, result.overall, name="Rob(P), the area below each curve", confidence=0.95
-).plot(ax=right)
-right.legend(loc="upper right", fontsize="small")
-figure.savefig(Path(__file__).parent.parent / "images" / "audit-adult.png", dpi=110)
+
+def draw(figure, above, below, file, line, **legend):
+    """Draw curves and groups into two axes with lines of so many letters, and save the figure."""
+    RobustnessCurveDisplay.from_predictions(
+        result.y_true,
+        result.distances.predicted,
+        distance=result.distances.distance,
+        sensitive_features=result.sensitive_features,
+        name="Who withstands a change of size τ",
+    ).plot(ax=above)
+    GroupRobustnessDisplay(
+        result.by_group, result.overall, name="Rob(P), the area below each curve", confidence=0.95
+    ).plot(ax=below)
+    below.legend(**legend, loc="upper right", fontsize="small")
+    below.set_xlabel(textwrap.fill(below.get_xlabel(), line))
+    figure.savefig(Path(__file__).parent.parent / "images" / file, dpi=110)
+
+
+figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
+draw(figure, *axes, "audit-adult.png", 60)
+
+# For the width of a phone, one above the other.
+with plt.rc_context({"font.size": 7.5}):
+    figure, axes = plt.subplots(2, 1, figsize=(3.8, 6.2), layout="constrained")
+    draw(figure, *axes, "audit-adult-narrow.png", 40, bbox_to_anchor=(1, -0.3), borderaxespad=0)
