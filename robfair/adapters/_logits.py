@@ -165,7 +165,15 @@ class LogitModel(Adapted):
         The function raises ValueError if the module returns no logits.
         """
         with self.passes(shape) as run:
-            yield lambda flat: self.logits(run(flat))
+
+            def forward(flat: Tensor) -> Tensor:
+                if len(flat):
+                    return self.logits(run(flat))
+                # Some modules refuse an empty batch, such as those that reshape by its size.
+                row = flat.new_zeros(1, *flat.shape[1:])
+                return self.logits(run(torch.cat([flat, row])))[:0]
+
+            yield forward
 
     @contextmanager
     def forward_vjp(self, shape: tuple[int, ...]) -> Iterator[ForwardVjp]:

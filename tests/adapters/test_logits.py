@@ -296,3 +296,25 @@ def test_tensor_is_a_copy_in_the_dtype_of_the_module(dtype):
 
 def dtype_name(dtype):
     return str(dtype).removeprefix("torch.")
+
+
+class Refuses(nn.Module):
+    """Reshapes by the size of the batch, as attention does, and says one class of most rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = linear_layer(np.array([[1.0, -1.0]]), np.array([9.0]))
+
+    def forward(self, x):
+        return self.layer(x.reshape(len(x), -1, 2).flatten(1))
+
+
+def test_no_empty_batch_reaches_a_module():
+    module, X = Refuses().double(), np.random.default_rng(0).normal(size=(5, 2))
+    with as_logits(module).forward_vjp((2,)) as forward_vjp:
+        logits, vjp = forward_vjp(torch.zeros(0, 2, dtype=torch.float64))
+        assert logits.shape == (0, 2)
+        assert vjp(logits).shape == (0, 2)
+    # No row is predicted otherwise, at which the search could start.
+    assert boundary_distance(module, X, method="deepfool", max_iter=1).counts()
+    assert boundary_distance(module, X).counts()
