@@ -104,6 +104,7 @@ alone = (
     "benchmarks",
     "measured",
     "running-benchmarks",
+    "first-hour",
     "changelog",
     "contributing",
 )

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from robfair import ThreatModel, boundary_distance
+from robfair import boundary_distance
 from robfair.datasets import make_group_margins
 
 DATA = make_group_margins(40, random_state=0)
@@ -45,7 +45,7 @@ def test_keras_on_torch(last, monkeypatch):
     for layer, linear in zip(layers, (module[0], module[2]), strict=True):
         layer.set_weights([linear.weight.detach().numpy().T, linear.bias.detach().numpy()])
     expected = boundary_distance(module, X).distance
-    assert_allclose(boundary_distance(model, X).distance, expected, rtol=1e-3)
+    assert_allclose(boundary_distance(model, X).distance, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.slow
@@ -54,13 +54,10 @@ def test_an_image_classifier_of_hugging_face():
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     images = {"image_size": 8, "patch_size": 4, "num_labels": 4, "intermediate_size": 16}
-    model = transformers.ViTForImageClassification(transformers.ViTConfig(**sizes, **images))
+    # Without so wide a start one class is predicted everywhere.
+    config = transformers.ViTConfig(**sizes, **images, initializer_range=0.3)
+    model = transformers.ViTForImageClassification(config).eval()
+    found = boundary_distance(model, torch.randn(6, 3, 8, 8).numpy())
     with torch.no_grad():
-        model.classifier.weight.mul_(50)  # or one class is predicted everywhere
-    rows = torch.rand(4, 3, 8, 8)
-    found = boundary_distance(model.eval(), rows.numpy(), threat_model=ThreatModel(bounds=(0, 1)))
-    flipped = found.status == "found"
-    with torch.no_grad():
-        after = model(torch.from_numpy(found.adversarial[flipped])).logits.argmax(1).numpy()
-    assert flipped.any()
-    assert (after != found.predicted[flipped]).all()
+        after = model(torch.from_numpy(found.adversarial)).logits.argmax(1).numpy()
+    assert (after != found.predicted).all()
