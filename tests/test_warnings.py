@@ -5,8 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
+from robfair import audit
 from robfair._warnings import each_once, warn, warn_undefined
+from robfair.datasets import make_group_margins
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics import robustness_dispersion, robustness_gini, worst_group_robustness
 
@@ -93,6 +96,25 @@ def test_a_measure_of_rows_that_are_all_wrong_warns_once(measure):
     options = {"distance": 1.0 + y, "sensitive_features": groups, "confidence_level": 0.9}
     (message,) = told(lambda: measure(y, 1 - y, **options))
     assert message.startswith("no prediction of 12 is right")
+
+
+@pytest.mark.parametrize("certify", [False, True])
+def test_an_audit_of_one_group_tells_so_once_for_all_measures(certify):
+    data = make_group_margins(60, random_state=0)
+    model = LogisticRegression().fit(data.X, data.y)
+    one = np.zeros(60, int)
+    assert told(lambda: audit(model, data.X, data.y, sensitive_features=one, certify=certify)) == [
+        "V_f, CV, the gap, the ratio and Gini are undefined and NaN is returned: there is only one "
+        "group (0) to compare. Use data of two or more."
+    ]
+
+
+def test_an_audit_of_labels_the_wrong_way_round_warns_once():
+    data = make_group_margins(60, random_state=0)
+    model = LogisticRegression().fit(data.X, data.y)
+    y = 1 - model.predict(data.X)  # CV, ratio, Gini and intervals are undefined for this reason
+    (message,) = told(lambda: audit(model, data.X, y, sensitive_features=data.groups))
+    assert message.startswith("no prediction of 60 is right")
 
 
 def test_other_threads_are_not_silenced():

@@ -24,7 +24,6 @@ from robfair.datasets import make_group_margins
 from robfair.exceptions import (
     CensoredDistanceWarning,
     GroupsWarning,
-    LabelsWarning,
     UndefinedMetricWarning,
 )
 from robfair.metrics import AUDIT_MEASURES, group_robustness, robustness_bounds
@@ -390,19 +389,3 @@ def test_what_is_odd_of_groups_is_told_once(measure, tmp_path):
     result.to_html(tmp_path / "audit.html")  # says nothing again
     assert result.overall.notna().to_numpy().any()
     assert "unused" not in str(result)
-
-
-def test_labels_the_wrong_way_round_are_told_once():
-    with pytest.warns(LabelsWarning, match="^no prediction of 240 is right") as record:
-        run(y=1 - CLF.predict(DATA.X))
-    assert len(record) == 1  # CV, ratio, Gini and intervals are undefined for this reason alone
-
-
-@pytest.mark.parametrize("certify", [False, True])
-def test_one_group_is_told_once_for_all_measures(certify):
-    with pytest.warns(UndefinedMetricWarning) as record:
-        run(groups=np.zeros(240, int), threat_model=ThreatModel(bounds=(-9, 9)), certify=certify)
-    assert [str(w.message) for w in record] == [
-        "V_f, CV, the gap, the ratio and Gini are undefined and NaN is returned: there is only one "
-        "group (0) to compare. Use data of two or more."
-    ]
