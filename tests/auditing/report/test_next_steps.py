@@ -78,7 +78,7 @@ def test_strong_is_said_to_cost_what_it_costs():
 def test_the_rows_that_it_asks_for_show_the_difference(made):
     def draw(n):
         # Even quantiles: the same mean and spread whatever the number of rows.
-        spread = (np.arange(n) + 0.5) / n
+        spread = 2 * (np.arange(n) + 0.5) / n
         return {"a": 1 + spread, "b": 1.1 + spread}
 
     result = made(draw(40))
