@@ -2,11 +2,12 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from robfair.training._response import first_order_response
+from robfair.training._response import first_order_response, mean_response
 
 
 def after(module, optimizer, x, noise, coefficient, n_steps):
@@ -52,3 +53,14 @@ def test_before_the_first_step():
     adam = torch.optim.Adam(module.parameters(), lr=0.1)
     (response,) = first_order_response([module(x).sum()], adam, n_steps=1)
     assert response == pytest.approx(0.7)  # lr times the sum of |gradient|
+
+
+def test_mean_of_the_responses_of_groups():
+    """By hand: steps of SGD on multiples of one weight, each group by its share of a batch."""
+    weight = nn.Parameter(torch.tensor(1.0))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    values, share = [2 * weight, 3 * weight], np.array([0.25, 0.75])
+    found = mean_response(values, share, optimizer, n_steps=5)
+    assert found == pytest.approx(0.1 * 5 * (4 * 0.25 * 9 * 0.75) ** 0.5)
+    silent = mean_response([2 * weight, 0 * weight], share, optimizer, n_steps=5)
+    assert silent == pytest.approx((0.1 * 5 * 4 * 0.25 * 1e-9) ** 0.5)
