@@ -70,7 +70,8 @@ TradeoffDisplay(comparison.overall, x="accuracy", y="CV").plot(ax=right)
 plt.show()
 
 # %%
-# The groups of one of them. A wide interval is a small group.
+# The groups of one of them, over all rows and within each label. A wide interval is a small group.
 chosen = comparison.audits["MLP"]
+print(chosen.by_label[["size", "robustness", "lower", "upper"]].round(3).to_string())
 GroupRobustnessDisplay(chosen.by_group, chosen.overall, name="MLP").plot()
 plt.show()
