@@ -25,7 +25,8 @@ FIGURES = {f"{STEM}-{name}.png" for name in ("curves-paper", "curves-auto", "par
 def test_files(digits):
     output, report = digits
     names = {path.name for path in output.iterdir()}
-    assert names == {"results", "weights", "checkpoints", f"{STEM}-report.md", *FIGURES}
+    folders = {"results", "weights", "checkpoints", "measured"}
+    assert names == {*folders, f"{STEM}-report.md", *FIGURES}
     assert (output / f"{STEM}-report.md").read_text(encoding="utf-8") == report
     for place in ("## Table 1", "## Section 6.2", "FARMUR 2+1", "TRADES 3 averaged"):
         assert place in report

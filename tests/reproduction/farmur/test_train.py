@@ -27,7 +27,11 @@ from robfair.reproduction.farmur._train import (
 )
 from robfair.training import RobustNet, Strategy
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Two epochs of few rows even nothing out.
+    pytest.mark.filterwarnings("ignore:margins are not evened out"),
+]
 
 
 @pytest.fixture(scope="module")
