@@ -18,7 +18,7 @@ from robfair._groups import SMALL_GROUP, Groups, group_columns
 from robfair._text import few
 from robfair._validation import to_array
 from robfair._warnings import warn
-from robfair.adapters import refuses_floats, some_rows, transformers
+from robfair.adapters import refuses_floats, transformers
 from robfair.threat import (
     ThreatModel,
     UnreadableColumns,
@@ -138,8 +138,9 @@ def _parts_alike(column: pd.Series[Any], groups: list[NDArray[np.intp]]) -> bool
 
 
 def _leaves_gaps(steps: Any, X: pd.DataFrame) -> bool:
-    """Tell whether transformers leave gaps of X to the last step, where they are not numbers."""
-    rows = some_rows(X[X.isna().any(axis=1)])
+    """Tell whether gaps of X reach the last step: tried on a row with one of each column."""
+    gaps = X.isna().to_numpy()
+    rows = X.iloc[np.unique(gaps.argmax(axis=0)[gaps.any(axis=0)])]
     if not len(rows):
         return False
     out = steps.transform(rows)

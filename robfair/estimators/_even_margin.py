@@ -27,8 +27,8 @@ class EvenMarginClassifier(AttackedClassifier):
     has a coefficient, which a proportional-integral controller sets so that Rob(P) of all groups
     comes to the Rob(f) of before: weak groups are to gain, and robust ones to pay for it.
     Where groups differ by no more than sampling error, or where the cheap distance disagrees with
-    "strong" on some samples, nothing is done; where the network has become worse than averaged
-    adversarial training on held-out samples, control is undone. All but the first is warned of.
+    "strong" on some samples, nothing is done; where the network has become worse than it was before
+    on held-out samples, control is undone. All but the first is warned of.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ class EvenMarginClassifier(AttackedClassifier):
     A run costs about 1.2 times adversarial training of as many epochs. Distances and attacks by
     other norms need not become more even, and robust accuracy in L-inf falls by two points on
     digits, which the check at the end does not look at. It was tried on tables and on digits of
-    8 x 8 pixels. In a small run on MNIST (3,000 images, LeNet-5) V_f fell by a third and Rob(f) by
-    four per cent: the check found that, and control was undone.
+    8 x 8 pixels. Of images it has only had a small run on MNIST, whose Rob(f) fell by more than the
+    check at the end allows.
 
     References
     ----------

@@ -41,7 +41,10 @@ def _change_line(audit: AuditNumbers) -> str:
 
 def status_line(audit: AuditNumbers) -> str:
     """Count the samples by the status of their search."""
-    meanings = {"skipped": " (the model is wrong there)", "censored": " (no change flips them)"}
+    meanings = {
+        "skipped": " (the model is wrong there)",
+        "censored": " (no change that flips them was found)",
+    }
     counts = ", ".join(
         f"{n} {status}{meanings.get(status, '')}" for status, n in audit.distances.counts().items()
     )
