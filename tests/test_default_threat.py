@@ -14,7 +14,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import KNNImputer
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -31,7 +31,7 @@ from sklearn.preprocessing import (
 )
 
 from robfair import ThreatModel, audit, boundary_distance, compare
-from robfair._default_threat import sensitive_columns
+from robfair._default_threat import default_threat_model, sensitive_columns
 from robfair._groups import encode_groups
 from robfair.attacks import attack, least_eps
 from robfair.metrics import robustness_variance
@@ -253,6 +253,16 @@ def test_gaps_that_transformers_leave_stay_gaps():
     flipped = np.isfinite(found.distance)
     assert flipped.any()
     assert_array_equal(moved[flipped].isna(), gaps[flipped].isna())
+
+
+def test_one_gap_that_reaches_the_last_step_is_enough():
+    values = np.random.default_rng(0).normal(size=(3000, 2))
+    values[::2, 0] = values[1501, 1] = np.nan  # of the first column all are filled
+    table = pd.DataFrame(values, columns=["filled", "left"])
+    fill = make_column_transformer((SimpleImputer(), ["filled"]), ("passthrough", ["left"]))
+    model = make_pipeline(fill, HistGradientBoostingClassifier(max_iter=2, max_depth=1))
+    model.fit(table, values[:, 1] > 0)
+    assert default_threat_model(model, table).is_mixed
 
 
 def test_catboost_is_given_its_codes_as_integers():
