@@ -154,7 +154,7 @@ class EvenMarginClassifier(AttackedClassifier):
 
     Notes
     -----
-    A run costs about 1.2 times adversarial training of as many epochs. Distances and attacks by
+    A run costs 1.2 to 1.3 times adversarial training of as many epochs. Distances and attacks by
     other norms need not become more even, and robust accuracy in L-inf falls by two points on
     digits, which the check at the end does not look at. It was tried on tables and on digits of
     8 x 8 pixels. Of images it has only had a small run on MNIST, whose Rob(f) fell by more than the
