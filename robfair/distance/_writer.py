@@ -103,11 +103,27 @@ class ResultWriter:
             distance = distance.double().cpu().numpy()
         self.distance[index] = distance
         self.exact[index] = exact
-        if self.adversarial is not None and adversarial is not None:
+        if adversarial is not None:
             if isinstance(adversarial, Tensor):
                 adversarial = adversarial.cpu().numpy()
-            self.adversarial[index] = adversarial.reshape(-1, *self.problem.shape)
+            self._refuse_moved(index, adversarial)
+            if self.adversarial is not None:
+                self.adversarial[index] = adversarial.reshape(-1, *self.problem.shape)
         self.advance(len(index))
+
+    def _refuse_moved(self, index: NDArray[np.intp], points: NDArray[Any]) -> None:
+        """Raise RuntimeError if a point has moved a feature that is immutable."""
+        mask = self.problem.threat_model.mask(self.problem.shape)
+        if mask is None or len(index) == 0:
+            return
+        held = points.reshape(len(index), -1)[:, ~mask]
+        own = self.problem.X[index].reshape(len(index), -1)[:, ~mask].astype(held.dtype)
+        moved = ((held != own) & ~(np.isnan(held) & np.isnan(own))).any(axis=1)
+        if moved.any():
+            raise RuntimeError(
+                f"the search moved immutable features of {moved.sum()} samples. That is a mistake "
+                "of robfair, not yours: please report it, with the model's type and the options."
+            )
 
     def write_lower(self, index: NDArray[np.intp], lower: ArrayLike) -> None:
         """Record certified lower bounds; those of samples that never get one are NaN."""

@@ -43,6 +43,19 @@ def test_results_begin_censored_and_take_what_comes_in_any_order():
     assert (end.n_forward.dtype, end.n_backward.dtype) == (np.int32, np.int32)
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_point_that_moves_an_immutable_feature_is_an_error(keep):
+    p = problem(threat_model=ThreatModel(mutable=[True, False, True]))
+    results, index = ResultWriter(p, keep_adversarial=keep), np.array([2, 1])
+    points = torch.from_numpy(p.X[index]).float() + torch.tensor([1.0, 0.0, 0.0])
+    results.write_found(index, torch.ones(2), points)
+    points[1, 1] += 1e-3
+    with pytest.raises(RuntimeError, match="immutable features of 1 samples"):
+        results.write_found(index, torch.ones(2), points)
+    p.X[1, 1] = points[1, 1] = np.nan  # a gap stays a gap
+    results.write_found(index, torch.ones(2), points)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_status_and_bounds_are_per_sample(dtype):
     results = ResultWriter(problem(dtype=dtype), keep_adversarial=False, progress=lambda n: None)

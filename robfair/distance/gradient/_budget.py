@@ -10,12 +10,8 @@ from robfair.distance.gradient._descent import DescentSchedule
 
 __all__ = ["AUTO", "STRONG", "OwnBudget", "SearchBudget"]
 
-# Passes from which on a search has the schedules of "strong", and a single target class a second
-# start, ...
+# Passes from which on a search has the schedules of "strong".
 AMPLE = 200
-# ... this far beyond the boundary, where most features are at their bounds; bench_constants: halved
-# and doubled change less than 0.1 %.
-FAR_END = 1000.0
 LAST = 4  # passes of the confirmation, which may step out
 # Multiples of the steps of all descents that are tried, so that no passes are left.
 STRETCHES = tuple(0.05 * i for i in range(40, -1, -1))
@@ -52,26 +48,9 @@ class OwnBudget:
     n_again: int
     deepfool: bool = False
 
-    def for_targets(self, n_targets: int, ample: bool = True) -> OwnBudget:
-        """Return this budget for so many target classes.
-
-        Parameters
-        ----------
-        n_targets : int
-            Number of target classes.
-        ample : bool
-            Whether passes allow a second start towards a single target class.
-
-        Returns
-        -------
-        OwnBudget
-            No more candidates than there are target classes.
-        """
-        n_candidates, far = min(self.n_candidates, n_targets), self.far
-        if n_candidates == 1 and ample:
-            # One target class leaves no choice: another start at the far end of the box.
-            far = (*far, FAR_END)
-        return replace(self, n_candidates=n_candidates, far=far)
+    def for_targets(self, n_targets: int) -> OwnBudget:
+        """Return this budget with no more candidates than there are target classes."""
+        return replace(self, n_candidates=min(self.n_candidates, n_targets))
 
     @property
     def each(self) -> int:
@@ -150,9 +129,8 @@ class SearchBudget:
         """
         if budget is None:
             return replace(self, own=self.own.for_targets(n_targets))
-        ample = budget >= AMPLE
-        plan = STRONG if ample else AUTO
-        own = replace(plan.own.for_targets(n_targets, ample), n_again=0)
+        plan = STRONG if budget >= AMPLE else AUTO
+        own = replace(plan.own.for_targets(n_targets), n_again=0)
         # What other rows show is used whatever it has brought others: the passes are to be spent.
         plan = replace(plan, n_others=0, n_rounds=0, n_around=0, pays=0.0, flat=1.0)
         bare = replace(plan, own=replace(own, n_candidates=1))

@@ -253,9 +253,10 @@ def _follow(
     # flipped goes a little beyond the prediction, so that it is flipped next time.
     inwards = torch.minimum(newton.clamp(min=-most), -INWARDS * most)
     outwards = torch.minimum(newton + OUTWARDS * most, most)
-    return torch.where(
-        gap < 0, torch.minimum(radius, nearest.distance + inwards), radius + outwards
-    )
+    # The point may be far beyond the nearest one: the change is relative to that, or the radius
+    # could fall below 0.
+    closer = torch.maximum(nearest.distance + inwards, (1 - change) * nearest.distance)
+    return torch.where(gap < 0, torch.minimum(radius, closer), radius + outwards)
 
 
 def refine(

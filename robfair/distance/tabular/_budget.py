@@ -34,7 +34,7 @@ class TableBudget:
 
 
 TABLE_AUTO = TableBudget(
-    first=AUTO.own,
+    first=replace(AUTO.own, far=(4.0, 30.0)),
     others=replace(
         AUTO.own,
         n_candidates=2,

@@ -84,12 +84,14 @@ def table_distance(
         by_gradients = GradientSearch(oracle, best, TABLE_STRONG if strong else TABLE_AUTO)
         by_labels = LabelSearch(space, best, flips, FALLBACK)
         by_gradients.run(index)
+        if strong:  # before labels offer other rows, whose edits lead elsewhere
+            by_gradients.improve(index)
+            by_labels.shorten(index, FALLBACK)
         left = index if strong else index[np.isinf(best.cost[index])]
         if len(left):
             by_labels.run(left, results.predicted_codes, others, oracle.predict(others))
-        for _ in range(2 if strong else 1):
-            by_gradients.improve(index)
-            by_labels.shorten(index, FALLBACK)
+        by_gradients.improve(index)
+        by_labels.shorten(index, FALLBACK)
         _write(problem, results, oracle.confirm(best.rows[best.known(index)]))
         results.advance(len(index))
 

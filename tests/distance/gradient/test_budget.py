@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from oracles import network
 from robfair import boundary_distance
 from robfair.distance.gradient import AUTO, STRONG
-from robfair.distance.gradient._budget import AMPLE
 
 
 def most(search):
@@ -46,12 +45,6 @@ def test_more_passes_never_mean_fewer_starts_from_other_rows(n_targets):
         numbers = [getattr(each, name) for each in fitted]
         assert numbers == sorted(numbers)
         assert numbers[-1] > 20
-
-
-def test_one_target_class_gets_a_far_start_where_passes_are_ample():
-    far, ample = AUTO.own.far, AUTO.within(AMPLE, 1).own.far
-    assert len(AUTO.within(None, 1).own.far) == len(ample) == len(far) + 1
-    assert AUTO.within(AMPLE - 1, 1).own.far == AUTO.within(None, 2).own.far == far
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from robfair.distance.gradient._descent import (
     DescentSchedule,
     MarginObjective,
     Nearest,
+    _follow,
     cosine,
     descend,
 )
@@ -131,6 +132,18 @@ def test_the_nearest_flipped_point_is_kept():
     assert_array_equal(part.distance, [1, 1])
     assert_array_equal(part.points[:, 0], [8, 2])
     assert_array_equal(nearest.distance, [3, 1, 2, 2, 2])  # a part is a copy
+
+
+@pytest.mark.parametrize("change", [0.002, 0.3, 0.5])
+def test_a_point_far_beyond_the_nearest_one_leaves_the_radius_positive(change):
+    size, known = torch.tensor([1.0, 1.0, 8.0, 8.0]), torch.tensor([1.0, 0.9, 0.1, 1.0])
+    gap, fall = torch.full((4,), -1.0), torch.tensor([0.1, 5.0, 0.1, 0.0])
+    nearest = Nearest(torch.zeros(4, 1), known)
+    radius = _follow(size, size, gap, fall, change, nearest)
+    assert (radius >= (1 - change) * known * (1 - 1e-6)).all()
+    assert (radius <= known).all()
+    # At the nearest point the margin says how far to go in; here beyond the limit.
+    assert radius[0] == pytest.approx(1 - change)
 
 
 # --- Descents
