@@ -112,10 +112,11 @@ class ResultWriter:
         self.advance(len(index))
 
     def _refuse_moved(self, index: NDArray[np.intp], points: NDArray[Any]) -> None:
-        """Raise RuntimeError if a point has moved a feature that is immutable."""
-        mask = self.problem.threat_model.mask(self.problem.shape)
-        if mask is None or len(index) == 0:
+        """Raise RuntimeError if a point that was found has moved a feature that is immutable."""
+        mask, found = self.problem.threat_model.mask(self.problem.shape), self.distance[index] < np.inf
+        if mask is None or not found.any():
             return
+        index, points = index[found], points[found]
         held = points.reshape(len(index), -1)[:, ~mask]
         own = self.problem.X[index].reshape(len(index), -1)[:, ~mask].astype(held.dtype)
         moved = ((held != own) & ~(np.isnan(held) & np.isnan(own))).any(axis=1)
