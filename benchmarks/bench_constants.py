@@ -63,7 +63,6 @@ NUMBERS = [
     ("gradient._own_search", "auto", "GAIN", (0.015, 0.06)),
     ("gradient._suggestions", "auto", "OWN_SHARE", (0.25, 1.0)),
     ("gradient._pool", "auto", "ROWS", (64, 256)),
-    ("gradient._budget", "auto", "FAR_END", (500.0, 2000.0)),
     ("gradient._descent", "auto", "INWARDS", (0.15, 0.6)),
     ("gradient._descent", "auto", "OUTWARDS", (0.005, 0.02)),
     ("gradient._deepfool_step", "deepfool", "ENOUGH", (0.25, 0.9)),
