@@ -113,7 +113,10 @@ class ResultWriter:
 
     def _refuse_moved(self, index: NDArray[np.intp], points: NDArray[Any]) -> None:
         """Raise RuntimeError if a point that was found has moved a feature that is immutable."""
-        mask, found = self.problem.threat_model.mask(self.problem.shape), self.distance[index] < np.inf
+        mask, found = (
+            self.problem.threat_model.mask(self.problem.shape),
+            self.distance[index] < np.inf,
+        )
         if mask is None or not found.any():
             return
         index, points = index[found], points[found]

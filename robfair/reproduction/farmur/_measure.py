@@ -1,10 +1,10 @@
-"""Distances, measures and curves of all methods, by one method of distances."""
+"""Distances, measures and curves of all methods by one method of distances, and PGD accuracy."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from robfair._files import replacing
 from robfair._isolation import untouched_random_state
 from robfair._names import DistanceMethod
+from robfair.attacks import attack_success
 from robfair.auditing import Audit, audit
 from robfair.exceptions import ResultsError
 from robfair.metrics import RobustnessCurve, group_robustness_curves, robustness_curve
@@ -23,12 +24,14 @@ from robfair.models import load_weights, save_weights
 from robfair.reproduction._paper import Task
 from robfair.reproduction._records import Run
 
-__all__ = ["DISTANCES", "chosen_rows", "measure", "save_methods"]
+__all__ = ["DISTANCES", "PGD", "PGD_ACCURACY", "attacked", "chosen_rows", "measure", "save_methods"]
 
 DISTANCES = (
     "paper",
     "auto",
 )  # how distances are measured: Eq. 8, and robfair's own search
+PGD = "pgd"  # the part of a run, and the protocol of its measures
+PGD_ACCURACY, PGD_STEPS = "PGD-20 accuracy", 20
 N_TAU = 151  # points of a curve, enough for a figure and few enough for a file
 
 Curves = dict[str, Any]  # of a method: its points by group, and where they end
@@ -71,15 +74,7 @@ def measure(task: Task, *, distance: str) -> None:
 
 def _measured(task: Task, distance: str, method: str) -> dict[str, Any]:
     """Audit a method; return the rows of its measures, and its curves."""
-    run, recipe, data = task.run, task.recipe, task.data
-    file = _file(task, method)
-    if not file.exists():
-        raise ResultsError(
-            f"{file}, the weights of a training that is finished, is missing. Put it back, or "
-            f"delete {run.path(Path())} among the results to train again."
-        )
-    network = load_weights(_new_network(task), file)
-    network.eval().to(task.device)
+    run, recipe, data, network = task.run, task.recipe, task.data, _trained(task, method)
     some = chosen_rows(data.groups_test, recipe.n_distance)
     result = audit(
         network, data.X_test[some], data.y_test[some], name=method,
@@ -95,6 +90,36 @@ def _measured(task: Task, distance: str, method: str) -> dict[str, Any]:
     right = _predict(network, data.X_test, recipe.batch_size, task.device) == data.y_test
     alone.add(distance, distance, method, "test accuracy", right.mean())
     return {"rows": alone.parts[distance], "curves": _curves(result)}
+
+
+def attacked(task: Task) -> None:
+    """Measure the accuracy of all methods under PGD in L-inf, at the eps of their training.
+
+    On the rows whose distances are measured; of all groups together, and of each.
+    """
+    run, recipe, data = task.run, task.recipe, task.data
+    some = chosen_rows(data.groups_test, recipe.n_distance)
+    X, y, groups = (each[some] for each in (data.X_test, data.y_test, data.groups_test))
+    for method in recipe.names:
+        success = attack_success(
+            _trained(task, method), X, y, recipe.eps, n_steps=PGD_STEPS, nearest=False,
+            threat_model=replace(data.threat_model, norm=np.inf), random_state=run.seed,
+            verbose=task.verbose,
+        )  # fmt: skip
+        withstands = pd.Series(~np.asarray(success))
+        run.add(PGD, PGD, method, PGD_ACCURACY, withstands.mean())
+        run.add(PGD, PGD, method, PGD_ACCURACY, withstands.groupby(groups).mean())
+
+
+def _trained(task: Task, method: str) -> torch.nn.Module:
+    """Load the network of a method; raises ResultsError if its weights are missing."""
+    file = _file(task, method)
+    if not file.exists():
+        raise ResultsError(
+            f"{file}, the weights of a training that is finished, is missing. Put it back, or "
+            f"delete {task.run.path(Path())} among the results to train again."
+        )
+    return load_weights(_new_network(task), file).eval().to(task.device)
 
 
 def chosen_rows(groups: NDArray[Any], n: int | None) -> NDArray[np.intp]:

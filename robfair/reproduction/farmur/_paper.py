@@ -9,7 +9,7 @@ from robfair.datasets import fetch_cifar10, fetch_mnist, fetch_utkface
 from robfair.models import alexnet, lenet5, resnet18, utkface_network
 from robfair.reproduction._paper import Experiment, Paper, Part
 from robfair.reproduction.farmur._claims import claims
-from robfair.reproduction.farmur._measure import DISTANCES, measure
+from robfair.reproduction.farmur._measure import DISTANCES, PGD, attacked, measure
 from robfair.reproduction.farmur._recipes import (
     FarmurRecipe,
     adult_by_race,
@@ -47,6 +47,7 @@ _PARTS = {
     # The weights do not depend on how they are measured.
     TRAINING: Part(train, unused=("n_test", "n_distance")),
     **{distance: Part(partial(measure, distance=distance)) for distance in DISTANCES},
+    PGD: Part(attacked),
 }
 
 
@@ -66,7 +67,10 @@ FARMUR = Paper(
             }),
             ("mnist", "lenet5", partial(images, fetch=fetch_mnist, module=lenet5), {
                 "small": _LENET.small(),
-                "full": replace(_LENET, epochs=20, retrain_epochs=4, lr_schedule="cyclic"),
+                "full": replace(
+                    _LENET, epochs=20, retrain_epochs=4, lr_schedule="cyclic", n_path=1000,
+                    n_distance=2000, has_even_margins=True,
+                ),
                 "paper": _LENET,
             }),
             ("mnist", "alexnet", partial(images, fetch=fetch_mnist, module=alexnet), {

@@ -9,11 +9,11 @@ from robfair.reproduction._claims import JUDGED, markdown, spread, values_of
 from robfair.reproduction._paper import Excerpt, Results
 from robfair.reproduction.farmur._claims import ERRATA, TABLE, TABLE_1, number
 from robfair.reproduction.farmur._figures import draw_curves, draw_pareto
-from robfair.reproduction.farmur._measure import DISTANCES
+from robfair.reproduction.farmur._measure import DISTANCES, PGD, PGD_ACCURACY
 from robfair.reproduction.farmur._recipes import Methods
 from robfair.reproduction.farmur._train import KEEP, PATH, TRAINING
 
-__all__ = ["compare_table", "list_groups", "list_methods", "report"]
+__all__ = ["compare_table", "list_attacked", "list_groups", "list_methods", "report"]
 
 # Accuracy on all test rows, in place of those alone whose distance is measured.
 ACCURACY = "test accuracy"
@@ -33,6 +33,7 @@ def report(results: Results, excerpt: Excerpt | None) -> list[str]:
         lines += [markdown(list_groups(measures, distance, names)), ""]
         lines += _classes(measures, distance, names)
         lines += _censored(measures, distance)
+    lines += _attacked(results)
     if names.between is not None:
         lines += [_interpolation(measures, names, names.between), ""]
     lines += _seconds(measures, names)
@@ -65,6 +66,32 @@ def _censored(measures: pd.DataFrame, distance: str) -> list[str]:
         return []
     parts = ", ".join(f"{model}: {count:.0f}" for model, count in counts.items())
     return [f"Samples for which no boundary was found, and which count with the cap: {parts}.", ""]
+
+
+def _attacked(results: Results) -> list[str]:
+    """List accuracy under PGD; nothing for runs from before it was measured."""
+    table = list_attacked(results.measures, results.recipe.names)
+    if table.empty:
+        return []
+    of = f"Under PGD with 20 steps, L-inf, eps {results.recipe.eps:g}"
+    return [f"## {of}", "", markdown(table), ""]
+
+
+def list_attacked(measures: pd.DataFrame, names: Methods) -> pd.DataFrame:
+    """List the accuracy of all methods under PGD: over all rows, and of the worst group."""
+    rows = measures[(measures["protocol"] == PGD) & (measures["measure"] == PGD_ACCURACY)]
+    lines = []
+    for method in names:
+        of = rows[rows["model"] == method]
+        if of.empty:
+            continue
+        inside = of[of["group"].notna()].groupby("seed")["value"].min()
+        overall = of[of["group"].isna()]["value"]
+        cells = (spread(np.asarray(values), number) for values in (overall, inside))
+        lines.append(
+            {"method": method, **dict(zip((PGD_ACCURACY, "worst group"), cells, strict=True))}
+        )
+    return pd.DataFrame(lines)
 
 
 def _interpolation(measures: pd.DataFrame, names: Methods, between: str) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from papers import measures_of
 from robfair.exceptions import ResultsError
+from robfair.models import load_weights
 from robfair.reproduction import FARMUR, reproduce
 from robfair.reproduction._paper import Task
 from robfair.reproduction._records import Run
@@ -136,6 +137,32 @@ def test_measuring_goes_on_with_the_method_where_it_was_interrupted(
     other = Task(task.run, replace(small, tau_max=5.0), data, tmp_path, "cpu", 0)
     with pytest.raises(ResultsError, match="of another recipe"):
         measure(other, distance="auto")
+
+
+def test_accuracy_under_attack_is_that_of_points_in_the_ball(digits, measures, small, data):
+    """A plain loop of gradient steps finds about as much; nothing is right that was wrong."""
+    rows = chosen_rows(data.groups_test, small.n_distance)
+    x, y = torch.from_numpy(data.X_test[rows]), torch.from_numpy(data.y_test[rows])
+    found = measures.query("protocol == 'pgd'")
+    for method in small.names:
+        weights = digits[0] / "weights" / "digits-tabular-small-seed0"
+        network = load_weights(data.module(), weights / f"{_measure._slug(method)}.safetensors")
+        points, right = x.clone(), network(x).argmax(dim=1) == y
+        for _ in range(40):
+            points.requires_grad_()
+            loss = torch.nn.functional.cross_entropy(network(points), y, reduction="sum")
+            (slope,) = torch.autograd.grad(loss, points)
+            points = points.detach() + 0.25 * small.eps * slope.sign()
+            points = torch.clamp(points, x - small.eps, x + small.eps).clamp(0, 1)
+            right &= network(points).argmax(dim=1) == y
+        mine = found[found["model"] == method]
+        overall = mine[mine["group"].isna()]["value"].item()
+        assert overall == pytest.approx(float(right.double().mean()), abs=0.05)
+        inside = mine.dropna(subset="group").set_index("group")["value"]
+        clean = pd.Series((network(x).argmax(dim=1) == y).numpy())
+        assert (inside <= clean.groupby(data.groups_test[rows]).mean()).all()
+        sizes = pd.Series(data.groups_test[rows]).value_counts()
+        assert (inside * sizes).sum() / len(rows) == pytest.approx(overall)
 
 
 def test_groups_that_are_not_the_classes_are_compared_within_them(data, small, digits, tmp_path):

@@ -9,6 +9,7 @@ from papers import frame, rows, with_experiment
 from robfair.reproduction import FARMUR, reproduce
 from robfair.reproduction.farmur._report import (
     compare_table,
+    list_attacked,
     list_classes,
     list_groups,
     list_methods,
@@ -50,6 +51,18 @@ def test_two_seeds_are_two_runs_and_one_report(digits, tmp_path):
     assert "Seeds 0, 1" in report
     assert "±" in report
     assert "(1 seed)" not in report
+
+
+def test_accuracy_under_attack_and_that_of_the_worst_group():
+    of = "pgd", NAMES.farmur, "PGD-20 accuracy"
+    measures = frame(
+        rows(*of, [0.4, 0.6]), rows(*of, [0.2, 0.8], group="a"), rows(*of, [0.6, 0.4], group="b")
+    )
+    table = list_attacked(measures, NAMES)
+    assert table["method"].tolist() == [NAMES.farmur]
+    assert table.loc[0, "PGD-20 accuracy"] == "0.5 ± 0.141"
+    assert table.loc[0, "worst group"] == "0.3 ± 0.141"  # 0.2 and 0.4: the worst of each seed
+    assert list_attacked(frame(rows("auto", NAMES.farmur, "V_f", [1.0])), NAMES).empty
 
 
 def test_table_1_beside_ours():
