@@ -95,8 +95,13 @@ def digits_of(pair: int, quick: bool) -> Data:
     return Data((X[train], y[train], y[train]), (X[test], y[test], y[test]), epochs, settings)
 
 
-def adult_by(column: str, most: int | None = None) -> Callable[[int, bool], Data]:
-    """UCI Adult, 45,222 rows split 2 : 1, or `most` for training; few of a race are one group."""
+def adult_by(
+    column: str, most: int | None = None, by_chance: bool = False
+) -> Callable[[int, bool], Data]:
+    """UCI Adult, 45,222 rows split 2 : 1, or `most` for training; few of a race are one group.
+
+    By chance: rows change their groups, which do not differ then.
+    """
 
     def make(pair: int, quick: bool) -> Data:
         whole = adult_table()
@@ -107,6 +112,8 @@ def adult_by(column: str, most: int | None = None) -> Callable[[int, bool], Data
         names, sizes = np.unique(groups, return_counts=True)
         few = names[sizes / 3 < SMALL]
         groups = np.where(np.isin(groups, few), "other", groups)
+        if by_chance:
+            groups = np.random.default_rng([pair, 1]).permutation(groups)
         train, test = split_rows(groups, pair, 1 / 3)
         if most is not None:
             train, test = train[:most], test[: most // 2]
@@ -306,6 +313,7 @@ def main() -> None:
     made = {
         "digits": digits_of, "sex": adult_by("sex"), "race": adult_by("race"),
         "sex small": adult_by("sex", 6000), "mnist": mnist_of(args.mnist),
+        "race by chance": adult_by("race", by_chance=True),
     }  # fmt: skip
     warnings.simplefilter("ignore")
     for name in args.data:

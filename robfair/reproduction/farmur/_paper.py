@@ -69,7 +69,7 @@ FARMUR = Paper(
                 "small": _LENET.small(),
                 "full": replace(
                     _LENET, epochs=20, retrain_epochs=4, lr_schedule="cyclic", n_path=1000,
-                    n_distance=2000, has_even_margins=True,
+                    has_even_margins=True,
                 ),
                 "paper": _LENET,
             }),
