@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from robfair.exceptions import UndefinedMetricWarning
 
-__all__ = ["ALL_ZERO", "each_once", "warn", "warn_undefined"]
+__all__ = ["ALL_ZERO", "Told", "each_once", "warn", "warn_undefined"]
 
 # Their frames are between the user and the cause.
 _PASSED_ON = {__name__.partition(".")[0], "sklearn", "skorch", "joblib", "contextlib", "torch"}
@@ -22,34 +22,40 @@ ALL_ZERO = "all zero"
 
 
 @dataclass
-class _Told:
-    """The warnings given, and those to give at the end, by cause."""
+class Told:
+    """The warnings given, and those to give at the end, by cause.
 
+    `subject` stands for the names of all that is undefined, where several calls share it.
+    """
+
+    subject: str | None = None
     given: set[tuple[str, type[Warning]]] = field(default_factory=set)
     explained: set[str] = field(default_factory=set)
     undefined: dict[tuple[str, str | None], list[str]] = field(default_factory=dict)
 
 
 # What has been told, where nothing is told twice. Python's own filters are shared by all threads.
-_TOLD: ContextVar[_Told | None] = ContextVar("told", default=None)
+_TOLD: ContextVar[Told | None] = ContextVar("told", default=None)
 
 
 @contextmanager
-def each_once() -> Iterator[None]:
+def each_once(told: Told | None = None) -> Iterator[None]:
     """Give one warning for each cause, however many of the functions called notice it.
 
     What a cause leaves undefined is told in one sentence, at the end; not if there is an error.
+    Calls that are given the same `told` give no warning twice.
     """
     if _TOLD.get() is not None:
         yield
         return
-    told = _Told()
+    told = told or Told()
     token = _TOLD.set(told)
     try:
         yield
         for (reason, cause), subjects in told.undefined.items():
             if cause not in told.explained:
-                warn(_undefined(subjects, reason), UndefinedMetricWarning)
+                named = subjects if told.subject is None else [told.subject]
+                warn(_undefined(named, reason), UndefinedMetricWarning)
     finally:
         _TOLD.reset(token)
 

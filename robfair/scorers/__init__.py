@@ -15,13 +15,14 @@ Groups reach a scorer in one of three ways:
 With routing off, scikit-learn passes a scorer only X and y, so one of the other two is needed;
 without any, a scorer raises. It never falls back on the groups seen in ``fit``: those are of the
 training rows. CRU compares classes by definition: its scorers need no groups, and compare groups
-instead only if they get some. ``set_score_request( sensitive_features=False)`` keeps a copy of one
+instead only if they get some. ``set_score_request(sensitive_features=False)`` keeps a copy of one
 to the classes beside scorers that get groups.
 
 Distances, and the results of attacks, are computed once per estimator and fold, and shared by all
 scorers of a multi-metric call. scikit-learn's own cache serves ``predict`` and the like only. The
 one here holds the last few results, and its key is the content of the model, X and y, so a refit
-model or a changed array never gets an old result.
+model or a changed array never gets an old result. What is wrong with a fold is told once, and not
+by every scorer.
 
 The ready-made scorers, all of them greater is better:
 

@@ -13,10 +13,11 @@ from robfair._alignment import check_aligned
 from robfair._cache import shared_attack, shared_distance
 from robfair._names import DistanceMethod
 from robfair._text import did_you_mean
-from robfair._warnings import warn
+from robfair._warnings import each_once, warn
 from robfair.adapters import left_as_found
 from robfair.exceptions import GroupsWarning
 from robfair.scorers._columns import check_source, find_column, shown
+from robfair.scorers._together import told_on_this_fold
 from robfair.threat import ThreatModel
 
 _NO_GROUPS = """{name} needs the group of each sample, and got none. Either
@@ -131,6 +132,15 @@ class RobustnessScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any, *, sensitive_features: Any = None) -> float:
         """Score `estimator` on the samples X with labels y."""
+        told = told_on_this_fold(estimator, X)
+        with each_once(told):
+            name = str(self) if told is None else "A scorer"
+            return self._evaluate(estimator, X, y, sensitive_features, name)
+
+    def _evaluate(
+        self, estimator: Any, X: Any, y: Any, sensitive_features: Any, name: str
+    ) -> float:
+        """Return the score; `name` is what warnings call the scorer."""
         check_aligned(X=X, y=y, sensitive_features=sensitive_features)
         params = dict(self.metric_params)
         strata = params.get("standardize_by")
@@ -142,7 +152,7 @@ class RobustnessScorer:
             if groups is not None:
                 params["sensitive_features"] = groups
             elif self._alias is not False:
-                warn(_CLASSES.format(name=self), GroupsWarning)
+                warn(_CLASSES.format(name=name), GroupsWarning)
         groups = params.get("sensitive_features")  # the columns of which stay as they are
         if self._needs_attack:
             options = {"threat_model": self.threat_model, **self.attack_params}
