@@ -9,6 +9,7 @@ MIN_VENV := .venv-min
 MIN_TESTS := tests/adapters tests/attacks tests/auditing tests/certify tests/cli tests/distance tests/estimators \
 	tests/leave_one_out tests/metrics tests/models tests/scorers tests/threat tests/training
 DOCS_STAMP := $(VENV)/.installed-docs
+ALL_STAMP := $(VENV)/.installed-test-all
 MUTANTS_STAMP := $(VENV)/.installed-mutants
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
 say = @printf '\n==> %s\n'
@@ -45,8 +46,13 @@ demo: $(STAMP) ## audit a classifier on UCI Adult, end to end
 test: lint types unit ## lint, types, and all tests that are not marked slow
 	$(say) 'all checks passed'
 
+$(ALL_STAMP): $(STAMP)
+	$(say) 'environment: what only slow tests need'
+	@$(INSTALL) '.[test-all]'
+	@touch $@
+
 test-all: SELECTED :=
-test-all: test ## every check that CI runs: slow tests, too, and the code of README and guide
+test-all: $(ALL_STAMP) test ## every check that CI runs: slow tests, too, and the code of README and guide
 
 $(DOCS_STAMP): $(STAMP)
 	$(say) 'environment: what builds the documentation'
