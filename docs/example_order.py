@@ -8,6 +8,8 @@ ORDER = (
     "plot_by_label.py",
     "plot_boosting_categories.py",
     "plot_attacks_in_words.py",
+    "plot_digits.py",
+    "plot_faces.py",
     "plot_metric_frame.py",
     "plot_compare_models.py",
     "plot_served_model.py",

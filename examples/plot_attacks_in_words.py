@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from robfair import ThreatModel, boundary_distance
 from robfair.datasets import load_adult
+from robfair.metrics import group_robustness
 from robfair.plotting import AttackSuccessDisplay
 
 train, test = load_adult(split="train"), load_adult(split="test")
@@ -44,6 +45,12 @@ told = pd.DataFrame(
 told["what would have to change"] = d.as_rows()["changed"].to_numpy()
 nearest = told.sort_values("distance").head(8)
 print(nearest.to_string(index=False, max_colwidth=90))
+
+# %%
+# Are the sexes equally far from another decision? Over all rows, and among people of one income:
+arrays = {"distance": d.distance, "sensitive_features": sex, "tau_max": 4}
+print(group_robustness(income, d.predicted, **arrays).round(3))
+print(group_robustness(income, d.predicted, **arrays, control_features=income).round(3))
 
 # %%
 # Which columns change most often? A category costs as much as a standard deviation, but it changes

@@ -52,6 +52,9 @@ result = audit(
 print(result)
 
 # %%
+# Below the groups stand the groups within labels, ``result.by_label``: people of both incomes are
+# not equally frequent in all groups, and not equally far from the boundary.
+#
 # The verdict in words, with its limits:
 print(textwrap.fill(result.verdict(), 88))
 

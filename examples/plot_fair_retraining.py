@@ -71,6 +71,11 @@ print(comparison)
 print(textwrap.fill(comparison.verdict(), 88))
 
 # %%
+# Rob(P) within each label: does retraining help both?
+by_label = {name: audit.by_label["robustness"] for name, audit in comparison.audits.items()}
+print(pd.DataFrame(by_label).round(3).to_string())
+
+# %%
 # The curves of the groups, model by model. Fair retraining should bring the lines together by
 # lifting the lower one. It gains nothing if they meet because the upper one fell.
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constrained")

@@ -68,5 +68,7 @@ plt.show()
 # under the group's curve.
 measured = {"distance": d.distance, "sensitive_features": group}
 print(group_robustness(y, d.predicted, **measured).round(3))
+print("within each class:")
+print(group_robustness(y, d.predicted, **measured, control_features=y).round(3))
 RobustnessCurveDisplay.from_predictions(y, d.predicted, **measured).plot()
 plt.show()

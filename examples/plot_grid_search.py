@@ -15,16 +15,17 @@ from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from robfair import FarmurClassifier
+from robfair import FarmurClassifier, audit
 from robfair.datasets import load_adult
 from robfair.scorers import make_robustness_scorer, neg_v_f_scorer, rob_scorer
 
 adult = load_adult(split="train")
 rows = adult.data.sample(4000, random_state=0).index  # a part, to be quick
-X = make_column_transformer(
+encode = make_column_transformer(
     (StandardScaler(), ["age", "education-num", "hours-per-week"]),
     (OneHotEncoder(sparse_output=False), ["marital-status", "occupation", "sex"]),
-).fit_transform(adult.data.loc[rows])
+)
+X = encode.fit_transform(adult.data.loc[rows])
 y = (adult.target.loc[rows] == ">50K").to_numpy().astype(int)
 sex = adult.sensitive_features.loc[rows, "sex"].to_numpy()
 
@@ -57,6 +58,18 @@ axes = table.set_index("param_beta").plot.bar(
     subplots=True, layout=(1, 3), figsize=(9, 3), legend=False, color="#0072B2", rot=0
 )
 axes[0, 0].figure.tight_layout()
+
+# %%
+# The groups of the chosen network within each label, on rows of the test set:
+test = load_adult(split="test")
+result = audit(
+    search.best_estimator_,
+    encode.transform(test.data)[:1000],
+    (test.target[:1000] == ">50K").to_numpy().astype(int),
+    sensitive_features=test.sensitive_features["sex"][:1000].to_numpy(),
+    n_check=0,
+)
+print(result.by_label[["size", "robustness", "lower", "upper"]].round(3).to_string())
 
 # %%
 # V_f falls when the robustness of all groups falls. Read Rob(f) beside it, or choose by the worst

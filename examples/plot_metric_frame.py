@@ -39,5 +39,17 @@ axes = frame.by_group.plot.bar(
 axes[0, 0].figure.tight_layout()
 
 # %%
+# ``control_features`` shows the groups within each label.
+within = MetricFrame(
+    metrics=robustness_score,
+    y_true=data.y,
+    y_pred=d.predicted,
+    sensitive_features=data.groups,
+    control_features=data.y,
+    sample_params={"distance": d.distance},
+)
+print(within.by_group.unstack().round(3))
+
+# %%
 # The problem is synthetic, so Rob(P) of the best linear classifier is known:
 print(data.group_robustness)

@@ -70,6 +70,14 @@ def test_every_example_has_its_place():
     assert set(re.findall(r'"(plot_\w+\.py)"', order)) == examples
 
 
+def test_every_example_shows_groups_within_labels():
+    examples = (ROOT / "examples").glob("plot_*.py")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in examples}
+    assert [
+        n for n, text in texts.items() if not re.search("by_label|control_features", text)
+    ] == []
+
+
 @pytest.mark.parametrize(
     ("tex", "tags"),
     [
