@@ -2,7 +2,6 @@
 
 from docutils import nodes
 
-PAGES = ("measured",)
 SHORT = 6  # rows that stay open
 
 
@@ -26,8 +25,8 @@ def fold(doctree):
 
 
 def fold_pages(app, doctree, docname):
-    """Fold the tables of some pages."""
-    if docname in PAGES and app.builder.format == "html":
+    """Fold the tables of the pages of measurements."""
+    if docname.partition("/")[0] == "measured" and app.builder.format == "html":
         fold(doctree)
 
 

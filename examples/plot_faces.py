@@ -46,7 +46,7 @@ def without_faces(n, seed, size=16):
 try:
     train, test = (fetch_utkface(split=split, target="gender") for split in ("train", "test"))
     source = "UTKFace"
-except OSError:
+except (ImportError, OSError):
     train, test = without_faces(1200, seed=0), without_faces(300, seed=1)
     source = "images without faces"
 X, y = train.data[:4000], train.target[:4000]
