@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from robfair._text import few
+from robfair._text import few, type_name
 
 
 def check_aligned(**samples: Any) -> None:
@@ -16,8 +16,14 @@ def check_aligned(**samples: Any) -> None:
 
     `samples` are the arguments of the user by their names. Those without an index are matched by
     position. So are those whose index has names of another kind, or runs from 0 to n - 1, as pandas
-    makes it where none is given, unless two hold the same labels in another order.
+    makes it where none is given, unless two hold the same labels in another order. Raise TypeError
+    for X of pyarrow, whose columns no model knows by name.
     """
+    if type_name(samples.get("X")).startswith("pyarrow"):
+        raise TypeError(
+            f"X is a {type_name(samples['X'])}, which has no columns to read by name. Pass "
+            "X.to_pandas(), or polars.from_arrow(X), as the model's predict takes it."
+        )
     indexes = {
         name: values.index
         for name, values in samples.items()

@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from robfair import audit, compare
+from robfair import audit, boundary_distance, compare
 from robfair._alignment import check_aligned, check_columns
 from robfair.attacks import attack, attack_success, least_eps, robust_accuracy
 from robfair.datasets import make_group_margins
@@ -182,3 +183,21 @@ def test_every_door_refuses_rows_in_another_order(door):
         given[name] = pd.Series(given[name]).iloc[order]
         with pytest.raises(ValueError, match=r"indexes of .* another order"):
             call(X, **given)
+
+
+@pytest.mark.parametrize(
+    ("measure", "options"),
+    [
+        (boundary_distance, {}),
+        (attack, {"eps": 0.1}),
+        (least_eps, {"eps_max": 0.1}),
+        (audit, {"sensitive_features": [0, 1] * 30}),
+        (neg_cau_scorer, {}),
+    ],
+)
+def test_a_table_of_pyarrow_is_refused(measure, options):
+    data = make_group_margins(20, random_state=0)
+    model = LogisticRegression().fit(data.X, data.y)
+    table = pa.Table.from_pandas(pd.DataFrame(data.X))
+    with pytest.raises(TypeError, match=r"X is a pyarrow Table.*X\.to_pandas\(\)"):
+        measure(model, table, y=data.y, **options)
