@@ -86,7 +86,7 @@ unit: $(STAMP) ## tests, doctests, numpydoc validation
 
 test-fast: $(STAMP) ## the tests that take about two minutes in all, for while you work
 	$(say) 'pytest: all but what is marked slow, with two cases of each test and five examples of each property'
-	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m 'not slow' --hypothesis-profile=fast
+	@$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --quiet -m 'not slow' --hypothesis-profile=fast
 
 test-min: ## the quick tests with the oldest versions that pyproject.toml names, in .venv-min
 	$(say) 'environment: $(MIN_VENV), versions from constraints-min.txt'

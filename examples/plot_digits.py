@@ -11,6 +11,7 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
@@ -27,6 +28,7 @@ stroke = np.where(ink > np.median(ink), "bold", "thin")
 X, X_test, y, y_test, _, stroke_test = train_test_split(
     images, digits, stroke, test_size=600, stratify=digits, random_state=0
 )
+torch.manual_seed(0)  # of the weights to begin with
 network = nn.Sequential(
     nn.Conv2d(1, 16, 3, padding=1),
     nn.ReLU(),

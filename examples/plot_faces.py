@@ -12,6 +12,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.utils import Bunch
 
 from robfair import NaturalClassifier, ThreatModel, audit
@@ -56,6 +57,7 @@ print(f"{source}: {len(X):,} to train, {len(X_test)} to test, {test.target_names
 
 # %%
 # The network is the one that the literature on robustness bias uses for these faces.
+torch.manual_seed(0)  # of the weights to begin with
 network = utkface_network(2, image_size=X.shape[-1])
 model = NaturalClassifier(module=network, max_epochs=4, batch_size=64, random_state=0).fit(X, y)
 result = audit(

@@ -53,6 +53,7 @@ def test_an_unseen_category_is_refused_wherever_the_model_is(name):
         boundary_distance(model, UNSEEN)
 
 
+@pytest.mark.slow
 def test_known_categories_pass_behind_a_pipeline():
     inner = xgboost.XGBClassifier(n_estimators=3, enable_categorical=True, n_jobs=1)
     model = MODELS["threshold over a pipeline"](inner).fit(KNOWN, Y)

@@ -80,6 +80,7 @@ def test_never_more_than_the_distance(norm, n_classes):
     assert steps.n_backward.max() < 50  # the others are what their names say
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     seed=st.integers(0, 2**31),

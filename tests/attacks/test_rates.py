@@ -22,6 +22,7 @@ Y = np.where(np.arange(40) % 7 == 0, (CLEAN + 1) % 3, CLEAN)
 GRID = [0, 0.1, 0.2, 0.4, 0.8]
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**31),

@@ -33,6 +33,7 @@ def fitted(last):
     return make_pipeline(encode, last).fit(GAPS, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "last",
     [

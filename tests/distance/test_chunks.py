@@ -113,6 +113,7 @@ def test_random_starts_depend_on_the_row_and_not_on_the_chunk():
     assert_array_equal(chunk.adversarial, whole.adversarial[5:])
 
 
+@pytest.mark.slow
 def test_bars_count_each_row_once(capsys):
     boundary_distance(NET, X, y=Y, batch_size=64, verbose=1)
     with parallel_config("threading", n_jobs=2):

@@ -339,6 +339,7 @@ def test_a_function_of_x_that_forgets_to_return():
         scorer(LINEAR, X, Y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [network(), LogisticRegression()])
 def test_a_parallel_search_finds_the_same(model):
     """Scorers, results of attacks and groups go to other processes and come back."""

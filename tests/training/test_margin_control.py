@@ -214,6 +214,7 @@ def test_without_a_warm_up_and_without_averages():
     assert np.isfinite(clf.history_["train_robustness"]).all()
 
 
+@pytest.mark.slow
 @undone
 def test_a_run_that_goes_on_from_another_one():
     """From shared adversarial training, as if it had been its own; without averages, to the bit."""

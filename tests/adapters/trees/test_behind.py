@@ -116,6 +116,7 @@ def test_unreadable(step, reason):
         read_trees(source, categories)
 
 
+@pytest.mark.slow
 def test_distances():
     X, y = people("category")
     model = boosted(categorical_features="from_dtype")

@@ -87,6 +87,7 @@ def test_a_threshold_that_rows_meet():
         assert not ensemble.differs(X, fixed.predict(X)).any()
 
 
+@pytest.mark.slow
 def test_a_tuned_threshold():
     for positive in ("yes", "no"):
         scorer = make_scorer(f1_score, pos_label=positive)

@@ -74,6 +74,7 @@ def test_affine_networks_have_a_closed_form(norm, threat, classes):
     assert_allclose(around[rows], expected[rows], rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [2, np.inf])
 def test_more_starts_come_near_to_exact(norm):
     net, (X, _) = network(4, 10, 3), points(40)
@@ -90,6 +91,7 @@ def test_more_starts_come_near_to_exact(norm):
     assert (ratio < 1.03).mean() > max(0.7, (few / exact < 1.03).mean() + 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [2, np.inf])
 @pytest.mark.parametrize("threat", ["open", "both"])
 def test_the_gradient_is_that_of_the_distance(norm, threat):

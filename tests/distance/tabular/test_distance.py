@@ -49,6 +49,7 @@ class _Divide(nn.Module):
 # --- What must hold
 
 
+@pytest.mark.slow
 @FEW
 @given(seed=st.integers(0, 2**16), norm=st.sampled_from(NORMS), data=st.data())
 def test_every_row_is_valid(seed, norm, data):
