@@ -11,7 +11,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["has_steps", "last_step", "transformers", "without_transformers"]
+__all__ = ["chained", "has_steps", "last_step", "transformers", "without_transformers"]
 
 
 def has_steps(model: Any) -> bool:
@@ -33,10 +33,27 @@ def last_step(model: Any) -> tuple[Callable[[Any], Any] | None, Any]:
         raise TypeError("the Pipeline ends in 'passthrough', not in a classifier.")
     inner, classifier = last_step(last)
     steps = _transformers(model)
-    before = None if steps is None else steps.transform
-    if before is None or inner is None:
-        return inner or before, classifier
-    return _Chain(before, inner), classifier
+    return chained(None if steps is None else steps.transform, inner), classifier
+
+
+def chained(
+    first: Callable[[Any], Any] | None, second: Callable[[Any], Any] | None
+) -> Callable[[Any], Any] | None:
+    """Return one transformation after the other; None is none.
+
+    Parameters
+    ----------
+    first, second : callable or None
+        The transformations.
+
+    Returns
+    -------
+    callable or None
+        Both, which can be pickled if they can.
+    """
+    if first is None or second is None:
+        return first or second
+    return _Chain(first, second)
 
 
 def transformers(model: Any) -> Pipeline | None:

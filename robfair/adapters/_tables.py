@@ -18,7 +18,7 @@ from robfair.adapters._boosters import with_labels
 from robfair.adapters._given import presented, some_rows
 from robfair.adapters._labels import LabelModel, as_labels, checked
 from robfair.adapters._logits import LogitModel
-from robfair.adapters.trees import StepsBefore
+from robfair.adapters.trees import StepsBefore, is_tree_ensemble
 
 __all__ = ["TableCodec", "TableModel", "of_table"]
 
@@ -128,8 +128,10 @@ def of_table(
     model = with_labels(model)
     labels = as_labels(model)
     estimator = labels.estimator
-    if labels.transform is not None:
-        estimator = StepsBefore(labels.transform, estimator, codec.decode, _with_gaps(array))
+    steps = StepsBefore(labels.transform, estimator, codec.decode, _with_gaps(array))
+    # A Pipeline that something is wrapped around is read in the table's columns, too.
+    if labels.transform is not None or (is_tree_ensemble(steps) > is_tree_ensemble(estimator)):
+        estimator = steps
     return TableModel(_OfTable(model, codec), labels.classes, estimator=estimator, codec=codec)
 
 

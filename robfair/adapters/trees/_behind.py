@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair.adapters._steps import chained
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 
 __all__ = ["StepsBefore", "read_behind"]
@@ -34,8 +35,8 @@ class StepsBefore:
 
     Attributes
     ----------
-    transform : callable
-        From a table to what the last step is given.
+    transform : callable or None
+        From a table to what the last step is given; None where that is the table itself.
     last : object
         The last step.
     decode : callable
@@ -44,15 +45,20 @@ class StepsBefore:
         Some rows as such an array.
     """
 
-    transform: Callable[[Any], Any]
+    transform: Callable[[Any], Any] | None
     last: Any
     decode: Callable[[NDArray[Any]], Any]
     rows: Floats
 
+    def through(self, transform: Callable[[Any], Any] | None, last: Any) -> StepsBefore:
+        """Return the steps with those of a Pipeline that is the last one of them."""
+        return replace(self, transform=chained(self.transform, transform), last=last)
+
     def outputs(self, rows: Floats) -> list[pd.Series[Any]]:
         """Return what the last step is given for rows, column by column."""
+        table = self.decode(rows)
         try:
-            out = self.transform(self.decode(rows))
+            out = table if self.transform is None else self.transform(table)
         except Exception as error:
             reason = str(error).strip().split("\n")[0]
             raise UnreadableTrees(f"the steps before it refuse some values ({reason})") from error

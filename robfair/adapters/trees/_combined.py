@@ -13,14 +13,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.tree import DecisionTreeClassifier
 
 from robfair.adapters.trees._assemble import Tree, assemble
 from robfair.adapters.trees._ensemble import Ensemble
 from robfair.adapters.trees._sklearn import differences, is_forest, plain_tree
 
-__all__ = ["is_combined_of_trees", "read_adaboost", "read_bagging", "read_voting"]
+__all__ = [
+    "is_combined_of_trees",
+    "read_adaboost",
+    "read_bagging",
+    "read_voting",
+    "why_not_a_sum",
+]
 
 
 def is_combined_of_trees(estimator: Any) -> bool:
@@ -29,6 +40,22 @@ def is_combined_of_trees(estimator: Any) -> bool:
     if isinstance(estimator, AdaBoostClassifier) or _is_vote(estimator):
         return len(members) > 0 and all(isinstance(m, DecisionTreeClassifier) for m in members)
     return isinstance(estimator, BaggingClassifier | VotingClassifier) and _is_average(estimator)
+
+
+def why_not_a_sum(estimator: Any) -> str:
+    """Say why a classifier that asks several others, all of them trees, is not a sum of leaves."""
+    if isinstance(estimator, StackingClassifier):
+        return (
+            "what its members say goes through a classifier of its own, which a sum of leaves "
+            "does not follow"
+        )
+    if _is_vote(estimator) or isinstance(estimator, AdaBoostClassifier):
+        return "it counts votes, which are a sum of leaves only if each voter is a single tree"
+    return (
+        "it averages probabilities, which are a sum of leaves only for trees, forests and averages "
+        "of these: boosting turns its sum into a probability by a curve, and a Pipeline inside has "
+        "steps of its own"
+    )
 
 
 def read_bagging(estimator: Any) -> Ensemble:

@@ -11,10 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from robfair.adapters._steps import has_steps, last_step
 from robfair.adapters.trees import _catboost, _combined, _hist, _lightgbm, _sklearn, _xgboost
 from robfair.adapters.trees._behind import StepsBefore, read_behind
 from robfair.adapters.trees._calibrated import calibrated_inside, move_calibrated
@@ -52,7 +58,7 @@ RAW: dict[tuple[str, str], Reader] = {
     ("xgboost", "Booster"): _of_codes(_xgboost.read_xgboost),
     ("catboost", "CatBoost"): _catboost.read_catboost,
 }
-COMBINED = (AdaBoostClassifier, BaggingClassifier, VotingClassifier)
+COMBINED = (AdaBoostClassifier, BaggingClassifier, StackingClassifier, VotingClassifier)
 # What decides on labels; each must be the library's own.
 DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
 LIBRARIES = {
@@ -74,12 +80,23 @@ def is_tree_ensemble(estimator: Any) -> bool:
     Returns
     -------
     bool
-        True for trees, forests, boosting, and bagging and voting of trees that are fitted. Some of
-        these may still turn out to be unreadable.
+        True for trees, forests, boosting, and bagging, voting and stacking of these that are
+        fitted. Some of them turn out to be unreadable, for a reason that can be told.
     """
     while (inner := _next(estimator)) is not None:
         estimator = inner
-    return _find(estimator) is not None
+    last = estimator.last if isinstance(estimator, StepsBefore) else estimator
+    return _find(last) is not None or _holds_trees(last)
+
+
+def _holds_trees(estimator: Any) -> bool:
+    """Tell whether an estimator asks several classifiers that are all trees."""
+    members = [m for m in getattr(estimator, "estimators_", ()) if m != "drop"]
+    return (
+        isinstance(estimator, COMBINED)
+        and len(members) > 0
+        and all(is_tree_ensemble(_decides(member)) for member in members)
+    )
 
 
 def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble:
@@ -104,22 +121,27 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
     UnreadableTrees
         If it cannot be read; the message is a clause that says why.
     """
-    if isinstance(estimator, StepsBefore):
-        return read_behind(estimator, categories or {}, read_trees)
-    inside = _inside(estimator)
-    if inside is not estimator:
-        return replace(read_trees(inside, categories), classes=np.asarray(estimator.classes_))
-    if has_threshold(estimator):
-        check_own_methods(estimator, "sklearn")
-        read = read_trees(estimator.estimator_, categories)
-        return move_threshold(estimator, _inside(estimator.estimator_), read)
-    calibrated = calibrated_inside(estimator)
-    if calibrated is not None:
-        check_own_methods(estimator, "sklearn")
-        read = read_trees(calibrated, categories)
-        read = replace(read, classes=np.asarray(estimator.classes_))
-        return move_calibrated(estimator, _inside(calibrated), read)
+    last = estimator.last if isinstance(estimator, StepsBefore) else estimator
+    inner = _next(estimator)
+    if inner is None:
+        if isinstance(estimator, StepsBefore):
+            return read_behind(estimator, categories or {}, read_trees)
+        return _read_one(last, categories or {})
+    read = read_trees(inner, categories)
+    if type(last) is not FrozenEstimator and not hasattr(last, "predicts_by"):
+        check_own_methods(last, "sklearn")
+    read = replace(read, classes=np.asarray(last.classes_))
+    if has_threshold(last):
+        return move_threshold(last, _decides(last.estimator_), read)
+    calibrated = calibrated_inside(last)
+    return read if calibrated is None else move_calibrated(last, _decides(calibrated), read)
+
+
+def _read_one(estimator: Any, categories: Categories) -> Ensemble:
+    """Read a classifier that is not wrapped around another one."""
     found = _find(estimator)
+    if found is None and _holds_trees(estimator):
+        raise UnreadableTrees(_combined.why_not_a_sum(estimator))
     if found is None:
         name = type(estimator).__name__
         raise UnreadableTrees(f"{name} is not a sum of trees that robfair reads")
@@ -128,7 +150,7 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
         check_is_fitted(estimator)
     check_own_methods(estimator, library)
     try:
-        ensemble = reader(estimator, categories or {})
+        ensemble = reader(estimator, categories)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise UnreadableTrees(
             f"what {LIBRARIES[library]} saves of it is in a form that robfair does not know "
@@ -157,8 +179,17 @@ def check_own_methods(estimator: Any, library: str) -> None:
 
 
 def _next(estimator: Any) -> Any:
-    """Return what an estimator is wrapped around; None if it is wrapped around nothing."""
-    inside = estimator.last if isinstance(estimator, StepsBefore) else _inside(estimator)
+    """Return what an estimator is wrapped around; None if it is wrapped around nothing.
+
+    Of `StepsBefore` the wrapper is the last step, and a Pipeline adds its own steps to those before
+    it: elsewhere nothing tells what enters them.
+    """
+    if isinstance(estimator, StepsBefore):
+        if has_steps(estimator.last):
+            return estimator.through(*last_step(estimator.last))
+        inner = _next(estimator.last)
+        return None if inner is None else replace(estimator, last=inner)
+    inside = _inside(estimator)
     if inside is not estimator:
         return inside
     return estimator.estimator_ if has_threshold(estimator) else calibrated_inside(estimator)
@@ -169,6 +200,14 @@ def _inside(estimator: Any) -> Any:
     if type(estimator) is FrozenEstimator and "predict" not in vars(estimator):
         return estimator.estimator
     return getattr(estimator, "predicts_by", estimator)
+
+
+def _decides(estimator: Any) -> Any:
+    """Return the classifier whose scores are those of an estimator."""
+    if has_steps(estimator):
+        return _decides(last_step(estimator)[1])
+    inside = _inside(estimator)
+    return estimator if inside is estimator else _decides(inside)
 
 
 def _find(estimator: Any) -> tuple[tuple[str, str], Reader] | None:

@@ -4,10 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import KNNImputer, SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
 from robfair import ThreatModel, boundary_distance
@@ -98,6 +105,64 @@ def test_leaves(name):
     gaps = np.random.default_rng(1).random(rows.shape) < 0.1
     rows[gaps & [False, True, True]] = np.nan
     assert_array_equal(ensemble.predict(rows), steps.predict(table.decode(rows)))
+
+
+def wrapped():
+    encoder = make_column_transformer((ENCODER, ["job"]), (StandardScaler(), NUMBERS))
+    return make_pipeline(encoder, boosted(categorical_features=[0]))
+
+
+SIZES = {"histgradientboostingclassifier__max_iter": [3, 5]}
+WRAPPERS = {
+    "frozen": lambda X, y: FrozenEstimator(wrapped().fit(X, y)),
+    "fixed": lambda X, y: FixedThresholdClassifier(wrapped(), threshold=0.4),
+    "tuned": lambda X, y: TunedThresholdClassifierCV(wrapped(), cv=3),
+    "calibrated": lambda X, y: CalibratedClassifierCV(wrapped(), ensemble=False, cv=3),
+    "calibrated later": lambda X, y: CalibratedClassifierCV(
+        FrozenEstimator(wrapped().fit(X, y)), ensemble=False, method="isotonic"
+    ),
+    "search inside": lambda X, y: FixedThresholdClassifier(
+        GridSearchCV(wrapped(), SIZES, cv=2), threshold=0.6
+    ),
+    "search outside": lambda X, y: GridSearchCV(
+        FixedThresholdClassifier(wrapped()), {"threshold": [0.3, 0.6]}, cv=2
+    ),
+    "steps on both sides": lambda X, y: make_pipeline(
+        FunctionTransformer(lambda X: X.assign(age=X.age / 7)),
+        FixedThresholdClassifier(wrapped(), threshold=0.4),
+    ),
+    "forest": lambda X, y: FixedThresholdClassifier(
+        make_pipeline(*PIPELINES["indicator"]()), threshold=0.4
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_a_pipeline_inside_of_something(name):
+    X, y = people()
+    model = WRAPPERS[name](X, y).fit(X, y)
+    source, categories, table = behind(model, X)
+    assert is_tree_ensemble(source)
+    ensemble = read_trees(source, categories)
+    codes = {j: [code for code, v in enumerate(c) if v is not None] for j, c in categories.items()}
+    rows = edge_rows(ensemble, 2000, codes=codes)
+    rows[:, 0] = np.rint(rows[:, 0])  # years
+    gaps = np.random.default_rng(1).random(rows.shape) < 0.1
+    rows[gaps & [False, True, True]] = np.nan
+    assert not ensemble.differs(rows, model.predict(table.decode(rows))).any()
+    assert boundary_distance(model, X[:3]).method == "exact"
+
+
+def test_a_pipeline_that_decides_by_a_rule_of_its_own():
+    class Strict(Pipeline):
+        def predict_proba(self, X):
+            return super().predict_proba(X) ** 2
+
+    X, y = people()
+    model = FixedThresholdClassifier(Strict(wrapped().steps), threshold=0.4).fit(X, y)
+    source, categories, _ = behind(model, X)
+    with pytest.raises(UnreadableTrees, match=r"Strict\.predict_proba is not that of scikit-learn"):
+        read_trees(source, categories)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,15 @@ from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     RandomForestClassifier,
+    StackingClassifier,
     VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from robfair import boundary_distance
 from robfair.adapters.trees import UnreadableTrees, is_tree_ensemble, read_trees
 from tree_rows import edge_rows
 
@@ -94,22 +98,50 @@ def test_adaboost(depth, n_classes):
     check(model, ensemble, X)
 
 
+BOOSTED = GradientBoostingClassifier(n_estimators=2)
+
+
 @pytest.mark.parametrize(
     "model",
     [
-        BaggingClassifier(GradientBoostingClassifier(n_estimators=2), 2),
         BaggingClassifier(LogisticRegression(), 2),
         VotingClassifier([("a", TREE), ("b", LogisticRegression())], voting="soft"),
-        VotingClassifier([("a", TREE), ("b", FOREST)]),
+        StackingClassifier([("a", TREE), ("b", LogisticRegression())]),
         AdaBoostClassifier(LogisticRegression(), n_estimators=2),
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_what_is_not_a_sum_of_leaves(model):
+def test_what_does_not_consist_of_trees(model):
     model.fit(*people(2))
     assert not is_tree_ensemble(model)
     with pytest.raises(UnreadableTrees, match="is not a sum of trees that robfair reads"):
         read_trees(model)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (BaggingClassifier(BOOSTED, 2), "boosting turns its sum into a probability by a curve"),
+        (VotingClassifier([("a", TREE), ("b", BOOSTED)], voting="soft"), "averages probabilities"),
+        (
+            VotingClassifier([("a", make_pipeline(MinMaxScaler(), TREE))], voting="soft"),
+            "a Pipeline inside has steps of its own",
+        ),
+        (VotingClassifier([("a", TREE), ("b", FOREST)]), "counts votes"),
+        (AdaBoostClassifier(FOREST, n_estimators=2), "counts votes"),
+        (StackingClassifier([("a", TREE), ("b", BOOSTED)]), "goes through a classifier of its own"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_trees_that_do_not_add_up(model, reason):
+    X, y = people(2)
+    model.fit(X, y)
+    assert is_tree_ensemble(model)
+    with pytest.raises(UnreadableTrees, match=reason):
+        read_trees(model)
+    found = boundary_distance(model, X[:2], budget=20)
+    assert found.method == "decision"
+    assert reason in found.warnings_[0]
 
 
 def test_a_patched_member_is_not_read():
