@@ -71,6 +71,13 @@ class FileModel:
         if names:
             self.feature_names_in_ = np.array(names, dtype=object)
 
+    def taken_for_unseen(self, X: pd.DataFrame) -> dict[str, list[Any]]:
+        """Return, by column, categories that the model does not tell from any it has never seen.
+
+        Nothing is returned of models that list the categories that they know.
+        """
+        return {}
+
     def frame(self, X: Any) -> Any:
         """Return rows with the types of columns that the library asks for.
 
@@ -144,6 +151,17 @@ class CatBoostFile(ScoredFile):
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Predict the probability of each class."""
         return np.asarray(_catboost(self.content).predict_proba(X))
+
+    def taken_for_unseen(self, X: pd.DataFrame) -> dict[str, list[Any]]:
+        """Return categories with which a row of X ends in the leaves of one that nobody has."""
+        model, taken = _catboost(self.content), {}
+        for name in self.categories:
+            rows = X[X[name].notna()].drop_duplicates(name)
+            other = rows.assign(**{name: "\0 a category that nobody has"})
+            leaves = [model.calc_leaf_indexes(each) for each in (rows, other)] if len(rows) else []
+            if leaves and (leaves[0] != leaves[1]).any():  # else the column may not matter
+                taken[name] = rows[name][(leaves[0] == leaves[1]).all(axis=1)].tolist()
+        return {name: values for name, values in taken.items() if values}
 
 
 # Read once for each file: a process that gets the bytes reads them itself.

@@ -131,9 +131,12 @@ def name_classes(
         )
     model = loaded.file.with_classes(np.array(labels))
     pairs = ", ".join(f"{code} is {label!r}" for code, label in enumerate(labels))
+    others = "--classes names others"
+    if len(labels) == 2 and not any("," in str(label) for label in labels):
+        others = f"the other way round: --classes '{labels[1]},{labels[0]}'"
     return replace(loaded, model=model, classes=model.classes_), (
         f"; the classes of the model are those of {arguments.target!r} in sorted order: {pairs} "
-        "(--classes names others)"
+        f"({others})"
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from robfair._default_threat import default_threat_model
 from robfair._frame_threat import frame_threat_model
 from robfair._text import did_you_mean
+from robfair._warnings import warn
 from robfair.cli._csv import CsvForm
 from robfair.cli._data import (
     bad_number,
@@ -183,6 +184,12 @@ def _check_cells(table: pd.DataFrame, loaded: Loaded) -> None:
         return  # which may encode text in ways of its own
     if loaded.file is not None:
         check_seen(table, known)
+        for name, values in loaded.file.taken_for_unseen(table).items():
+            warn(
+                f"column {name!r} holds {told(map(str, values))}, and the model treats that like a "
+                "category which it has never seen.",
+                UserWarning,
+            )
         table = table.drop(columns=list(loaded.file.categories), errors="ignore")
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name].dtype):
