@@ -1,8 +1,10 @@
 """Large files: `robfair audit` on a Parquet file that is made here, in memory that is measured.
 
-Target: 5 million rows in at most 2 GB. Fewer rows are run by default: of each case a small and a
-larger file, each audited by a process of its own, whose peak is the `ru_maxrss` of the finished
-child. The memory that 5 million rows need is the line through both, which is said to be one.
+Target: 5 million rows in at most 2 GB, with all passes over the rows (`--favorable`), two columns
+of groups and reports. Fewer rows are run by default: of each case a small and a larger file, each
+audited by a process of its own, whose peak is the `ru_maxrss` of the finished child. The memory
+that 5 million rows need is the line through both, which is said to be one; with
+``--rows 5000000`` it is measured.
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ def measure(folder: Path, model: str, data: Path) -> tuple[float, float]:
     command = [
         sys.executable, "-m", "robfair", "audit", str(folder / model), str(data), "--quiet",
         "--target", "income", "--sensitive", "race,sex", "--tau-max", "10",
+        "--favorable", "high", "--html", str(folder / "audit.html"),
         "--resume", str(folder / f"{model}-{data.stem}.rows"),
     ]  # fmt: skip
     start = time.perf_counter()
@@ -118,7 +121,7 @@ def main(args: argparse.Namespace) -> None:
                         for n, (mb, _) in zip(sizes, found, strict=True)
                     },
                     "seconds": f"{seconds:.0f}",
-                    f"{WHOLE:,} rows, MB (by the line through both)": f"{whole:.0f}",
+                    f"{WHOLE:,} rows, MB": f"{whole:.0f}" + " (by the line)" * (sizes[1] < WHOLE),
                 }
             )
     print(table(lines))

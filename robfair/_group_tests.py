@@ -52,7 +52,7 @@ class GroupTests:
     """The means of groups, over all labels and within each, and the pairs that differ."""
 
     means: GroupMeans
-    cells: list[GroupMeans]  # within each label, of all groups
+    cells: list[NDArray[np.float64]]  # the means within each label, of all groups
     pairs: GroupPairs  # over all labels
     within: list[GroupPairs]  # within each label; of no groups where there is one label only
     level: float  # share of wrong claims
@@ -119,7 +119,7 @@ def compare_groups(
     pairs, *within = (
         replace(each, apart=apart) for each, apart in zip((pairs, *within), stands, strict=True)
     )
-    return GroupTests(means, cells, pairs, within, level)
+    return GroupTests(means, [cell.mean for cell in cells], pairs, within, level)
 
 
 def cross(labels: Groups, groups: Groups) -> Groups:

@@ -37,27 +37,21 @@ def measure_by_eps(
     accuracy is I_P at eps. With lower bounds low and high hold whatever search comes.
     """
     correct = np.asarray(y_true == distances.predicted)
-    sizes = np.asarray(eps)
-    withstands = correct[:, None] & (distances.distance[:, None] > sizes)
-    means = group_means(withstands.astype(float), groups)
-    robust = means.mean.T  # (n_eps, n_groups)
     right = group_means(correct.astype(float), groups).mean
-    with np.errstate(invalid="ignore", divide="ignore"):  # no success where no row is right
-        success = 1 - robust / right
-    lower, upper = mean_intervals(means, confidence, 1.0)
-    columns = {
-        "robust_accuracy": robust,
-        "lower": lower,
-        "upper": upper,
-        "attack_success": np.where(right > 0, success, np.nan),
-    }
-    if distances.lower is not None:
-        proven = correct[:, None] & (distances.lower[:, None] > sizes)
-        columns |= {"low": group_means(proven.astype(float), groups).mean.T, "high": robust}
-    tables = [
-        pd.DataFrame({name: values[i] for name, values in columns.items()}, index=groups.labels)
-        for i in range(len(eps))
-    ]
-    if not tables:
-        return pd.DataFrame(columns=list(columns))
+    if not eps:
+        return pd.DataFrame(columns=["robust_accuracy", "lower", "upper", "attack_success"])
+    tables = []
+    for size in eps:  # one at a time: of millions of rows each takes memory
+        means = group_means((correct & (distances.distance > size)).astype(float), groups)
+        with np.errstate(invalid="ignore", divide="ignore"):  # no success where no row is right
+            success = np.where(right > 0, 1 - means.mean / right, np.nan)
+        lower, upper = mean_intervals(means, confidence, 1.0)
+        columns = {
+            "robust_accuracy": means.mean, "lower": lower, "upper": upper,
+            "attack_success": success,
+        }  # fmt: skip
+        if distances.lower is not None:
+            proven = (correct & (distances.lower > size)).astype(float)
+            columns |= {"low": group_means(proven, groups).mean, "high": means.mean}
+        tables.append(pd.DataFrame(columns, index=groups.labels))
     return pd.concat(tables, keys=eps, names=["eps"])

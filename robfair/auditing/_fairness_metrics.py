@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from robfair._cache import result_key
 from robfair._groups import Groups
 from robfair._text import did_you_mean, type_name
-from robfair.auditing._blocks import row_parts
+from robfair.auditing._blocks import RowBlocks
+from robfair.auditing._passes import RowPass, run_pass
 
 # Of two classes, if nothing else is asked for. The last one needs probabilities.
 USUAL = ("selection_rate", "true_positive_rate", "false_positive_rate", "calibration")
@@ -86,18 +88,23 @@ def read_metrics(metrics: Any, model: Any, y_true: NDArray[Any], favorable: Any)
 
 
 def measure_metrics(
-    metrics: FairnessMetrics, model: Any, X: Any, y_true: Any, y_pred: Any, groups: Groups
+    metrics: FairnessMetrics,
+    model: Any,
+    X: Any,
+    y_true: Any,
+    y_pred: Any,
+    groups: Groups,
+    verbose: int | None = 0,
 ) -> tuple[pd.Series[float], pd.DataFrame]:
     """Return the metrics of all samples, and a row of them for each group."""
     names = list(metrics.functions)
     # How many classes a network has shows when it predicts.
-    if not names or (metrics.of_two and len(np.union1d(y_true, y_pred)) > 2):
+    if not names or (metrics.of_two and len({*pd.unique(y_true), *pd.unique(y_pred)}) > 2):
         return pd.Series(dtype=float), pd.DataFrame(index=groups.labels)
     arrays = [np.asarray(y_true), np.asarray(y_pred)]
     if metrics.needs_scores:
         column = list(model.classes_).index(metrics.positive)
-        parts = [np.asarray(model.predict_proba(part))[:, column] for part in row_parts(X)]
-        arrays.append(np.concatenate(parts))
+        arrays.append(_probabilities(model, X, column, verbose))
     # What fairlearn's MetricFrame tells, which copies the rows, one by one, as Python objects.
     by_group = [
         metrics.compute(*(array[groups.codes == code] for array in arrays))
@@ -107,6 +114,18 @@ def measure_metrics(
         pd.Series(metrics.compute(*arrays), index=names, dtype=float),
         pd.DataFrame(by_group, index=groups.labels, columns=names),
     )
+
+
+def _probabilities(model: Any, X: Any, column: int, verbose: int | None) -> NDArray[np.float64]:
+    """Return the probability of one class for each row."""
+
+    def of(rows: Any) -> NDArray[np.float64]:
+        return np.asarray(model.predict_proba(rows))[:, column]
+
+    if not isinstance(X, RowBlocks):
+        return of(X)
+    task = RowPass(f"probability of class {column}", lambda n: of(X.read(n)), result_key(model))
+    return run_pass(task, X, np.arange(len(X)), verbose)
 
 
 def _named(metrics: Any) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from robfair._group_means import group_means, mean_intervals
 from robfair._groups import Groups, cross_labels
 from robfair._text import few
-from robfair.auditing._blocks import row_parts
+from robfair.auditing._block_distances import measure_wrong_blocks
+from robfair.auditing._blocks import RowBlocks, take_rows
 from robfair.auditing._options import AuditOptions
 from robfair.distance import BoundaryDistance, measure_distance
 
@@ -60,27 +61,16 @@ def measure_favorable(
     favorable, tau_max, confidence = options.favorable_label, options.tau_max, options.confidence
     granted = distances.predicted == favorable
     decisions = [granted]
-    labels = np.unique(np.concatenate([np.unique(y_true), np.unique(distances.predicted)]))
+    labels = {*pd.unique(y_true), *pd.unique(distances.predicted)}
     names = [GRANTED]
-    if len(np.unique(getattr(model, "classes_", labels))) <= 2:
+    if len(set(getattr(model, "classes_", labels))) <= 2:
         qualified = y_true == favorable
         decisions += [~granted & qualified, ~granted & ~qualified]
         names += [WRONGLY_DENIED, RIGHTLY_DENIED]
     distance = distances.distance.copy()
     rows = np.flatnonzero((y_true != distances.predicted) & np.any(decisions, axis=0))
     if len(rows):
-        found = [
-            measure_distance(
-                model,
-                part,
-                method=options.method,
-                threat_model=distances.threat_model,  # in the box of all rows
-                options=options.distance,
-                return_adversarial=False,
-            ).distance
-            for part in row_parts(X, rows)
-        ]
-        distance[rows] = np.concatenate(found)
+        distance[rows] = _distances_of_wrong(model, X, y_true, rows, distances, options)
     capped = np.minimum(distance, np.inf if tau_max is None else tau_max)
     values = np.where(np.isinf(capped), np.nan, capped)
     frames = [
@@ -89,6 +79,27 @@ def measure_favorable(
     ]
     index = cross_labels(pd.Index(names, name="decision"), groups.labels)
     return pd.concat(frames).set_axis(index, axis=0)
+
+
+def _distances_of_wrong(
+    model: Any,
+    X: Any,
+    y_true: NDArray[Any],
+    rows: NDArray[np.intp],
+    distances: BoundaryDistance,
+    options: AuditOptions,
+) -> NDArray[np.float64]:
+    if isinstance(X, RowBlocks):
+        return measure_wrong_blocks(model, X, y_true, rows, options).distance
+    found = measure_distance(
+        model,
+        take_rows(X, rows),
+        method=options.method,
+        threat_model=distances.threat_model,  # in the box of all rows
+        options=options.distance,
+        return_adversarial=False,
+    )
+    return found.distance
 
 
 def _frame(

@@ -15,7 +15,8 @@ from robfair._group_tests import compare_groups, cross, error_level, row_values
 from robfair._groups import Groups, encode_groups
 from robfair._validation import check_vector
 from robfair.adapters import leaves_as_found
-from robfair.auditing._blocks import RowBlocks, measure_blocks
+from robfair.auditing._block_distances import measure_blocks
+from robfair.auditing._blocks import RowBlocks
 from robfair.auditing._by_eps import measure_by_eps
 from robfair.auditing._checks import search_again, warn_of_gaps, warn_of_small_groups
 from robfair.auditing._discovery import Discovery
@@ -75,7 +76,9 @@ def _measure(
     examples, terms = nearest_rows(model, X, distances, groups, correct, options)
     distances = replace(distances, adversarial=None)  # as large as X, and a result is kept long
     predicted = distances.predicted
-    rates, rates_by_group = measure_metrics(metrics, model, X, y_true, predicted, groups)
+    rates, rates_by_group = measure_metrics(
+        metrics, model, X, y_true, predicted, groups, options.verbose
+    )
     labels = control_labels(y_true, control)
     frames = _frames(y_true, distances, groups, labels, options)
     # Those of the searches come first: without distances that hold, the rest says little.

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from robfair.auditing import _blocks
+from robfair.auditing import _block_distances, _blocks
 from robfair.cli import _large
 
 
@@ -51,7 +51,7 @@ def test_time_is_told_first_and_an_interrupted_run_goes_on(
 ):
     words = ("plain.skops", "people.parquet", "--resume", str(tmp_path / "rows"))
     plain = shell_audit("plain.skops", "people.parquet")[1]
-    measure, calls = _blocks.measure_distance, []
+    measure, calls = _block_distances.measure_distance, []
 
     def interrupted(*arguments, **options):
         calls.append(len(arguments[1]))
@@ -59,7 +59,7 @@ def test_time_is_told_first_and_an_interrupted_run_goes_on(
             raise KeyboardInterrupt
         return measure(*arguments, **options)
 
-    monkeypatch.setattr(_blocks, "measure_distance", interrupted)
+    monkeypatch.setattr(_block_distances, "measure_distance", interrupted)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # else nothing is told
     code, out, err = shell_audit(*words)
     assert (code, out) == (130, "")
@@ -67,7 +67,7 @@ def test_time_is_told_first_and_an_interrupted_run_goes_on(
     assert "200 of 240 rows are kept in" in err
     code, out, err = shell_audit(*words)
     assert calls[6:] == [40]
-    assert "200 of 240 rows are done already" in err
+    assert "distance: 200 of 240 rows are done" in err
     assert (code, out) == (0, plain)
 
 

@@ -105,7 +105,7 @@ def _no_difference(audit: AuditNumbers, names: list[str]) -> Verdict:
     within = next((pair for pair in differences(audit) if pair.sure), None)
     if within is None:
         return Verdict(f"N{headline}: Rob(P) is {extremes}.", tuple(details))
-    means = audit.tests.cells[within.label].mean
+    means = audit.tests.cells[within.label]
     low, high = (sentence_number(means[group]) for group in (within.low, within.high))
     return Verdict(
         f"Over all rows n{headline}, but among {rows(audit, within.label)} {names[within.low]} "

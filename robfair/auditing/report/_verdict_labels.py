@@ -37,7 +37,7 @@ def differences(audit: AuditNumbers) -> list[Within]:
     return [
         pair
         for _, pair in sorted(found, key=lambda each: (not each[1].sure, each))
-        if not reverses(audit.check, audit.tests.cells[pair.label].mean, pair.low, pair.high)
+        if not reverses(audit.check, audit.tests.cells[pair.label], pair.low, pair.high)
     ]
 
 
@@ -53,7 +53,7 @@ def turned(audit: AuditNumbers) -> list[Within]:
 
 
 def _is_plain(audit: AuditNumbers, pair: Within) -> bool:
-    low, high = audit.tests.cells[pair.label].mean[[pair.low, pair.high]]
+    low, high = audit.tests.cells[pair.label][[pair.low, pair.high]]
     return bool(high - low >= PLAIN * high)
 
 
@@ -141,6 +141,6 @@ def _within(audit: AuditNumbers) -> str:
 
 
 def _numbers(audit: AuditNumbers, names: list[str], pair: Within) -> str:
-    means = audit.tests.cells[pair.label].mean
+    means = audit.tests.cells[pair.label]
     sides = (pair.low, pair.high)
     return ", ".join(f"{names[group]} {sentence_number(means[group])}" for group in sides)
