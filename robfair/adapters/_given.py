@@ -24,6 +24,7 @@ __all__ = [
     "some_rows",
 ]
 
+CATBOOST = "feature_names_"  # where it keeps the names of columns
 ROWS = 256  # a batch: the comparison costs about a pass
 
 
@@ -53,17 +54,29 @@ def check_names(model: Any, X: Any, adapted: Adapted) -> None:
 
     A Pipeline may choose its columns by name: then it decides itself.
     """
-    known = getattr(model, "feature_names_in_", None)
+    attribute, known = _fitted_columns(model)
     given = getattr(X, "columns", None)
-    if known is None or given is None or list(known) == list(given):
+    if known is None or given is None:
         return
+    given = [str(name) if attribute == CATBOOST else name for name in given]
+    if list(known) == given:
+        return
+    wrong = f"{_differences(known, given)} Pass the columns in the order of model.{attribute}"
     if adapted.transform is not None:
         try:
             adapted.transform(some_rows(X))
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{_differences(known, given)} ({_first_line(error)})") from error
+            raise ValueError(f"{wrong} ({_first_line(error)})") from error
         return
-    raise ValueError(f"{_differences(known, given)}.")
+    raise ValueError(f"{wrong}.")
+
+
+def _fitted_columns(model: Any) -> tuple[str, Any]:
+    """Return the names of the columns that a model was fitted on, and where it tells them."""
+    names = getattr(model, CATBOOST, None)  # of CatBoost, which numbers columns without names
+    if names is not None and list(names) != [str(j) for j in range(len(names))]:
+        return CATBOOST, names
+    return "feature_names_in_", getattr(model, "feature_names_in_", None)
 
 
 def _differences(known: Any, given: Any) -> str:
@@ -80,10 +93,7 @@ def _differences(known: Any, given: Any) -> str:
     else:
         j = next(j for j, (a, b) in enumerate(zip(known, given, strict=False)) if a != b)
         how = f"has them in another order: {given[j]!r} stands where {known[j]!r} stood"
-    return (
-        f"X has other columns than the model was fitted on: it {how}. Pass the columns in the "
-        "order of model.feature_names_in_"
-    )
+    return f"X has other columns than the model was fitted on: it {how}."
 
 
 def as_given(model: Any, X: Any) -> NDArray[Any] | None:

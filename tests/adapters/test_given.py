@@ -7,7 +7,8 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from robfair.adapters._given import as_given, some_rows
+from robfair.adapters import as_labels
+from robfair.adapters._given import as_given, check_names, some_rows
 
 X = np.arange(3000.0).reshape(1000, 3)
 
@@ -37,3 +38,20 @@ def test_names_are_given_back_to_an_array():
     expected = model.predict(frame)
     for data in (frame, X, X.tolist(), torch.from_numpy(X)):
         assert_array_equal(as_given(model, data), expected)  # warnings are errors
+
+
+@pytest.mark.parametrize("names", [["age", "pay", "job"], [5, 7, "job"]])
+def test_columns_of_catboost(names):
+    catboost = pytest.importorskip("catboost")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 3)), columns=names)
+    model = catboost.CatBoostClassifier(iterations=4, verbose=0, allow_writing_files=False)
+    model.fit(X, X["job"] > 0)
+    adapted = as_labels(model)
+    check_names(model, X, adapted)
+    with pytest.raises(ValueError, match=f"lacks column '{names[1]}'"):
+        check_names(model, X.drop(columns=names[1]), adapted)
+    with pytest.raises(ValueError, match=r"another order: .* order of model\.feature_names_\."):
+        check_names(model, X[names[::-1]], adapted)
+    model.fit(X.to_numpy(), X["job"] > 0)  # then columns have numbers in place of names
+    check_names(model, X, as_labels(model))

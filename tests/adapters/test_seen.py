@@ -53,6 +53,22 @@ def test_an_unseen_category_is_refused_wherever_the_model_is(name):
         boundary_distance(model, UNSEEN)
 
 
+def test_lightgbm_would_take_it_for_a_gap():
+    lightgbm = pytest.importorskip("lightgbm")
+    inner = lightgbm.LGBMClassifier(n_estimators=3, min_child_samples=2, verbose=-1, n_jobs=1)
+    for model in (inner, make_pipeline(FunctionTransformer(rename), inner)):
+        model.fit(KNOWN, Y)
+        with pytest.raises(ValueError, match="'Rom'.* and LightGBM takes it for a missing value"):
+            boundary_distance(model, UNSEEN)
+        known = KNOWN[:4].assign(town=KNOWN["town"].where(KNOWN.index != 1))
+        assert (boundary_distance(model, known).status == "exact").all()
+    booster = inner.fit(KNOWN, Y).booster_
+    with pytest.raises(ValueError, match="'Rom'"):
+        boundary_distance(booster, UNSEEN)
+    inner.fit(KNOWN[["age"]], Y)  # no categories, which then are none of its business
+    assert len(boundary_distance(inner, KNOWN[["age"]][:4])) == 4
+
+
 @pytest.mark.slow
 def test_known_categories_pass_behind_a_pipeline():
     inner = xgboost.XGBClassifier(n_estimators=3, enable_categorical=True, n_jobs=1)

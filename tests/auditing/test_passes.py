@@ -9,7 +9,8 @@ from numpy.testing import assert_array_equal
 from sklearn.linear_model import LogisticRegression
 
 from robfair import ThreatModel, audit
-from robfair.auditing import Checkpoint
+from robfair._checkpoint import read_checkpoint
+from robfair.auditing import Checkpoint, _passes
 from robfair.auditing._passes import RowPass, run_pass
 from robfair.datasets import make_group_margins
 from row_blocks import Rows
@@ -44,6 +45,22 @@ def test_a_pass_goes_on_after_an_interrupt(tmp_path, capsys):
     assert "squares: 140 of 400 rows are done" in capsys.readouterr().err
     run_pass(squares(blocks := kept(path)), blocks, ALL, 0)
     assert blocks.n_read == 0
+
+
+def test_finished_rows_are_written_while_it_runs(tmp_path, monkeypatch):
+    """As a kill needs it, after which nothing runs any more."""
+    monkeypatch.setattr(_passes, "OFTEN", -1)
+    checkpoint = Checkpoint(tmp_path / "rows", {"data": 1})
+    done = []
+
+    class Watched(Rows):
+        def read(self, rows):
+            found = read_checkpoint(checkpoint.path, checkpoint.description) or {}
+            done.append(found.get("squares", {"done": 0})["done"])
+            return super().read(rows)
+
+    run_pass(squares(blocks := Watched(X, checkpoint)), blocks, ALL, 0)
+    assert done == [0, 70, 140, 210, 280, 350]
 
 
 def test_a_pass_begins_once(tmp_path):
