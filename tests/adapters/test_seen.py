@@ -58,7 +58,7 @@ def test_lightgbm_would_take_it_for_a_gap():
     inner = lightgbm.LGBMClassifier(n_estimators=3, min_child_samples=2, verbose=-1, n_jobs=1)
     for model in (inner, make_pipeline(FunctionTransformer(rename), inner)):
         model.fit(KNOWN, Y)
-        with pytest.raises(ValueError, match="'Rom'.* and LightGBM takes it for a missing value"):
+        with pytest.raises(ValueError, match=r"'Rom'.* and LightGBM takes it for a missing value"):
             boundary_distance(model, UNSEEN)
         known = KNOWN[:4].assign(town=KNOWN["town"].where(KNOWN.index != 1))
         assert (boundary_distance(model, known).status == "exact").all()
