@@ -130,7 +130,8 @@ def of_table(
     estimator = labels.estimator
     steps = StepsBefore(labels.transform, estimator, codec.decode, _with_gaps(array))
     # A Pipeline that something is wrapped around is read in the table's columns, too.
-    if labels.transform is not None or (is_tree_ensemble(steps) > is_tree_ensemble(estimator)):
+    inside = is_tree_ensemble(steps) and not is_tree_ensemble(estimator)
+    if labels.transform is not None or inside:
         estimator = steps
     return TableModel(_OfTable(model, codec), labels.classes, estimator=estimator, codec=codec)
 

@@ -29,7 +29,7 @@ def measure_frame(
     `smallest` is the least number of rows of which a mean is taken.
     """
     arguments["sensitive_features"] = groups
-    wrong = np.asarray(y_true != y_pred).astype(int)
+    wrong = np.asarray(y_true != y_pred).astype(np.int8)
     rows: dict[str, tuple[float, ...]] = {}
     for measure in measures:
         value = measure.function(y_true, y_pred, **arguments, confidence_level=confidence)

@@ -151,11 +151,12 @@ def means_of(
     """Return the group means of rows with something in common, standardised if there are strata."""
     known = " and ".join(filter(None, common))
     where = known and f" where {known}"
-    inside = Groups(groups.codes[rows], groups.labels)
+    part = slice(None) if rows.all() else rows  # of millions of rows a copy takes memory
+    inside = Groups(groups.codes[part], groups.labels)
     if strata is None:
-        return group_means(values[rows], inside, where)
-    mix = Groups(strata.codes[rows], strata.labels)
-    return standardized_means(values[rows], inside, mix, where)
+        return group_means(values[part], inside, where)
+    mix = Groups(strata.codes[part], strata.labels)
+    return standardized_means(values[part], inside, mix, where)
 
 
 def encode_feature(given: Any, name: str, y_true: Any, n_samples: int) -> Groups | None:

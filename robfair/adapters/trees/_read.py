@@ -91,12 +91,10 @@ def is_tree_ensemble(estimator: Any) -> bool:
 
 def _holds_trees(estimator: Any) -> bool:
     """Tell whether an estimator asks several classifiers that are all trees."""
-    members = [m for m in getattr(estimator, "estimators_", ()) if m != "drop"]
-    return (
-        isinstance(estimator, COMBINED)
-        and len(members) > 0
-        and all(is_tree_ensemble(_decides(member)) for member in members)
-    )
+    if not isinstance(estimator, COMBINED):
+        return False
+    members = list(getattr(estimator, "estimators_", ()))
+    return len(members) > 0 and all(is_tree_ensemble(_decides(member)) for member in members)
 
 
 def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble:
