@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -107,11 +108,13 @@ def _take_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
         node = node.item()
     if node is None or isinstance(node, bool | int | float | str):
         return node
-    # Copies: safetensors refuses tensors that share memory.
     name = str(len(tensors))
     if isinstance(node, np.ndarray):
-        tensors[name] = torch.as_tensor(np.array(node))
+        tensors[name] = torch.as_tensor(
+            node if _is_alone(node, tensors) else np.array(node, order="C")
+        )
         return ["array", name]
+    # Copies: safetensors refuses tensors that share memory.
     if isinstance(node, torch.Tensor):
         tensors[name] = node.detach().cpu().contiguous().clone()
         return ["tensor", name]
@@ -125,6 +128,17 @@ def _take_apart(node: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return [kind, [_take_apart(value, tensors) for value in node]]
     raise TypeError(
         f"a checkpoint holds tensors, arrays, numbers, strings, dicts and lists; got {node!r}."
+    )
+
+
+def _is_alone(array: NDArray[Any], tensors: dict[str, torch.Tensor]) -> bool:
+    """Tell whether an array can be written as it is: large ones should not be copied."""
+    flags = array.flags
+    return (
+        flags.owndata
+        and flags.writeable  # else torch warns
+        and flags.c_contiguous
+        and all(tensor.data_ptr() != array.ctypes.data for tensor in tensors.values())
     )
 
 

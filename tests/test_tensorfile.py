@@ -1,6 +1,7 @@
 """Trees of tensors and plain values in one file."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,28 @@ def test_numbers_of_another_kind_are_a_change(small):
     assert content.count(b'"I64"') == 1
     small.write_bytes(content.replace(b'"I64"', b'"F64"'))
     assert "SHA-256" in damaged(small)
+
+
+def test_arrays_that_share_memory_or_are_views_or_read_only(tmp_path):
+    one = np.arange(24.0).reshape(4, 6)
+    frozen = np.arange(3)
+    frozen.flags.writeable = False
+    tree = {"twice": [one, one], "views": (one[1:], one[:, ::2], one.T), "frozen": frozen}
+    write_tree(tmp_path / "file", tree)
+    found = read_tree(tmp_path / "file")
+    np.testing.assert_array_equal(found["frozen"], frozen)
+    for name in ("twice", "views"):
+        for a, b in zip(found[name], tree[name], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_large_array_is_not_copied_first(tmp_path):
+    one = np.zeros(2**20)
+    tracemalloc.start()
+    write_tree(tmp_path / "file", {"one": one})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * one.nbytes  # safetensors takes one
 
 
 def test_a_cut_off_file_is_refused(small):
