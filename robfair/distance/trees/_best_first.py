@@ -28,7 +28,7 @@ __all__ = ["SearchLimits", "search_boxes"]
 WIDTH = 4  # cheapest boxes of a row that are looked at together, at least, ...
 MOST_WIDTH = 16  # ... and at most, where few rows are left:
 BOXES = 2048  # as many as these share; a step costs much the same for fewer
-AT_ONCE = 10**5  # entries that are looked at together; bounds the memory
+AT_ONCE = 10**5  # entries and terms that are looked at together; bounds the memory
 PRICED = 50  # times all entries of a row after which it gets prices
 OVERHEAD = 50  # entries that a box without any counts for
 
@@ -61,7 +61,7 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
         n_left = int(np.count_nonzero(np.diff(frontier.row))) + 1
         boxes = frontier.pop(max(WIDTH, min(MOST_WIDTH, BOXES // n_left)))
         size = boxes.size + OVERHEAD
-        part = np.cumsum(size) // AT_ONCE
+        part = np.cumsum(size + bounds.n_terms[boxes.row]) // AT_ONCE
         for k in np.unique(part):
             _look(bounds.view(boxes[part == k], best.cost), best, frontier)
         used += np.bincount(boxes.row, size, n)
@@ -93,12 +93,12 @@ def _look(view: BoxView, best: Incumbents, frontier: Frontier) -> None:
         done = near[flips]
         best.offer(boxes.row[done], view.cost[done], view.bins[done])
         live[done] = False
-    least = view.least(best.sure)
+    least = view.least(live, best.sure)
     live &= least < best.cost[boxes.row]
     if not live.any() or not len(view.pair):
         return
     box, group, cut = _choose_cuts(view, live)
-    view.inherit()
+    view.inherit(live)
     for side in (0, 1):
         child = boxes.bins[box]
         child[np.arange(len(box)), 1 - side, group] = cut - (1 - side)
@@ -115,7 +115,7 @@ def _choose_cuts(view: BoxView, live: Flags) -> tuple[Indices, Indices, Indices]
     layout = view.bounds.layout
     at, weight = view.shortfall(live)
     group, cut = view.cuts(at)
-    key = view.box_of[at] * layout.width + layout.start[group] + cut
+    key = view.term_box[at] * layout.width + layout.start[group] + cut
     distinct, number = np.unique(key, return_inverse=True)
     promised = np.bincount(number.ravel(), weight, len(distinct))
     total = promised * view.step(distinct // layout.width, distinct % layout.width)

@@ -1,4 +1,8 @@
-"""Bounds of the margin in boxes, from the pairs and entries of a pool."""
+"""Bounds of the margin in boxes, from the pairs and terms of a pool.
+
+For each box a table holds what its row's terms lack there: nothing where the nearest point meets
+the condition. What a pair lacks is the sum over its entries.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robfair.distance._arrays import Array, Flags, Indices, first_of_each, ranges, starts_of
+from robfair.distance._arrays import (
+    Array,
+    Flags,
+    Indices,
+    adder,
+    first_of_each,
+    ranges,
+    starts_of,
+)
 from robfair.distance.trees._lagrange import Prices
 from robfair.distance.trees._pool import Pool
 
 __all__ = ["BoxBounds", "BoxView", "Boxes"]
 
 HUGE = 1e150  # instead of inf, whose square minus itself would be NaN
+TINY = 1e-300  # what a term lacks at least that fails, even where it costs nothing to meet it
 FACTORS = np.geomspace(0.25, 4, 5)  # of the price of a row; the best differs from box to box
 LEAST = 1e-6  # of the radius: steps that cost less count as much
 
@@ -59,18 +72,23 @@ class BoxBounds:
         self.pair_start = starts_of(self.n_pairs)
         self.n_bytes = (int(self.n_pairs.max(initial=0)) + 7) // 8
         self.n_entries = np.diff(np.append(pool.entry_start, len(pool.pair)))  # of each pair
-        costs, conditions = pool.costs.of_condition, pool.compiled.conditions
-        cost = costs[pool.rows[pool.entry_row], pool.condition]
-        # Of each entry, as sizes are added up.
+        conditions, terms = pool.compiled.conditions, pool.terms
+        self.n_terms = np.bincount(terms.row, minlength=n)
+        self.term_start = starts_of(self.n_terms)
+        # Of each entry, the number of its term among those of its row.
+        row = pool.row[pool.pair]
+        self.number = pool.term - self.term_start.astype(np.int32)[row]
+        cost = pool.costs.of_condition[pool.rows[terms.row], terms.condition]
+        # Of each term, as sizes are added up.
         self.size = np.minimum(cost, HUGE**0.5) ** (2 if pool.is_l2 else 1)
-        # Laid out by entry: a search reads them many times.
-        self.first = conditions.first[pool.condition].astype(np.int32)
-        self.last = conditions.last[pool.condition].astype(np.int32)
+        self.first = conditions.first[terms.condition].astype(np.int32)
+        self.last = conditions.last[terms.condition].astype(np.int32)
         self.weight, self.price = np.zeros(len(pool.pair)), np.zeros(n)  # see `set_prices`
 
     def set_prices(self, rows: Flags, prices: Prices) -> None:
         """Let some rows of an L2 pool have prices of the margin."""
-        self.weight[rows[self.pool.entry_row]], self.price[rows] = prices.weight, prices.price
+        self.weight[rows[self.pool.row[self.pool.pair]]] = prices.weight
+        self.price[rows] = prices.price
 
     def whole(self) -> Boxes:
         """Return for each row the box of all bins."""
@@ -84,7 +102,7 @@ class BoxBounds:
             bins,
             np.packbits(pairs, axis=1),
             self.pool.base,
-            np.bincount(self.pool.entry_row, minlength=n),
+            np.bincount(self.pool.row, self.n_entries, n).astype(np.intp),
         )
 
     def nearest(self, row: Indices, box: NDArray[np.int32]) -> tuple[Indices, Array]:
@@ -118,17 +136,18 @@ class BoxView:
         self.bins, self.held = bounds.nearest(row, boxes.bins)
         self.cost = np.linalg.norm(self.held, axis=1) if pool.is_l2 else self.held.max(axis=1)
         self.margin = self.bound = boxes.base
-        bits = np.unpackbits(boxes.alive, axis=1)
-        self.pair_box, self.bit = np.divmod(np.flatnonzero(bits), max(bits.shape[1], 1))
-        self.pair = self.bit + bounds.pair_start[row[self.pair_box]]
+        self.living = np.flatnonzero(np.unpackbits(boxes.alive, axis=1).view(bool))
+        self.pair_box = self.living // max(8 * bounds.n_bytes, 1)
+        shift = bounds.pair_start[row] - np.arange(m) * (8 * bounds.n_bytes)
+        self.pair = self.living + shift[self.pair_box]
         self.start = first_of_each(self.pair_box * len(pool.start) + pool.tree_of[self.pair])
         n_leaves = np.diff(np.append(self.start, len(self.pair)))
         self.tree_of = np.repeat(np.arange(len(self.start)), n_leaves)
         self.tree_box = self.pair_box[self.start]
         if len(self.pair) == 0:
             return
-        self._find_entries()
-        self._find_near(best)
+        self._find_terms(best)
+        self._find_near()
         value = pool.value[self.pair]
         self.value = np.where(self.near, value, -np.inf)
         self.most = np.maximum.reduceat(self.value, self.start)
@@ -138,60 +157,73 @@ class BoxView:
         self.current[self.tree_of[holds]] = value[holds]
         self.margin = boxes.base + np.bincount(self.tree_box, self.current, m)
 
-    def _find_entries(self) -> None:
-        """Find the entries of living pairs, and which of them fail at the nearest points."""
-        bounds, pool, box = self.bounds, self.bounds.pool, self.boxes.bins
-        n_entries = bounds.n_entries[self.pair]
-        self.entry_start = starts_of(n_entries)
-        self.entry = ranges(pool.entry_start[self.pair], n_entries)
-        self.pair_of = np.repeat(np.arange(len(self.pair)), n_entries)
-        self.box_of = self.pair_box[self.pair_of]
-        self.place = self.box_of * box.shape[2] + pool.group[self.entry]
-        self.first, self.last = bounds.first[self.entry], bounds.last[self.entry]
-        self.low, self.high = box[:, 0].ravel()[self.place], box[:, 1].ravel()[self.place]
-        self.at = self.bins.astype(np.int32).ravel()[self.place]
-        self.in_set = None if pool.in_set is None else pool.in_set[self.entry]
-        self.fails = (self.first > self.at) | (self.last < self.at)
-        if self.in_set is not None:
-            k = np.flatnonzero(self.in_set & ~self.fails)
-            condition = pool.condition[self.entry[k]]
-            self.fails[k] = ~pool.compiled.conditions.met(
-                condition, self.at[k], np.full(len(k), True)
-            )
-        self.any_fails = np.logical_or.reduceat(self.fails, self.entry_start)
+    def _find_terms(self, best: Array) -> None:
+        """Find what the terms of the boxes lack at their nearest points, and how much they may."""
+        bounds, boxes, pool = self.bounds, self.boxes, self.bounds.pool
+        n_terms = bounds.n_terms[boxes.row]
+        self.term = ranges(bounds.term_start[boxes.row], n_terms)
+        self.term_start = starts_of(n_terms)
+        self.term_box = np.repeat(np.arange(len(boxes)), n_terms)
+        place = self.term_box * boxes.bins.shape[2] + pool.terms.group[self.term]
+        self.first, self.last = bounds.first[self.term], bounds.last[self.term]
+        self.low, self.high = (boxes.bins[:, side].ravel()[place] for side in (0, 1))
+        self.at = self.bins.astype(np.int32).ravel()[place]
+        fails = (self.first > self.at) | (self.last < self.at)
+        disjoint = (self.first > self.high) | (self.last < self.low)
+        if pool.terms.in_set is not None:
+            self.in_set = pool.terms.in_set[self.term]
+            self._look_into_sets(fails, disjoint)
+        own, size = self.held.ravel()[place], bounds.size[self.term]
+        limit = best[boxes.row]
+        if pool.is_l2:  # what a term adds to the box
+            lacks = np.maximum(size - own * own, TINY)
+            self.limit = np.minimum(limit**2, HUGE) - (self.held**2).sum(axis=1)
+        else:
+            near = np.maximum(own, size) < np.minimum(limit, HUGE)[self.term_box]
+            lacks, self.limit = np.where(near, TINY, HUGE), np.ones(len(boxes))
+        self.lacks = np.where(fails, np.where(disjoint, HUGE, lacks), 0.0)
 
-    def _find_near(self, best: Array) -> None:
-        """Find the leaves that are, together with the box, nearer than the best."""
-        is_l2, held = self.bounds.pool.is_l2, self.held
-        size = held * held if is_l2 else held
-        own, new = size.ravel()[self.place], self.bounds.size[self.entry]
-        new[self._disjoint()] = HUGE
-        limit = best[self.boxes.row]
-        if not is_l2:
-            sizes = np.maximum.reduceat(np.maximum(own, new), self.entry_start)
-            self.near = sizes < np.minimum(limit, HUGE)[self.pair_box]
-            return
-        adds = np.maximum(new - own, 0)  # what a leaf adds to the box
-        limit = np.minimum(limit**2, HUGE) - size.sum(axis=1)
-        self.near = np.add.reduceat(adds, self.entry_start) < limit[self.pair_box]
-        if self.bounds.price[self.boxes.row].any():
-            self.paid = np.add.reduceat(adds * self.bounds.weight[self.entry], self.entry_start)
+    def _look_into_sets(self, fails: Flags, disjoint: Flags) -> None:
+        """Correct which terms on sets fail, and which no point of their box meets."""
+        pool = self.bounds.pool
+        condition, conditions = pool.terms.condition[self.term], pool.compiled.conditions
+        k = np.flatnonzero(self.in_set & ~fails)
+        fails[k] = ~conditions.met(condition[k], self.at[k], np.full(len(k), True))
+        k = np.flatnonzero(self.in_set & ~disjoint)
+        disjoint[k] = conditions.n_met(condition[k], self.low[k], self.high[k]) == 0
 
-    def least(self, sure: float) -> Array:
-        """Return lower bounds of the distance of what flips in the boxes: by prices, if set."""
-        row = self.boxes.row
+    def _find_near(self) -> None:
+        """Find the leaves that are met, and those that are nearer than the best with the box."""
+        bounds = self.bounds
+        self.n_entries = bounds.n_entries[self.pair]
+        self.entry_start = starts_of(self.n_entries)
+        entry = ranges(bounds.pool.entry_start[self.pair], self.n_entries)
+        start = self.term_start.astype(np.int32)[self.pair_box]
+        self.entry = bounds.number[entry] + np.repeat(start, self.n_entries)
+        lacks = adder(self.entry, self.entry_start, len(self.lacks)) @ self.lacks
+        self.any_fails, self.near = lacks > 0, lacks < self.limit[self.pair_box]
+        if bounds.price[self.boxes.row].any():
+            shares = adder(self.entry, self.entry_start, len(self.lacks), bounds.weight[entry])
+            self.paid = shares @ self.lacks
+
+    def least(self, live: Flags, sure: float) -> Array:
+        """Return lower bounds of the distance of what flips in live boxes: by prices, if set."""
+        row, m = self.boxes.row, len(self.boxes)
         least: Array = np.maximum(self.cost, self.boxes.cost)
-        if len(self.pair) == 0 or not self.bounds.price[row].any():
+        live = live & (self.bounds.price[row] > 0)
+        if len(self.pair) == 0 or not live.any():
             return least
-        value, most = np.where(self.near, self.value, 0), np.zeros(len(row))
+        at = np.flatnonzero(self.near & live[self.pair_box])
+        tree = self.tree_of[at]
+        start = first_of_each(tree)
+        box, paid = self.tree_box[tree[start]], self.paid[at]
+        worth = self.value[at] * self.bounds.price[row[self.pair_box[at]]]
+        base, most = (self.boxes.base + sure) * self.bounds.price[row], np.zeros(m)
         for factor in FACTORS:
-            price = self.bounds.price[row] * factor
-            paid = np.where(self.near, self.paid - price[self.pair_box] * value, HUGE)
-            cheapest = np.minimum.reduceat(paid, self.start)
-            bound = np.bincount(self.tree_box, cheapest, len(row))
-            most = np.maximum(most, bound - price * (self.boxes.base + sure))
-        least = np.maximum(least, np.sqrt(self.cost**2 + most * (1 - 1e-9)))
-        return least
+            cheapest = np.minimum.reduceat(paid - factor * worth, start)
+            most = np.maximum(most, np.bincount(box, cheapest, m) - factor * base)
+        by_prices = np.sqrt(self.cost**2 + most * (1 - 1e-9))
+        return np.where(live, np.maximum(least, by_prices), least)
 
     def inside(self, box: Indices, bins: NDArray[np.int32], least: Array) -> Boxes:
         """Return boxes inside others, which are given by their numbers and lower bounds."""
@@ -199,30 +231,18 @@ class BoxView:
         cost = np.maximum(least[box], self.bounds.cost(row, bins))
         return Boxes(row, cost, bins, self.alive[box], self.base[box], self.size[box])
 
-    def inherit(self) -> None:
-        """Find what is alive in the boxes inside."""
+    def inherit(self, live: Flags) -> None:
+        """Find what is alive in the boxes inside live ones."""
         m, boxes = len(self.boxes), self.boxes
         n_near = np.bincount(self.tree_of, self.near, len(self.start))
         constant = np.where(n_near == 1, self.most, 0)
         self.base = boxes.base + np.bincount(self.tree_box, constant, m)
-        alive = self.near & (n_near[self.tree_of] > 1)
+        alive = self.near & ((n_near[self.tree_of] > 1) & live[self.pair_box])
         bits = np.zeros((m, self.bounds.n_bytes * 8), dtype=bool)
-        box = self.pair_box[alive]
-        bits[box, self.bit[alive]] = True
+        bits.ravel()[self.living[alive]] = True
         self.alive = np.packbits(bits, axis=1)
-        n_entries = self.bounds.n_entries[self.pair[alive]]
-        self.size = np.bincount(box, n_entries, m).astype(np.intp)
-
-    def _disjoint(self) -> Flags:
-        """Tell which conditions no point of their box meets."""
-        disjoint: Flags = (self.first > self.high) | (self.last < self.low)
-        if self.in_set is not None:
-            pool = self.bounds.pool
-            k = np.flatnonzero(self.in_set & ~disjoint)
-            condition = pool.condition[self.entry[k]]
-            met = pool.compiled.conditions.n_met(condition, self.low[k], self.high[k])
-            disjoint[k] = met == 0
-        return disjoint
+        n_entries = np.where(alive, self.n_entries, 0)
+        self.size = np.bincount(self.pair_box, n_entries, m).astype(np.intp)
 
     def step(self, box: Indices, cut: Indices) -> Array:
         """Return the distance that cuts of boxes, as bins of all groups, add in L2; else 1."""
@@ -236,29 +256,32 @@ class BoxView:
         return np.asarray(np.maximum(np.sqrt(adds), LEAST * pool.radius[row]))
 
     def shortfall(self, live: Flags) -> tuple[Indices, Array]:
-        """Return failing entries of the best leaves of live boxes, and what these would add."""
+        """Return failing terms of the best leaves of live boxes, and what these would add."""
         if len(self.pair) == 0:
             return np.zeros(0, dtype=np.intp), np.zeros(0)
-        best = (self.value == self.most[self.tree_of]) & self.any_fails
-        at = np.flatnonzero(self.fails & best[self.pair_of] & live[self.box_of])
-        tree = self.tree_of[self.pair_of[at]]
-        weight = self.most[tree] - self.current[tree]
-        return at[weight > 0], weight[weight > 0]
+        weight = (self.most - self.current)[self.tree_of]
+        best = (self.value == self.most[self.tree_of]) & self.any_fails & live[self.pair_box]
+        pair = np.flatnonzero(best & (weight > 0))
+        n_entries = self.n_entries[pair]
+        term = self.entry[ranges(self.entry_start[pair], n_entries)]
+        promised = np.bincount(term, np.repeat(weight[pair], n_entries), len(self.lacks))
+        at = np.flatnonzero((promised > 0) & (self.lacks > 0))
+        return at, np.asarray(promised[at], dtype=np.float64)
 
     def cuts(self, at: Indices) -> tuple[Indices, Indices]:
-        """Return the group of entries, and the bin from which on their condition is met, or not.
+        """Return the group of failing terms, and the bin from which on they are met, or not.
 
         It lies between the nearest point of the box and the bins that meet the condition.
         """
         if len(at) == 0:
             return at, at
-        pool = self.bounds.pool
-        conditions, condition = pool.compiled.conditions, pool.condition[self.entry[at]]
+        terms, term = self.bounds.pool.terms, self.term[at]
         bins, first, last = self.at[at], self.first[at], self.last[at]
         cut = np.where(bins < first, first, last + 1)
-        if self.in_set is not None:
+        if terms.in_set is not None:
             k = np.flatnonzero(self.in_set[at])
-            row = conditions.set[condition[k]]
+            conditions = self.bounds.pool.compiled.conditions
+            row = conditions.set[terms.condition[term[k]]]
             above, below = conditions.up[row, bins[k]], conditions.down[row, bins[k]]
             cut[k] = np.where(above <= self.high[at[k]], above, below + 1)
-        return pool.group[self.entry[at]], cut
+        return terms.group[term], cut

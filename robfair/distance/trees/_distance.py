@@ -108,7 +108,10 @@ def ensemble_distance(
         Donors(space, own) if donors is None else donors,
     )
     size = min(CHUNK, max(1, TABLE // (compiled.layout.width + len(compiled.conditions.group))))
-    nearest = _in_chunks(search, rows, size, n_jobs, progress)
+    distinct, number = _distinct_rows(space.X, own)
+    nearest = _in_chunks(search, distinct, size, n_jobs, progress)
+    nearest = Nearest(*(values[number] for values in vars(nearest).values()))
+    progress(len(rows) - len(distinct))
     wrong = np.flatnonzero(nearest.is_wrong)
     if len(wrong):
         sure = max(search.sure * STRICTER, 1e-9 * _greatest_sum(ensemble))
@@ -116,6 +119,18 @@ def ensemble_distance(
         for name, values in vars(again).items():
             getattr(nearest, name)[wrong] = values
     return nearest
+
+
+def _distinct_rows(X: NDArray[Any], own: Indices) -> tuple[Indices, Indices]:
+    """Return the first of rows of the same class and bits, in their order, and each row's place."""
+    content = np.concatenate(
+        [np.ascontiguousarray(part).view(np.uint8) for part in (X, own[:, None])], axis=1
+    )
+    _, first, number = np.unique(
+        content.view(f"V{content.shape[1]}").ravel(), return_index=True, return_inverse=True
+    )
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[number]
 
 
 def _in_chunks(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robfair.distance._arrays import Array
+from robfair.distance._arrays import Array, adder, ranges
 from robfair.distance.trees._pool import Pool
 
 __all__ = ["Prices", "lagrange_prices"]
@@ -43,21 +43,24 @@ def lagrange_prices(pool: Pool, radius: Array, sure: float) -> Prices:
     n, n_groups, base = len(pool), len(pool.compiled.groups), pool.base + sure
     if not len(pool.pair):
         return Prices(np.where(base >= 0, 0.0, radius), np.zeros(0), np.zeros(n))
-    cost = pool.costs.of_condition[pool.rows[pool.entry_row], pool.condition]
-    size = np.minimum(cost, radius[pool.entry_row] * 2) ** 2
+    terms = pool.terms
+    cost = pool.costs.of_condition[pool.rows[terms.row], terms.condition]
+    size = (np.minimum(cost, radius[terms.row] * 2) ** 2)[pool.term]
+    n_entries = np.diff(np.append(pool.entry_start, len(pool.pair)))
     # A share of each group for each tree that asks something of it.
     tree = pool.tree_of[pool.pair]
-    keys, share = np.unique(tree * n_groups + pool.group, return_inverse=True)
-    share = share.ravel()
+    keys, share = np.unique(tree * n_groups + terms.group[pool.term], return_inverse=True)
+    share = share.ravel().astype(np.int32)
     row_of = pool.tree_row[keys // n_groups]
     whole = np.unique(row_of * n_groups + keys % n_groups, return_inverse=True)[1].ravel()
     weight = 1 / np.bincount(whole)[whole]
     own, _ = pool.margins(pool.own)
     gap = np.maximum(-own, 1e-9)
+    shares = adder(share, pool.entry_start, len(keys), size)
     price = radius**2 / gap
     best, kept_price, kept_weight = np.zeros(n), price, weight
     for step in np.geomspace(FIRST, LAST, STEPS):
-        paid = np.add.reduceat(weight[share] * size, pool.entry_start)
+        paid = shares @ weight
         value = paid - price[pool.row] * pool.value
         least = np.minimum.reduceat(value, pool.start)
         bound = np.bincount(pool.tree_row, least, n) - price * base
@@ -69,7 +72,7 @@ def lagrange_prices(pool: Pool, radius: Array, sure: float) -> Prices:
             pool.tree_row, np.maximum.reduceat(np.where(chosen, pool.value, -np.inf), pool.start), n
         )
         slope = np.zeros(len(keys))
-        e = np.flatnonzero(chosen[pool.pair])
+        e = ranges(pool.entry_start[chosen], n_entries[chosen])
         slope[share[e]] = size[e]
         most = np.zeros(whole.max() + 1)
         np.maximum.at(most, whole, slope)

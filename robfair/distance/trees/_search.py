@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from robfair.distance._arrays import Array, Flags, Indices
 from robfair.distance.tabular import TableSpace
 from robfair.distance.trees._best_first import SearchLimits, search_boxes
+from robfair.distance.trees._bounds import BoxBounds
 from robfair.distance.trees._compile import Compiled
 from robfair.distance.trees._costs import RowCosts
 from robfair.distance.trees._greedy import Incumbents, climb
@@ -180,8 +181,8 @@ class TreeSearch:
         """Improve the best points of all rows towards one target, and return lower bounds."""
         rows, is_l2 = np.arange(len(best.cost)), self.space.norm == 2
         far = _farthest(costs, is_l2)
-        self._tighten(costs, objective, best, far)
         pool = Pool(costs, rows, np.minimum(best.cost, far), objective, is_l2)
+        self._tighten(pool, best)
         lower = np.maximum(search_boxes(pool, best, limits), np.minimum(proven, best.cost))
         if is_l2:  # prices of the margin say more than balls
             return lower
@@ -244,25 +245,29 @@ class TreeSearch:
         for donor in order[:, :NEAREST].T:
             climb(pool, bins[at, donor], far, best, None)
 
-    def _tighten(self, costs: RowCosts, objective: Objective, best: Incumbents, far: Array) -> None:
+    def _tighten(self, pool: Pool, best: Incumbents) -> None:
         """Climb again in the ball of the best point: in L-inf in tighter ones, in L2 otherwise."""
-        rows = np.flatnonzero(np.isfinite(best.cost) & (best.cost > 0))
+        may_shrink = np.isfinite(best.cost) & (best.cost > 0)
+        if not pool.is_l2:
+            bounds = BoxBounds(pool)
+            upper = bounds.view(bounds.whole(), best.cost * TIGHTER[-1]).bound
+            may_shrink &= best.may_flip(pool.rows, upper)
+        pool = pool.part(may_shrink)
+        rows, layout = pool.rows, self.compiled.layout
         if not len(rows):
             return
-        is_l2, layout = self.space.norm == 2, self.compiled.layout
-        limit = best.cost[rows]
-        pool = Pool(costs, rows, np.minimum(limit, far[rows]), objective[rows], is_l2)
-        if not is_l2:
+        if not pool.is_l2:
             for share in TIGHTER:
                 climb(pool, pool.own, best.cost[rows] * share, best, None)
             return
         at = np.arange(len(rows))
         for k in range(min(HELD_BACK, len(self.compiled.groups))):
             bins = best.bins[rows]
-            held = np.take_along_axis(costs.of_bin[rows], layout.start + bins, axis=1)
+            price = pool.costs.of_bin[rows]
+            held = np.take_along_axis(price, layout.start + bins, axis=1)
             group = np.argsort(-held, axis=1)[:, k]
             bins[at, group] = pool.own[at, group]
-            blocked = (layout.group == group[:, None]) & (costs.of_bin[rows] > 0)
+            blocked = (layout.group == group[:, None]) & (price > 0)
             climb(pool, bins, best.cost[rows], best, blocked)
 
 

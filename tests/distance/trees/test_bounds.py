@@ -44,7 +44,7 @@ def test_boxes_inherit_what_is_alive(seed, is_l2):
     outer = replace(whole, bins=ends.astype(np.int32))
     for _ in range(3):
         view = bounds.view(outer, best)
-        view.inherit()
+        view.inherit(np.full(n, True))
         bins = outer.bins.copy()
         middle = bins[:, 0] + rng.integers(0, 99, bins[:, 0].shape) % (bins[:, 1] - bins[:, 0] + 1)
         side = rng.integers(0, 2, middle.shape)
@@ -81,12 +81,12 @@ def test_nothing_in_a_box_flips_nearer_than_prices_say(seed):
     box = np.stack([ends[0], ends[1]], axis=1).astype(np.int32)
     inside = bounds.view(replace(bounds.whole(), bins=box), radius)
     for view, right in zip((whole, inside), nearest, strict=True):
-        least = view.least(1e-12)
+        least = view.least(np.full(n, True), 1e-12)
         # Beyond the radius it says no more than that nothing flips within.
         assert (np.minimum(least, radius) <= np.minimum(right, radius) * (1 + 1e-9)).all()
         assert (least >= view.cost).all()
     far = np.isfinite(nearest[0]) & (nearest[0] > 0)
-    assert (whole.least(1e-12)[far] > 0.01 * nearest[0][far]).all()
+    assert (whole.least(np.full(n, True), 1e-12)[far] > 0.01 * nearest[0][far]).all()
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from ensembles import search, small_ensemble, splits_of, try_cells
+from ensembles import Flips, search, small_ensemble, splits_of, try_cells
 from robfair import ThreatModel
 from robfair.adapters.trees import read_trees
 from robfair.distance.trees import _best_first, tree_distance
@@ -122,3 +122,20 @@ def test_a_model_that_predicts_otherwise_is_found_out():
     found = search(liar, X, ensemble=read_trees(model))
     near = np.isfinite(found.distance)
     assert_array_equal(found.is_wrong[near], model.predict(X[near]) == model.classes_[0])
+
+
+def test_equal_rows_are_searched_once(monkeypatch):
+    _, model, X = small_ensemble(1, n_classes=2)
+    number, n_asked, ask = [*range(6), *range(6)[::-1], 0, 1], [], Flips.__call__
+
+    def counted(self, rows, points):
+        n_asked.append(len(rows))
+        return ask(self, rows, points)
+
+    monkeypatch.setattr(Flips, "__call__", counted)
+    alone, n_alone = search(model, X[:6]), sum(n_asked)
+    found = search(model, X[number])
+    assert_array_equal(found.distance, alone.distance[number])
+    assert_array_equal(found.lower, alone.lower[number])
+    assert_array_equal(found.points, alone.points[number])
+    assert sum(n_asked) == 2 * n_alone > 0
