@@ -113,15 +113,12 @@ class ResultWriter:
 
     def _refuse_moved(self, index: NDArray[np.intp], points: NDArray[Any]) -> None:
         """Raise RuntimeError if a point that was found has moved a feature that is immutable."""
-        mask, found = (
-            self.problem.threat_model.mask(self.problem.shape),
-            self.distance[index] < np.inf,
-        )
-        if mask is None or not found.any():
+        mask = self.problem.threat_model.mask(self.problem.shape)
+        found = np.flatnonzero(np.isfinite(self.distance[index]))
+        if mask is None or len(found) == 0:
             return
-        index, points = index[found], points[found]
-        held = points.reshape(len(index), -1)[:, ~mask]
-        own = self.problem.X[index].reshape(len(index), -1)[:, ~mask].astype(held.dtype)
+        held = points.reshape(len(index), -1)[found][:, ~mask]
+        own = self.problem.X[index[found]].reshape(len(found), -1)[:, ~mask].astype(held.dtype)
         moved = ((held != own) & ~(np.isnan(held) & np.isnan(own))).any(axis=1)
         if moved.any():
             raise RuntimeError(

@@ -49,7 +49,18 @@ class OwnBudget:
     deepfool: bool = False
 
     def for_targets(self, n_targets: int) -> OwnBudget:
-        """Return this budget with no more candidates than there are target classes."""
+        """Return this budget for so many target classes.
+
+        Parameters
+        ----------
+        n_targets : int
+            Number of target classes.
+
+        Returns
+        -------
+        OwnBudget
+            No more candidates than there are target classes.
+        """
         return replace(self, n_candidates=min(self.n_candidates, n_targets))
 
     @property
