@@ -8,6 +8,11 @@ import numpy as np
 
 from robfair.distance.gradient import AUTO, STRONG, DescentSchedule, OwnBudget
 
+# Beyond the boundary, as a multiple of the distance to it: where most features are at their bounds.
+# There a single target class has one more start. Nothing follows the first search from other rows,
+# as it does for plain features; without this start "auto" is 0.2 % longer on Adult.
+FAR_END = 1000.0
+
 
 @dataclass(frozen=True)
 class TableBudget:
@@ -25,16 +30,19 @@ class TableBudget:
 
     def within(self, n_targets: int) -> TableBudget:
         """Return this budget for a network with so many classes beside the predicted one."""
+        first = self.first.for_targets(n_targets)
+        if n_targets == 1:
+            first = replace(first, far=(*first.far, FAR_END))
         return replace(
             self,
-            first=self.first.for_targets(n_targets),
+            first=first,
             others=replace(self.others, n_candidates=min(n_targets, self.others.n_candidates)),
             n_targets=min(n_targets, self.n_targets),
         )
 
 
 TABLE_AUTO = TableBudget(
-    first=replace(AUTO.own, far=(4.0, 30.0)),
+    first=AUTO.own,
     others=replace(
         AUTO.own,
         n_candidates=2,

@@ -92,6 +92,16 @@ def behind(steps, X):
     return model.estimator, model.categories, table
 
 
+def people_at_edges(ensemble, categories):
+    """Rows on both sides of every split, with gaps in all columns but the years."""
+    codes = {j: [code for code, v in enumerate(c) if v is not None] for j, c in categories.items()}
+    rows = edge_rows(ensemble, 2000, codes=codes)
+    rows[:, 0] = np.rint(rows[:, 0])  # years
+    gaps = np.random.default_rng(1).random(rows.shape) < 0.1
+    rows[gaps & [False, True, True]] = np.nan
+    return rows
+
+
 @pytest.mark.parametrize("name", PIPELINES)
 def test_leaves(name):
     X, y = people("category" if name == "categories" else object)
@@ -99,11 +109,7 @@ def test_leaves(name):
     source, categories, table = behind(steps, X)
     assert is_tree_ensemble(source)
     ensemble = read_trees(source, categories)
-    codes = {j: [code for code, v in enumerate(c) if v is not None] for j, c in categories.items()}
-    rows = edge_rows(ensemble, 2000, codes=codes)
-    rows[:, 0] = np.rint(rows[:, 0])  # years
-    gaps = np.random.default_rng(1).random(rows.shape) < 0.1
-    rows[gaps & [False, True, True]] = np.nan
+    rows = people_at_edges(ensemble, categories)
     assert_array_equal(ensemble.predict(rows), steps.predict(table.decode(rows)))
 
 
@@ -144,11 +150,7 @@ def test_a_pipeline_inside_of_something(name):
     source, categories, table = behind(model, X)
     assert is_tree_ensemble(source)
     ensemble = read_trees(source, categories)
-    codes = {j: [code for code, v in enumerate(c) if v is not None] for j, c in categories.items()}
-    rows = edge_rows(ensemble, 2000, codes=codes)
-    rows[:, 0] = np.rint(rows[:, 0])  # years
-    gaps = np.random.default_rng(1).random(rows.shape) < 0.1
-    rows[gaps & [False, True, True]] = np.nan
+    rows = people_at_edges(ensemble, categories)
     assert not ensemble.differs(rows, model.predict(table.decode(rows))).any()
     assert boundary_distance(model, X[:3]).method == "exact"
 

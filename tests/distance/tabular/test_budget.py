@@ -13,6 +13,8 @@ def test_target_classes_are_limited_to_those_of_the_network(n_targets):
         assert fitted.first.n_candidates == min(n_targets, budget.first.n_candidates)
         assert fitted.others.n_candidates == min(n_targets, budget.others.n_candidates)
         assert fitted.n_edits == budget.n_edits
+        # One target class leaves no choice: another start, at the far end of the box.
+        assert len(fitted.first.far) == len(budget.first.far) + (n_targets == 1)
 
 
 def test_strong_spends_more_of_everything():
