@@ -82,6 +82,7 @@ class FarmurRecipe:
     has_even_margins: bool = False
     width: int | None = None  # channels of the first stage of ResNet-18; None: 64
     augmented: bool = False  # every batch randomly cropped and mirrored
+    bfloat16: bool = False  # passes of training; groups are judged and measured in float32
 
     @property
     def n_epochs(self) -> int:

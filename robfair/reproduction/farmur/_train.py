@@ -33,9 +33,11 @@ from robfair.metrics import find_measure
 from robfair.reproduction._paper import Task
 from robfair.reproduction.farmur._augment import Augmented
 from robfair.reproduction.farmur._measure import save_methods
+from robfair.reproduction.farmur._precision import Bfloat16
 from robfair.reproduction.farmur._recipes import FarmurData, FarmurRecipe
 from robfair.training import (
     NaturalObjective,
+    Objective,
     Snapshots,
     StartFrom,
     Strategy,
@@ -116,10 +118,11 @@ class Trainer:
         """Train naturally, without the held-out rows, and return the weights."""
         recipe, data = self.task.recipe, self.task.data
         common = {"max_epochs": recipe.n_epochs, **self._common("natural")}
+        objective = self._wrapped(NaturalObjective())
         natural = (
-            AdversarialClassifier(objective=Augmented(NaturalObjective()), **common)
-            if recipe.augmented
-            else NaturalClassifier(**common)
+            NaturalClassifier(**common)
+            if isinstance(objective, NaturalObjective)
+            else AdversarialClassifier(objective=objective, **common)
         )
         natural.fit(data.X_train[~held_out], data.y_train[~held_out])
         self._add_losses(recipe.names.natural, natural)
@@ -148,9 +151,14 @@ class Trainer:
         names = ("eps", "step_size", "n_steps", "beta", "validation_fraction")
         recipe = self.task.recipe
         chosen = {name: getattr(recipe, name) for name in names}
-        if recipe.augmented:
-            chosen["objective"] = Augmented(TradesObjective())
-        return {**chosen, "threat_model": self.task.data.threat_model}
+        objective = self._wrapped(TradesObjective())
+        return {**chosen, "objective": objective, "threat_model": self.task.data.threat_model}
+
+    def _wrapped(self, objective: Objective) -> Objective:
+        """Let the objective see its samples as the recipe has them."""
+        if self.task.recipe.bfloat16:
+            objective = Bfloat16(objective)
+        return Augmented(objective) if self.task.recipe.augmented else objective
 
     def fit_farmur(self, *callbacks: Any) -> FarmurClassifier:
         """Train FARMUR, and add which groups it found vulnerable and how long that took.

@@ -45,7 +45,7 @@ def test_every_network_runs_end_to_end(experiment, tmp_path, monkeypatch):
         )
     if experiment.dataset == "cifar10":  # as "reduced" has it
         small = replace(
-            small, width=2, augmented=True, natural_start=True, has_controls=False,
+            small, width=2, augmented=True, bfloat16=True, natural_start=True, has_controls=False,
             has_even_margins=True,
         )  # fmt: skip
     paper = with_experiment(
