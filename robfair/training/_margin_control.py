@@ -27,7 +27,7 @@ from robfair.training._strategies import Strategy
 __all__ = ["MarginControl"]
 
 STRIDE = 2  # every so many batches the term is added, with as many times the coefficient
-MOST_TAKEN_BACK = 3  # epochs, before control is given up
+MOST_IN_A_ROW = 3  # epochs that are taken back, before control is given up
 CHECKED_ROWS = 200  # that "strong" searches, too
 GAIN_OF_STEP = 0.75  # most of a gap that one controlled batch would close: above 1 it oscillates
 # Correlation with "strong", at the beginning and at the end, and factor between the means.
@@ -77,7 +77,7 @@ class MarginControl(Strategy):
     state_ : {"waiting", "even", "controlling", "distrusted", "in vain"}
         "even": nothing was done, since the groups differed by no more than sampling error.
         "distrusted": control ended, since the cheap distance disagreed with that of "strong".
-        "in vain": three epochs were taken back, and training went on from before the control; or
+        "in vain": three epochs in a row were taken back, and training went on from before; or
         Rob(P) of training samples was no more even at the end, or something was worse on held-out
         ones, and the network ended up as before the control. A warning says why.
     robustness_ : ndarray of shape (n_groups,)
@@ -109,7 +109,8 @@ class MarginControl(Strategy):
 
     def start(self, plan: GroupPlan) -> GroupPlan:
         """Plan the first epoch: all groups are attacked."""
-        self.state_, self.taken_back_, self.n_groups_ = "waiting", 0, plan.n_groups
+        self.state_, self.n_groups_ = "waiting", plan.n_groups
+        self.taken_back_ = self.in_a_row_ = 0
         self.control_: dict[str, Any] | None = None
         self.sums_: dict[str, Tensor] | None = None
         self.final_: dict[str, Tensor] | None = None
@@ -254,6 +255,8 @@ class MarginControl(Strategy):
             self._take_back(end)
             if self.state_ != "controlling":
                 return
+        else:
+            self.in_a_row_ = 0
         half = max(1, (end.n_epochs - self.begin) // 2)
         n = end.epoch + 1 - (end.n_epochs - half)
         if n > 0:
@@ -270,8 +273,9 @@ class MarginControl(Strategy):
         end.module.load_state_dict(self.kept_["module"])
         end.optimizer.load_state_dict(copy.deepcopy(self.kept_["optimizer"]))
         self.taken_back_ += 1
-        if self.taken_back_ == MOST_TAKEN_BACK:
-            self._give_up([f"accuracy or Rob(f) fell in {MOST_TAKEN_BACK} epochs"])
+        self.in_a_row_ += 1
+        if self.in_a_row_ == MOST_IN_A_ROW:
+            self._give_up([f"accuracy or Rob(f) fell in {MOST_IN_A_ROW} epochs in a row"])
             self.final_ = None
             end.module.load_state_dict(self.anchor_)
 

@@ -144,9 +144,9 @@ def test_distrust_at_the_end_brings_the_beginning_back(monkeypatch):
 
 
 def test_epochs_that_ruin_the_network_are_taken_back(monkeypatch):
-    """After three, the network is as it was when control began, and trained on from there."""
+    """After three in a row, the network is as it was when control began, and trained on from there."""
     monkeypatch.setattr(MarginControl, "_has_fallen", lambda self, evaluator: True)
-    with pytest.warns(ControlWarning, match="accuracy or Rob.f. fell in 3 epochs"):
+    with pytest.warns(ControlWarning, match="accuracy or Rob.f. fell in 3 epochs in a row"):
         clf = fit(MarginControl(3), max_epochs=6)
     assert (clf.strategy_.taken_back_, clf.strategy_.state_) == (3, "in vain")
     assert (clf.strategy_.control_["gain"] <= 7 / 2**3).all()
@@ -155,6 +155,17 @@ def test_epochs_that_ruin_the_network_are_taken_back(monkeypatch):
         longer = fit(MarginControl(3), max_epochs=7)
     assert longer.strategy_.taken_back_ == 3
     assert not same(longer, clf)
+
+
+def test_a_good_epoch_in_between_lets_the_control_go_on(monkeypatch):
+    """Each time with half the coefficients; the comparison at the end has the last word."""
+    fallen = iter([True, True, False, True, True])
+    monkeypatch.setattr(MarginControl, "_has_fallen", lambda self, evaluator: next(fallen))
+    monkeypatch.setattr(MarginControl, "_review", lambda self, evaluator: None)
+    clf = fit(MarginControl(3), max_epochs=8)
+    assert (clf.strategy_.taken_back_, clf.strategy_.state_) == (4, "controlling")
+    assert (clf.strategy_.control_["gain"] <= 7 / 2**4).all()
+    assert not same(clf, fit(HoldOut(), max_epochs=3))
 
 
 class Broken(MarginControl):
