@@ -80,11 +80,15 @@ class CheapDistance:
         sums = np.bincount(evaluator.groups, capped, minlength=evaluator.n_groups)
         return float((distance > 0).mean()), float((sums / evaluator.sizes()).mean())
 
-    def agreement(self, evaluator: GroupEvaluator) -> tuple[float, float]:
+    def strong(self, evaluator: GroupEvaluator) -> NDArray[np.float64]:
+        """Return the distances of the samples by "strong", up to the cap."""
+        return replace(evaluator, method="strong").distances(CAP * self.scale)
+
+    def agreement(
+        self, evaluator: GroupEvaluator, strong: NDArray[np.float64]
+    ) -> tuple[float, float]:
         """Return the correlation with the distances by "strong", and the ratio of the means."""
-        cap = CAP * self.scale
-        cheap = np.clip(self.distances(evaluator), 0, cap)
-        strong = replace(evaluator, method="strong").distances(cap)
+        cheap = np.clip(self.distances(evaluator), 0, CAP * self.scale)
         if min(cheap.std(), strong.std()) < 1e-9 * self.scale:
             return 0.0, float("nan")
         return float(np.corrcoef(cheap, strong)[0, 1]), float(cheap.mean() / strong.mean())

@@ -326,22 +326,28 @@ class MarginControl(Strategy):
         """Compare the cheap distance with that of "strong", and end the control if they differ."""
         module, quota = evaluator.module, max(CHECKED_ROWS // self.n_groups_, 10)
         some = replace(evaluator.training(quota, random_state=2), module=module)
-        self.agreement_, self.ratio_ = self._cheap.agreement(some)
-        if self.agreement_ >= agrees and 1 / MEANS_WITHIN <= self.ratio_ <= MEANS_WITHIN:
-            return True
-        if self.state_ == "waiting" and 2 * self.starts_ <= MOST_STARTS * self.n_starts:
+        strong = self._cheap.strong(some)
+        while not self._agrees(some, strong, agrees):
+            if self.state_ != "waiting" or 2 * self.starts_ > MOST_STARTS * self.n_starts:
+                self._distrust(len(some.X), agrees)
+                return False
             self.starts_ *= 2
-            return self._trusted(evaluator, agrees)
+        return True
+
+    def _agrees(self, some: GroupEvaluator, strong: NDArray[np.float64], agrees: float) -> bool:
+        self.agreement_, self.ratio_ = self._cheap.agreement(some, strong)
+        return self.agreement_ >= agrees and 1 / MEANS_WITHIN <= self.ratio_ <= MEANS_WITHIN
+
+    def _distrust(self, n: int, agrees: float) -> None:
         self.state_ = "distrusted"
         warn(
             "margins are not evened out: the distances that training steers by have a correlation "
-            f"of {self.agreement_:.2f} with those of 'strong' on {len(some.X)} training samples "
+            f"of {self.agreement_:.2f} with those of 'strong' on {n} training samples "
             f"(needed: {agrees}), and {self.ratio_:.2f} times their mean (needed: "
             f"{1 / MEANS_WITHIN:.2f} to {MEANS_WITHIN:.2f}). Training goes on, or ends, without. "
             "Raise n_starts.",
             ControlWarning,
         )
-        return False
 
     @property
     def _cheap(self) -> CheapDistance:

@@ -40,9 +40,10 @@ def test_distances_of_a_linear_rule(evaluator):
     capped = np.where(right, np.minimum(DATA.distance, CAP), 0)
     means = [capped[DATA.groups == group].mean() for group in range(3)]
     assert robustness == pytest.approx(np.mean(means))
-    assert_allclose(cheap.agreement(evaluator), (1, 1), atol=1e-6)
+    assert_allclose(cheap.agreement(evaluator, cheap.strong(evaluator)), (1, 1), atol=1e-6)
 
 
 def test_a_constant_distance_agrees_with_nothing(evaluator, monkeypatch):
     monkeypatch.setattr(GroupEvaluator, "distances", lambda self, cap: np.ones(len(self.X)))
-    assert CheapDistance(2, 4, 1.0).agreement(evaluator)[0] == 0
+    cheap = CheapDistance(2, 4, 1.0)
+    assert cheap.agreement(evaluator, cheap.strong(evaluator))[0] == 0
