@@ -28,6 +28,7 @@ from robfair.adapters import (
     check_labels,
     check_output,
     hold,
+    of_array,
     of_table,
 )
 from robfair.threat import ThreatModel
@@ -198,6 +199,7 @@ def as_problem(
             table = isinstance(adapted, TableModel)  # of which no user has said what is a number
             moving = threat_model.numeric if table else threat_model.free
             check_codes(adapted, array, moving(array.shape[1:]))
+            adapted = adapted if table else of_array(adapted, array)
     if batch_size is None:
         batch_size = default_batch_size(array.shape[1:])
     return Problem(

@@ -20,7 +20,7 @@ from robfair.adapters._modes import evaluation_mode
 from robfair.adapters._plain import is_plain
 from robfair.adapters._reading import Reading, Sees, adapt, hold, label_model
 from robfair.adapters._steps import transformers
-from robfair.adapters._tables import TableModel, of_table
+from robfair.adapters._tables import TableModel, of_array, of_table
 from robfair.adapters._vjp import ForwardVjp, Vjp, autograd_vjp, forward_vjp
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "label_model",
     "leaves_as_found",
     "left_as_found",
+    "of_array",
     "of_table",
     "refuses_floats",
     "some_rows",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,9 +19,9 @@ from robfair.adapters._boosters import with_labels
 from robfair.adapters._given import presented, some_rows
 from robfair.adapters._labels import LabelModel, as_labels, checked
 from robfair.adapters._logits import LogitModel
-from robfair.adapters.trees import StepsBefore, is_tree_ensemble
+from robfair.adapters.trees import StepsBefore, holds_steps, is_tree_ensemble
 
-__all__ = ["TableCodec", "TableModel", "of_table"]
+__all__ = ["TableCodec", "TableModel", "of_array", "of_table"]
 
 
 class TableCodec(Protocol):
@@ -129,11 +130,39 @@ def of_table(
     labels = as_labels(model)
     estimator = labels.estimator
     steps = StepsBefore(labels.transform, estimator, codec.decode, _with_gaps(array))
-    # A Pipeline that something is wrapped around is read in the table's columns, too.
-    inside = is_tree_ensemble(steps) and not is_tree_ensemble(estimator)
-    if labels.transform is not None or inside:
+    if labels.transform is not None or _needs_steps(steps):
         estimator = steps
     return TableModel(_OfTable(model, codec), labels.classes, estimator=estimator, codec=codec)
+
+
+def of_array(model: LabelModel, X: NDArray[Any]) -> LabelModel:
+    """Return a model whose trees are read in the features of X, also behind steps inside of it.
+
+    Parameters
+    ----------
+    model : LabelModel
+        A model of these features.
+    X : ndarray of shape (n_samples, n_features)
+        The samples.
+
+    Returns
+    -------
+    LabelModel
+        `model` itself unless something is wrapped around Pipelines of trees.
+    """
+    decode = partial(_decoded, model.estimator, X.dtype)
+    steps = StepsBefore(None, model.estimator, decode, some_rows(X))
+    return replace(model, estimator=steps) if _needs_steps(steps) else model
+
+
+def _needs_steps(steps: StepsBefore) -> bool:
+    """Tell whether trees are read through Pipelines that a last step is wrapped around, or asks."""
+    return holds_steps(steps.last) and is_tree_ensemble(steps)
+
+
+def _decoded(estimator: Any, dtype: Any, points: NDArray[Any]) -> Any:
+    """Return points as an estimator was fitted; a function with a name, for other processes."""
+    return presented(estimator, points.astype(dtype))
 
 
 def _with_gaps(X: NDArray[Any]) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from robfair.adapters.trees._ensemble import Ensemble
 
-__all__ = ["Tree", "assemble"]
+__all__ = ["Tree", "assemble", "split_trees"]
 
 Flags = NDArray[np.bool_]
 
@@ -104,6 +105,40 @@ def assemble(
         single=single,
         categories=categories or {},
     )
+
+
+def split_trees(ensemble: Ensemble) -> list[Tree]:
+    """Return the trees of an ensemble one by one, as :func:`assemble` takes them.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        The ensemble, whose trees lie one after the other in its table.
+
+    Returns
+    -------
+    list of Tree
+        The trees, in their order.
+    """
+    trees = []
+    for start, end in pairwise([*ensemble.roots, len(ensemble.feature)]):
+        part = slice(start, end)
+        coded = np.flatnonzero(ensemble.left_set[part] >= 0)
+        trees.append(
+            Tree(
+                feature=ensemble.feature[part],
+                split=ensemble.split[part],
+                left=np.maximum(ensemble.left[part] - start, -1),
+                right=np.maximum(ensemble.right[part] - start, -1),
+                missing_left=ensemble.missing_left[part],
+                value=ensemble.value[part],
+                left_codes={
+                    k: ensemble.left_sets[ensemble.left_set[start + k]] for k in coded.tolist()
+                },
+                unseen_left=ensemble.unseen_left[part],
+            )
+        )
+    return trees
 
 
 def _unseen_left(trees: Sequence[Tree]) -> Flags:

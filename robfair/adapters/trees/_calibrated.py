@@ -1,8 +1,8 @@
 """CalibratedClassifierCV over one ensemble of trees, of two classes.
 
 A sigmoid, an isotonic regression or a temperature rises or falls with what the classifier inside
-says, so that a probability of 0.5 is a threshold on the score, and the base moves. Averages of
-several calibrated classifiers do not amount to one.
+says, so that a probability of 0.5, or a threshold of its own, is a threshold on the score, and the
+base moves. Averages of several calibrated classifiers do not amount to one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
-from robfair.adapters.trees._thresholds import reordered, score_at
+from robfair.adapters.trees._thresholds import HALF, Threshold, reordered, score_at
 
 __all__ = ["calibrated_inside", "move_calibrated"]
 
@@ -33,7 +33,9 @@ def calibrated_inside(estimator: Any) -> Any:
     return members[0].estimator
 
 
-def move_calibrated(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
+def move_calibrated(
+    estimator: Any, inner: Any, ensemble: Ensemble, threshold: Threshold = HALF
+) -> Ensemble:
     """Return the trees of a calibrated classifier.
 
     Parameters
@@ -44,11 +46,13 @@ def move_calibrated(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
         The classifier inside, without what has been wrapped around it.
     ensemble : Ensemble
         The trees of `inner`, of two classes.
+    threshold : Threshold, default=HALF
+        That on the calibrated probability.
 
     Returns
     -------
     Ensemble
-        The trees, with the score 0 where both classes are equally probable.
+        The trees, with the score 0 at the threshold.
 
     Raises
     ------
@@ -57,59 +61,66 @@ def move_calibrated(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
     """
     (calibrator,) = estimator.calibrated_classifiers_[0].calibrators
     is_sum = hasattr(inner, "decision_function")
-    half = _HALF[estimator.method](calibrator, is_sum)
+    place = _CROSSES[estimator.method](calibrator, threshold, is_sum)
     eps = float(np.finfo(np.float32 if ensemble.single else np.float64).eps)
-    slack = 8 * eps * (1 + abs(half.level) + half.width)
+    slack = 8 * eps * (1 + abs(place.level) + place.width)
     if is_sum and type(inner).__name__ in SUMS:
-        cut = half.level
+        cut = place.level
     elif is_sum:
         raise UnreadableTrees("its calibration is of a decision function that is not a sum")
     else:
-        if not 0 < half.level < 1:
+        if not 0 < place.level < 1:
             raise UnreadableTrees(ONE_CLASS)
-        cut = score_at(inner, ensemble, half.level)
-        slack *= max(1 / (half.level * (1 - half.level)), 2 * len(ensemble.roots))
-    sign = 1.0 if half.rises else -1.0
+        cut = score_at(inner, ensemble, place.level)
+        slack *= max(1 / (place.level * (1 - place.level)), 2 * len(ensemble.roots))
+    sign = 1.0 if place.rises else -1.0
     return replace(
         ensemble,
         base=sign * (ensemble.base - cut),
         value=sign * ensemble.value,
-        ties_to=0,  # argmax of two equal probabilities
+        ties_to=threshold.ties_to,
         rounding=ensemble.rounding + slack + reordered(ensemble, cut),
         single=False,
     )
 
 
 @dataclass(frozen=True)
-class _Half:
-    """The place at which a curve crosses a probability of 0.5."""
+class _Crossing:
+    """The place at which a curve crosses a threshold on the probability."""
 
     level: float  # what the classifier inside says there
     width: float  # by how much that changes where the probability does by 1, as steeply as there
     rises: bool = True
 
 
-def _of_sigmoid(calibrator: Any, is_sum: bool) -> _Half:
+def _of_sigmoid(calibrator: Any, threshold: Threshold, is_sum: bool) -> _Crossing:
     slope, offset = -float(calibrator.a_), -float(calibrator.b_)  # of the logit
     if slope == 0:
         raise UnreadableTrees("its calibration is constant, and so leaves one class")
-    return _Half(-offset / slope, 1 / abs(slope), slope > 0)
+    p = threshold.level
+    if not 0 < p < 1:
+        raise UnreadableTrees(f"its threshold of {threshold.value:g} leaves one class")
+    place = (float(np.log(p / (1 - p))) - offset) / slope
+    return _Crossing(place, 1 / (4 * p * (1 - p) * abs(slope)), slope > 0)
 
 
-def _of_isotonic(calibrator: Any, is_sum: bool) -> _Half:
-    """Return the last place at which a curve of straight pieces, which rises, is not above 0.5."""
+def _of_isotonic(calibrator: Any, threshold: Threshold, is_sum: bool) -> _Crossing:
+    """Return where a curve of straight pieces, which rises, goes over to the second class."""
     x, p = (
         np.asarray(a, dtype=float) for a in (calibrator.X_thresholds_, calibrator.y_thresholds_)
     )
-    at = int((p <= 0.5).sum()) - 1
+    at = int((~threshold.is_second(p)).sum()) - 1
     if not 0 <= at < len(p) - 1:
         raise UnreadableTrees(ONE_CLASS)
     width = float((x[at + 1] - x[at]) / (p[at + 1] - p[at]))
-    return _Half(float(x[at] + (0.5 - p[at]) * width), width)
+    place = x[at] + (threshold.level - p[at]) * width
+    return _Crossing(float(np.clip(place, x[at], x[at + 1])), width)
 
 
-def _of_temperature(calibrator: Any, is_sum: bool) -> _Half:
-    return _Half(0.0 if is_sum else 0.5, 1.0)  # it keeps the greatest
+def _of_temperature(calibrator: Any, threshold: Threshold, is_sum: bool) -> _Crossing:
+    if threshold.level != 0.5:  # one half it leaves where it is
+        raise UnreadableTrees("its threshold is on a probability that a temperature has changed")
+    return _Crossing(0.0 if is_sum else 0.5, 1.0)
 
 
-_HALF = {"sigmoid": _of_sigmoid, "isotonic": _of_isotonic, "temperature": _of_temperature}
+_CROSSES = {"sigmoid": _of_sigmoid, "isotonic": _of_isotonic, "temperature": _of_temperature}

@@ -13,12 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import (
-    AdaBoostClassifier,
-    BaggingClassifier,
-    StackingClassifier,
-    VotingClassifier,
-)
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from robfair.adapters.trees._assemble import Tree, assemble
@@ -26,36 +21,21 @@ from robfair.adapters.trees._ensemble import Ensemble
 from robfair.adapters.trees._sklearn import differences, is_forest, plain_tree
 
 __all__ = [
+    "is_average",
     "is_combined_of_trees",
+    "is_vote",
     "read_adaboost",
     "read_bagging",
     "read_voting",
-    "why_not_a_sum",
 ]
 
 
 def is_combined_of_trees(estimator: Any) -> bool:
     """Tell whether a fitted AdaBoost, bagging or voting classifier is a sum of leaves."""
     members = getattr(estimator, "estimators_", ())
-    if isinstance(estimator, AdaBoostClassifier) or _is_vote(estimator):
+    if isinstance(estimator, AdaBoostClassifier) or is_vote(estimator):
         return len(members) > 0 and all(isinstance(m, DecisionTreeClassifier) for m in members)
-    return isinstance(estimator, BaggingClassifier | VotingClassifier) and _is_average(estimator)
-
-
-def why_not_a_sum(estimator: Any) -> str:
-    """Say why a classifier that asks several others, all of them trees, is not a sum of leaves."""
-    if isinstance(estimator, StackingClassifier):
-        return (
-            "what its members say goes through a classifier of its own, which a sum of leaves "
-            "does not follow"
-        )
-    if _is_vote(estimator) or isinstance(estimator, AdaBoostClassifier):
-        return "it counts votes, which are a sum of leaves only if each voter is a single tree"
-    return (
-        "it averages probabilities, which are a sum of leaves only for trees, forests and averages "
-        "of these: boosting turns its sum into a probability by a curve, and a Pipeline inside has "
-        "steps of its own"
-    )
+    return isinstance(estimator, BaggingClassifier | VotingClassifier) and is_average(estimator)
 
 
 def read_bagging(estimator: Any) -> Ensemble:
@@ -65,7 +45,7 @@ def read_bagging(estimator: Any) -> Ensemble:
 
 def read_voting(estimator: Any) -> Ensemble:
     """Read VotingClassifier: an average, or as many votes for each tree as its weight says."""
-    if not _is_vote(estimator):
+    if not is_vote(estimator):
         return read_bagging(estimator)
     told = estimator._weights_not_none
     weights = np.ones(len(estimator.estimators_)) if told is None else told
@@ -90,18 +70,19 @@ def read_adaboost(estimator: Any) -> Ensemble:
     return _assemble(estimator, trees)
 
 
-def _is_vote(estimator: Any) -> bool:
+def is_vote(estimator: Any) -> bool:
+    """Tell whether an estimator is a VotingClassifier that counts labels."""
     return isinstance(estimator, VotingClassifier) and estimator.voting == "hard"
 
 
-def _is_average(estimator: Any) -> bool:
+def is_average(estimator: Any) -> bool:
     """Tell whether the probabilities of a classifier are a sum of leaves."""
     if is_forest(estimator):
         return True
-    if not isinstance(estimator, BaggingClassifier | VotingClassifier) or _is_vote(estimator):
+    if not isinstance(estimator, BaggingClassifier | VotingClassifier) or is_vote(estimator):
         return False
     members = getattr(estimator, "estimators_", ())
-    return len(members) > 0 and all(_is_average(member) for member in members)
+    return len(members) > 0 and all(is_average(member) for member in members)
 
 
 def _probabilities(estimator: Any, n_classes: int) -> Iterable[Tree]:

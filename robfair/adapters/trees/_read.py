@@ -11,22 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import (
-    AdaBoostClassifier,
-    BaggingClassifier,
-    StackingClassifier,
-    VotingClassifier,
-)
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from robfair.adapters._steps import has_steps, last_step
 from robfair.adapters.trees import _catboost, _combined, _hist, _lightgbm, _sklearn, _xgboost
 from robfair.adapters.trees._behind import StepsBefore, read_behind
 from robfair.adapters.trees._calibrated import calibrated_inside, move_calibrated
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
+from robfair.adapters.trees._members import is_sum_of_members, read_members, why_not_a_sum
 from robfair.adapters.trees._recode import recode
-from robfair.adapters.trees._thresholds import has_threshold, move_threshold
+from robfair.adapters.trees._thresholds import Threshold, has_threshold, move_threshold
+from robfair.adapters.trees._wrappers import COMBINED, decides, inside, wrapped_by
 
 __all__ = ["is_tree_ensemble", "read_trees"]
 
@@ -58,7 +53,6 @@ RAW: dict[tuple[str, str], Reader] = {
     ("xgboost", "Booster"): _of_codes(_xgboost.read_xgboost),
     ("catboost", "CatBoost"): _catboost.read_catboost,
 }
-COMBINED = (AdaBoostClassifier, BaggingClassifier, StackingClassifier, VotingClassifier)
 # What decides on labels; each must be the library's own.
 DECIDES = ("predict", "predict_proba", "decision_function", "_raw_predict")
 LIBRARIES = {
@@ -83,7 +77,7 @@ def is_tree_ensemble(estimator: Any) -> bool:
         True for trees, forests, boosting, and bagging, voting and stacking of these that are
         fitted. Some of them turn out to be unreadable, for a reason that can be told.
     """
-    while (inner := _next(estimator)) is not None:
+    while (inner := wrapped_by(estimator)) is not None:
         estimator = inner
     last = estimator.last if isinstance(estimator, StepsBefore) else estimator
     return _find(last) is not None or _holds_trees(last)
@@ -94,7 +88,7 @@ def _holds_trees(estimator: Any) -> bool:
     if not isinstance(estimator, COMBINED):
         return False
     members = list(getattr(estimator, "estimators_", ()))
-    return len(members) > 0 and all(is_tree_ensemble(_decides(member)) for member in members)
+    return len(members) > 0 and all(is_tree_ensemble(decides(member)) for member in members)
 
 
 def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble:
@@ -120,26 +114,48 @@ def read_trees(estimator: Any, categories: Categories | None = None) -> Ensemble
         If it cannot be read; the message is a clause that says why.
     """
     last = estimator.last if isinstance(estimator, StepsBefore) else estimator
-    inner = _next(estimator)
+    inner = wrapped_by(estimator)
     if inner is None:
-        if isinstance(estimator, StepsBefore):
-            return read_behind(estimator, categories or {}, read_trees)
-        return _read_one(last, categories or {})
+        return _read_unwrapped(estimator, last, categories or {})
     read = read_trees(inner, categories)
     if type(last) is not FrozenEstimator and not hasattr(last, "predicts_by"):
         check_own_methods(last, "sklearn")
     read = replace(read, classes=np.asarray(last.classes_))
+    at = None
     if has_threshold(last):
-        return move_threshold(last, _decides(last.estimator_), read)
+        at, last = last, inside(last.estimator_)
     calibrated = calibrated_inside(last)
-    return read if calibrated is None else move_calibrated(last, _decides(calibrated), read)
+    if calibrated is None:
+        return read if at is None else move_threshold(at, decides(last), read)
+    if at is None:
+        return move_calibrated(last, decides(calibrated), read)
+    check_own_methods(last, "sklearn")
+    threshold = Threshold.of(at, read.classes)
+    return move_calibrated(last, decides(calibrated), read, threshold)
+
+
+def _read_unwrapped(estimator: Any, last: Any, categories: Categories) -> Ensemble:
+    """Read an estimator whose last step is not wrapped around another classifier."""
+    if is_sum_of_members(last):
+        check_own_methods(last, "sklearn")
+        check_own_methods(getattr(last, "final_estimator_", last), "sklearn")
+
+        def read_member(member: Any) -> Ensemble:
+            if isinstance(estimator, StepsBefore):
+                member = replace(estimator, last=member)
+            return read_trees(member, categories)
+
+        return read_members(last, read_member)
+    if isinstance(estimator, StepsBefore):
+        return read_behind(estimator, categories, read_trees)
+    return _read_one(last, categories)
 
 
 def _read_one(estimator: Any, categories: Categories) -> Ensemble:
     """Read a classifier that is not wrapped around another one."""
     found = _find(estimator)
     if found is None and _holds_trees(estimator):
-        raise UnreadableTrees(_combined.why_not_a_sum(estimator))
+        raise UnreadableTrees(why_not_a_sum(estimator))
     if found is None:
         name = type(estimator).__name__
         raise UnreadableTrees(f"{name} is not a sum of trees that robfair reads")
@@ -174,38 +190,6 @@ def check_own_methods(estimator: Any, library: str) -> None:
     for inner in getattr(estimator, "estimators_", ()):
         if hasattr(inner, "predict_proba"):
             check_own_methods(inner, library)
-
-
-def _next(estimator: Any) -> Any:
-    """Return what an estimator is wrapped around; None if it is wrapped around nothing.
-
-    Of `StepsBefore` the wrapper is the last step, and a Pipeline adds its own steps to those before
-    it: elsewhere nothing tells what enters them.
-    """
-    if isinstance(estimator, StepsBefore):
-        if has_steps(estimator.last):
-            return estimator.through(*last_step(estimator.last))
-        inner = _next(estimator.last)
-        return None if inner is None else replace(estimator, last=inner)
-    inside = _inside(estimator)
-    if inside is not estimator:
-        return inside
-    return estimator.estimator_ if has_threshold(estimator) else calibrated_inside(estimator)
-
-
-def _inside(estimator: Any) -> Any:
-    """Return what predicts for a classifier that gives it labels, or keeps it from being fitted."""
-    if type(estimator) is FrozenEstimator and "predict" not in vars(estimator):
-        return estimator.estimator
-    return getattr(estimator, "predicts_by", estimator)
-
-
-def _decides(estimator: Any) -> Any:
-    """Return the classifier whose scores are those of an estimator."""
-    if has_steps(estimator):
-        return _decides(last_step(estimator)[1])
-    inside = _inside(estimator)
-    return estimator if inside is estimator else _decides(inside)
 
 
 def _find(estimator: Any) -> tuple[tuple[str, str], Reader] | None:

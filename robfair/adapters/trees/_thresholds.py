@@ -5,10 +5,11 @@ A threshold on the probability of one class is a threshold on the score: the bas
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import (
     BaggingClassifier,
     GradientBoostingClassifier,
@@ -20,13 +21,57 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._sklearn import is_forest, is_pure
 
-__all__ = ["has_threshold", "move_threshold", "reordered", "score_at"]
+__all__ = ["HALF", "Threshold", "has_threshold", "move_threshold", "reordered", "score_at"]
 
 # Boosters whose probability is the logistic function of the score, by what names the objective.
 LOGISTIC = {
     "XGBClassifier": ("objective", ("binary:logistic",)),
     "LGBMClassifier": ("objective_", ("binary",)),
 }
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold on what is said of one of two classes, from which on this one is predicted.
+
+    Attributes
+    ----------
+    value : float
+        The threshold.
+    on_first : bool
+        Whether it is the first class.
+    """
+
+    value: float
+    on_first: bool
+
+    @classmethod
+    def of(cls, estimator: Any, classes: NDArray[Any], is_raw: bool = False) -> Threshold:
+        """Return that of a FixedThresholdClassifier or TunedThresholdClassifierCV."""
+        if isinstance(estimator, TunedThresholdClassifierCV):
+            value, positive = estimator.best_threshold_, estimator._curve_scorer._get_pos_label()
+        else:
+            value, positive = estimator.threshold, estimator.pos_label
+            if value == "auto":
+                value = 0.0 if is_raw else 0.5
+        return cls(float(value), positive is not None and positive == classes[0])
+
+    @property
+    def level(self) -> float:
+        """The probability of the second class at the threshold."""
+        return 1 - self.value if self.on_first else self.value
+
+    @property
+    def ties_to(self) -> int:
+        """The class that is predicted at the threshold itself."""
+        return 0 if self.on_first else 1
+
+    def is_second(self, p: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Flag the probabilities of the second class at which it is predicted."""
+        return ~(1 - p >= self.value) if self.on_first else p >= self.value
+
+
+HALF = Threshold(0.5, on_first=True)  # argmax, of two equal probabilities the first
 
 
 def has_threshold(estimator: Any) -> bool:
@@ -60,17 +105,16 @@ def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
     if len(ensemble.classes) != 2:
         raise UnreadableTrees("a threshold needs two classes")
     is_raw = _sees_scores(estimator, inner)
-    threshold, positive = _threshold(estimator, is_raw)
-    first = positive is not None and positive == ensemble.classes[0]
+    threshold = Threshold.of(estimator, ensemble.classes, is_raw)
     if is_forest(inner) and not is_raw and is_pure(ensemble.value):
-        cut, slack = _votes_at(len(ensemble.roots), threshold, first), 0.0
+        cut, slack = _votes_at(len(ensemble.roots), threshold), 0.0
     elif is_raw:
-        cut = -threshold if first else threshold
+        cut = -threshold.value if threshold.on_first else threshold.value
         slack = reordered(ensemble, cut)
     else:
-        level = 1 - threshold if first else threshold
+        level = threshold.level
         if not 0 < level < 1:
-            raise UnreadableTrees(f"its threshold of {threshold:g} leaves one class")
+            raise UnreadableTrees(f"its threshold of {threshold.value:g} leaves one class")
         cut = score_at(inner, ensemble, level)
         # The probability is rounded, and in float32 if the scores are.
         eps = np.finfo(np.float32 if ensemble.single else np.float64).eps
@@ -79,7 +123,7 @@ def move_threshold(estimator: Any, inner: Any, ensemble: Ensemble) -> Ensemble:
     return replace(
         ensemble,
         base=ensemble.base - cut,
-        ties_to=0 if first else 1,  # the threshold itself is positive
+        ties_to=threshold.ties_to,
         rounding=ensemble.rounding + slack,
         single=False,
     )
@@ -100,22 +144,13 @@ def _sees_scores(estimator: Any, inner: Any) -> bool:
     return False  # "auto" prefers probabilities, which all of these have
 
 
-def _threshold(estimator: Any, is_raw: bool) -> tuple[float, Any]:
-    """Return the threshold and the positive class, None for the second one."""
-    if isinstance(estimator, TunedThresholdClassifierCV):
-        return float(estimator.best_threshold_), estimator._curve_scorer._get_pos_label()
-    if estimator.threshold == "auto":
-        return (0.0 if is_raw else 0.5), estimator.pos_label
-    return float(estimator.threshold), estimator.pos_label
-
-
-def _votes_at(n_trees: int, threshold: float, first: bool) -> float:
+def _votes_at(n_trees: int, threshold: Threshold) -> float:
     """Return a score between those of too few and of enough trees for the positive class."""
-    enough = np.flatnonzero(np.arange(n_trees + 1) / n_trees >= threshold)
+    enough = np.flatnonzero(np.arange(n_trees + 1) / n_trees >= threshold.value)
     if not 0 < enough.min(initial=n_trees + 1) <= n_trees:
-        raise UnreadableTrees(f"its threshold of {threshold:g} leaves one class")
+        raise UnreadableTrees(f"its threshold of {threshold.value:g} leaves one class")
     between = float(2 * enough[0] - n_trees - 1)
-    return -between if first else between
+    return -between if threshold.on_first else between
 
 
 def score_at(inner: Any, ensemble: Ensemble, level: float) -> float:

@@ -6,7 +6,12 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.model_selection import (
@@ -118,6 +123,16 @@ def wrapped():
     return make_pipeline(encoder, boosted(categorical_features=[0]))
 
 
+def forests():
+    """Forests behind Pipelines of their own, as members."""
+    encoder = make_column_transformer((ENCODER, ["job"]), (StandardScaler(), NUMBERS))
+    forest = RandomForestClassifier(4, max_depth=4, random_state=0)
+    return [
+        ("a", make_pipeline(encoder, forest)),
+        ("b", make_pipeline(make_column_transformer((StandardScaler(), NUMBERS)), forest)),
+    ]
+
+
 SIZES = {"histgradientboostingclassifier__max_iter": [3, 5]}
 WRAPPERS = {
     "frozen": lambda X, y: FrozenEstimator(wrapped().fit(X, y)),
@@ -127,6 +142,11 @@ WRAPPERS = {
     "calibrated later": lambda X, y: CalibratedClassifierCV(
         FrozenEstimator(wrapped().fit(X, y)), ensemble=False, method="isotonic"
     ),
+    "threshold on a curve": lambda X, y: FixedThresholdClassifier(
+        CalibratedClassifierCV(wrapped(), ensemble=False, cv=3), threshold=0.4
+    ),
+    "soft votes": lambda X, y: VotingClassifier(forests(), voting="soft", weights=[2, 1]),
+    "stack": lambda X, y: StackingClassifier(forests(), cv=2),
     "search inside": lambda X, y: FixedThresholdClassifier(
         GridSearchCV(wrapped(), SIZES, cv=2), threshold=0.6
     ),

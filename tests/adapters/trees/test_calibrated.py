@@ -10,7 +10,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
 from robfair import ThreatModel, boundary_distance
 from robfair.adapters.trees import UnreadableTrees, is_tree_ensemble, read_trees
@@ -78,6 +78,51 @@ def test_other_libraries(module, method):
     check(calibrated(booster, (Y == "yes").astype(int), method=method))
 
 
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("positive", [None, "yes", "no"])
+@pytest.mark.parametrize("name", ["small forest", "bagging", "boosting", "hist"])
+def test_thresholds_on_calibrated_probabilities(name, positive, method):
+    inner = calibrated(MODELS[name], method=method)
+    for threshold in (0.3, 0.5, 0.6):
+        options = {"threshold": threshold, "pos_label": positive}
+        check(FixedThresholdClassifier(FrozenEstimator(inner), **options).fit(X, Y), ties=0.05)
+
+
+def test_a_threshold_on_a_curve_that_falls():
+    inner = FrozenEstimator(MODELS["hist"].fit(X, Y))
+    inner = FrozenEstimator(calibrated(inner, np.where(Y == "yes", "no", "yes")))
+    for positive in ("yes", "no"):
+        fixed = FixedThresholdClassifier(inner, threshold=0.4, pos_label=positive)
+        check(fixed.fit(X, Y))
+
+
+@pytest.mark.parametrize("positive", ["yes", "no"])
+def test_a_threshold_on_a_level_stretch_of_the_curve(positive):
+    """Whole stretches of scores have the same probability: one of them is the threshold itself."""
+    inner = calibrated(MODELS["boosting"], method="isotonic")
+    levels = np.unique(inner.calibrated_classifiers_[0].calibrators[0].y_thresholds_)
+    levels = levels[1:-1]  # beyond these there is one class
+    assert len(levels) > 3
+    for level in levels if positive == "yes" else 1 - levels:
+        fixed = FixedThresholdClassifier(
+            FrozenEstimator(inner), threshold=level, pos_label=positive
+        )
+        check(fixed.fit(X, Y))
+
+
+def test_a_tuned_threshold():
+    model = TunedThresholdClassifierCV(calibrated(MODELS["hist"], method="isotonic"), cv=3)
+    check(model.fit(X, Y))
+
+
+def test_a_threshold_on_a_temperature():
+    pytest.importorskip("sklearn", minversion="1.8")
+    inner = FrozenEstimator(calibrated(MODELS["hist"], method="temperature"))
+    check(FixedThresholdClassifier(inner, threshold=0.5).fit(X, Y))
+    with pytest.raises(UnreadableTrees, match="a temperature has changed"):
+        read_trees(FixedThresholdClassifier(inner, threshold=0.4).fit(X, Y))
+
+
 def test_distances_are_proven():
     model = calibrated(GradientBoostingClassifier(n_estimators=3, max_depth=1))
     result = boundary_distance(model, X[:20], threat_model=ThreatModel(2))
@@ -107,7 +152,10 @@ def one_sided():
         (calibrated(AdaBoostClassifier(n_estimators=3)), "not a sum"),
         (one_sided(), "one class"),
         (flat(), "one class"),
-        (FixedThresholdClassifier(calibrated(MODELS["hist"])).fit(X, Y), "not known"),
+        (
+            FixedThresholdClassifier(calibrated(MODELS["hist"]), threshold=1.0).fit(X, Y),
+            "its threshold of 1 leaves one class",
+        ),
     ],
 )
 def test_refuses_what_is_no_threshold_on_the_sum(model, reason):

@@ -122,14 +122,14 @@ def test_what_does_not_consist_of_trees(model):
     ("model", "reason"),
     [
         (BaggingClassifier(BOOSTED, 2), "boosting turns its sum into a probability by a curve"),
-        (VotingClassifier([("a", TREE), ("b", BOOSTED)], voting="soft"), "averages probabilities"),
+        (VotingClassifier([("a", TREE), ("b", BOOSTED)], voting="soft"), "adds up probabilities"),
         (
-            VotingClassifier([("a", make_pipeline(MinMaxScaler(), TREE))], voting="soft"),
-            "a Pipeline inside has steps of its own",
+            BaggingClassifier(make_pipeline(MinMaxScaler(), TREE), 2),
+            "a Pipeline inside of bagging has steps of its own",
         ),
         (VotingClassifier([("a", TREE), ("b", FOREST)]), "counts votes"),
         (AdaBoostClassifier(FOREST, n_estimators=2), "counts votes"),
-        (StackingClassifier([("a", TREE), ("b", BOOSTED)]), "goes through a classifier of its own"),
+        (StackingClassifier([("a", TREE), ("b", BOOSTED)]), "adds up probabilities"),
     ],
     ids=lambda value: type(value).__name__,
 )
