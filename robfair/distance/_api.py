@@ -275,12 +275,12 @@ def measure_distance(
     # One integer: a generator would be advanced by each part of the search that draws from it.
     options = replace(options, random_state=as_seed(options.random_state))
     with progress_bar(problem, f"distance ({chosen.name})", verbose) as bar:
-        results = ResultWriter(problem, return_adversarial, bar.update)
+        results = ResultWriter(problem, return_adversarial, bar.update, chosen.name)
         try:
             run_by_gaps(run, results, options, X)
         except ReadingDiffers as error:
             chosen, run = without_reading(method, problem, error, certify)
-            results = ResultWriter(problem, return_adversarial, bar.update)
+            results = ResultWriter(problem, return_adversarial, bar.update, chosen.name)
             results.warnings.append(f"{error} Its distances are those of a search.")
             run_by_gaps(run, results, options, X)
     if return_adversarial and problem.norm != 2 and problem.threat_model.is_mixed:
@@ -292,4 +292,4 @@ def measure_distance(
             add_lower_bounds(problem, results, options)
     diagnose(problem, results)
     results.warnings += held_lines(problem.threat_model)
-    return replace(results.finish(chosen.name), X=X)
+    return replace(results.finish(), X=X)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from robfair._problem import Problem
+from robfair.distance._invariants import check_points
 from robfair.distance._result import BoundaryDistance
 
 __all__ = ["ResultWriter"]
@@ -44,9 +45,10 @@ class ResultWriter:
         problem: Problem,
         keep_adversarial: bool,
         progress: Callable[[int], Any] | None = None,
+        method: str = "search",
     ) -> None:
         n = len(problem.X)
-        self.problem, self.is_muted = problem, False
+        self.problem, self.method, self.is_muted = problem, method, False
         self.progress: Callable[[int], Any] = progress or _ignore
         self.n_advanced = 0  # samples told to `progress`
         self.distance = np.full(n, np.inf)
@@ -94,10 +96,14 @@ class ResultWriter:
         adversarial: Tensor | NDArray[Any] | None,
         *,
         exact: ArrayLike = False,
+        is_of_points: bool = True,
     ) -> None:
         """Record distances (m,) and the points (m, ...) behind them.
 
-        None for the points: those written before are still the nearest.
+        None for the points: those written before are still the nearest. `is_of_points` is False
+        where a distance is another number than how far away the point is.
+
+        Raises RuntimeError if points are not what they must be, which no method should do.
         """
         if isinstance(distance, Tensor):
             distance = distance.double().cpu().numpy()
@@ -106,24 +112,24 @@ class ResultWriter:
         if adversarial is not None:
             if isinstance(adversarial, Tensor):
                 adversarial = adversarial.cpu().numpy()
-            self._refuse_moved(index, adversarial)
+            adversarial = adversarial.reshape(-1, *self.problem.shape)
+            self._check(index, adversarial, is_of_points)
             if self.adversarial is not None:
-                self.adversarial[index] = adversarial.reshape(-1, *self.problem.shape)
+                self.adversarial[index] = adversarial
         self.advance(len(index))
 
-    def _refuse_moved(self, index: NDArray[np.intp], points: NDArray[Any]) -> None:
-        """Raise RuntimeError if a point that was found has moved a feature that is immutable."""
-        mask = self.problem.threat_model.mask(self.problem.shape)
+    def _check(self, index: NDArray[np.intp], points: NDArray[Any], is_of_points: bool) -> None:
+        """Raise RuntimeError if points that were found are not what they must be."""
         found = np.flatnonzero(np.isfinite(self.distance[index]))
-        if mask is None or len(found) == 0:
-            return
-        held = points.reshape(len(index), -1)[found][:, ~mask]
-        own = self.problem.X[index[found]].reshape(len(found), -1)[:, ~mask].astype(held.dtype)
-        moved = ((held != own) & ~(np.isnan(held) & np.isnan(own))).any(axis=1)
-        if moved.any():
-            raise RuntimeError(
-                f"the search moved immutable features of {moved.sum()} samples. That is a mistake "
-                "of robfair, not yours: please report it, with the model's type and the options."
+        if len(found):
+            index = index[found]
+            check_points(
+                self.problem.threat_model,
+                self.problem.X[index],
+                points[found],
+                self.distance[index] if is_of_points else None,
+                self.exact[index],
+                self.method,
             )
 
     def write_lower(self, index: NDArray[np.intp], lower: ArrayLike) -> None:
@@ -137,7 +143,9 @@ class ResultWriter:
 
         In the same process it writes to the same arrays.
         """
-        part = ResultWriter(self.problem.chunk(rows), self.adversarial is not None)
+        part = ResultWriter(
+            self.problem.chunk(rows), self.adversarial is not None, method=self.method
+        )
         for name in ARRAYS:
             array = getattr(self, name)
             setattr(part, name, None if array is None else array[rows])
@@ -170,7 +178,7 @@ class ResultWriter:
             return self.predicted
         return self.problem.model.labels(self.predicted_codes)
 
-    def finish(self, method: str) -> BoundaryDistance:
+    def finish(self) -> BoundaryDistance:
         """Put the arrays together."""
         status = np.where(self.exact, "exact", "found").astype("<U8")
         status[np.isinf(self.distance)] = "censored"
@@ -181,7 +189,7 @@ class ResultWriter:
             predicted=self.predicted_labels(),
             status=status,
             adversarial=self.adversarial,
-            method=method,
+            method=self.method,
             threat_model=self.problem.threat_model,
             n_forward=self.n_forward,
             n_backward=self.n_backward,

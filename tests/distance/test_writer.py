@@ -20,16 +20,23 @@ def problem(n=4, shape=(3,), classes=None, codes=None, threat_model=None, dtype=
     return Problem(model, X, codes, 2, threat_model or ThreatModel(), batch_size=2)
 
 
+def points_at(problem, index, distance):
+    """Points so far from some samples, which differ from them in the first feature alone."""
+    points = problem.X[index].reshape(len(index), -1)
+    points[:, 0] += distance
+    return points
+
+
 def test_results_begin_censored_and_take_what_comes_in_any_order():
     made = []
     p = problem(n=5, shape=(1, 3), classes=np.array(["no", "yes"]))
     results = ResultWriter(p, keep_adversarial=True, progress=made.append)
-    points = torch.arange(6.0).reshape(2, 3)
+    points = torch.from_numpy(points_at(p, [3, 0], [2, 1])).float()
     results.write_found(np.array([3, 0]), torch.tensor([2.0, 1.0]), points)
     results.skip(np.array([4]))
     results.give_up(np.array([1, 2]))
     results.predicted_codes[[0, 3]] = 1
-    end = results.finish("deepfool")
+    end = results.finish()
     assert made == [2, 1, 2]
     assert_array_equal(end.distance, [1, np.inf, np.inf, 2, np.nan])
     assert end.distance.dtype == np.float64
@@ -43,29 +50,17 @@ def test_results_begin_censored_and_take_what_comes_in_any_order():
     assert (end.n_forward.dtype, end.n_backward.dtype) == (np.int32, np.int32)
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_a_point_that_moves_an_immutable_feature_is_an_error(keep):
-    p = problem(threat_model=ThreatModel(mutable=[True, False, True]))
-    results, index = ResultWriter(p, keep_adversarial=keep), np.array([2, 1])
-    points = torch.from_numpy(p.X[index]).float() + torch.tensor([1.0, 0.0, 0.0])
-    results.write_found(index, torch.ones(2), points)
-    points[1, 1] += 1e-3
-    with pytest.raises(RuntimeError, match="immutable features of 1 samples"):
-        results.write_found(index, torch.ones(2), points)
-    p.X[1, 1] = points[1, 1] = np.nan  # a gap stays a gap
-    results.write_found(index, torch.ones(2), points)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_status_and_bounds_are_per_sample(dtype):
-    results = ResultWriter(problem(dtype=dtype), keep_adversarial=False, progress=lambda n: None)
-    exact = np.array([True, False, True])
-    results.write_found(np.arange(3), torch.arange(3.0), torch.zeros(3, 3), exact=exact)
+    p = problem(dtype=dtype)
+    results = ResultWriter(p, keep_adversarial=False, progress=lambda n: None)
+    exact, points = np.array([True, False, True]), points_at(p, np.arange(3), [0, 1, 2])
+    results.write_found(np.arange(3), torch.arange(3.0), points, exact=exact)
     results.exact[3] = True
     results.write_lower(np.array([3, 1]), [np.inf, 0.5])
     results.write_lower(np.array([0, 2]), np.array([0, 2]))
     results.warnings.append("a warning")
-    end = results.finish("exact")
+    end = results.finish()
     assert_array_equal(end.lower, [0, 0.5, 2, np.inf])
     # Where it is proven that there is nothing to find, nothing was found all the same.
     assert_array_equal(end.status, ["exact", "found", "exact", "censored"])
@@ -75,8 +70,9 @@ def test_status_and_bounds_are_per_sample(dtype):
 
 def test_what_is_written_again_moves_the_bar_once():
     made = []
-    results = ResultWriter(problem(n=4), keep_adversarial=True, progress=made.append)
-    index, points = np.arange(3), np.ones((3, 3))
+    p = problem(n=4)
+    results = ResultWriter(p, keep_adversarial=True, progress=made.append)
+    index, points = np.arange(3), points_at(p, np.arange(3), 1)
     with results.muted():
         results.write_found(index, np.ones(3), points)
         results.skip(np.array([3]))
@@ -84,16 +80,16 @@ def test_what_is_written_again_moves_the_bar_once():
     results.advance(1)
     results.write_found(index, np.full(3, 0.5), None)  # nearer, by the same points
     assert made == [1, 3]
-    end = results.finish("exact")
+    end = results.finish()
     assert_array_equal(end.distance, [0.5, 0.5, 0.5, np.nan])
     assert_array_equal(end.adversarial[:3], points)
 
 
 def test_bounds_that_are_never_written_are_nan():
     results = ResultWriter(problem(n=4), keep_adversarial=False)
-    assert results.finish("auto").lower is None
+    assert results.finish().lower is None
     results.write_lower(np.array([], dtype=int), [])
-    assert np.isnan(results.finish("auto").lower).all()
+    assert np.isnan(results.finish().lower).all()
 
 
 def test_parts_are_put_together():
@@ -101,7 +97,8 @@ def test_parts_are_put_together():
     first, second = whole.part(slice(0, 2)), pickle.loads(pickle.dumps(whole.part(slice(2, 4))))
     for part, labels in ((first, ["no", "no"]), (second, ["yes", "perhaps"])):
         part.predicted = np.array(labels)
-        part.write_found(np.array([0]), [1.5], np.ones((1, 3)), exact=True)
+        points = points_at(part.problem, [0], 1.5)
+        part.write_found(np.array([0]), [1.5], points, exact=True)
         part.write_lower(np.array([0]), [1.0])
         part.warnings += ["the same"]
         part.n_forward += 2
@@ -110,8 +107,8 @@ def test_parts_are_put_together():
     whole.put(slice(2, 4), second.written())
     assert_array_equal(whole.distance, [1.5, np.inf, 1.5, np.nan])
     assert_array_equal(whole.lower, [1, np.nan, 1, np.nan])
-    assert_array_equal(whole.adversarial[::2], 1)
+    assert_array_equal(whole.adversarial[::2, 0], whole.problem.X[::2, 0] + 1.5)
     assert_array_equal(whole.predicted, ["no", "no", "yes", "perhaps"])  # none is cut short
     assert_array_equal(whole.n_forward, 2)
-    assert_array_equal(whole.finish("auto").status, ["exact", "censored", "exact", "skipped"])
+    assert_array_equal(whole.finish().status, ["exact", "censored", "exact", "skipped"])
     assert whole.warnings == ["the same"]

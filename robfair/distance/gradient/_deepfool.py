@@ -127,4 +127,4 @@ def _finish(
     else:
         r_max = distances(slots.before, slots.start, segments.problem.norm)
         mean = (r_max + slots.size.double()) / 2
-        results.write_found(slots.index.numpy(), mean, slots.point)
+        results.write_found(slots.index.numpy(), mean, slots.point, is_of_points=False)

@@ -180,7 +180,7 @@ def test_batches_never_exceed_their_size(sizes):
     assert sum(forward.rows) == results.n_forward.sum()
     assert_allclose(results.distance, 1, rtol=5 * NEAR)
     assert_array_equal(results.adversarial[:, 0], results.distance)
-    result = results.finish("deepfool")
+    result = results.finish()
     assert result.counts() == {"found": 8}
 
 
@@ -214,7 +214,7 @@ def test_unconfirmed_samples_are_given_up():
         margin_outside=-one,
     )
     segments.flush()
-    result = results.finish("deepfool")
+    result = results.finish()
     assert_array_equal(result.status, ["censored", "found", "found"])
     assert_allclose(result.distance, [np.inf, 5, 5], rtol=5 * NEAR)
     assert sum(settled) == 3
