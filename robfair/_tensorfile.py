@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 
 from robfair._files import replacing
 from robfair.exceptions import ResultsError
@@ -44,9 +44,8 @@ def write_tree(path: Path, tree: Any) -> None:
     tensors: dict[str, torch.Tensor] = {}
     structure = json.dumps(_take_apart(tree, tensors))
     metadata = {STRUCTURE: structure, CHECKSUM: checksum(structure, tensors)}
-    content = save(tensors, metadata=metadata)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    with storing(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)  # `save` would copy all of them, twice
 
 
 def checksum(structure: str, tensors: dict[str, torch.Tensor]) -> str:

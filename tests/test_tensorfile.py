@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 
 from robfair._tensorfile import read_tree, write_tree
 from robfair.exceptions import ResultsError
@@ -82,9 +83,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     write_tree(path, 1)
 
     def fail(*args, **kwargs):
-        raise OSError("no space left on device")
+        raise SafetensorError("no space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", fail)
+    monkeypatch.setattr("robfair._tensorfile.save_file", fail)
     with pytest.raises(OSError, match="no space"):
         write_tree(path, 2)
     assert read_tree(path) == 1
@@ -138,13 +139,13 @@ def test_arrays_that_share_memory_or_are_views_or_read_only(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
-def test_a_large_array_is_not_copied_first(tmp_path):
+def test_a_large_array_is_not_copied(tmp_path):
     one = np.zeros(2**20)
     tracemalloc.start()
     write_tree(tmp_path / "file", {"one": one})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 1.5 * one.nbytes  # safetensors takes one
+    assert peak < 0.5 * one.nbytes
 
 
 def test_a_cut_off_file_is_refused(small):
