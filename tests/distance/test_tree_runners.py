@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ensembles import splits_of, try_cells
 from oracles import check_adversarials
 from robfair import ThreatModel, boundary_distance
+from robfair import _parallel as parallel
 from robfair._problem import as_problem
 from robfair.adapters.trees import read_trees
 from small_models import RELU, X, Y, small_forest
@@ -46,6 +47,24 @@ def test_a_budget_leaves_an_interval():
     assert (few.lower <= few.distance).all()
     timed = boundary_distance(model, X[:8], method="exact", time_limit=1e-9)
     assert_array_equal(timed.status == "exact", timed.lower == timed.distance)
+
+
+@pytest.mark.parametrize(("n_jobs", "least"), [(2, 0.45), (4, 0.2)])
+def test_each_process_has_its_share_of_the_rows(monkeypatch, n_jobs, least):
+    sizes = []
+
+    def in_order(function, argument, n, *rest):
+        sizes.extend(len(argument(i)) for i in range(n))
+        return parallel.in_order(function, argument, n, None)
+
+    monkeypatch.setattr("robfair.distance.trees._distance.in_order", in_order)
+    rows = np.random.default_rng(0).normal(size=(3000, X.shape[1]))
+    model = GradientBoostingClassifier(n_estimators=2, max_depth=1).fit(X, Y)
+    boundary_distance(model, rows)
+    done = np.zeros(n_jobs)
+    for size in sizes:  # each goes to the process that is free first
+        done[done.argmin()] += size
+    assert done.min() >= least * len(rows)
 
 
 def test_trees_that_cannot_be_read_are_measured_by_labels():

@@ -21,7 +21,7 @@ from robfair.distance.trees._search import Donors, Nearest, TreeSearch
 __all__ = ["EnsembleBudget", "ensemble_distance"]
 
 PILOT = 64  # rows of the first chunk, which tells the others where to begin
-CHUNK = 512
+CHUNK = 256  # so that each of a few processes has several; 150 to 512 take as long on Adult
 TABLE = 2**24  # most numbers in a table of costs
 STRICTER = 1e3  # factor of the margin for rows whose point the model does not flip
 
