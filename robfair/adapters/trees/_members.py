@@ -18,7 +18,7 @@ from sklearn.linear_model._base import LinearClassifierMixin
 
 from robfair.adapters.trees._assemble import assemble, split_trees
 from robfair.adapters.trees._combined import is_average, is_combined_of_trees, is_vote
-from robfair.adapters.trees._ensemble import Ensemble
+from robfair.adapters.trees._ensemble import Ensemble, UnreadableTrees
 from robfair.adapters.trees._sklearn import is_forest
 from robfair.adapters.trees._wrappers import decides
 
@@ -75,7 +75,15 @@ def read_members(estimator: Any, read: Callable[[Any], Ensemble]) -> Ensemble:
     -------
     Ensemble
         The trees of all members, as they count.
+
+    Raises
+    ------
+    UnreadableTrees
+        If a member does not know all classes, or cannot be read.
     """
+    n_classes = len(estimator.classes_)
+    if any(len(decides(member).classes_) != n_classes for member in estimator.estimators_):
+        raise UnreadableTrees("not all of its members know all of its classes")
     trees, rounding = [], 0.0
     base, weights = _linear(estimator)
     for member, weight in zip(estimator.estimators_, weights, strict=True):

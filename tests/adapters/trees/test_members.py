@@ -170,6 +170,15 @@ def test_what_does_not_add_up(model, reason):
     assert reason in found.warnings_[0]
 
 
+def test_a_member_that_lacks_a_class():
+    X, y = people(3)
+    two = clone(FOREST).fit(X[y != "mid"], y[y != "mid"])
+    model = StackingClassifier(_named([two, clone(EXTRA).fit(X, y)]), cv="prefit").fit(X, y)
+    with pytest.raises(UnreadableTrees, match="not all of its members know all of its classes"):
+        read_trees(model)
+    assert boundary_distance(model, X[:2], budget=20).method == "decision"
+
+
 def test_a_patched_end_is_not_read():
     class Strict(LogisticRegression):
         def decision_function(self, X):
