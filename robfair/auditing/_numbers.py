@@ -45,7 +45,7 @@ class AuditNumbers:
     settings: dict[str, Any]  # plain values, so that they can be written as JSON
     discovered: pd.DataFrame | None = None  # None: subgroups were not searched
 
-    @property
+    @cached_property
     def doubts(self) -> list[str]:
         """Reasons why the predictions tell nothing of the true labels: the first warnings."""
         return label_doubts(self.y_true, self.distances.predicted)
