@@ -52,8 +52,9 @@ def _heading(results: Results) -> str:
     return (
         f"# FARMUR on {results.experiment.name}, scale {results.scale}\n\n"
         f"Seeds {results.origin}. Distances in L2, {unit}, capped at "
-        f'{results.recipe.tau_max:g}, by two methods: "paper" (Eq. 8) and "auto"; both find upper '
-        "bounds. Mean ± standard deviation over seeds or, for one seed, the value with its 95 % "
+        f'{results.recipe.tau_max:g}, by two methods: "paper" (Eq. 8), half-way between the last '
+        'two points of its search, and "auto", which finds upper bounds. Mean ± standard '
+        "deviation over seeds or, for one seed, the value with its 95 % "
         f"interval. {JUDGED}"
     )
 
