@@ -5,8 +5,9 @@ a box is at most the sum over trees of the best leaf that meets the box and is, 
 nearer than the best point so far. A box of which that bound is negative is done, and so is one
 whose nearest point is flipped. Others are split between their nearest point and a condition of the
 leaves that the bound rests on. When no box is left that costs less than the best point, it is the
-nearest; until then the least cost of the boxes left is a lower bound. In L2 rows that take long get
-prices of the margin, which bound the cost of a box from below much better than its nearest point.
+nearest; until then the least cost of the boxes left is a lower bound. Rows that take long climb
+again in smaller balls, and in L2 they get prices of the margin, which bound the cost of a box from
+below much better than its nearest point. What is found for a row does not depend on the others.
 """
 
 from __future__ import annotations
@@ -19,17 +20,16 @@ import numpy as np
 from robfair.distance._arrays import Array, Flags, Indices, first_of_each
 from robfair.distance.trees._bounds import BoxBounds, BoxView
 from robfair.distance.trees._frontier import Frontier
-from robfair.distance.trees._greedy import Incumbents
+from robfair.distance.trees._greedy import Incumbents, climb_again
 from robfair.distance.trees._lagrange import lagrange_prices
 from robfair.distance.trees._pool import Pool
 
 __all__ = ["SearchLimits", "search_boxes"]
 
-WIDTH = 4  # cheapest boxes of a row that are looked at together, at least, ...
-MOST_WIDTH = 16  # ... and at most, where few rows are left:
-BOXES = 2048  # as many as these share; a step costs much the same for fewer
+WIDTH = 16  # cheapest boxes of a row that are looked at together
 AT_ONCE = 10**5  # entries and terms that are looked at together; bounds the memory
-PRICED = 50  # times all entries of a row after which it gets prices
+# Times all entries of a row after which it gets prices in L2, and climbs again.
+SLOW, SLOWER = 50, 800
 OVERHEAD = 50  # entries that a box without any counts for
 
 
@@ -55,24 +55,26 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
     frontier = Frontier(bounds.whole(), best.cost)
     used, lower, going = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
     most = np.maximum(limits.entries, limits.looks * frontier.boxes.size)
-    waits = np.minimum(PRICED * frontier.boxes.size, limits.entries / 4)
+    entries = frontier.boxes.size
+    slow_at = np.minimum(SLOW * entries, limits.entries / 4)
+    slower_at = np.minimum(SLOWER * entries, limits.entries / 2)
     while len(frontier):
         frontier.drop((frontier.cost >= best.cost[frontier.row]) | ~going[frontier.row])
-        n_left = int(np.count_nonzero(np.diff(frontier.row))) + 1
-        boxes = frontier.pop(max(WIDTH, min(MOST_WIDTH, BOXES // n_left)))
+        boxes = frontier.pop(WIDTH)
         size = boxes.size + OVERHEAD
-        part = np.cumsum(size + bounds.n_terms[boxes.row]) // AT_ONCE
-        for k in np.unique(part):
-            _look(bounds.view(boxes[part == k], best.cost), best, frontier)
+        for part in _parts(boxes.row, size + bounds.n_terms[boxes.row]):
+            _look(bounds.view(boxes[part], best.cost), best, frontier)
         used += np.bincount(boxes.row, size, n)
-        slow = going & (used > waits) & pool.is_l2
-        slow[slow] = np.isin(np.flatnonzero(slow), frontier.row)  # the others are done
-        if slow.any():
+        slower = _due(slower_at, used, frontier)
+        if slower.any():
+            climb_again(pool, np.flatnonzero(slower), best)
+        slow = _due(slow_at, used, frontier)
+        if slow.any() and pool.is_l2:
             prices = lagrange_prices(
                 pool.part(slow), np.minimum(best.cost, pool.radius)[slow], best.sure
             )
             bounds.set_prices(slow, prices)
-            lower[slow], waits[slow] = prices.bound, np.inf
+            lower[slow] = prices.bound
         is_late = time.monotonic() > limits.deadline
         over = going & ((used > most) | is_late)
         if over.any():
@@ -81,6 +83,28 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
             lower[over] = np.maximum(lower, least)[over]
             going &= ~over
     return np.where(going, best.cost, lower)
+
+
+def _due(at: Array, used: Array, frontier: Frontier) -> Flags:
+    """Return the rows that are not done and have used so much for the first time."""
+    due = used > at
+    at[due] = np.inf
+    due[due] = np.isin(np.flatnonzero(due), frontier.row)
+    return due
+
+
+def _parts(row: Indices, size: Indices) -> list[Indices]:
+    """Divide boxes, ordered by row, so that few entries are looked at together.
+
+    What is found in a part spares work in later ones. So which boxes of a row come before which is
+    a matter of that row alone.
+    """
+    start = first_of_each(row)
+    before = np.cumsum(size) - size
+    turn = (before - np.repeat(before[start], np.diff(np.append(start, len(row))))) // AT_ONCE
+    order = np.argsort(turn, kind="stable")
+    part = turn[order] * len(row) + np.cumsum(size[order]) // AT_ONCE
+    return np.split(order, first_of_each(part)[1:])
 
 
 def _look(view: BoxView, best: Incumbents, frontier: Frontier) -> None:

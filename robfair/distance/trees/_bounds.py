@@ -101,7 +101,7 @@ class BoxBounds:
             np.zeros(n),
             bins,
             np.packbits(pairs, axis=1),
-            self.pool.base,
+            self.pool.base.copy(),  # a frontier writes other boxes in its place
             np.bincount(self.pool.row, self.n_entries, n).astype(np.intp),
         )
 

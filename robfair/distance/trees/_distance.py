@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,12 @@ from robfair._parallel import in_order
 from robfair.adapters.trees import Ensemble
 from robfair.distance._arrays import Flags, Indices
 from robfair.distance.tabular import TableSpace
-from robfair.distance.trees._compile import compile_ensemble
+from robfair.distance.trees._compile import Compiled, compile_ensemble
 from robfair.distance.trees._groups import find_groups
 from robfair.distance.trees._search import Donors, Nearest, TreeSearch
 
 __all__ = ["EnsembleBudget", "ensemble_distance"]
 
-PILOT = 64  # rows of the first chunk, which tells the others where to begin
 CHUNK = 256  # so that each of a few processes has several; 150 to 512 take as long on Adult
 TABLE = 2**24  # most numbers in a table of costs
 STRICTER = 1e3  # factor of the margin for rows whose point the model does not flip
@@ -91,9 +89,31 @@ def ensemble_distance(
         never = np.full(n, np.inf)
         none = np.zeros(n, dtype=np.int32)
         return Nearest(never, never.copy(), np.full((n, d), np.nan), none, none.astype(bool))
-    compiled = compile_ensemble(ensemble, groups, bool(np.isnan(space.X).any()))
+    distinct, number = _distinct_rows(space.X, own)
+    has_gaps = np.isnan(space.X[distinct]).any(axis=1)
+    parts = []
+    for gaps in (False, True):  # rows with gaps make no work for the others
+        part = distinct[has_gaps == gaps]
+        if len(part):
+            compiled = compile_ensemble(ensemble, groups, gaps)
+            search = _tree_search(ensemble, compiled, space, own, flips, budget, donors)
+            parts.append(_search_rows(search, part, _greatest_sum(ensemble), n_jobs, progress))
+    place = np.argsort(np.argsort(has_gaps, kind="stable"))[number]
+    progress(len(rows) - len(distinct))
+    return Nearest(*(values[place] for values in vars(Nearest.join(parts)).values()))
+
+
+def _tree_search(
+    ensemble: Ensemble,
+    compiled: Compiled,
+    space: TableSpace,
+    own: Indices,
+    flips: Callable[[Indices, NDArray[Any]], Flags],
+    budget: EnsembleBudget,
+    donors: Donors | None,
+) -> TreeSearch:
     per_prediction = len(compiled.roots) * max(1.0, _mean(compiled.n_leaf[compiled.left < 0]))
-    search = TreeSearch(
+    return TreeSearch(
         compiled,
         space,
         ensemble.base,
@@ -107,18 +127,6 @@ def ensemble_distance(
         np.inf if budget.time_limit is None else budget.time_limit,
         Donors(space, own) if donors is None else donors,
     )
-    size = min(CHUNK, max(1, TABLE // (compiled.layout.width + len(compiled.conditions.group))))
-    distinct, number = _distinct_rows(space.X, own)
-    nearest = _in_chunks(search, distinct, size, n_jobs, progress)
-    nearest = Nearest(*(values[number] for values in vars(nearest).values()))
-    progress(len(rows) - len(distinct))
-    wrong = np.flatnonzero(nearest.is_wrong)
-    if len(wrong):
-        sure = max(search.sure * STRICTER, 1e-9 * _greatest_sum(ensemble))
-        again = replace(search, sure=sure)(rows[wrong], None)
-        for name, values in vars(again).items():
-            getattr(nearest, name)[wrong] = values
-    return nearest
 
 
 def _distinct_rows(X: NDArray[Any], own: Indices) -> tuple[Indices, Indices]:
@@ -133,25 +141,28 @@ def _distinct_rows(X: NDArray[Any], own: Indices) -> tuple[Indices, Indices]:
     return first[order], np.argsort(order)[number]
 
 
-def _in_chunks(
+def _search_rows(
     search: TreeSearch,
     rows: Indices,
-    size: int,
+    greatest_sum: float,
     n_jobs: int | None,
     progress: Callable[[int], Any],
 ) -> Nearest:
-    pilot = search(rows[: min(PILOT, size)], None)
-    progress(len(pilot.distance))
-    rows = rows[len(pilot.distance) :]
-    known = pilot.distance[np.isfinite(pilot.distance)]
-    radius = float(np.median(known)) * 0.6 if len(known) and np.median(known) > 0 else None
+    """Search rows in chunks, and those that the model does not flip with a greater margin."""
+    compiled = search.compiled
+    size = min(CHUNK, max(1, TABLE // (compiled.layout.width + len(compiled.conditions.group))))
     chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
-    parts = [pilot]
-    run = partial(search, radius=radius)
-    for part in in_order(run, chunks.__getitem__, len(chunks), n_jobs):
+    parts = []
+    for part in in_order(search, chunks.__getitem__, len(chunks), n_jobs):
         progress(len(part.distance))
         parts.append(part)
-    return Nearest.join(parts)
+    nearest = Nearest.join(parts)
+    wrong = np.flatnonzero(nearest.is_wrong)
+    if len(wrong):
+        again = replace(search, sure=max(search.sure * STRICTER, 1e-9 * greatest_sum))(rows[wrong])
+        for name, values in vars(again).items():
+            getattr(nearest, name)[wrong] = values
+    return nearest
 
 
 def _mean(counts: Indices) -> float:

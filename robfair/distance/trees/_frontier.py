@@ -9,6 +9,8 @@ from robfair.distance.trees._bounds import Boxes
 
 __all__ = ["Frontier"]
 
+LEVELS = 2**40  # of costs, which order the boxes of a row
+
 
 class Frontier:
     """Boxes, ordered by row and then by cost."""
@@ -16,7 +18,7 @@ class Frontier:
     def __init__(self, boxes: Boxes, scale: Array) -> None:
         self.n_rows = len(scale)
         self.scale = np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)  # costs at most
-        self.key, self.cost = np.zeros(0), np.zeros(0)
+        self.key, self.cost = np.zeros(0, dtype=np.int64), np.zeros(0)
         self.slot = np.zeros(0, dtype=np.intp)
         # Boxes lie in slots, which are used again; the ordered arrays hold their numbers.
         self.boxes, self.free = boxes, np.zeros(0, dtype=np.intp)
@@ -28,7 +30,7 @@ class Frontier:
     @property
     def row(self) -> Indices:
         """The row of each box."""
-        return self.key.astype(np.intp)
+        return self.key // LEVELS
 
     def push(self, boxes: Boxes) -> None:
         """Add boxes."""
@@ -43,8 +45,8 @@ class Frontier:
 
     def _insert(self, slot: Indices) -> None:
         row, cost = self.boxes.row[slot], self.boxes.cost[slot]
-        # The cost rounds a little beside the row, which is of no account for an order.
-        key = row + 0.999 * np.minimum(cost / self.scale[row], 1)
+        # Whole numbers: beside a row of a greater number costs do not round otherwise.
+        key = row * LEVELS + (np.minimum(cost / self.scale[row], 1) * (LEVELS - 1)).astype(np.int64)
         order = np.argsort(key, kind="stable")
         at = np.searchsorted(self.key, key[order])
         self.key = np.insert(self.key, at, key[order])
@@ -53,7 +55,7 @@ class Frontier:
 
     def pop(self, width: int) -> Boxes:
         """Take the cheapest boxes of each row, up to `width` of them."""
-        start = np.searchsorted(self.key, np.arange(self.n_rows + 1))
+        start = np.searchsorted(self.key, np.arange(self.n_rows + 1) * LEVELS)
         at = start[:-1, None] + np.arange(width)
         at = at[at < start[1:, None]]
         slot = self.slot[at]

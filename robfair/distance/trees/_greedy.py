@@ -10,10 +10,11 @@ import numpy as np
 from robfair.distance._arrays import Array, Flags, Indices
 from robfair.distance.trees._pool import Pool
 
-__all__ = ["Incumbents", "climb"]
+__all__ = ["Incumbents", "climb", "climb_again"]
 
 TINY = np.finfo(float).tiny
 STEPS = 25  # more changes no distance on Adult
+AGAIN = np.linspace(0.97, 0.64, 12)  # balls, relative to the best; a third as many find less
 Ask = Callable[[Indices, Indices], Flags]
 
 
@@ -122,3 +123,19 @@ def climb(pool: Pool, bins: Indices, limit: Array, best: Incumbents, blocked: Fl
         if goes.mean() < 0.8:
             pool, bins, guard = pool.part(goes), bins[goes], guard[goes]
             limit, radius, price = limit[goes], radius[goes], price[goes]
+
+
+def climb_again(pool: Pool, rows: Indices, best: Incumbents) -> None:
+    """Climb from rows of a pool in balls that become smaller, and offer what flips.
+
+    Leaves beyond a ball no longer count in the choice of moves, so that other moves are chosen in
+    each. Where the bound of a ball says that nothing flips, smaller ones are left out.
+    """
+    rows = rows[np.isfinite(best.cost[rows]) & (best.cost[rows] > 0)]
+    for share in AGAIN:
+        ball = pool.shrunk(rows, best.cost[rows] * share)
+        possible = best.may_flip(ball.rows, ball.upper)
+        ball, rows = ball.part(possible), rows[possible]
+        if not len(rows):
+            return
+        climb(ball, ball.own, ball.radius * (1 + 1e-9), best, None)

@@ -35,7 +35,6 @@ class NumberGroup:
     high: Array  # greatest number of each bin; the next bin begins with the next number
     is_mutable: bool
     spacing: float  # of the whole steps that it moves by; 0: any number
-    slack: float  # steps that end this near to a split are not taken: rounding would decide
 
     is_set = False
 
@@ -106,7 +105,8 @@ class NumberGroup:
             low, high = low[None], high[None]
         x = space.X[rows, self.column].astype(np.float64)[:, None]
         up, down = low > x, high < x
-        low, high = np.where(up, low + self.slack, low), np.where(down, high - self.slack, high)
+        low = np.where(up, low + self._slack(x, low), low)
+        high = np.where(down, high - self._slack(x, high), high)
         with np.errstate(invalid="ignore"):
             steps = np.where(up, np.ceil((low - x) / self.spacing), 0.0)
             steps = np.where(down, np.floor((high - x) / self.spacing), steps)
@@ -121,6 +121,12 @@ class NumberGroup:
         least, most = space.step_limits(rows, self.column, self.spacing)
         fits = (low <= value) & (value <= high) & (least <= steps) & (steps <= most)
         return np.where(fits, steps, np.inf)
+
+    def _slack(self, x: Array, split: Array) -> Array:
+        """Return how near to a split no steps may end, since rounding would decide there."""
+        is_whole = (x == np.round(x)) & (self.spacing == round(self.spacing))
+        slack = np.minimum(NEAR_STEP * self.spacing, NEAR * np.maximum(np.abs(x), np.abs(split)))
+        return np.where(is_whole, 0.0, slack)
 
 
 @dataclass(frozen=True)
@@ -195,18 +201,8 @@ def find_groups(ensemble: Ensemble, space: TableSpace) -> list[Group]:
         )
         high = np.append(splits, np.inf)
         low = np.append(-np.inf, np.nextafter(splits.astype(dtype), dtype.type(np.inf)))
-        groups.append(NumberGroup(int(j), low, high, *_moves(space, int(j))))
+        groups.append(NumberGroup(int(j), low, high, bool(space.numeric[j]), float(space.grid[j])))
     return groups
-
-
-def _moves(space: TableSpace, column: int) -> tuple[bool, float, float]:
-    """Return whether a column is mutable, the spacing of its steps, and their slack."""
-    spacing, x = float(space.grid[column]), space.X[:, column]
-    known = x[~np.isnan(x)]
-    slack = min(NEAR_STEP * spacing, NEAR * float(np.abs(known).max(initial=0)))
-    if spacing == round(spacing) and bool((known == np.round(known)).all()):
-        slack = 0.0  # nothing is rounded
-    return bool(space.numeric[column]), spacing, slack
 
 
 def left_of(ensemble: Ensemble, nodes: Indices, values: NDArray[Any]) -> Flags:

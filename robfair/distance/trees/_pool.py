@@ -84,6 +84,7 @@ class Pool:
     ) -> None:
         compiled = costs.compiled
         self.compiled, self.is_l2, self.radius = compiled, is_l2, radius
+        self.objective = objective
         self.costs, self.rows = costs, rows  # the row of the table for each row here
         self.own = costs.own[rows]
         self.has_sets = bool(compiled.layout.is_set.any())
@@ -196,13 +197,17 @@ class Pool:
         self.pair, self.term = pair, term
         self.entry_start = first_of_each(pair)  # every pair has an entry
 
+    def shrunk(self, rows: Indices, radius: Array) -> Pool:
+        """Return the pool of some of the rows in smaller balls."""
+        return Pool(self.costs, self.rows[rows], radius, self.objective[rows], self.is_l2)
+
     def part(self, kept: Flags) -> Pool:
         """Return the pool of some of the rows."""
         if kept.all():
             return self
         part = object.__new__(Pool)
         part.compiled, part.is_l2, part.costs = self.compiled, self.is_l2, self.costs
-        part.has_sets = self.has_sets
+        part.has_sets, part.objective = self.has_sets, self.objective[np.flatnonzero(kept)]
         for name in ("rows", "radius", "own", "base", "upper"):
             setattr(part, name, getattr(self, name)[kept])
         number = np.cumsum(kept) - 1

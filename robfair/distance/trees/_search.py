@@ -21,7 +21,8 @@ from robfair.distance.trees._pool import Objective, Pool, TooManyPairs
 
 __all__ = ["Donors", "Nearest", "TreeSearch"]
 
-GROWTH = 1.5  # of the radius in which nothing flips
+FIRST = 1 / 500  # radius to begin with, relative to one that all points lie in
+FASTER, GROWTH = 2.0, 1.5  # of the radius, where nothing can flip and where nothing is found
 TIGHTER = (0.6, 0.8, 0.9, 0.95)  # balls, relative to the best, in which L-inf starts again
 HALVINGS = 5  # of the interval that the search leaves
 HELD_BACK = 5  # moved groups, the greatest first, that L2 tries to do without
@@ -108,15 +109,15 @@ class TreeSearch:
     time_limit: float  # seconds for each row
     donors: Donors
 
-    def __call__(self, rows: Indices, radius: float | None) -> Nearest:
-        """Search some rows, beginning with a radius in which few of them flip."""
+    def __call__(self, rows: Indices) -> Nearest:
+        """Search some rows; the others have no part in what is found for each."""
         try:
-            return self._search(rows, radius)
+            return self._search(rows)
         except TooManyPairs:
             half = len(rows) // 2
-            return Nearest.join([self(rows[:half], radius), self(rows[half:], radius)])
+            return Nearest.join([self(rows[:half]), self(rows[half:])])
 
-    def _search(self, rows: Indices, radius: float | None) -> Nearest:
+    def _search(self, rows: Indices) -> Nearest:
         costs = RowCosts(self.compiled, self.space, rows)
         n = len(rows)
         n_asked = np.zeros(n, dtype=np.int32)
@@ -135,7 +136,7 @@ class TreeSearch:
         limits = SearchLimits(self.entries, self.looks, time.monotonic() + self.time_limit * n)
         lower = np.full(n, np.inf)
         for target, objective, best.ties_flip in self._targets(rows):
-            proven = self._grow(costs, objective, best, radius)
+            proven = self._grow(costs, objective, best)
             self._borrow(costs, objective, best, target)
             bound = self._search_target(costs, objective, best, proven, limits)
             lower = np.minimum(lower, bound)
@@ -203,14 +204,11 @@ class TreeSearch:
         lower[open_] = known
         return lower
 
-    def _grow(
-        self, costs: RowCosts, objective: Objective, best: Incumbents, radius: float | None
-    ) -> Array:
+    def _grow(self, costs: RowCosts, objective: Objective, best: Incumbents) -> Array:
         """Search wider and wider balls until something flips; return radii in which nothing can."""
         is_l2 = self.space.norm == 2
         far = _farthest(costs, is_l2)
-        start = np.median(far) / 500 if radius is None else radius
-        size = np.minimum(start, far)
+        size = far * FIRST
         proven = np.zeros(len(far))
         rows = np.flatnonzero(np.isinf(best.cost))
         while len(rows):
@@ -220,8 +218,9 @@ class TreeSearch:
             if possible.any():
                 part = pool.part(possible)
                 climb(part, part.own, part.radius * (1 + 1e-9), best, None)
-            rows = rows[np.isinf(best.cost[rows]) & (size[rows] < far[rows])]
-            size[rows] = np.minimum(size[rows] * GROWTH, far[rows])
+            growth = np.where(possible, GROWTH, FASTER)
+            size[rows], tried = np.minimum(size[rows] * growth, far[rows]), size[rows]
+            rows = rows[np.isinf(best.cost[rows]) & (tried < far[rows])]
         return proven
 
     def _borrow(

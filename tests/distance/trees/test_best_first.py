@@ -37,3 +37,12 @@ def test_a_row_may_look_at_boxes_of_its_own_size():
         assert (none <= some).all()
         n_more += (none < some).sum()
     assert n_more > 5
+
+
+def test_the_pool_is_left_as_it_was():
+    """Prices are found for it while the search goes on: what constants add must stay."""
+    for seed in range(6):
+        _, _, costs, labels, pool = pool_of(seed, 1e9)
+        base = pool.base.copy()
+        search_boxes(pool, incumbents(len(labels), costs.own.shape[1], 1e-9), SearchLimits(1e9))
+        assert_array_equal(pool.base, base)

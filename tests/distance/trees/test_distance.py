@@ -88,7 +88,7 @@ def test_prices_change_the_work_and_not_the_distances(monkeypatch):
     model, X = forest()
     X = X[:12]
     right = search(model, X)
-    monkeypatch.setattr(_best_first, "PRICED", 0)  # from the first boxes on
+    monkeypatch.setattr(_best_first, "SLOW", 0)  # from the first boxes on
     priced = search(model, X)
     assert_allclose(priced.distance, right.distance, rtol=1e-12)
     assert_array_equal(priced.lower, priced.distance)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ensembles import incumbents, margins, pool_of
-from robfair.distance.trees._greedy import climb
+from robfair.distance.trees._greedy import climb, climb_again
 
 
 def test_the_cheapest_offer_of_a_row_is_kept():
@@ -42,6 +42,19 @@ def test_what_is_offered_is_flipped_and_costs_what_it_says(seed, is_l2):
     _, ensemble, costs, labels, pool = pool_of(seed, 1e9, is_l2)
     best = incumbents(len(labels), costs.own.shape[1], 1e-9)
     climb(pool, pool.own, np.full(len(labels), 1e9), best, None)
+    first, bins = best.cost.copy(), best.bins.copy()
+    hold_offers(ensemble, costs, labels, best, is_l2)
+    # As if all had been found farther away: balls that become smaller lead there again, or nearer.
+    best.cost, best.bins = first * 1.4, costs.own.copy()
+    moved = np.flatnonzero(np.isfinite(first) & (first > 0))
+    climb_again(pool, moved, best)
+    assert (best.cost[moved] <= first[moved] * (1 + 1e-9)).all()
+    rest = np.setdiff1d(np.arange(len(labels)), moved)
+    best.cost[rest], best.bins[rest] = first[rest], bins[rest]  # these are left alone
+    hold_offers(ensemble, costs, labels, best, is_l2)
+
+
+def hold_offers(ensemble, costs, labels, best, is_l2):
     found = np.isfinite(best.cost)
     assert found.any()
     assert (margins(ensemble, costs, labels, best.bins)[found] > 0).all()

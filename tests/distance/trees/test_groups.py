@@ -2,9 +2,12 @@
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.tree import DecisionTreeClassifier
 
 from ensembles import parts, table_forest
+from robfair import ThreatModel
 from robfair.adapters.trees import read_trees
+from robfair.distance.tabular import TableSpace
 from robfair.distance.trees._groups import find_groups, left_of
 
 
@@ -32,6 +35,20 @@ def test_integers_enter_bins_by_whole_steps():
             inside = (group.low[b] <= moved) & (moved <= group.high[b])
             right = np.abs(k[inside]).min() * 0.5 / 2 if inside.any() else np.inf
             assert_allclose(cost[i, b], right)
+
+
+def test_steps_of_a_row_do_not_depend_on_the_numbers_of_others():
+    X = np.array([[0.1], [0.1 + 5e-8], [1e8 + 0.1]])
+    model = DecisionTreeClassifier(random_state=0).fit(
+        [[0.0], [1.0]], [0, 1]
+    )  # splits 3e-8 after 0.5
+    cost = []
+    for rows in (X, X[:2]):
+        space = TableSpace(ThreatModel(integer=[0.1]).bind(rows), rows, rows.dtype)
+        (group,) = find_groups(read_trees(model), space)
+        cost.append(group.cost(space, np.arange(2), group.low, group.high) * space.unit)
+    assert_array_equal(*cost)
+    assert_allclose(cost[0][:, 1], [0.5, 0.4])  # the first would reach the split itself
 
 
 def test_categories_with_like_effects_are_neighbours():
