@@ -1,4 +1,4 @@
-"""What holds of every point that a method returns, whatever the method.
+"""Checks of every point that a method returns, whatever the method.
 
 A point leaves immutable features as they were, stays in the box, is a row that could exist where
 the threat model asks for one, and is as far away as its distance says. A search that breaks one of
@@ -54,7 +54,7 @@ def check_points(
         low, high = (side.astype(end.dtype) for side in box)
         _refuse(~(((low <= end) & (end <= high)) | same).all(axis=1), "leave the box", method)
     valid = threat_model.valid(start.reshape(X.shape), end.reshape(X.shape))
-    _refuse(~valid, "are no rows that could exist", method)
+    _refuse(~valid, "could not exist as rows", method)
     if distance is None:
         return
     cost = threat_model.cost(start.reshape(X.shape), end.reshape(X.shape))

@@ -68,7 +68,7 @@ def test_a_row_that_could_not_exist(move):
         points[0, 2] = np.nan
     else:
         points[0] += np.array(move, dtype=np.float32)
-    with pytest.raises(RuntimeError, match=r"1 of 2 points .* are no rows that could exist"):
+    with pytest.raises(RuntimeError, match=r"1 of 2 points .* could not exist as rows"):
         results.write_found(ROWS, [1, 1], points)
 
 

@@ -1,4 +1,4 @@
-"""What a classifier is wrapped around, and which one of them decides."""
+"""Finds what a classifier is wrapped around, and which one of them decides."""
 
 from __future__ import annotations
 
@@ -60,7 +60,19 @@ def decides(estimator: Any) -> Any:
 
 
 def holds_steps(estimator: Any) -> bool:
-    """Tell whether there is a Pipeline in what an estimator is wrapped around, or asks."""
+    """Tell whether there is a Pipeline in what an estimator is wrapped around, or asks.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted classifier.
+
+    Returns
+    -------
+    bool
+        True for a Pipeline, for a wrapper around one, and for an ensemble with one among its
+        members.
+    """
     if has_steps(estimator):
         return True
     inner = wrapped_by(estimator)
