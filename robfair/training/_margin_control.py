@@ -326,17 +326,15 @@ class MarginControl(Strategy):
         """Compare the cheap distance with that of "strong", and end the control if they differ."""
         module, quota = evaluator.module, max(CHECKED_ROWS // self.n_groups_, 10)
         some = replace(evaluator.training(quota, random_state=2), module=module)
-        strong = self._cheap.strong(some)
-        while not self._agrees(some, strong, agrees):
+        strong = self._cheap.strong(some)  # the same rows, whatever the number of starts
+        while True:
+            self.agreement_, self.ratio_ = self._cheap.agreement(some, strong)
+            if self.agreement_ >= agrees and 1 / MEANS_WITHIN <= self.ratio_ <= MEANS_WITHIN:
+                return True
             if self.state_ != "waiting" or 2 * self.starts_ > MOST_STARTS * self.n_starts:
                 self._distrust(len(some.X), agrees)
                 return False
             self.starts_ *= 2
-        return True
-
-    def _agrees(self, some: GroupEvaluator, strong: NDArray[np.float64], agrees: float) -> bool:
-        self.agreement_, self.ratio_ = self._cheap.agreement(some, strong)
-        return self.agreement_ >= agrees and 1 / MEANS_WITHIN <= self.ratio_ <= MEANS_WITHIN
 
     def _distrust(self, n: int, agrees: float) -> None:
         self.state_ = "distrusted"
