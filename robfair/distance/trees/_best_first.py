@@ -21,7 +21,7 @@ from robfair.distance._arrays import Array, Flags, Indices, first_of_each
 from robfair.distance.trees._bounds import BoxBounds, BoxView
 from robfair.distance.trees._frontier import Frontier
 from robfair.distance.trees._greedy import Incumbents, climb_again
-from robfair.distance.trees._lagrange import lagrange_prices
+from robfair.distance.trees._lagrange import INSIDE, WHOLE, lagrange_bounds
 from robfair.distance.trees._pool import Pool
 
 __all__ = ["SearchLimits", "search_boxes"]
@@ -31,6 +31,8 @@ AT_ONCE = 10**5  # entries and terms that are looked at together; bounds the mem
 # Times all entries of a row after which it gets prices in L2, and climbs again.
 SLOW, SLOWER = 50, 800
 OVERHEAD = 50  # entries that a box without any counts for
+CLIMB = 20  # times its entries and bins: what it takes to climb again
+PRICED = 2  # so many times its entries a box counts where its prices are improved
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,15 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
     n, bounds = len(pool), BoxBounds(pool)
     frontier = Frontier(bounds.whole(), best.cost)
     used, lower, going = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
-    most = np.maximum(limits.entries, limits.looks * frontier.boxes.size)
     entries = frontier.boxes.size
+    most = np.maximum(limits.entries, limits.looks * entries)
     slow_at = np.minimum(SLOW * entries, limits.entries / 4)
     slower_at = np.minimum(SLOWER * entries, limits.entries / 2)
+    slower_at[CLIMB * (entries + bounds.layout.width) > most / 4] = np.inf
     while len(frontier):
         frontier.drop((frontier.cost >= best.cost[frontier.row]) | ~going[frontier.row])
         boxes = frontier.pop(WIDTH)
-        size = boxes.size + OVERHEAD
+        size = (boxes.size + OVERHEAD) * np.where(boxes.are_priced, PRICED, 1)
         for part in _parts(boxes.row, size + bounds.n_terms[boxes.row]):
             _look(bounds.view(boxes[part], best.cost), best, frontier)
         used += np.bincount(boxes.row, size, n)
@@ -70,11 +73,7 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
             climb_again(pool, np.flatnonzero(slower), best)
         slow = _due(slow_at, used, frontier)
         if slow.any() and pool.is_l2:
-            prices = lagrange_prices(
-                pool.part(slow), np.minimum(best.cost, pool.radius)[slow], best.sure
-            )
-            bounds.set_prices(slow, prices)
-            lower[slow] = prices.bound
+            lower[slow] = _set_prices(bounds, slow, best, frontier)
         is_late = time.monotonic() > limits.deadline
         over = going & ((used > most) | is_late)
         if over.any():
@@ -83,6 +82,19 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
             lower[over] = np.maximum(lower, least)[over]
             going &= ~over
     return np.where(going, best.cost, lower)
+
+
+def _set_prices(bounds: BoxBounds, slow: Flags, best: Incumbents, frontier: Frontier) -> Array:
+    """Price the margin in the balls of some rows, and return lower bounds of their distances."""
+    rows = np.flatnonzero(slow)
+    view = bounds.view(bounds.whole()[rows], best.cost)
+    every = np.full(len(rows), True)
+    lower = np.minimum(lagrange_bounds(view, every, best.sure, WHOLE), best.cost[rows])
+    prices = np.full(len(slow), None)
+    prices[rows] = view.boxes.prices
+    known = slow[frontier.row]
+    frontier.boxes.prices[frontier.slot[known]] = prices[frontier.row[known]]
+    return lower
 
 
 def _due(at: Array, used: Array, frontier: Frontier) -> Flags:
@@ -117,9 +129,15 @@ def _look(view: BoxView, best: Incumbents, frontier: Frontier) -> None:
         done = near[flips]
         best.offer(boxes.row[done], view.cost[done], view.bins[done])
         live[done] = False
-    least = view.least(live, best.sure)
+    if not len(view.pair):
+        return
+    least = np.maximum(view.cost, boxes.cost)
     live &= least < best.cost[boxes.row]
-    if not live.any() or not len(view.pair):
+    priced = live & boxes.are_priced
+    if priced.any():
+        least = np.maximum(least, lagrange_bounds(view, priced, best.sure, INSIDE))
+        live &= least < best.cost[boxes.row]
+    if not live.any():
         return
     box, group, cut = _choose_cuts(view, live)
     view.inherit(live)

@@ -7,6 +7,7 @@ the condition. What a pair lacks is the sum over its entries.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,12 @@ from robfair.distance._arrays import (
     ranges,
     starts_of,
 )
-from robfair.distance.trees._lagrange import Prices
 from robfair.distance.trees._pool import Pool
 
 __all__ = ["BoxBounds", "BoxView", "Boxes"]
 
 HUGE = 1e150  # instead of inf, whose square minus itself would be NaN
 TINY = 1e-300  # what a term lacks at least that fails, even where it costs nothing to meet it
-FACTORS = np.geomspace(0.25, 4, 5)  # of the price of a row; the best differs from box to box
 LEAST = 1e-6  # of the radius: steps that cost less count as much
 
 
@@ -46,12 +45,18 @@ class Boxes:
     alive: NDArray[np.uint8]  # bits for the pairs of the row, (m, n_bytes)
     base: Array  # what constants add to the margin
     size: Indices  # entries of living pairs
+    prices: NDArray[np.object_]  # of the box around, or None; see `lagrange_bounds`
 
     def __len__(self) -> int:
         return len(self.row)
 
     def __getitem__(self, at: NDArray[Any]) -> Boxes:
         return Boxes(*(values[at] for values in vars(self).values()))
+
+    @property
+    def are_priced(self) -> Flags:
+        """Flags of the boxes that have prices."""
+        return np.array([prices is not None for prices in self.prices], dtype=bool)
 
     def put(self, at: Indices, others: Boxes) -> None:
         """Overwrite some of the boxes."""
@@ -78,17 +83,21 @@ class BoxBounds:
         # Of each entry, the number of its term among those of its row.
         row = pool.row[pool.pair]
         self.number = pool.term - self.term_start.astype(np.int32)[row]
+        self.n_trees = int(np.bincount(pool.tree_row, minlength=1).max())  # of a row at most
         cost = pool.costs.of_condition[pool.rows[terms.row], terms.condition]
         # Of each term, as sizes are added up.
         self.size = np.minimum(cost, HUGE**0.5) ** (2 if pool.is_l2 else 1)
         self.first = conditions.first[terms.condition].astype(np.int32)
         self.last = conditions.last[terms.condition].astype(np.int32)
-        self.weight, self.price = np.zeros(len(pool.pair)), np.zeros(n)  # see `set_prices`
 
-    def set_prices(self, rows: Flags, prices: Prices) -> None:
-        """Let some rows of an L2 pool have prices of the margin."""
-        self.weight[rows[self.pool.row[self.pool.pair]]] = prices.weight
-        self.price[rows] = prices.price
+    @cached_property
+    def share(self) -> NDArray[np.int32]:
+        """Of each entry, the number of its group and tree among those of its row."""
+        pool = self.pool
+        first = np.searchsorted(pool.tree_row, np.arange(len(pool)))
+        tree = np.arange(len(pool.tree_row)) - first[pool.tree_row]
+        group = pool.terms.group[pool.term]
+        return (group * self.n_trees + tree[pool.tree_of[pool.pair]]).astype(np.int32)
 
     def whole(self) -> Boxes:
         """Return for each row the box of all bins."""
@@ -103,6 +112,7 @@ class BoxBounds:
             np.packbits(pairs, axis=1),
             self.pool.base.copy(),  # a frontier writes other boxes in its place
             np.bincount(self.pool.row, self.n_entries, n).astype(np.intp),
+            np.full(n, None),
         )
 
     def nearest(self, row: Indices, box: NDArray[np.int32]) -> tuple[Indices, Array]:
@@ -128,6 +138,7 @@ class BoxView:
     """Some boxes with what the pool says of them.
 
     `bins` are their nearest points, `margin` the margins there and `bound` the greatest margins.
+    `chosen` tells the leaves that a bound of the margin, or of the distance, rests on.
     """
 
     def __init__(self, bounds: BoxBounds, boxes: Boxes, best: Array) -> None:
@@ -151,6 +162,7 @@ class BoxView:
         value = pool.value[self.pair]
         self.value = np.where(self.near, value, -np.inf)
         self.most = np.maximum.reduceat(self.value, self.start)
+        self.chosen = self.near & (self.value == self.most[self.tree_of])
         self.bound = boxes.base + np.bincount(self.tree_box, self.most, m)
         holds = ~self.any_fails
         self.current = np.zeros(len(self.start))
@@ -197,39 +209,20 @@ class BoxView:
         bounds = self.bounds
         self.n_entries = bounds.n_entries[self.pair]
         self.entry_start = starts_of(self.n_entries)
-        entry = ranges(bounds.pool.entry_start[self.pair], self.n_entries)
+        self.pool_entry = ranges(bounds.pool.entry_start[self.pair], self.n_entries)
         start = self.term_start.astype(np.int32)[self.pair_box]
-        self.entry = bounds.number[entry] + np.repeat(start, self.n_entries)
+        self.entry = bounds.number[self.pool_entry] + np.repeat(start, self.n_entries)
         lacks = adder(self.entry, self.entry_start, len(self.lacks)) @ self.lacks
         self.any_fails, self.near = lacks > 0, lacks < self.limit[self.pair_box]
-        if bounds.price[self.boxes.row].any():
-            shares = adder(self.entry, self.entry_start, len(self.lacks), bounds.weight[entry])
-            self.paid = shares @ self.lacks
-
-    def least(self, live: Flags, sure: float) -> Array:
-        """Return lower bounds of the distance of what flips in live boxes: by prices, if set."""
-        row, m = self.boxes.row, len(self.boxes)
-        least: Array = np.maximum(self.cost, self.boxes.cost)
-        live = live & (self.bounds.price[row] > 0)
-        if len(self.pair) == 0 or not live.any():
-            return least
-        at = np.flatnonzero(self.near & live[self.pair_box])
-        tree = self.tree_of[at]
-        start = first_of_each(tree)
-        box, paid = self.tree_box[tree[start]], self.paid[at]
-        worth = self.value[at] * self.bounds.price[row[self.pair_box[at]]]
-        base, most = (self.boxes.base + sure) * self.bounds.price[row], np.zeros(m)
-        for factor in FACTORS:
-            cheapest = np.minimum.reduceat(paid - factor * worth, start)
-            most = np.maximum(most, np.bincount(box, cheapest, m) - factor * base)
-        by_prices = np.sqrt(self.cost**2 + most * (1 - 1e-9))
-        return np.where(live, np.maximum(least, by_prices), least)
 
     def inside(self, box: Indices, bins: NDArray[np.int32], least: Array) -> Boxes:
         """Return boxes inside others, which are given by their numbers and lower bounds."""
         row = self.boxes.row[box]
         cost = np.maximum(least[box], self.bounds.cost(row, bins))
-        return Boxes(row, cost, bins, self.alive[box], self.base[box], self.size[box])
+        return Boxes(
+            row, cost, bins, self.alive[box], self.base[box], self.size[box],
+            self.boxes.prices[box],
+        )  # fmt: skip
 
     def inherit(self, live: Flags) -> None:
         """Find what is alive in the boxes inside live ones."""
@@ -256,15 +249,22 @@ class BoxView:
         return np.asarray(np.maximum(np.sqrt(adds), LEAST * pool.radius[row]))
 
     def shortfall(self, live: Flags) -> tuple[Indices, Array]:
-        """Return failing terms of the best leaves of live boxes, and what these would add."""
+        """Return failing terms of the leaves of live boxes, and what these would add.
+
+        Of the chosen leaves; where these add nothing, of the best ones, so that every box whose
+        bound is above its margin has a term.
+        """
         if len(self.pair) == 0:
             return np.zeros(0, dtype=np.intp), np.zeros(0)
-        weight = (self.most - self.current)[self.tree_of]
-        best = (self.value == self.most[self.tree_of]) & self.any_fails & live[self.pair_box]
-        pair = np.flatnonzero(best & (weight > 0))
+        adds = self.any_fails & (self.value > self.current[self.tree_of]) & live[self.pair_box]
+        without = np.full(len(self.boxes), True)
+        without[self.pair_box[self.chosen & adds]] = False
+        best = self.value == self.most[self.tree_of]
+        pair = np.flatnonzero(np.where(without[self.pair_box], best, self.chosen) & adds)
+        weight = self.value[pair] - self.current[self.tree_of[pair]]
         n_entries = self.n_entries[pair]
         term = self.entry[ranges(self.entry_start[pair], n_entries)]
-        promised = np.bincount(term, np.repeat(weight[pair], n_entries), len(self.lacks))
+        promised = np.bincount(term, np.repeat(weight, n_entries), len(self.lacks))
         at = np.flatnonzero((promised > 0) & (self.lacks > 0))
         return at, np.asarray(promised[at], dtype=np.float64)
 

@@ -59,8 +59,9 @@ class Frontier:
         at = start[:-1, None] + np.arange(width)
         at = at[at < start[1:, None]]
         slot = self.slot[at]
+        boxes = self.boxes[slot]
         self._keep(np.isin(np.arange(len(self)), at, invert=True), slot)
-        return self.boxes[slot]
+        return boxes
 
     def drop(self, flags: Flags) -> None:
         """Forget boxes."""
@@ -69,6 +70,7 @@ class Frontier:
 
     def _keep(self, kept: Flags, freed: Indices) -> None:
         self.free = np.concatenate([self.free, freed])
+        self.boxes.prices[freed] = None  # the only part of a box that takes much memory
         self.key, self.cost, self.slot = self.key[kept], self.cost[kept], self.slot[kept]
 
     def least(self) -> Array:

@@ -58,35 +58,62 @@ class Incumbents:
         self.cost[rows[order]], self.bins[rows[order]] = cost[order], bins[order]
 
 
+class _Moves:
+    """Single moves of rows to bins, ordered by row; each row can stay where it is."""
+
+    def __init__(self, n: int, row: Indices, bin: Indices, price: Array) -> None:
+        self.n, self.row, self.bin, self.price = n, row, bin, price
+        self.start = np.searchsorted(row, np.arange(n))
+
+    @staticmethod
+    def below(price: Array, limit: Array) -> _Moves:
+        """Return the moves whose prices, of shape (n, width), are below the limit of each row."""
+        row, bin = np.nonzero((price < limit[:, None]) | (price == 0))
+        return _Moves(len(price), row, bin, price[row, bin])
+
+    def part(self, kept: Flags) -> _Moves:
+        """Return the moves of some of the rows."""
+        number, of_kept = np.cumsum(kept) - 1, kept[self.row]
+        return _Moves(
+            int(kept.sum()), number[self.row[of_kept]], self.bin[of_kept], self.price[of_kept]
+        )
+
+    def best(self, score: Array) -> Indices:
+        """Return for each row the first of its moves with the greatest score."""
+        most = np.maximum.reduceat(score, self.start)
+        at = np.flatnonzero(score == most[self.row])[::-1]
+        first = np.zeros(self.n, dtype=np.intp)
+        first[self.row[at]] = at  # the first of a row is written last
+        return first
+
+
 def climb(pool: Pool, bins: Indices, limit: Array, best: Incumbents, blocked: Flags | None) -> None:
     """Move one group of each row after the other, starting from bins, and offer what flips.
 
     Upwards by the greatest gain (in L2 per added square), at costs below `limit`; once flipped,
     back by the greatest saving that keeps it flipped. `blocked` bins are not entered.
     """
-    layout, n_groups = pool.compiled.layout, len(pool.compiled.groups)
+    layout = pool.compiled.layout
     price = pool.costs.of_bin[pool.rows]
     if blocked is not None:
         price[blocked] = np.inf
+    moves = _Moves.below(price, limit)
     radius = np.maximum(pool.radius, TINY)
     # A tie counts as flipped where the model most likely says so; `offer` asks.
     guard = np.where(best.ties_flip[pool.rows], -best.sure, best.sure)
     for _ in range(STEPS):
         if not len(pool):
             return
-        at = np.arange(len(pool))
-        margin, moved = pool.margins(bins)
+        row, group = moves.row, layout.group[moves.bin]
+        margin, moved = pool.margins(bins, row * layout.width + moves.bin)
         held = np.take_along_axis(price, layout.start + bins, axis=1)
         if pool.is_l2:
             total = (held**2).sum(axis=1)
-            new = (total[:, None] - (held**2)[:, layout.group]) + price**2
+            new = (total[row] - held[row, group] ** 2) + moves.price**2
             size, most = np.sqrt(total), limit**2
         else:
             total = size = held.max(axis=1)
-            order = np.sort(held, axis=1)
-            second = order[:, -2:-1] if n_groups > 1 else np.zeros_like(order)
-            others = np.where(held == order[:, -1:], second, order[:, -1:])
-            new, most = np.maximum(others[:, layout.group], price), limit
+            new, most = np.maximum(_others(held)[row, group], moves.price), limit
         flipped = (margin > guard) | ((margin == guard) & best.ties_flip[pool.rows])
         nearer = np.flatnonzero(flipped & (size < best.cost[pool.rows]))
         if len(nearer):
@@ -96,33 +123,39 @@ def climb(pool: Pool, bins: Indices, limit: Array, best: Incumbents, blocked: Fl
             best.offer(rows[flips], size[nearer[flips]], bins[nearer[flips]])
             wrong = nearer[doubtful & ~flips]
             guard[wrong], flipped[wrong] = best.sure, False
-        reached = (moved > guard[:, None]) | (
-            (moved == guard[:, None]) & best.ties_flip[pool.rows][:, None]
-        )
-        allowed = (new < most[:, None]) & np.isfinite(price)
-        saving = np.where(
-            allowed & reached & (new < total[:, None] * (1 - 1e-9)), total[:, None] - new, 0
-        )
-        gain = np.minimum(moved - guard[:, None], 0) - np.minimum(margin - guard, 0)[:, None]
+        aim = guard[row]
+        reached = (moved > aim) | ((moved == aim) & best.ties_flip[pool.rows][row])
+        allowed = new < most[row]
+        saves = allowed & reached & (new < total[row] * (1 - 1e-9))
+        saving = np.where(saves, total[row] - new, 0)
+        gain = np.minimum(moved - aim, 0) - np.minimum(margin - guard, 0)[row]
         up = allowed & (gain > 1e-12)
         if pool.is_l2:
-            rate = gain / np.maximum(new - total[:, None], (1e-9 * most + TINY)[:, None])
-            hit = np.where(up & reached, new, np.inf)
-            choice = np.where(
-                np.isfinite(hit.min(axis=1)),
-                hit.argmin(axis=1),
-                np.where(up, rate, -1).argmax(axis=1),
-            )
+            rate = gain / np.maximum(new - total[row], (1e-9 * most + TINY)[row])
+            # What flips comes before what does not, the cheapest first.
+            hits = up & reached
+            score = np.where(hits, -new, -np.inf)
+            choice, hit = moves.best(score), np.zeros(len(pool), dtype=bool)
+            hit[row[hits]] = True
+            choice = np.where(hit, choice, moves.best(np.where(up, rate, -1)))
         else:
-            rate = gain - 1e-9 * price / radius[:, None]
-            choice = np.where(up, rate, -np.inf).argmax(axis=1)
-        choice = np.where(flipped, saving.argmax(axis=1), choice)
-        goes = np.where(flipped, saving[at, choice] > 0, up[at, choice])
+            rate = gain - 1e-9 * moves.price / radius[row]
+            choice = moves.best(np.where(up, rate, -np.inf))
+        choice = np.where(flipped, moves.best(saving), choice)
+        goes = np.where(flipped, saving[choice] > 0, up[choice])
         bins = bins.copy()
-        bins[at[goes], layout.group[choice[goes]]] = layout.bin[choice[goes]]
+        to = moves.bin[choice[goes]]
+        bins[np.flatnonzero(goes), layout.group[to]] = layout.bin[to]
         if goes.mean() < 0.8:
-            pool, bins, guard = pool.part(goes), bins[goes], guard[goes]
+            pool, bins, guard, moves = pool.part(goes), bins[goes], guard[goes], moves.part(goes)
             limit, radius, price = limit[goes], radius[goes], price[goes]
+
+
+def _others(held: Array) -> Array:
+    """Return for each group the greatest cost that the other groups hold."""
+    order = np.sort(held, axis=1)
+    second = order[:, -2:-1] if held.shape[1] > 1 else np.zeros_like(order)
+    return np.where(held == order[:, -1:], second, order[:, -1:])
 
 
 def climb_again(pool: Pool, rows: Indices, best: Incumbents) -> None:

@@ -1,10 +1,10 @@
-"""A lower bound of the L2 distance that prices the margin.
+"""Lower bounds of L2 distances in boxes, by prices of the margin.
 
-The squared cost of each group is divided among the trees that ask something of it, with weights
-that sum to 1, and the margin is given a price. Each tree then chooses a leaf of its own, and the
-sum of their costs, less what the margin is worth, is never above the squared distance, whatever
-weights and price. These are improved in multiplicative steps. With the same weights there is such a
-bound for every box inside, which the search orders its boxes by.
+The squared cost of each group is divided among the trees that ask something of it, in *shares* that
+sum to 1, and the margin is given a price. Each tree then chooses a leaf of its own, and the sum of
+what these lack, less what the margin is worth, is never above what a point that flips adds to the
+squared cost of the box, whatever shares and price. These are improved in multiplicative steps. A
+box inside another goes on from the prices of that one, so that a few steps are enough.
 """
 
 from __future__ import annotations
@@ -12,72 +12,164 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from robfair.distance._arrays import Array, adder, ranges
-from robfair.distance.trees._pool import Pool
+from robfair.distance._arrays import (
+    Array,
+    Flags,
+    Indices,
+    adder,
+    first_of_each,
+    ranges,
+    starts_of,
+)
+from robfair.distance.trees._bounds import BoxView
 
-__all__ = ["Prices", "lagrange_prices"]
+__all__ = ["INSIDE", "WHOLE", "Prices", "lagrange_bounds"]
 
-STEPS = 80  # 200 raise the bounds on Adult by less than 1 %
-FIRST, LAST = 0.5, 0.02  # sizes of a step, in logarithms
+# Sizes of the steps, in logarithms: for whole balls, and for boxes inside boxes.
+WHOLE, INSIDE = np.geomspace(0.5, 0.02, 80), np.geomspace(0.3, 0.05, 8)
+LEAST_GAP = 1e-9  # of a margin
+ROUNDING = 1e-13  # of a sum over a thousand trees, relative to the sum of sizes
 
 
 @dataclass(frozen=True)
 class Prices:
-    """The best weights and prices of some rows.
+    """The prices of a box.
 
-    `bound` is the lower bound of each row, `weight` the share of its group that a tree pays for
-    each entry, and `price` that of the margin of each row.
+    `share` holds the numbers of the shares among those of the row, in order, and `part` what each
+    is of its group.
     """
 
-    bound: Array
-    weight: Array
-    price: Array
+    share: NDArray[np.int32]
+    part: NDArray[np.float32]
+    margin: float
 
 
-def lagrange_prices(pool: Pool, radius: Array, sure: float) -> Prices:
-    """Return lower bounds of the distances of the rows of an L2 pool, up to a radius of each.
+def lagrange_bounds(view: BoxView, priced: Flags, sure: float, steps: Array) -> Array:
+    """Return lower bounds of what flips in some boxes of a view.
 
-    The pool has to hold all leaves within the radius. A margin of ``-sure`` may be flipped already.
+    For the other boxes the bound is 0. Better prices and the leaves that these choose are left in
+    the view. Without prices a box begins with equal shares. A margin of
+    ``-sure`` may be flipped already. The bounds hold among points nearer than the best of each row,
+    since leaves farther than that are left out.
     """
-    n, n_groups, base = len(pool), len(pool.compiled.groups), pool.base + sure
-    if not len(pool.pair):
-        return Prices(np.where(base >= 0, 0.0, radius), np.zeros(0), np.zeros(n))
-    terms = pool.terms
-    cost = pool.costs.of_condition[pool.rows[terms.row], terms.condition]
-    size = (np.minimum(cost, radius[terms.row] * 2) ** 2)[pool.term]
-    n_entries = np.diff(np.append(pool.entry_start, len(pool.pair)))
-    # A share of each group for each tree that asks something of it.
-    tree = pool.tree_of[pool.pair]
-    keys, share = np.unique(tree * n_groups + terms.group[pool.term], return_inverse=True)
-    share = share.ravel().astype(np.int32)
-    row_of = pool.tree_row[keys // n_groups]
-    whole = np.unique(row_of * n_groups + keys % n_groups, return_inverse=True)[1].ravel()
-    weight = 1 / np.bincount(whole)[whole]
-    own, _ = pool.margins(pool.own)
-    gap = np.maximum(-own, 1e-9)
-    shares = adder(share, pool.entry_start, len(keys), size)
-    price = radius**2 / gap
-    best, kept_price, kept_weight = np.zeros(n), price, weight
-    for step in np.geomspace(FIRST, LAST, STEPS):
-        paid = shares @ weight
-        value = paid - price[pool.row] * pool.value
-        least = np.minimum.reduceat(value, pool.start)
-        bound = np.bincount(pool.tree_row, least, n) - price * base
-        better = bound > best
-        best, kept_price = np.maximum(best, bound), np.where(better, price, kept_price)
-        kept_weight = np.where(better[row_of], weight, kept_weight)
-        chosen = value == least[pool.tree_of]
-        margin = base + np.bincount(
-            pool.tree_row, np.maximum.reduceat(np.where(chosen, pool.value, -np.inf), pool.start), n
+    bounds = np.zeros(len(view.boxes))
+    box = np.flatnonzero(priced)
+    dual = _Dual(view, box, sure)
+    most = dual.bound()
+    for step in steps:
+        dual.improve(step)
+        most = np.maximum(most, dual.bound())
+    bounds[box] = np.sqrt(view.cost[box] ** 2 + np.maximum(most, 0) * (1 - 1e-9))
+    view.boxes.prices[box] = dual.prices()
+    view.chosen[dual.pair] = dual.chosen()
+    return bounds
+
+
+class _Dual:
+    """Shares and prices of some boxes of a view."""
+
+    def __init__(self, view: BoxView, box: Indices, sure: float) -> None:
+        boxes, self.n = view.boxes, len(box)
+        self.base = boxes.base[box] + sure
+        self.gap = np.maximum(-(view.margin[box] + sure), LEAST_GAP)
+        number = np.full(len(boxes), -1)
+        number[box] = np.arange(len(box))
+        # Pairs that are near, and their trees.
+        at = self.pair = np.flatnonzero(view.near & (number[view.pair_box] >= 0))
+        self.value, tree = view.value[at], view.tree_of[at]
+        self.start = first_of_each(tree)
+        self.box = number[view.tree_box[tree[self.start]]]
+        n_pairs = np.diff(np.append(self.start, len(at)))
+        self.tree_of = np.repeat(np.arange(len(self.start)), n_pairs)
+        sizes = np.maximum.reduceat(np.abs(self.value), self.start)
+        self.slack = ROUNDING * (np.bincount(self.box, sizes, self.n) + np.abs(self.base))
+        # Their entries, where the nearest point of the box lacks something.
+        n_entries = view.n_entries[at]
+        entry = ranges(view.entry_start[at], n_entries)
+        lacks = view.lacks[view.entry[entry]]
+        asks = lacks > 0
+        self.lacks = lacks[asks]
+        pair = np.repeat(np.arange(len(at)), n_entries)[asks]
+        self.n_entries = np.bincount(pair, minlength=len(at))
+        self.entry_start = starts_of(self.n_entries)
+        share = view.bounds.share[view.pool_entry[entry[asks]]]
+        self._find_shares(share, self.tree_of[pair], view.bounds.n_trees)
+        self.shares = adder(self.share, self.entry_start, len(self.number), self.lacks)
+        self._begin(boxes.prices[box], view.limit[box])
+
+    def _find_shares(self, number: NDArray[np.int32], tree: Indices, n_trees: int) -> None:
+        """Find the distinct shares of entries, ordered by box, group and tree."""
+        n_of_box = np.bincount(self.box, minlength=self.n)
+        first, box = starts_of(n_of_box), self.box[tree]
+        group, n_groups = number // n_trees, number.max(initial=0) // n_trees + 1
+        # A table of all groups and trees of each box finds them faster than a sort.
+        place = first[box] * n_groups + group * n_of_box[box] + tree - first[box]
+        asked = np.zeros(len(self.box) * n_groups, dtype=bool)
+        asked[place] = True
+        self.share = (np.cumsum(asked, dtype=np.int32) - 1)[place]
+        self.number = np.zeros(asked.sum(), dtype=np.int32)
+        self.number[self.share] = number
+        share_box = np.zeros(len(self.number), dtype=np.intp)
+        share_box[self.share] = box
+        self.share_start = np.searchsorted(share_box, np.arange(self.n + 1))
+        self.group = first_of_each(share_box * n_groups + self.number // n_trees)
+        self.group_of = np.repeat(
+            np.arange(len(self.group)), np.diff(np.append(self.group, len(self.number)))
         )
-        slope = np.zeros(len(keys))
-        e = ranges(pool.entry_start[chosen], n_entries[chosen])
-        slope[share[e]] = size[e]
-        most = np.zeros(whole.max() + 1)
-        np.maximum.at(most, whole, slope)
-        weight = weight * np.exp(step * slope / np.maximum(most, 1e-300)[whole])
-        weight /= np.bincount(whole, weight)[whole]
-        price = price * np.exp(-step * np.clip(margin / gap, -1, 1))
-    bound = np.minimum(np.sqrt(best) * (1 - 1e-9), radius)
-    return Prices(bound, kept_weight[share], kept_price)
+
+    def _begin(self, prices: NDArray[np.object_], limit: Array) -> None:
+        """Begin with the prices of the boxes around, or with equal shares."""
+        size = np.diff(np.append(self.group, len(self.number)))
+        self.part, self.price = 1 / size[self.group_of], limit / self.gap
+        for box, known in enumerate(prices):
+            if known is None or not len(known.share):
+                continue
+            self.price[box] = known.margin
+            own = slice(*self.share_start[box : box + 2])
+            number = self.number[own]
+            at = np.minimum(np.searchsorted(known.share, number), len(known.share) - 1)
+            self.part[own] = np.where(known.share[at] == number, known.part[at], self.part[own])
+        self._normalize()
+
+    def _normalize(self) -> None:
+        if len(self.group):
+            self.part /= np.add.reduceat(self.part, self.group)[self.group_of]
+
+    def bound(self) -> Array:
+        """Return lower bounds of what flips adds to the squared costs of the boxes."""
+        paid = self.shares @ self.part
+        self.net = paid - self.price[self.box][self.tree_of] * self.value
+        self.least = np.minimum.reduceat(self.net, self.start)
+        sums = np.bincount(self.box, self.least, self.n)
+        return np.asarray(sums - self.price * (self.base + self.slack))
+
+    def chosen(self) -> Flags:
+        """Tell which leaf the last bound chose in each tree, of the pairs that are near."""
+        return np.asarray(self.net == self.least[self.tree_of])
+
+    def improve(self, step: float) -> None:
+        """Let trees pay more where the leaves that they have chosen lack something."""
+        chosen = self.chosen()
+        value = np.maximum.reduceat(np.where(chosen, self.value, -np.inf), self.start)
+        margin = self.base + np.bincount(self.box, value, self.n)
+        pair = np.flatnonzero(chosen)
+        entry = ranges(self.entry_start[pair], self.n_entries[pair])
+        slope = np.zeros(len(self.part))
+        slope[self.share[entry]] = self.lacks[entry]
+        if len(self.group):
+            most = np.maximum.reduceat(slope, self.group)[self.group_of]
+            self.part *= np.exp(step * slope / np.maximum(most, np.finfo(float).tiny))
+            self._normalize()
+        self.price *= np.exp(-step * np.clip(margin / self.gap, -1, 1))
+
+    def prices(self) -> NDArray[np.object_]:
+        """Return the prices of each box."""
+        out = np.empty(self.n, dtype=object)
+        part = self.part.astype(np.float32)
+        for box in range(self.n):
+            own = slice(*self.share_start[box : box + 2])
+            # Copies, since a view would keep the arrays of all boxes.
+            out[box] = Prices(self.number[own].copy(), part[own].copy(), self.price[box])
+        return out

@@ -221,15 +221,15 @@ class Pool:
         )
         return part
 
-    def margins(self, bins: Indices) -> tuple[Array, Array]:
-        """Return the margin of points, and that after moving any one group to any bin.
+    def margins(self, bins: Indices, moves: Indices) -> tuple[Array, Array]:
+        """Return the margin of points, and that after moves of one group to a bin.
 
-        The points are bins of shape (n, n_groups); the second array has shape (n, width).
+        The points are bins of shape (n, n_groups); moves are places in arrays of shape (n, width).
         A leaf that misses by one condition adds its gain to the bins that meet it.
         """
         width, terms = self.compiled.layout.width, self.terms
         if not len(self.pair):
-            return self.base, np.repeat(self.base[:, None], width, axis=1)
+            return self.base, self.base[moves // width]
         conditions, layout = self.compiled.conditions, self.compiled.layout
         fails = ~conditions.met(terms.condition, bins.ravel()[terms.place], terms.in_set)
         pairs = adder(self.term, self.entry_start, len(terms))
@@ -251,4 +251,5 @@ class Pool:
         gain = np.repeat(gain_of[term], n_runs)
         ends = np.concatenate([at + conditions.run_first[run], at + conditions.run_last[run] + 1])
         change = np.bincount(ends, np.concatenate([gain, -gain]), len(self) * width)
-        return margin, change.reshape(-1, width).cumsum(axis=1) + margin[:, None]
+        change = change.reshape(-1, width).cumsum(axis=1).ravel()
+        return margin, change[moves] + margin[moves // width]

@@ -1,15 +1,13 @@
 """Bounds of boxes against points inside them."""
 
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from ensembles import margins, pool_of, random_bins
 from robfair.distance.trees._bounds import BoxBounds
-from robfair.distance.trees._lagrange import lagrange_prices
 
 
 @pytest.mark.parametrize("is_l2", [True, False])
@@ -60,35 +58,6 @@ def test_boxes_inherit_what_is_alive(seed, is_l2):
     assert n_dead > 0
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_nothing_in_a_box_flips_nearer_than_prices_say(seed):
-    rng, ensemble, costs, labels, pool = pool_of(seed, 1e9)
-    n, layout = len(labels), pool.compiled.layout
-    cells = np.array(list(product(*(range(k) for k in layout.n_bins))))
-    ends = np.sort([random_bins(rng, pool.compiled, n) for _ in range(2)], axis=0)
-    nearest = np.full((2, n), np.inf)  # of the whole space and of the box
-    for cell in cells:
-        bins = np.tile(cell, (n, 1))
-        cost = np.take_along_axis(costs.of_bin, layout.start + bins, axis=1)
-        flips = margins(ensemble, costs, labels, bins) >= 0
-        size = np.where(flips, np.linalg.norm(cost, axis=1), np.inf)
-        within = ((ends[0] <= cell) & (cell <= ends[1])).all(axis=1)
-        nearest = np.minimum(nearest, [size, np.where(within, size, np.inf)])
-    bounds = BoxBounds(pool)
-    radius = np.where(np.isfinite(nearest[0]), np.maximum(nearest[0] * 1.2, 1e-9), 5.0)
-    bounds.set_prices(np.full(n, True), lagrange_prices(pool, radius, 1e-12))
-    whole = bounds.view(bounds.whole(), radius)
-    box = np.stack([ends[0], ends[1]], axis=1).astype(np.int32)
-    inside = bounds.view(replace(bounds.whole(), bins=box), radius)
-    for view, right in zip((whole, inside), nearest, strict=True):
-        least = view.least(np.full(n, True), 1e-12)
-        # Beyond the radius it says no more than that nothing flips within.
-        assert (np.minimum(least, radius) <= np.minimum(right, radius) * (1 + 1e-9)).all()
-        assert (least >= view.cost).all()
-    far = np.isfinite(nearest[0]) & (nearest[0] > 0)
-    assert (whole.least(np.full(n, True), 1e-12)[far] > 0.01 * nearest[0][far]).all()
-
-
 @pytest.mark.parametrize("seed", range(2))
 def test_the_step_over_a_cut_is_the_distance_that_it_adds(seed):
     _, _, costs, labels, pool = pool_of(seed, 1e9, True)
@@ -104,3 +73,19 @@ def test_the_step_over_a_cut_is_the_distance_that_it_adds(seed):
         least = costs.of_bin[i, start : start + n][beyond].min()
         limit = pool.radius[i]
         assert_allclose(step, max(min(least, limit), 1e-6 * limit))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_box_that_promises_more_than_it_holds_can_be_split(seed):
+    rng, _, _, labels, pool = pool_of(seed, 1e9)
+    bounds, n = BoxBounds(pool), len(labels)
+    ends = np.sort([random_bins(rng, pool.compiled, n) for _ in range(2)], axis=0)
+    box = np.stack([ends[0], ends[1]], axis=1).astype(np.int32)
+    view = bounds.view(replace(bounds.whole(), bins=box), np.full(n, 9.0))
+    live = view.bound > view.margin + 1e-9
+    assert live.any()
+    for chosen in (view.chosen, view.near & ~view.any_fails):  # the second add nothing
+        view.chosen = chosen
+        at, weight = view.shortfall(live)
+        assert_array_equal(np.unique(view.term_box[at]), np.flatnonzero(live))
+        assert (weight > 0).all()

@@ -1,6 +1,7 @@
 """Distances of sums of trees against every cell of small ones, and against single trees."""
 
 from functools import cache
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from ensembles import Flips, search, small_ensemble, splits_of, try_cells
@@ -22,6 +23,7 @@ NORMS = st.sampled_from([2, np.inf])
 @given(seed=st.integers(0, 2**31), norm=NORMS, boxed=st.booleans(), held=st.booleans())
 @example(seed=6453, norm=2, boxed=False, held=True)  # nothing may move
 @settings(max_examples=12, deadline=None)
+@patch.object(_best_first, "SLOW", 0)  # prices from the first boxes on
 def test_the_nearest_of_all_cells_is_found_and_proven(seed, norm, boxed, held):
     rng, model, X = small_ensemble(seed)
     n_features = X.shape[1]
@@ -84,9 +86,15 @@ def test_a_budget_leaves_intervals_that_hold_the_distance():
     assert not quick.is_wrong.any()
 
 
-def test_prices_change_the_work_and_not_the_distances(monkeypatch):
-    model, X = forest()
-    X = X[:12]
+@pytest.mark.parametrize("seed", range(6))
+def test_prices_change_the_work_and_not_the_distances(monkeypatch, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(400, 6)).round(1)
+    y = (X.sum(axis=1) + rng.normal(size=400) > 0).astype(int)
+    kind = [RandomForestClassifier, GradientBoostingClassifier][seed % 2]
+    model = kind(n_estimators=15, max_depth=4, random_state=0).fit(X, y)
+    X = X[:40]
+    monkeypatch.setattr(_best_first, "SLOW", np.inf)
     right = search(model, X)
     monkeypatch.setattr(_best_first, "SLOW", 0)  # from the first boxes on
     priced = search(model, X)

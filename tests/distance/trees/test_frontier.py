@@ -10,7 +10,7 @@ from robfair.distance.trees._frontier import Frontier
 def boxes_of(row, cost, bins):
     n = len(row)
     alive = bins[:, 0, :2].astype(np.uint8)
-    return Boxes(row, cost, bins, alive, bins[:, 1, 2] / 2, np.arange(n))
+    return Boxes(row, cost, bins, alive, bins[:, 1, 2] / 2, np.arange(n), np.full(n, None))
 
 
 def test_the_cheapest_of_each_row_come_first():

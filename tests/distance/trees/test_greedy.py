@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ensembles import incumbents, margins, pool_of
-from robfair.distance.trees._greedy import climb, climb_again
+from robfair.distance.trees._greedy import _Moves, climb, climb_again
 
 
 def test_the_cheapest_offer_of_a_row_is_kept():
@@ -61,3 +61,17 @@ def hold_offers(ensemble, costs, labels, best, is_l2):
     moves = costs.points(np.arange(len(labels)), best.bins) - costs.space.X
     size = np.linalg.norm(moves, 2 if is_l2 else np.inf, axis=1)
     assert_allclose(size[found], best.cost[found])
+
+
+def test_the_first_of_the_best_moves_of_each_row_is_taken():
+    rng = np.random.default_rng(0)
+    price = rng.integers(0, 9, (6, 20)).astype(float)
+    price[:, 3] = 0  # where the rows are
+    moves = _Moves.below(price, np.array([9.0, 5, 0, 3, 9, 1]))
+    assert (moves.price < np.array([9.0, 5, 1e-9, 3, 9, 1])[moves.row]).all()
+    for moves in (moves, moves.part(np.arange(6) % 3 > 0)):
+        score = rng.integers(0, 3, len(moves.row)).astype(float)
+        score[moves.row == 1] = -np.inf
+        for row, at in enumerate(moves.best(score)):
+            own = np.flatnonzero(moves.row == row)
+            assert at == own[score[own].argmax()]

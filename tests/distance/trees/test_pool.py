@@ -11,7 +11,9 @@ from ensembles import margins, pool_of, random_bins
 def test_margins_are_those_of_the_ensemble(seed):
     rng, ensemble, costs, labels, pool = pool_of(seed, 1e9)
     bins = random_bins(rng, pool.compiled, len(labels))
-    margin, moved = pool.margins(bins)
+    width = pool.compiled.layout.width
+    margin, moved = pool.margins(bins, np.arange(len(labels) * width))
+    moved = moved.reshape(-1, width)
     assert_allclose(margin, margins(ensemble, costs, labels, bins), atol=1e-12)
     layout = pool.compiled.layout
     for item in range(layout.width):
@@ -22,7 +24,10 @@ def test_margins_are_those_of_the_ensemble(seed):
             right = margins(ensemble, costs, labels, other)
             assert_allclose(moved[:, item], right, atol=1e-12)
     half = np.arange(len(labels)) % 2 == 0
-    assert_allclose(pool.part(half).margins(bins[half])[0], margin[half], atol=1e-12)
+    some = np.array([width + 1, 0])
+    of_half = pool.part(half).margins(bins[half], some)
+    assert_allclose(of_half[0], margin[half], atol=1e-12)
+    assert_allclose(of_half[1], moved[half].ravel()[some], atol=1e-12)
 
 
 @pytest.mark.parametrize("is_l2", [True, False])
@@ -40,5 +45,6 @@ def test_nothing_in_the_ball_has_a_greater_margin_than_the_bound(seed, is_l2):
         seen += inside.sum()
         right = margins(ensemble, costs, labels, bins)
         assert (right <= pool.upper + 1e-12)[inside].all()
-        assert_allclose(pool.margins(bins)[0][inside], right[inside], atol=1e-12)
+        margin, _ = pool.margins(bins, np.zeros(0, dtype=np.intp))
+        assert_allclose(margin[inside], right[inside], atol=1e-12)
     assert seen > 50
