@@ -67,9 +67,9 @@ def test_the_first_of_the_best_moves_of_each_row_is_taken():
     rng = np.random.default_rng(0)
     price = rng.integers(0, 9, (6, 20)).astype(float)
     price[:, 3] = 0  # where the rows are
-    moves = _Moves.below(price, np.array([9.0, 5, 0, 3, 9, 1]))
-    assert (moves.price < np.array([9.0, 5, 1e-9, 3, 9, 1])[moves.row]).all()
-    for moves in (moves, moves.part(np.arange(6) % 3 > 0)):
+    every = _Moves.below(price, np.array([9.0, 5, 0, 3, 9, 1]))
+    assert (every.price < np.array([9.0, 5, 1e-9, 3, 9, 1])[every.row]).all()
+    for moves in (every, every.part(np.arange(6) % 3 > 0)):
         score = rng.integers(0, 3, len(moves.row)).astype(float)
         score[moves.row == 1] = -np.inf
         for row, at in enumerate(moves.best(score)):
