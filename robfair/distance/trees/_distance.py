@@ -36,7 +36,8 @@ class EnsembleBudget:
         Seconds for each row, which the rows of a chunk share. None: no limit.
     looks : float, default=0
         Boxes of the size of its whole ball that each row may look at, where that is more work: the
-        balls of deep forests hold so many leaves that `predictions` are few boxes.
+        balls of deep forests hold so many leaves that `predictions` are few boxes. In L2 a box with
+        prices counts twice.
     """
 
     predictions: float
