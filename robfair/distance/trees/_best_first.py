@@ -87,9 +87,10 @@ def search_boxes(pool: Pool, best: Incumbents, limits: SearchLimits) -> Array:
 def _set_prices(bounds: BoxBounds, slow: Flags, best: Incumbents, frontier: Frontier) -> Array:
     """Price the margin in the balls of some rows, and return lower bounds of their distances."""
     rows = np.flatnonzero(slow)
-    view = bounds.view(bounds.whole()[rows], best.cost)
+    nearest = np.minimum(best.cost, bounds.pool.radius)  # where nothing is found yet, all is nearer
+    view = bounds.view(bounds.whole()[rows], nearest)
     every = np.full(len(rows), True)
-    lower = np.minimum(lagrange_bounds(view, every, best.sure, WHOLE), best.cost[rows])
+    lower = np.minimum(lagrange_bounds(view, every, best.sure, WHOLE), nearest[rows])
     prices = np.full(len(slow), None)
     prices[rows] = view.boxes.prices
     known = slow[frontier.row]
@@ -140,6 +141,13 @@ def _look(view: BoxView, best: Incumbents, frontier: Frontier) -> None:
     if not live.any():
         return
     box, group, cut = _choose_cuts(view, live)
+    unsplit = live & (view.bound > view.margin)
+    unsplit[box] = False
+    if unsplit.any():  # forgotten, they would make a false proof
+        raise RuntimeError(
+            "a box that may flip was not split. That is a fault of robfair, not yours: please "
+            "report it, with the model's type and the options."
+        )
     view.inherit(live)
     for side in (0, 1):
         child = boxes.bins[box]

@@ -62,7 +62,7 @@ class _Moves:
     """Single moves of rows to bins, ordered by row; each row can stay where it is."""
 
     def __init__(self, n: int, row: Indices, bin: Indices, price: Array) -> None:
-        self.n, self.row, self.bin, self.price = n, row, bin, price
+        self.row, self.bin, self.price = row, bin, price
         self.start = np.searchsorted(row, np.arange(n))
 
     @staticmethod
@@ -82,7 +82,7 @@ class _Moves:
         """Return for each row the first of its moves with the greatest score."""
         most = np.maximum.reduceat(score, self.start)
         at = np.flatnonzero(score == most[self.row])[::-1]
-        first = np.zeros(self.n, dtype=np.intp)
+        first = self.start.copy()
         first[self.row[at]] = at  # the first of a row is written last
         return first
 

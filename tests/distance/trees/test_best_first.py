@@ -1,9 +1,13 @@
 """The search of boxes and its limits."""
 
+import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 
 from ensembles import incumbents, margins, pool_of
-from robfair.distance.trees._best_first import SearchLimits, search_boxes
+from robfair.distance.trees._best_first import SearchLimits, _set_prices, search_boxes
+from robfair.distance.trees._bounds import BoxBounds, BoxView
+from robfair.distance.trees._frontier import Frontier
 
 
 def searched(seed, limits):
@@ -46,3 +50,25 @@ def test_the_pool_is_left_as_it_was():
         base = pool.base.copy()
         search_boxes(pool, incumbents(len(labels), costs.own.shape[1], 1e-9), SearchLimits(1e9))
         assert_array_equal(pool.base, base)
+
+
+def test_a_row_of_which_nothing_is_known_yet_gets_prices_too():
+    n_more = 0
+    for seed in range(6):
+        _, _, costs, labels, pool = pool_of(seed, 3.0)
+        bounds = BoxBounds(pool)
+        best = incumbents(len(labels), costs.own.shape[1], 1e-9)  # infinitely far away
+        slow = bounds.whole().size > 0
+        if not slow.any():
+            continue
+        lower = _set_prices(bounds, slow, best, Frontier(bounds.whole(), best.cost))
+        assert (lower <= 3.0).all()
+        n_more += (lower > 0).sum()
+    assert n_more > 10
+
+
+def test_a_box_that_is_not_split_is_no_proof(monkeypatch):
+    nothing = np.zeros(0, dtype=np.intp), np.zeros(0)
+    monkeypatch.setattr(BoxView, "shortfall", lambda view, live: nothing)
+    with pytest.raises(RuntimeError, match="was not split"):
+        searched(3, SearchLimits(1e9))
