@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,8 @@ from robfair.training._strategies import Strategy
 
 __all__ = ["MarginControl"]
 
-STRIDE = 2  # every so many batches the term is added, with as many times the coefficient
+STRIDE = 2  # every so many batches, at least, the term is added, and as many times the coefficient
+SHARE = 0.7  # most of the cost of the objective that the searches take
 MOST_IN_A_ROW = 3  # epochs that are taken back, before control is given up
 CHECKED_ROWS = 200  # that "strong" searches, too
 GAIN_OF_STEP = 0.75  # most of a gap that one controlled batch would close: above 1 it oscillates
@@ -40,10 +42,11 @@ class MarginControl(Strategy):
 
     Up to epoch `begin` training is that of the objective. From then on, every other batch has a
     further term in its loss: the distances of the samples to the nearest boundary, as
-    :func:`robfair.distance.nearest_boundary` finds them, each times the coefficient of its group. A
-    proportional-integral controller sets these coefficients, batch by batch, so that Rob(P) of all
-    groups comes to the same value, that of Rob(f) before; divided by the optimiser's response, they
-    have no unit, and need no tuning to the data.
+    :func:`robfair.distance.nearest_boundary` finds them, each times the coefficient of its group.
+    A proportional-integral controller sets these coefficients, batch by batch, so that Rob(P) of
+    all groups comes to the same value, that of Rob(f) before; divided by the optimiser's response,
+    they have no unit, and need no tuning to the data. Where attacks have fewer than ten steps,
+    fewer batches have the term, so that its searches take at most 0.7 of the objective's passes.
 
     In the end the network is compared with that from before the control, on held-out samples. If
     accuracy, Rob(f), V_f or the least Rob(P), by "auto", is worse by more than sampling error (and
@@ -175,7 +178,10 @@ class MarginControl(Strategy):
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return the distances of the batch, each times the coefficient of its group."""
-        if self.state_ != "controlling" or step.place % self._stride:
+        if self.state_ != "controlling":
+            return None
+        stride = self._stride(step)
+        if step.place % stride:
             return None
         if self.control_ is None:
             self._keep(step)
@@ -185,13 +191,13 @@ class MarginControl(Strategy):
         found = cheap.search(step.module, step.X, step.y, step.attack.threat_model, noise)
         cell = self._cells.of(step.y.cpu().numpy(), step.groups.cpu().numpy())
         base, distance = self.base_[cell], found.distance.double().cpu().numpy()
-        control.see(np.clip(distance, 0, CAP * base), cell, self._stride)
-        self.force_ = control.force(self._stride / step.n_batches)
+        control.see(np.clip(distance, 0, CAP * base), cell, stride)
+        self.force_ = control.force(stride / step.n_batches)
         self.control_ = vars(control)
         force = self.force_[cell]
         # Distances that count as the cap do not rise; they may fall, or a group would run away.
         live = (np.abs(distance) < CAP * base) | ((force < 0) & (distance > 0))
-        factor = torch.from_numpy(np.where(live, self._stride * force / base, 0)).to(step.X)
+        factor = torch.from_numpy(np.where(live, stride * force / base, 0)).to(step.X)
         weight = step.losses.weight
         factor = factor / len(factor) if weight is None else factor * weight / weight.sum()
         rows = factor != 0
@@ -218,7 +224,8 @@ class MarginControl(Strategy):
         if not self._uneven(averaged):
             self.state_ = "even"
         elif self._trusted(averaged):
-            self._uneven(averaged)  # by as many starts as it takes
+            if self.starts_ > self.n_starts:
+                self._uneven(averaged)  # by as many starts as it takes
             self.state_ = "controlling"
             self.anchor_ = {k: v.clone() for k, v in module.state_dict().items()}
             # Epochs are compared with the last one, too: they are not averages.
@@ -236,7 +243,8 @@ class MarginControl(Strategy):
         """Build the controller, for the response that the optimiser has now."""
         target = self.target * self.base_
         goal = target * (1 + self.lean * (1 - self.robustness_ / target))
-        gain = min(self.gain, GAIN_OF_STEP * step.n_batches / self._stride)
+        stride = self._stride(step)
+        gain = min(self.gain, GAIN_OF_STEP * step.n_batches / stride)
         response, zeros = self._cells.response(step, self.base_), np.zeros(len(goal))
         return PiControl(self.sizes_, self.robustness_, goal, response, gain + zeros, zeros, zeros)
 
@@ -355,7 +363,12 @@ class MarginControl(Strategy):
     def _cells(self) -> Cells:
         return Cells(self.n_groups_, self.within_labels, self.sizes_, self._cheap)
 
-    @property
-    def _stride(self) -> int:
-        """Return after how many batches the term comes again: more, where a search costs more."""
-        return STRIDE * self.starts_ // self.n_starts
+    def _stride(self, step: Step) -> int:
+        """Return after how many batches the term comes again: more, where a search costs more.
+
+        In passes forward and back to the samples: one to the weights costs half as much again. But
+        not so many that too few steps are left for the gain.
+        """
+        objective, search = step.attack.n_steps + 3, self._cheap.n_passes + 1.5
+        enough = math.floor(GAIN_OF_STEP * step.n_batches / self.gain)
+        return max(STRIDE, min(math.ceil(search / (SHARE * objective)), enough))

@@ -118,7 +118,7 @@ def test_a_distance_that_is_not_to_be_trusted_steers_nothing(monkeypatch):
 
 @undone
 def test_more_starts_are_taken_where_they_are_needed(monkeypatch):
-    """As often as they agree with "strong" too little; the term then comes half as often.
+    """As often as they agree with "strong" too little.
 
     "strong" takes by far most of the time on large networks, and searches the same rows once.
     """
@@ -140,7 +140,22 @@ def test_more_starts_are_taken_where_they_are_needed(monkeypatch):
     assert clf.strategy_.starts_ == 8
     assert len(asked) == 2  # before the control, for both numbers of starts, and at the end
     batches = [n for n, size in searched if size == SETTINGS["batch_size"]]
-    assert batches == [8, 8]  # of the eight batches of the one epoch
+    assert batches == [8] * 4  # every other batch of the eight of the one epoch
+
+
+@pytest.mark.parametrize(
+    ("n_starts", "n_steps", "n_batches", "stride"),
+    [(4, 10, 500, 2), (16, 10, 500, 8), (4, 2, 500, 5), (16, 2, 500, 19), (16, 2, 37, 3),
+     (16, 2, 9, 2)],
+)  # fmt: skip
+def test_the_term_comes_as_often_as_its_searches_are_worth(n_starts, n_steps, n_batches, stride):
+    """They take 0.7 of the passes of the objective at most, unless batches are few."""
+    strategy = MarginControl(0)
+    strategy.n_classes_, strategy.starts_, strategy.scale_ = 10, n_starts, 1.0
+    step = Bunch(attack=Bunch(n_steps=n_steps), n_batches=n_batches)
+    assert strategy._stride(step) == stride
+    if stride not in (2, 3):
+        assert (n_starts * 4 + 1.5) / stride <= 0.7 * (n_steps + 3)
 
 
 def test_distrust_at_the_end_brings_the_beginning_back(monkeypatch):
@@ -214,6 +229,7 @@ def test_a_gain_out_of_all_proportion_does_no_harm():
     assert 0.8 < ratio < 1.5
 
 
+@undone
 def test_within_labels():
     """Groups are compared with the mean of their class, in which each counts once."""
     even = fit(MarginControl(3, within_labels=True), max_epochs=5)

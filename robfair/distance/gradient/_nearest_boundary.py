@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from robfair._batches import batches, default_batch_size
 from robfair._geometry import norms, step_to_hyperplane
 from robfair.adapters import evaluation_mode, forward_vjp
 from robfair.threat import ThreatModel
@@ -23,7 +24,6 @@ __all__ = ["NearestBoundary", "nearest_boundary"]
 DAMPING = 0.7  # of all steps but the first, which would jump back and forth
 FARTHEST = 10.0  # length of a step, in units of `scale`
 ARRIVED = 0.25  # rest of the way, by the linearisation, over the way made
-AT_ONCE = 8192  # points of one pass, all starts together
 FLOOR = 0.2  # least slope of a gradient, over the median of the batch: flat spots must not shout
 
 
@@ -135,11 +135,10 @@ def nearest_boundary(
     """
     threat_model = ThreatModel() if threat_model is None else threat_model
     n_starts = n_rivals + (0 if noise is None else len(noise))
-    most = max(AT_ONCE // n_starts, 1)
+    most = max(default_batch_size(tuple(X.shape[1:])) // n_starts, 1)
     parts = []
     with evaluation_mode(module):
-        for first in range(0, len(X), most):
-            rows = slice(first, first + most)
+        for rows in batches(len(X), most):
             some = None if noise is None else noise[:, rows]
             search = _Search(module, X[rows].detach(), y[rows], threat_model, scale)
             parts.append(search(some, n_rivals, n_steps))

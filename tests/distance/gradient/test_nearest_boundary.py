@@ -137,5 +137,6 @@ def test_images_chunks_and_modules_of_ones_own(monkeypatch):
     assert_allclose(distance, expected)
     assert_allclose(images.slope.numpy(), 2 * flat.slope.numpy())
     assert module.training
-    monkeypatch.setattr("robfair.distance.gradient._nearest_boundary.AT_ONCE", 20)
+    module_name = "robfair.distance.gradient._nearest_boundary"
+    monkeypatch.setattr(f"{module_name}.default_batch_size", lambda shape: 20)
     assert_allclose(search(module.net, X, y, n_rivals=3)[1], expected)
