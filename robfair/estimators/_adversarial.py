@@ -147,7 +147,7 @@ class AdversarialClassifier(AttackedClassifier):
         The optimiser; its other options go into `net_params` under ``optimizer__``.
     averaging : float or None, default=None
         Decay of an exponential moving average of the weights over steps, such as 0.999. The network
-        then has the average, with batch normalisation estimated anew from the training samples.
+        then has the average, also of the statistics of batch normalisation.
     early_stopping : bool, default=False
         Whether to measure robust accuracy (PGD, ten steps) on held-out samples after every epoch,
         to end the run after `n_iter_no_change` epochs without a new best one, and to go back to the

@@ -77,9 +77,9 @@ class EvenMarginClassifier(AttackedClassifier):
         The optimiser; its other options go into `net_params` under ``optimizer__``.
     averaging : float or None, default=0.999
         Decay of an exponential moving average of the weights over the steps of adversarial
-        training, with which control begins. Batch normalisation is estimated anew from the training
-        samples. The network ends up with 0.7 of the mean of the weights after each epoch of the
-        second half of control, and 0.3 of those with which it began.
+        training, with which control begins. The network ends up with 0.7 of the mean of the weights
+        after each epoch of the second half of control, and 0.3 of those with which it began; also
+        of the statistics of batch normalisation.
     early_stopping : bool, default=False
         Whether to measure robust accuracy (PGD, ten steps) on held-out samples after every epoch,
         to end the run after `n_iter_no_change` epochs without a new best one, and to go back to the

@@ -116,8 +116,7 @@ class Strategy(BaseEstimator):
     def final_weights(self) -> dict[str, Tensor] | None:
         """Return the state dict with which the run is to end; None: that of average or module.
 
-        It is asked for at the end of the run, and by early stopping after each epoch. The
-        statistics of batch normalisation are estimated anew for it.
+        It is asked for at the end of the run, and by early stopping after each epoch.
         """
         return None
 
@@ -214,8 +213,10 @@ class Farmur(Strategy):
         self.n_averaged_ += 1
         for name, value in end.module.state_dict().items():
             mean = self.averaged_.setdefault(name, value.clone())
-            if mean.is_floating_point():  # batch normalisation also counts batches
+            if mean.is_floating_point():
                 mean.lerp_(value, 1 / self.n_averaged_)
+            else:  # batch normalisation counts batches
+                mean.copy_(value)
 
     def final_weights(self) -> dict[str, Tensor] | None:
         """Return the average, if there is one."""

@@ -10,7 +10,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import nn
 
-from robfair.training._average import Average, update_normalisation
+from robfair.training._average import Average
 from robfair.training._guard import OverfittingGuard
 from robfair.training._step import EpochEnd
 from robfair.training._stopping import EarlyStopping
@@ -65,7 +65,7 @@ class WeightControl(Callback):
         if training and self.average is not None and net.strategy.accepts_average(net.epoch_):
             self.average.update(net.module_)
 
-    def on_epoch_end(self, net: NeuralNet, dataset_train: Any = None, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Take back the epoch or keep it, then measure."""
         if self.guard is not None and not self.fallen_back_ and self.guard.has_collapsed(net):
             net.module_.load_state_dict(self.epoch_began_["module"])
@@ -73,48 +73,46 @@ class WeightControl(Callback):
             if self.average is not None:
                 self.average.model_.load_state_dict(self.epoch_began_["average"])
             self._fall_back(net)
-        arrays = dataset_train.X
-        net.strategy.after_epoch(self._end(net, arrays))
+        net.strategy.after_epoch(self._end(net))
         if not self.fallen_back_:
             self.epoch_began_ = self._copy(net)
         net.record_strategy()
         if self.stopping is not None:
-            self.stopping.measure(net, self._result(net, arrays))
+            self.stopping.measure(net, self._result(net))
 
-    def on_train_end(self, net: NeuralNet, X: Any = None, **kwargs: Any) -> None:
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Give the module its last weights, and drop all copies: a pickle would hold them."""
-        result = self._result(net, X)
+        result = self._result(net)
         if result is not net.module_:
             net.module_.load_state_dict(result.state_dict())
         if self.stopping is not None:
             if self.stopping.weights_:
                 net.module_.load_state_dict(self.stopping.weights_)
             del self.stopping.weights_
-        net.strategy.after_run(self._end(net, X))
+        net.strategy.after_run(self._end(net))
         if self.average is not None:
             del self.average.model_
         self.epoch_began_ = {}
 
-    def _end(self, net: NeuralNet, arrays: Any) -> EpochEnd:
+    def _end(self, net: NeuralNet) -> EpochEnd:
         return EpochEnd(
             net.epoch_, net.max_epochs, net.module_, net.optimizer_,
-            lambda: self._averaged(net, arrays), net.evaluator,
+            self._averaged, net.evaluator,
         )  # fmt: skip
 
-    def _averaged(self, net: NeuralNet, arrays: Any) -> nn.Module | None:
+    def _averaged(self) -> nn.Module | None:
         if self.average is None or not self.average.has_steps:
             return None
-        return self.average.module(net, arrays)
+        return self.average.module
 
-    def _result(self, net: NeuralNet, arrays: Any) -> nn.Module:
+    def _result(self, net: NeuralNet) -> nn.Module:
         """Return the network that would result if the run ended here."""
         weights = net.strategy.final_weights()
         if weights is not None:
             module: nn.Module = copy.deepcopy(net.module_)
             module.load_state_dict(weights)
-            update_normalisation(net, module, arrays)
             return module
-        averaged = self._averaged(net, arrays)
+        averaged = self._averaged()
         return net.module_ if averaged is None else averaged
 
     @torch.no_grad()

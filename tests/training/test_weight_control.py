@@ -26,7 +26,8 @@ class Part:
     def update(self, module):
         self.calls.append("update")
 
-    def module(self, net, arrays):
+    @property
+    def module(self):
         self.calls.append("average")
         return self.averaged
 
@@ -72,7 +73,7 @@ def test_the_guard_comes_before_the_measurement_of_the_average(net):
     made, calls = control(net)
     made.on_batch_end(net, training=True)
     made.on_batch_end(net, training=False)
-    made.on_epoch_end(net, dataset_train=SimpleNamespace(X={}))
+    made.on_epoch_end(net)
     assert calls == ["update", "guard", "average", ("measure", True, 1.0)]
     assert net.attacks == []
 
@@ -80,16 +81,16 @@ def test_the_guard_comes_before_the_measurement_of_the_average(net):
 def test_a_collapse_is_taken_back_before_the_measurement(net):
     made, calls = control(net)
     net.collapses = True
-    made.on_epoch_end(net, dataset_train=SimpleNamespace(X={}))
+    made.on_epoch_end(net)
     assert calls == ["guard", "average", ("measure", True, 0.0)]
     assert net.attacks == ["several steps"]
-    made.on_epoch_end(net, dataset_train=SimpleNamespace(X={}))
+    made.on_epoch_end(net)
     assert calls[3:] == ["average", ("measure", True, 0.0)]  # the guard is done
 
 
 def test_the_best_epoch_has_the_last_word(net):
     made, calls = control(net)
-    made.on_train_end(net, X={})
+    made.on_train_end(net)
     assert calls == ["average"]
     assert net.module_.weight.item() == 2.0
 
@@ -97,6 +98,6 @@ def test_the_best_epoch_has_the_last_word(net):
 def test_without_parts_nothing_happens(net):
     made = WeightControl(None, None, None)
     made.on_train_begin(net)
-    made.on_epoch_end(net, dataset_train=SimpleNamespace(X={}))
+    made.on_epoch_end(net)
     made.on_train_end(net)
     assert net.module_.weight.item() == 0.0

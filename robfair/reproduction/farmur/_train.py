@@ -108,7 +108,7 @@ class Trainer:
         if names.early is not None:
             weights[names.early] = copy_weights(snapshots.weights_[recipe.epochs])
         if names.even is not None:
-            weights[names.even] = copy_weights(self._fit_even(names.even, shared, held_out))
+            weights[names.even] = copy_weights(self._fit_even(names.even, shared))
         if names.between is not None:
             ends = weights[names.trades], weights[names.farmur]
             weights[names.between] = walk(self.task, held_out, trades.module_, ends)
@@ -185,19 +185,16 @@ class Trainer:
             add("seconds to retrain", retraining)
         return farmur
 
-    def _fit_even(self, name: str, shared: dict[str, Any], held_out: NDArray[np.bool_]) -> Weights:
+    def _fit_even(self, name: str, shared: dict[str, Any]) -> Weights:
         """Train EvenMargins from the average of TRADES, and return the weights.
 
         `shared` is the state of TRADES from which FARMUR goes on, too.
         """
         task, recipe, data = self.task, self.task.recipe, self.task.data
-        network = self._network(average_of(shared))
-        batches = torch.from_numpy(data.X_train[~held_out]).split(recipe.batch_size)
-        update_bn(batches, network)
         even = EvenMarginClassifier(
             max_epochs=recipe.epochs, even_epochs=recipe.retrain_epochs,
             averaging=recipe.averaging,
-            callbacks=[StartFrom(shared | {"module": copy_weights(network.state_dict())})],
+            callbacks=[StartFrom(shared | {"module": average_of(shared)})],
             **self._attack(), **self._common("even"),
         ).fit(data.X_train, data.y_train, groups=data.groups_train)  # fmt: skip
         self._add_losses(name, even)
@@ -229,7 +226,8 @@ def copy_weights(weights: Weights) -> Weights:
 def mix(module: nn.Module, ends: tuple[Weights, Weights], t: float, batches: Any) -> Weights:
     """Put weights (1 - t) of the first end and t of the last into the module, and return them.
 
-    Batch normalisation is estimated anew on `batches` of training samples.
+    Batch normalisation is estimated anew on `batches` of training samples, since the ends may be
+    far apart. No recipe that has this path augments them.
     """
     first, last = ends
     module.load_state_dict({

@@ -130,9 +130,9 @@ def reduced(small, data, tmp_path_factory):
     trainer = Trainer(Task(Run("digits-tabular", "small", 0), recipe, data, output, "cpu", 0))
     shared, fit_even = [], Trainer._fit_even
 
-    def look(self, name, state, held_out):
+    def look(self, name, state):
         shared.append(state)
-        return fit_even(self, name, state, held_out)
+        return fit_even(self, name, state)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "_fit_even", look)
