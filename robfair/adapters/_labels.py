@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -190,7 +191,9 @@ def _from_estimator(model: Any) -> LabelModel:
         dtype = str(as_logits(model).dtype).removeprefix("torch.")
         predict = _Cast(predict, dtype)  # skorch does not cast its inputs
     return LabelModel(
-        _Checked(predict), None if classes is None else np.asarray(classes), estimator=model
+        _Checked(_InOrder(predict)),
+        None if classes is None else np.asarray(classes),
+        estimator=model,
     )
 
 
@@ -223,6 +226,21 @@ class _Cast:
 
     def __call__(self, X: NDArray[Any]) -> Any:
         return self.predict(X.astype(self.dtype))
+
+
+@dataclass(frozen=True)
+class _InOrder:
+    """Predicts without joblib's workers.
+
+    A forest adds up its trees in the order in which threads have done with them, so that a tied row
+    has one class or another by chance.
+    """
+
+    predict: Callable[[Any], Any]
+
+    def __call__(self, X: NDArray[Any]) -> Any:
+        with parallel_config(backend="sequential"):
+            return self.predict(X)
 
 
 @dataclass(frozen=True)

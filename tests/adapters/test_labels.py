@@ -1,8 +1,10 @@
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
@@ -170,3 +172,20 @@ def test_one_class_has_no_boundary():
         ValueError, match="knows one class only, 'low': it has no decision boundary"
     ):
         as_labels(forest)
+
+
+@pytest.mark.parametrize("outside", [{}, {"backend": "threading", "n_jobs": 3}])
+def test_an_estimator_predicts_without_workers(outside):
+    """In threads a forest adds up its trees in any order, and a tied row has a class by chance."""
+
+    class Asks(ClassifierMixin, BaseEstimator):
+        classes_ = np.arange(3)
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict(self, X):
+            return np.full(len(X), joblib.effective_n_jobs(-1))
+
+    with joblib.parallel_config(**{"backend": "loky", **outside}):
+        assert as_labels(Asks()).predict(np.zeros((2, 1))).tolist() == [1, 1]
