@@ -370,5 +370,5 @@ class MarginControl(Strategy):
         not so many that too few steps are left for the gain.
         """
         objective, search = step.attack.n_steps + 3, self._cheap.n_passes + 1.5
-        enough = math.floor(GAIN_OF_STEP * step.n_batches / self.gain)
+        enough = math.floor(GAIN_OF_STEP * step.n_batches / max(self.gain, 1.0))
         return max(STRIDE, min(math.ceil(search / (SHARE * objective)), enough))

@@ -154,6 +154,8 @@ def test_the_term_comes_as_often_as_its_searches_are_worth(n_starts, n_steps, n_
     strategy.n_classes_, strategy.starts_, strategy.scale_ = 10, n_starts, 1.0
     step = Bunch(attack=Bunch(n_steps=n_steps), n_batches=n_batches)
     assert strategy._stride(step) == stride
+    strategy.gain = 0.0
+    assert strategy._stride(step) >= stride
     if stride not in (2, 3):
         assert (n_starts * 4 + 1.5) / stride <= 0.7 * (n_steps + 3)
 
