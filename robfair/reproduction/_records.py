@@ -101,7 +101,7 @@ class Run:
         """Tell whether a part has been measured; raises ResultsError if by another recipe."""
         if part not in self.parts:
             return False
-        differ = differences(self.recipes[part], recipe)
+        differ = differences(_switched_on(self.recipes[part]), _switched_on(recipe))
         if differ:
             raise ResultsError(
                 f"part {part!r} of {self.path(Path())} is of another recipe, which differs in: "
@@ -113,6 +113,13 @@ class Run:
 def recipe_hash(recipes: dict[str, dict[str, Any]]) -> str:
     """Hash recipes, to tell at a glance whether two results are of the same."""
     return hashlib.sha256(json.dumps(recipes, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _switched_on(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is off: a recipe from before an option was there is one without it."""
+    return {
+        name: value for name, value in recipe.items() if value is not None and value is not False
+    }
 
 
 def read_runs(folder: Path, dataset: str, scale: str) -> tuple[pd.DataFrame, list[dict[str, Any]]]:

@@ -1,7 +1,9 @@
 """The runner, on a paper that only counts: what runs, what is read, and what is refused."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +131,32 @@ def test_the_first_network_of_a_data_set_is_the_default():
     assert FAIRNESS.experiment("adult").name == "adult"
     with pytest.raises(ValueError, match="no scale 'reduced' for mnist with lenet5"):
         FARMUR.experiment("mnist").recipe("reduced")
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+PUBLISHED = sorted((DOCS / "reproduction" / "results").glob("*-seed0.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", PUBLISHED, ids=lambda path: path.stem)
+def test_published_results_are_drawn_without_data_and_are_those_of_the_page(first, tmp_path):
+    described = json.loads(first.read_text())
+    name, scale = described["dataset"], described["scale"]
+    paper, experiment = next(
+        (p, e) for p in (FARMUR, FAIRNESS) for e in p.experiments if e.name == name
+    )
+    files = sorted(first.parent.glob(f"{name}-{scale}-seed*.json"))
+    (tmp_path / "results").mkdir()
+    for file in files:
+        shutil.copy(file, tmp_path / "results")
+    report = reproduce(
+        paper, tmp_path, dataset=experiment.dataset, model=experiment.model, scale=scale,
+        seeds=range(len(files)), data_home=tmp_path / "none", verbose=0,
+    )  # fmt: skip
+    page = (DOCS / "reproduction.md").read_text()
+    tables = [part for part in report.split("\n\n") if part.startswith("|")]
+    claims = [table for table in tables if table.startswith("| where")]
+    overall = [table for table in tables if table.startswith("| method")][1:]  # not by "paper"
+    assert len(claims) == 1
+    for table in claims + overall:
+        assert table.strip() in page

@@ -63,6 +63,11 @@ def test_another_recipe_is_refused_and_named(tmp_path):
         run.has("paper", RECIPE | {"max_epochs": 3})
     with pytest.raises(ResultsError, match=r"differs in: width \(.*, now 3\)"):
         run.has("paper", RECIPE | {"width": 3})
+    assert run.has("paper", RECIPE | {"an_option_of_later": False, "another": None})
+    with pytest.raises(ResultsError, match=r"an_option_of_later \(None, now True\)"):
+        run.has("paper", RECIPE | {"an_option_of_later": True})
+    with pytest.raises(ResultsError, match=r"count \(None, now 0\)"):
+        run.has("paper", RECIPE | {"count": 0})
     assert recipe_hash({"a": {"b": 1, "c": 2}}) == recipe_hash({"a": {"c": 2, "b": 1}})
 
 
