@@ -34,9 +34,7 @@ def first_order_response(
     responses = []
     for value in values:
         gradients = iter(
-            torch.autograd.grad(
-                value, weights, retain_graph=True, allow_unused=True, materialize_grads=True
-            )
+            torch.autograd.grad(value, weights, retain_graph=True, materialize_grads=True)
         )
         total = 0.0
         for group, params in groups:

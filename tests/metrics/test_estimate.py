@@ -2,11 +2,13 @@ import copy
 import json
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 
 from robfair import metrics
+from robfair._warnings import ALL_ZERO, Told, each_once
 from robfair.exceptions import UndefinedMetricWarning
 from robfair.metrics import Estimate, classifier_robustness
 
@@ -169,3 +171,30 @@ def test_interval_is_undefined_where_the_spread_is_unknown(distance, groups, rea
         )
     assert rob == min(np.mean(np.array(distance)[np.array(list(groups)) == g]) for g in "ab")
     assert np.isnan(rob.interval).all()
+
+
+@pytest.mark.parametrize("zero", [True, False])
+def test_an_unknown_spread_is_told_unless_another_warning_explains_it(zero):
+    """That Rob(f) is 0 explains it; that a group has one sample does not."""
+    distance = np.zeros(4) if zero else np.array([1.0, 2.0, 1.0, 2.0])
+    groups = np.array(["a", "a", "b", "b" if zero else "c"])
+    told = Told(explained={ALL_ZERO})
+    with warnings.catch_warnings(record=True) as seen, each_once(told):
+        warnings.simplefilter("always")
+        found = metrics.robustness_gap(
+            np.ones(4), np.ones(4), distance=distance, sensitive_features=groups,
+            confidence_level=0.9,
+        )  # fmt: skip
+    assert np.isnan(found.interval).all()
+    assert [str(each.message)[:13] for each in seen] == ([] if zero else ["Each interval"])
+
+
+def test_a_coefficient_of_variation_of_zeros_is_told_unless_it_is_explained():
+    for told, n in ((Told(), 1), (Told(explained={ALL_ZERO}), 0)):
+        with warnings.catch_warnings(record=True) as seen, each_once(told):
+            warnings.simplefilter("always")
+            found = metrics.robustness_dispersion(
+                np.ones(4), np.ones(4), distance=np.zeros(4), sensitive_features=list("aabb")
+            )
+        assert np.isnan(found)
+        assert len(seen) == n

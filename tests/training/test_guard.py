@@ -137,6 +137,25 @@ def test_a_collapse_at_once_goes_back_to_the_beginning(script):
     assert all(torch.allclose(value, start[name]) for name, value in shots.weights_[1].items())
 
 
+def test_five_samples_are_enough_and_all_groups_are_named(script):
+    script(([8, 8, 8], [5, 5, 5], [0, 5, 0]))
+    with pytest.warns(OverfittingWarning, match=r"group a \([^()]*\), c \([^()]*\)\."):
+        clf = fit(max_epochs=1)
+    assert clf.history_["robust_accuracy"][0] == pytest.approx(5 / (3 * 30), rel=0.1)
+
+
+def test_some_samples_of_each_group_are_attacked(monkeypatch):
+    seen = []
+    monkeypatch.setattr("robfair.training._guard.SAMPLES_PER_GROUP", 4)
+    monkeypatch.setattr(
+        GroupEvaluator,
+        "robustly_correct",
+        lambda self, module: seen.append(self.sizes().tolist()) or (np.ones(3),) * 3,
+    )
+    fit(max_epochs=1)
+    assert seen == [[4, 4, 4]]
+
+
 @pytest.mark.parametrize(
     "counts",
     [
@@ -144,6 +163,7 @@ def test_a_collapse_at_once_goes_back_to_the_beginning(script):
         ([5, 5, 0], [4, 4, 0], [0, 0, 0]),  # few samples
         ([20, 20, 20], [0, 0, 0]),  # half of what is right withstands a step, and no more
         ([9, 0, 0], [9, 0, 0]),  # the network gets the others wrong, one step or ten
+        ([8, 8, 8], [5, 5, 5], [1, 1, 1]),  # four samples may be chance
     ],
 )
 def test_less_is_no_collapse(script, counts):

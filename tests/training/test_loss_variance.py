@@ -62,7 +62,11 @@ def test_training_is_plain_before_it_begins_and_with_alpha_0():
     assert not np.allclose(probabilities[3], probabilities[0], rtol=1e-3)
 
 
-@pytest.mark.parametrize("alpha", [-1.0, float("nan")])
+def test_its_weight_is_1_by_default():
+    assert LossVariance().alpha == 1
+
+
+@pytest.mark.parametrize("alpha", [-1.0, float("nan"), float("inf")])
 def test_an_alpha_that_drives_groups_apart_is_an_error(alpha):
     with pytest.raises(ValueError, match="alpha must be finite and not negative"):
         LossVariance(alpha).start(GroupPlan.uniform(2, 0.1, 6.0))

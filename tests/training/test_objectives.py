@@ -359,3 +359,29 @@ def test_step_and_start_follow_the_eps_of_each_sample():
     found = attack(4, 0.7)(module, X, eps, first_logit, uniform_start=True)
     corner = eps[:, None] * module.weight.detach()[0].sign()
     assert_allclose(found - X, corner, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("beta", [[1.0] * N, [1.0, 0.0] * (N // 2), [0.0] * N])
+@pytest.mark.parametrize("objective", [NaturalObjective, TradesObjective, PgdObjective])
+def test_the_logits_are_those_of_the_samples_and_of_the_attacked_points(objective, beta):
+    module, (X, y) = network(), batch()
+    points, beta = Recorder(attack()), torch.tensor(beta)
+    losses = objective()(module, X, y, full(0.3), beta, points)
+    attacked = (beta > 0) & torch.tensor(objective is not NaturalObjective)
+    assert torch.equal(losses.attacked, attacked)
+    there = X.clone()
+    if attacked.any():
+        there[attacked] = points.calls[-1][2]
+        assert_allclose(losses.adversarial_logits.detach(), logits_of(module, there), rtol=1e-5)
+    else:
+        assert losses.adversarial_logits is None
+        assert losses.robust.tolist() == [0] * N
+    if objective is PgdObjective and attacked.any():  # it makes no clean pass
+        assert losses.logits is None
+    else:
+        assert_allclose(losses.logits.detach(), logits_of(module, X), rtol=1e-5)
+    kept = losses.detach()
+    for name in ("natural", "robust", "logits", "adversarial_logits"):
+        value, with_graph = getattr(kept, name), getattr(losses, name)
+        assert (value is None) == (with_graph is None)
+        assert value is None or (torch.equal(value, with_graph) and not value.requires_grad)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from robfair.training._pi_control import MOST_FORCE, PiControl
+from robfair.training._pi_control import MOST_FORCE, MOST_SUM, PiControl
 
 
 def control(robustness, goal, sizes=None, gain=7.0, response=0.5):
@@ -35,7 +35,21 @@ def test_forces_are_bounded_and_an_empty_group_has_none():
     for _ in range(50):
         force = loop.force(1.0)
     assert_allclose(force, [MOST_FORCE * 100 / 60, -MOST_FORCE * 100 / 140, 0])
-    assert np.isfinite(loop.integral).all()
+    assert_allclose(loop.integral, [MOST_SUM, -MOST_SUM, 0])
+
+
+def test_force_by_hand():
+    """The sum of the gaps by the part of an epoch, and the gap: times gain, over the response."""
+    loop = control([0.8, 1.1], [1.0, 1.0], gain=7.0, response=2.0)
+    assert_allclose(loop.force(0.25), np.array([0.2, -0.1]) * 7 * 1.25 / 2)
+    assert_allclose(loop.force(0.25), np.array([0.2, -0.1]) * 7 * 1.5 / 2)
+
+
+def test_a_group_of_one_sample_is_controlled_too():
+    loop = control([0.5, 0.5], [1.0, 1.0], sizes=[1, 99], response=1e-9)
+    loop.see(np.array([0.9]), np.array([0]), 1)
+    assert_allclose(loop.robustness, [0.9 - 0.4 * np.exp(-2), 0.5])
+    assert_allclose(loop.force(1.0), [MOST_FORCE * 100 / 2, MOST_FORCE * 100 / (2 * 99)])
 
 
 def test_running_means():

@@ -93,6 +93,8 @@ def test_the_plan_of_samples_has_the_same_loss():
     plan = replace(UNIFORM, natural_weight=torch.tensor([1.0, 0.0, 2.0]), reduction="subset")
     found = losses([True, False, False, True, True])
     assert plan.of(GROUPS).natural_weight.tolist() == [1, 0, 2, 1, 0]
+    drawn = replace(plan, sampling=torch.tensor([0.0, 1.0, 3.0]))
+    assert drawn.of(GROUPS).sampling is None
     assert plan.of(GROUPS).reduce(found) == plan.reduce(found, GROUPS)
 
 

@@ -64,3 +64,34 @@ def test_mean_of_the_responses_of_groups():
     assert found == pytest.approx(0.1 * 5 * (4 * 0.25 * 9 * 0.75) ** 0.5)
     silent = mean_response([2 * weight, 0 * weight], share, optimizer, n_steps=5)
     assert silent == pytest.approx((0.1 * 5 * 4 * 0.25 * 1e-9) ** 0.5)
+
+
+def test_other_parameters_and_other_groups_of_parameters():
+    """By hand, with SGD: each group has its rate, and what a value does not depend on adds 0."""
+    one, two, unused = (nn.Parameter(torch.tensor(1.0)) for _ in range(3))
+    optimizer = torch.optim.SGD(
+        [{"params": [one, unused], "lr": 0.1}, {"params": [two], "lr": 0.01, "momentum": 0.5}]
+    )
+    found = first_order_response([2 * one + 3 * two, 4 * two], optimizer, n_steps=10)
+    assert found == pytest.approx([10 * (0.1 * 4 + 0.01 * 2 * 9), 10 * 0.01 * 2 * 16])
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+@pytest.mark.parametrize("make", [torch.optim.Adam, torch.optim.RMSprop])
+def test_the_eps_of_the_optimiser(make, stepped):
+    """A weight whose gradient is 2, with a mean square of 4 once there has been a step."""
+    weight = nn.Parameter(torch.tensor(1.0))
+    optimizer = make([weight], lr=0.1, eps=0.5)
+    if stepped:
+        for _ in range(2000):  # so that RMSprop's mean has come to its end
+            optimizer.zero_grad()
+            (2 * weight).backward()
+            optimizer.step()
+    (response,) = first_order_response([2 * weight], optimizer, n_steps=1)
+    assert response == pytest.approx(0.1 * 4 / 2.5, rel=1e-5)
+
+
+def test_an_optimiser_without_momentum():
+    weight = nn.Parameter(torch.tensor(1.0))
+    optimizer = torch.optim.Adagrad([weight], lr=0.1)
+    assert first_order_response([3 * weight], optimizer, n_steps=2) == pytest.approx([0.2 * 9])

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from robfair import AdversarialClassifier, boundary_distance
 from robfair.datasets import make_group_margins
 from robfair.metrics import group_robustness
-from robfair.training import Farmur, GroupPlan, Strategy
+from robfair.training import EpochEnd, Farmur, GroupPlan, Strategy
 from robfair.training._objectives import Losses
 
 UNIFORM = GroupPlan.uniform(3, eps=0.2, beta=6.0)
@@ -90,13 +90,14 @@ class TrainingEvaluator(FixedEvaluator):
 
 def test_soft_betas_follow_the_gaps_of_training_rows_in_every_epoch():
     strategy = Farmur(1, soft_beta=True)
-    evaluator = TrainingEvaluator([0.9, 1.2, 0.9], [0.4, 1.0, 2.0])
+    evaluator = TrainingEvaluator([1.8, 2.4, 1.8], [0.8, 2.0, 4.0])
     plan, betas = strategy.start(UNIFORM), []
     for epoch in range(3):
         plan = strategy.on_epoch(epoch, plan, evaluator)
         betas.append(plan.beta.tolist())
-    # Rob(f) stays what it was when retraining began, 1; beta * (1 + 3 * gap), from 0 to 2 beta.
+    # Rob(f) stays what it was when retraining began, 2; beta * (1 + 3 * gap), from 0 to 2 beta.
     assert_allclose(betas, [[6, 6, 6], [7.8, 2.4, 7.8], [12, 6, 0]], rtol=1e-6)
+    assert plan.beta.dtype == torch.float32
     assert plan.reduction == "batch"
     assert strategy.vulnerable_.tolist() == [True, False, False]
 
@@ -105,6 +106,33 @@ def test_soft_betas_of_a_constant_classifier_are_plain():
     strategy = Farmur(0, soft_beta=True)
     plan = strategy.on_epoch(0, strategy.start(UNIFORM), TrainingEvaluator([0.0, 0.0, 0.0]))
     assert plan.beta.tolist() == [6, 6, 6]
+    assert plan.reduction == "batch"
+
+
+@pytest.mark.parametrize("n_epochs", [6, 7])
+def test_farmur_may_average_the_second_half_of_retraining(n_epochs):
+    """Of epochs 2 to 5 the last two, of epochs 2 to 6 the last three."""
+    strategy, plain, module = Farmur(2, average=True), Farmur(2), torch.nn.BatchNorm1d(1)
+    for each in (strategy, plain):
+        each.start(UNIFORM)
+    for epoch in range(n_epochs):
+        assert strategy.final_weights() is None or epoch > 4
+        with torch.no_grad():
+            module.weight.fill_(2**epoch)
+            module.running_mean.fill_(3 * 2**epoch)
+        module.num_batches_tracked.fill_(epoch)
+        end = EpochEnd(epoch, n_epochs, module, None, lambda: None, None)
+        for each in (strategy, plain):
+            each.after_epoch(end)
+    mean = np.mean([2**epoch for epoch in range(4, n_epochs)])
+    found = strategy.final_weights()
+    assert_allclose(found["weight"], [mean], rtol=1e-6)
+    assert_allclose(found["running_mean"], [3 * mean], rtol=1e-6)
+    assert found["num_batches_tracked"] == n_epochs - 1
+    assert module.weight.item() == 2 ** (n_epochs - 1)  # training goes on from the last epoch
+    assert plain.final_weights() is None
+    strategy.after_run(end)
+    assert strategy.final_weights() is None
 
 
 def test_farmur_may_stop_once_its_groups_are_judged():
