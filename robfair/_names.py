@@ -41,4 +41,4 @@ NETWORKS = {
     "cifar10": ("resnet18",),
     "utkface": ("utkface",),
 }
-SCALES = ("small", "reduced", "full", "paper")
+SCALES = ("small", "reduced", "wide", "full", "paper")

@@ -45,6 +45,7 @@ _REDUCED_RESNET = replace(
     _REDUCED_ALEXNET, epochs=10, retrain_epochs=2, batch_size=128, optimizer="sgd", lr=0.1,
     momentum=0.9, weight_decay=5e-4, beta=3.0, width=16, augmented=True,
 )  # fmt: skip
+_WIDE_RESNET = replace(_REDUCED_RESNET, epochs=15, retrain_epochs=3, width=None)
 
 _PARTS = {
     # The weights do not depend on how they are measured.
@@ -81,7 +82,7 @@ FARMUR = Paper(
             }),
             ("cifar10", "resnet18", partial(images, fetch=fetch_cifar10, module=resnet18), {
                 "small": _RESNET.small(n_train=40, n_measured=5), "reduced": _REDUCED_RESNET,
-                "full": _RESNET,
+                "wide": _WIDE_RESNET, "full": _RESNET,
             }),
             ("utkface", "utkface", partial(images, fetch=fetch_utkface, module=utkface_network), {
                 "small": _LENET.small(), "reduced": _REDUCED_FACES, "full": _LENET,
