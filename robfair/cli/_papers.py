@@ -86,9 +86,9 @@ def _add_farmur(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scale", choices=SCALES, default="small",
         help="small: seconds, to see that it works, its numbers mean nothing; reduced: all images "
-        "in few epochs, hours on a CPU, for networks whose full scale takes a GPU; wide: the same "
-        "with the full width of ResNet-18, for a GPU; paper: the paper's 120 epochs, where full "
-        "has fewer (default: %(default)s)",
+        "in few epochs, hours on a CPU, for networks whose full scale takes a GPU; wide: "
+        "ResNet-18 in its full width, some epochs more, for a GPU; paper: the paper's 120 epochs, "
+        "where full has fewer (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--device", default="cpu", help="such as cuda, for training and measuring (default: cpu)"
